@@ -1,0 +1,139 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * driver.h -- the contract between the core and the code for one kind of link.
+ *
+ * A driver makes ONE attempt for each part and says how it ended.  When to try again, and where, is decided above it.
+ * Everything runs on the loop thread.  The rules below are also asserts in link.c, which wraps every call:
+ *
+ *     open ─► start ─► link_up ─► submit … link_settled ─► link_down ─► (by itself) link_up …
+ *                                                  └► stop ─► link_stopped ─► close
+ *
+ *  - exactly one link_settled() follows each submit() that returned 0, also when the wire breaks;
+ *  - no part is settled from inside submit();
+ *  - a receipt or an inbound message is acknowledged to the peer only by ack(), which the core calls after the commit;
+ *  - a driver reconnects by itself, with back-off and jitter; it never gives up unless the peer's refusal is permanent,
+ *    and then says so by link_down() with a reason a person understands.
+ *
+ * A driver includes this file, message.h, codec/ and base/; never the queue, never another driver.
+ */
+#ifndef DRIVER_H
+#define DRIVER_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "base/conf.h"
+#include "codec/receipt.h"
+#include "codec/segment.h"
+#include "message.h"
+
+struct link;
+
+/* One part on its way out.  Lent for the submit() call only. */
+struct part {
+	uint64_t key;         /* what link_settled() reports back */
+	uint64_t to;          /* E.164 digits */
+	const char *from;     /* sender as the client gave it: digits, short code or alphanumeric; "" = the link's own */
+	uint8_t part, n_parts; /* from 1, as in the concatenation header; 1/1 when alone */
+	uint16_t ref;         /* concatenation reference */
+	enum encoding encoding;
+	enum msg_class class;
+	bool flash;
+	bool want_receipt;
+	uint32_t validity_s;  /* what is left of the ttl */
+	struct segment_wire wire; /* UDH and text; for CONCAT_PAYLOAD see text/n_text */
+	const char *text;     /* the whole UTF-8 text, for drivers that send it whole */
+	uint32_t n_text;
+};
+
+struct settle {
+	uint64_t key;
+	enum outcome outcome;
+	uint32_t code;        /* the wire's own code: command_status, CMS error; 0 = none */
+	const char *smsc_id;  /* OUTCOME_SENT: as received, NUL-terminated, at most 64 octets are kept */
+	const char *text;     /* what a person reads in the timeline; may be NULL */
+	uint32_t retry_after_ms; /* OUTCOME_THROTTLED, OUTCOME_RETRY: not before; 0 = the core decides */
+	bool late;            /* an answer for a part that was already settled as UNKNOWN */
+};
+
+/* Names an inbound PDU to its driver when it may be acknowledged. */
+struct driver_token {
+	uint64_t a, b;
+};
+
+/* A delivery receipt, as the driver read it. */
+struct link_receipt {
+	const char *smsc_id;  /* as received */
+	const char *smsc_id2; /* a second spelling in the same PDU (text beside the TLV), or NULL */
+	uint64_t from;        /* the handset: the recipient of our message; 0 = unknown */
+	enum receipt_state state;
+	const char *stat_raw; /* the word or number as received */
+	const char *err;      /* error code, raw; "" = none */
+	bool intermediate;
+};
+
+/* An inbound message (MO) that is no receipt. */
+struct link_inbound {
+	const char *from, *to;
+	const char *text;     /* decoded to UTF-8, with U+FFFD where it was malformed */
+	uint32_t n_text;
+	const uint8_t *raw;   /* the octets of the text as received, UDH first */
+	uint32_t n_raw;
+	uint8_t data_coding, esm_class;
+};
+
+#define DRIVER_MO  0x01 /* can receive messages */
+#define DRIVER_DLR 0x02 /* can receive receipts */
+
+/* What a driver tells of itself for /v1/links and /metrics. */
+struct driver_stats {
+	uint32_t binds_up, binds;
+	uint64_t reconnects, enquire_timeouts, response_timeouts, malformed, throttled;
+	uint32_t response_ms_p50, response_ms_p99;
+};
+
+struct driver {
+	const char *name;        /* what the configuration calls it: driver = "smpp" */
+	unsigned caps;           /* DRIVER_MO | DRIVER_DLR */
+
+	/* Read settings, allocate, touch no wire.  Sets link_driver_data().  On failure leave nothing behind. */
+	int (*open)(struct link *l, const struct conf_link *c);
+
+	int (*start)(struct link *l);
+
+	/* 0: taken, exactly one link_settled() follows, even if the wire breaks.
+	 * -EAGAIN: no room on the wire now, link_ready() follows.  -ENOTCONN: not up. */
+	int (*submit)(struct link *l, const struct part *p);
+
+	/* The commit is done (status 0: acknowledge) or failed (-errno: ask the peer to send again). */
+	void (*ack)(struct link *l, struct driver_token token, int status);
+
+	/* Finish what is in flight, say goodbye, close; ends with link_stopped(), within response_timeout. */
+	void (*stop)(struct link *l);
+	void (*close)(struct link *l); /* frees what open() made, after link_stopped() */
+
+	void (*stats)(struct link *l, struct driver_stats *ret);
+};
+
+/* The table made from drivers.def.  On failure *ret_why says so: unknown, or built without something. */
+const struct driver *driver_find(const char *name, const char **ret_why);
+
+/* ---- the core's half (src/route/link.c) ------------------------------------------------------------------ */
+
+uv_loop_t *link_loop(const struct link *l);
+const char *link_name(const struct link *l);
+const struct conf_link *link_conf(const struct link *l); /* changes under a reload; never keep its strings */
+void *link_driver_data(const struct link *l);
+void link_set_driver_data(struct link *l, void *data);
+
+void link_up(struct link *l, unsigned window);             /* can send; window: parts that may be in flight in all.
+                                                            * Called again when the window changes. */
+void link_down(struct link *l, const char *reason);        /* lent string, for people */
+void link_ready(struct link *l);                           /* after -EAGAIN: room again */
+void link_settled(struct link *l, const struct settle *s);
+void link_receipt(struct link *l, const struct link_receipt *r, struct driver_token token);
+void link_inbound(struct link *l, const struct link_inbound *m, struct driver_token token);
+void link_stopped(struct link *l);
+
+#endif

@@ -1,0 +1,182 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * queue.h -- what waits, in which order it leaves, and what happened to what left.
+ *
+ * PROMISES
+ *  1. done(r = 0) of queue_add() means on disk and synced.
+ *  2. Every accepted message reaches one final state, with a reason; while it waits it has reason, since, next_try.
+ *  3. A part is leased on disk before its first octet leaves; after a crash a lease without an outcome is uncertain
+ *     and the link's on_uncertain decides.
+ *  4. Memory is bounded whatever the backlog: a lane holds queue.lane_window messages in memory, the rest is rows.
+ *  5. otp overtakes: it is served first, and while an otp came within the last 10 s other classes leave
+ *     max(1, 5 %) of each window and 5 % of each rate free for it.
+ *
+ * WHERE AN UNRESOLVED MESSAGE IS FOUND AFTER A CRASH.  Its id is at or above low_water, or it has a row in backlog,
+ * due or waiting.  low_water passes a message only when it is final or has such a row.  A backlog row stays until its
+ * message is final, due or waiting, not only until it was sent: so a restart finds the receipts that are to come.
+ *
+ * LANE = (class, client, campaign, route, skip).  The lane's link is the first one of its route, after `skip`, that is
+ * up.  A link serves otp lanes first, then the others by deficit round robin, one quantum = one part.
+ *
+ * Everything runs on the loop thread; callbacks never run from inside the call that they answer.
+ */
+#ifndef QUEUE_H
+#define QUEUE_H
+
+#include <uv.h>
+
+#include "base/conf.h"
+#include "queue/names.h"
+#include "queue/store.h"
+
+struct queue;
+struct outlet;
+struct part;
+
+/* ---- what the queue knows of a link (embedded in struct link; the fields above the line are link.c's) ------- */
+
+struct outlet_ops {
+	/* As driver.submit(): 0, or -EAGAIN / -ENOTCONN and the part is queued again. */
+	int (*submit)(struct outlet *o, const struct part *p);
+};
+
+#define QUEUE_ROUTE_LINKS 16
+
+struct outlet {
+	const struct outlet_ops *ops;
+	uint32_t id;             /* NAME_LINK */
+	bool up;                 /* can send */
+	bool draining;           /* finish what was taken, take nothing new */
+	bool removed;            /* no longer configured */
+	bool reports;            /* receipts may come */
+	unsigned window;         /* parts in flight */
+	double tps;              /* 0: no limit */
+	unsigned burst;
+	double slow;             /* 0 < slow <= 1: what throttling left of tps */
+	int64_t pause_until_ms;  /* clock_mono_ms(); throttled: nothing before */
+	enum { UNCERTAIN_RESEND, UNCERTAIN_HOLD, UNCERTAIN_FAIL } on_uncertain;
+	enum receipt_id_form receipt_form;
+	enum concat concat;
+	int64_t receipt_timeout_s; /* 0: ttl + 24 h */
+	unsigned max_attempts, retry_min_s, retry_max_s;
+	/* ------ the queue's ------ */
+	unsigned in_flight;      /* leased, not settled */
+	unsigned in_flight_bulk; /* of these: not otp */
+	double tokens;
+	int64_t tokens_at_us, otp_at_ms;
+	struct lane *lanes;      /* ring of lanes with something to send here */
+	struct lane *otp_lanes;
+	uint64_t sent, retried, rejected, throttled, uncertain;
+};
+
+struct queue_route {
+	uint32_t id; /* NAME_ROUTE */
+	unsigned n_links;
+	struct outlet *links[QUEUE_ROUTE_LINKS];
+};
+
+/* ---- start and stop ------------------------------------------------------------------------------------------ */
+
+/* Called for each part-level and message-level change that others look at (webhooks, metrics): after the commit. */
+struct queue_events {
+	void (*on_final)(void *arg, enum msg_class class, enum msg_state state);
+	void *arg;
+};
+
+struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, const struct conf *c,
+	struct names *names, const struct queue_events *events);
+/* Begin: leases first, then what is fresh, then the backlog; sending starts at once. */
+void queue_start(struct queue *q);
+/* Take nothing new; stopped() when nothing is in flight any more or deadline_ms has passed; leases are released. */
+void queue_stop(struct queue *q, int64_t deadline_ms, void (*stopped)(void *arg), void *arg);
+void queue_free(struct queue *q);
+
+/* What the configuration says; again after every reload. */
+struct queue_client {
+	uint32_t id;
+	double tps;
+	unsigned burst;
+	uint64_t max_waiting;
+	bool webhook;        /* gets events */
+};
+void queue_set_limits(struct queue *q, const struct conf *c);
+void queue_set_client(struct queue *q, const struct queue_client *c);
+void queue_set_routes(struct queue *q, const struct queue_route *routes, unsigned n); /* copies; the old ones go */
+/* Take an outlet out of every route before it is freed; what waits for it is routed again. */
+void queue_forget_outlet(struct queue *q, struct outlet *o);
+/* The router, for messages whose route is gone or that had none (after a reload). */
+void queue_set_router(struct queue *q, uint32_t (*route_of)(void *arg, const struct message *m), void *arg);
+
+/* ---- intake ---------------------------------------------------------------------------------------------------- */
+
+#define QUEUE_BATCH_MAX 1000
+
+struct queue_batch {
+	struct message **messages; /* message_new()ed, without id; the queue owns them when queue_add() returned 0 */
+	unsigned n;                /* at most QUEUE_BATCH_MAX; 0 is allowed (only progress is stored) */
+	struct store_idem *idem;   /* or NULL; lent until done() */
+	struct store_progress *progress;
+	void (*done)(struct queue_batch *b, int r); /* 0: on disk.  -EEXIST, -ENOSPC, -EIO: nothing of it */
+	void *arg;
+	uint64_t *ids;             /* caller's, n of them: filled by queue_add() */
+	/* the queue's */
+	struct op_accept op;
+	struct store_accept *items;
+	struct queue *queue;
+};
+
+/* Give ids, choose lane, place and link, stage.  On failure nothing was taken:
+ *   -EAGAIN   too much is staged: pause reading and try again       -EDQUOT  the client's max_waiting
+ *   -ENOBUFS  queue.max_waiting                                     -ENOSPC  queue.disk_reserve_mb
+ *   -ESHUTDOWN  stopping */
+int queue_add(struct queue *q, struct queue_batch *b);
+
+/* ---- from links -------------------------------------------------------------------------------------------------- */
+
+struct settle;
+void queue_outlet_changed(struct queue *q, struct outlet *o); /* up, down, window, rate, draining, ready */
+void queue_settle(struct queue *q, struct outlet *o, const struct settle *s);
+
+/* A receipt; done() after the commit: acknowledge (0) or ask for it again (-errno). */
+struct link_receipt;
+int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *r,
+	void (*done)(void *arg, uint64_t a, uint64_t b, int r), void *arg, uint64_t a, uint64_t b);
+
+/* ---- control and views --------------------------------------------------------------------------------------------- */
+
+enum queue_cancelled { CANCEL_DONE, CANCEL_IN_FLIGHT, CANCEL_FINAL, CANCEL_NOT_FOUND, CANCEL_N };
+
+/* client 0: anybody's.  r: enum queue_cancelled, or -errno. */
+int queue_cancel(struct queue *q, uint64_t id, uint32_t client, void (*done)(void *arg, int r), void *arg);
+
+/* All of the client's that was answered 202 before now.  counts: by enum queue_cancelled.  each() for every id when it
+ * is not NULL, before done(). */
+int queue_cancel_tag(struct queue *q, uint32_t client, const char *tag, void (*each)(void *arg, uint64_t id, int r),
+	void (*done)(void *arg, int r, const uint64_t counts[CANCEL_N]), void *arg);
+
+/* Correct state, reason, since and next_try of what was read from rows by what is held in memory. */
+void queue_overlay(struct queue *q, struct store_detail *d, int64_t *ret_since);
+
+struct queue_lane_view {
+	enum msg_class class;
+	uint32_t client, campaign, route, link; /* link: 0 = none is up */
+	uint64_t waiting;
+	unsigned in_memory, in_flight;
+	int64_t oldest_ms;        /* created of the oldest in memory; 0 unknown */
+	uint64_t oldest_id;
+	enum msg_reason reason;
+	int64_t since_ms, next_try_ms;
+};
+void queue_lanes(struct queue *q, void (*each)(void *arg, const struct queue_lane_view *v), void *arg);
+
+struct queue_stats {
+	uint64_t accepted, waiting, resident, in_flight, receipts_waiting;
+	uint64_t final[STATE_N];
+	uint64_t receipts_matched, receipts_parked, receipts_repeated, corrections, expired_unsent;
+	uint64_t low_water, next_id;
+	bool recovering;          /* the scan after a restart is still running */
+};
+void queue_stats(const struct queue *q, struct queue_stats *ret);
+uint64_t queue_client_waiting(const struct queue *q, uint32_t client);
+
+#endif

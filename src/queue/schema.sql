@@ -1,0 +1,113 @@
+-- SPDX-License-Identifier: Apache-2.0
+-- The store, version 1.  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
+-- values.  Keys are integers: id = node << 49 | counter, key = id << 8 | part, part 0 is the message itself.
+-- Times are Unix milliseconds.  Executed as it stands on an empty database; later versions migrate (store_sqlite.c).
+
+-- Names of clients, campaigns, routes, links; append-only.  kind: enum name_kind.
+CREATE TABLE name (kind INTEGER NOT NULL, id INTEGER NOT NULL, text TEXT NOT NULL, PRIMARY KEY (kind, id)) WITHOUT ROWID;
+
+-- One row: counters and marks that must survive.  low_water: see queue.h.
+CREATE TABLE meta (k TEXT PRIMARY KEY, v) WITHOUT ROWID;
+
+CREATE TABLE message (
+	id        INTEGER PRIMARY KEY,
+	client    INTEGER NOT NULL,
+	route     INTEGER NOT NULL,
+	campaign  INTEGER NOT NULL,
+	bits      INTEGER NOT NULL,  -- class, report, flags, encoding, wish, parts: store_bits() in store_sqlite.c
+	recipient INTEGER NOT NULL,
+	created   INTEGER NOT NULL,
+	send_at   INTEGER,           -- NULL: at once
+	ttl_end   INTEGER NOT NULL,
+	sender    TEXT NOT NULL,
+	ref       TEXT,
+	tag       TEXT
+);
+-- The text apart, so that it can be scrubbed at its own age.
+CREATE TABLE body (id INTEGER PRIMARY KEY, text NOT NULL);
+
+-- From the first lease of a message of several parts on: link, segmentation and reference are fixed.
+CREATE TABLE bound (id INTEGER PRIMARY KEY, link INTEGER NOT NULL, ref INTEGER NOT NULL, parts INTEGER NOT NULL);
+
+-- Before the first octet of a part is written; gone when the attempt is settled.  What is here at start is uncertain.
+CREATE TABLE lease (key INTEGER PRIMARY KEY, link INTEGER NOT NULL, at INTEGER NOT NULL);
+
+-- Once per part that a carrier took.
+CREATE TABLE submit (key INTEGER PRIMARY KEY, at INTEGER NOT NULL, link INTEGER NOT NULL, smsc_id TEXT NOT NULL);
+
+-- Failed and uncertain attempts, and second acceptances.  next_at: when it is tried again, NULL = not.
+CREATE TABLE attempt (
+	key INTEGER NOT NULL, n INTEGER NOT NULL, at INTEGER NOT NULL, link INTEGER NOT NULL,
+	outcome INTEGER NOT NULL, code INTEGER NOT NULL, text TEXT, smsc_id TEXT, next_at INTEGER, reason INTEGER NOT NULL,
+	PRIMARY KEY (key, n)
+) WITHOUT ROWID;
+
+-- The final state of a message (part 0) and of each part of a message of several parts.
+CREATE TABLE final (
+	key INTEGER PRIMARY KEY, state INTEGER NOT NULL, at INTEGER NOT NULL, reason INTEGER NOT NULL,
+	part INTEGER NOT NULL,       -- part 0 only: the part that decided, 0 = none; else 0
+	error TEXT                   -- raw state and code as the carrier gave them
+);
+CREATE TABLE correction (key INTEGER NOT NULL, n INTEGER NOT NULL, state INTEGER NOT NULL, at INTEGER NOT NULL,
+	error TEXT, PRIMARY KEY (key, n)) WITHOUT ROWID;
+
+-- What did not fit its lane's memory window, or came back from due: until it is final, due or in waiting.
+-- seq is the order of service; a number of the id counter.  end: ttl end in minutes, rounded up.
+CREATE TABLE backlog (lane INTEGER NOT NULL, seq INTEGER NOT NULL, id INTEGER NOT NULL, end INTEGER NOT NULL,
+	PRIMARY KEY (lane, seq)) WITHOUT ROWID;
+-- Lane = (class, client, campaign, route, skip): skip = how many links of the route are passed over.
+CREATE TABLE lane (id INTEGER PRIMARY KEY, class INTEGER NOT NULL, client INTEGER NOT NULL, campaign INTEGER NOT NULL,
+	route INTEGER NOT NULL, skip INTEGER NOT NULL);
+
+-- All that waits for a time: schedule, retry, hold, the receipt deadline of a spilled part.
+CREATE TABLE due (at INTEGER NOT NULL, key INTEGER NOT NULL, reason INTEGER NOT NULL, tries INTEGER NOT NULL,
+	skip INTEGER NOT NULL, PRIMARY KEY (at, key)) WITHOUT ROWID;
+
+-- Receipts to come for what the memory table had to let go; hash of (link, normalised smsc_id).
+CREATE TABLE waiting (hash INTEGER NOT NULL, key INTEGER NOT NULL, PRIMARY KEY (hash, key)) WITHOUT ROWID;
+-- Receipts that matched nothing yet.
+CREATE TABLE receipt_parked (
+	n INTEGER PRIMARY KEY, hash INTEGER NOT NULL, link INTEGER NOT NULL, smsc_id TEXT NOT NULL, recipient INTEGER NOT NULL,
+	state INTEGER NOT NULL, stat TEXT NOT NULL, err TEXT NOT NULL, at INTEGER NOT NULL
+);
+CREATE INDEX receipt_parked_hash ON receipt_parked (hash);
+
+-- Webhook outbox.  One endpoint per client; shard = id mod webhook.concurrency; seq rises within the database.
+CREATE TABLE event (
+	endpoint INTEGER NOT NULL, shard INTEGER NOT NULL, seq INTEGER NOT NULL,
+	kind INTEGER NOT NULL,       -- enum event_kind
+	key INTEGER NOT NULL,        -- message or part; inbound: inbound.n
+	state INTEGER NOT NULL, at INTEGER NOT NULL, parts_delivered INTEGER NOT NULL, part INTEGER NOT NULL, error TEXT,
+	PRIMARY KEY (endpoint, shard, seq)
+) WITHOUT ROWID;
+CREATE TABLE dead (
+	endpoint INTEGER NOT NULL, seq INTEGER NOT NULL, shard INTEGER NOT NULL, kind INTEGER NOT NULL, key INTEGER NOT NULL,
+	state INTEGER NOT NULL, at INTEGER NOT NULL, parts_delivered INTEGER NOT NULL, part INTEGER NOT NULL, error TEXT,
+	why TEXT NOT NULL, died INTEGER NOT NULL,
+	PRIMARY KEY (endpoint, seq)
+) WITHOUT ROWID;
+
+-- client: who gets it, 0 = nobody yet (kept and listed for operators).
+CREATE TABLE inbound (
+	n INTEGER PRIMARY KEY, at INTEGER NOT NULL, link INTEGER NOT NULL, client INTEGER NOT NULL,
+	sender TEXT NOT NULL, recipient TEXT NOT NULL, text TEXT NOT NULL, raw BLOB NOT NULL, dcs INTEGER NOT NULL,
+	esm_class INTEGER NOT NULL
+);
+
+-- Idempotency keys, two generations of 24 h; the older one is dropped whole.
+CREATE TABLE idem_0 (client INTEGER NOT NULL, khash BLOB NOT NULL, bhash BLOB NOT NULL, answer TEXT NOT NULL,
+	PRIMARY KEY (client, khash)) WITHOUT ROWID;
+CREATE TABLE idem_1 (client INTEGER NOT NULL, khash BLOB NOT NULL, bhash BLOB NOT NULL, answer TEXT NOT NULL,
+	PRIMARY KEY (client, khash)) WITHOUT ROWID;
+-- Progress of streams and arrays under their idempotency key; digest covers the rows done.
+CREATE TABLE stream (client INTEGER NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL, rows INTEGER NOT NULL,
+	accepted INTEGER NOT NULL, rejected INTEGER NOT NULL, digest BLOB NOT NULL, done INTEGER NOT NULL,
+	PRIMARY KEY (client, name)) WITHOUT ROWID;
+
+-- Everything of this client with this tag and an id up to upto_id is cancelled unless a part of it had left.
+CREATE TABLE cancel (n INTEGER PRIMARY KEY, client INTEGER NOT NULL, tag TEXT NOT NULL, upto_id INTEGER NOT NULL,
+	at INTEGER NOT NULL, done INTEGER NOT NULL);
+
+-- ref, tag and recipient, indexed behind the hot path in sorted runs of 65,536 ids (run = counter >> 16).
+CREATE TABLE lookup (run INTEGER NOT NULL, hash INTEGER NOT NULL, id INTEGER NOT NULL,
+	PRIMARY KEY (run, hash, id)) WITHOUT ROWID;

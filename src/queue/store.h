@@ -1,0 +1,568 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store.h -- the durable store: batches of operations in, look-ups out.  No SQL outside store_sqlite*.c.
+ *
+ * WRITING.  The loop thread stages operations in three lists and hands them over once per loop turn (the store's own
+ * uv_prepare handle does that); one writer thread, owner of the only write connection, takes what is staged and makes
+ * it one BEGIN IMMEDIATE … COMMIT (WAL, synchronous=FULL), then wakes the loop once for the batch.  There is no timer:
+ * the next commit begins when the last has ended.  At most 5,000 rows a commit; while settle or otp operations wait,
+ * at most 1,000 of them bulk.  Each list is first in, first out; within a commit settle goes before otp before bulk.
+ *
+ * op->done() runs on the loop thread, in the order of the operations, after the commit: r = 0 means on disk, synced.
+ * An operation is the caller's memory and is lent until done() runs; so is all it points to.
+ *   -EEXIST   a defined outcome (idempotency key known, stream in other words): nothing of this operation was done
+ *   -ENOSPC   the disk is full; -EIO it fails; nothing of this operation was done
+ * When a commit fails, the batch is bisected so that only the guilty operation is refused.
+ *
+ * READING.  Two reader threads with a read connection each: STORE_QUEUE serves the queue and the webhooks (short,
+ * latency matters), STORE_API serves lists.  A page examines at most 50,000 rows or 50 ms and ends its transaction.
+ *
+ * AGGREGATION IS THE WRITER'S.  Whether a part's final state makes the message final is decided inside the
+ * transaction, from rows, so it needs no memory and survives every restart (op_final).
+ */
+#ifndef STORE_H
+#define STORE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <uv.h>
+
+#include "message.h"
+
+struct store;
+struct store_op;
+
+enum store_list { STORE_SETTLE, STORE_OTP, STORE_BULK, STORE_LISTS };
+
+enum name_kind { NAME_CLIENT = 1, NAME_CAMPAIGN, NAME_ROUTE, NAME_LINK };
+
+enum event_kind {
+	EVENT_STATUS = 1, /* a message (part 0) or part changed its state */
+	EVENT_CORRECTION, /* a final state was corrected to delivered */
+	EVENT_INBOUND
+};
+
+/* ---- opening ----------------------------------------------------------------------------------------------- */
+
+struct store_conf {
+	const char *path;      /* the database file */
+	unsigned node;         /* 0 … 63, upper bits of ids */
+	unsigned shards;       /* webhook.concurrency */
+	const char *vfs;       /* NULL: SQLite's default (tests plug in one that loses unsynced writes) */
+	bool unsafe_no_sync;   /* tests only: synchronous=OFF, to show that the power-cut test can fail */
+	/* Loop thread, before the done() calls of a batch: new events wait for this endpoint and shard. */
+	void (*on_events)(void *arg, uint32_t endpoint, unsigned shard);
+	void *arg;
+};
+
+/* What must be known before the first operation. */
+struct store_boot {
+	uint64_t next_id;    /* first id of a block already reserved on disk; node bits included */
+	uint64_t low_water;  /* every id below is final, or has a row in waiting, due or backlog */
+	uint32_t next_lane;
+	bool fresh;          /* the database was just made */
+};
+
+/* Open or make the database, migrate it, start the threads.  -errno and a sentence in `err` on failure:
+ * another process has it open, a newer schema, corrupt, not writable. */
+int store_open(uv_loop_t *loop, const struct store_conf *c, struct store **ret, struct store_boot *ret_boot, char *err,
+	size_t n_err);
+
+/* Commit what is staged, end the threads, close; done() of everything staged runs before `closed` does. */
+void store_close(struct store *s, void (*closed)(void *arg), void *arg);
+
+/* Every stored name, once, at start (blocking; before the loop runs). */
+int store_names(struct store *s, void (*each)(void *arg, enum name_kind kind, uint32_t id, const char *text), void *arg);
+/* Every stored lane that has backlog rows (skip scan, no counting); blocking, at start. */
+struct store_lane {
+	uint32_t id, client, campaign, route;
+	uint8_t class, skip;
+};
+int store_lanes(struct store *s, void (*each)(void *arg, const struct store_lane *l, bool has_backlog), void *arg);
+/* Every cancel row that is not done yet; blocking, at start. */
+int store_cancels(struct store *s,
+	void (*each)(void *arg, uint64_t n, uint32_t client, const char *tag, uint64_t upto_id), void *arg);
+
+void store_stage(struct store *s, enum store_list list, struct store_op *op);
+
+/* Operations staged or in the writer's hands, by list; what back-pressure looks at. */
+size_t store_pending(const struct store *s, enum store_list list);
+
+struct store_stats {
+	uint64_t commits, rows, busy_us; /* busy_us: time spent inside transactions */
+	uint64_t wal_octets, db_octets, free_octets; /* free: of the file system, looked at once a second */
+	uint32_t commit_us_p50, commit_us_p99;
+	int last_error;          /* -errno of the last failed commit, 0 when the last one went well */
+};
+void store_stats(struct store *s, struct store_stats *ret);
+
+/* ---- operations -------------------------------------------------------------------------------------------- */
+
+enum store_op_kind {
+	OP_ACCEPT, OP_LEASE, OP_UNLEASE, OP_SUBMIT, OP_ATTEMPT, OP_FINAL, OP_RECEIPT, OP_DUE_FIRE, OP_BACKLOG_DELETE,
+	OP_SPILL, OP_CANCEL, OP_CANCEL_DONE, OP_INBOUND, OP_EVENTS_DONE, OP_EVENTS_DEAD, OP_EVENTS_REPLAY, OP_STREAM,
+	OP_NAME, OP_LANE, OP_META, OP_LOOKUP, OP_PURGE, OP_IDEM_ROTATE, OP_RESERVE,
+	OP_N
+};
+
+struct store_op {
+	struct store_op *next; /* the store's */
+	uint8_t kind;          /* enum store_op_kind; tells the struct it begins */
+	uint16_t rows;         /* about how many rows it writes; at least 1 */
+	int r;                 /* the outcome, set before done() */
+	void (*done)(struct store_op *op); /* may be NULL */
+	void *arg;
+};
+
+/* What the writer must know of a message to settle it. */
+struct store_msg {
+	uint64_t id;
+	uint32_t endpoint;     /* client that gets events; 0: none (no webhook, or report none) */
+	uint8_t report;        /* enum msg_report */
+	uint8_t n_parts;       /* as bound */
+	uint32_t lane;         /* its row in backlog, to be deleted when it is final; 0: none */
+	uint64_t seq;
+};
+
+/* -- messages of one POST, or one chunk of a stream: all of it or nothing */
+enum store_place {
+	PLACE_MEMORY,  /* stays in memory, found again by the low-water scan */
+	PLACE_BACKLOG, /* lane, seq */
+	PLACE_DUE      /* due_at, reason scheduled */
+};
+struct store_accept {
+	struct message *m;
+	uint8_t place;
+	uint32_t lane;
+	uint64_t seq;
+	uint64_t leased;       /* bit p-1: a lease for part p goes with it */
+	uint32_t link;
+	uint16_t ref;          /* n_parts > 1 and leased: the bound row's */
+	uint8_t bound_parts;   /* likewise; 0: no bound row */
+};
+struct store_idem {
+	uint32_t client;
+	uint8_t khash[16], bhash[16];
+	const char *answer;    /* stored with the commit */
+	char *ret_answer;      /* -EEXIST: malloc()ed copy of the stored one, the receiver frees it; */
+	bool ret_same_body;    /* … and whether the body was the same */
+};
+struct store_progress {
+	uint32_t client;
+	const char *name;      /* the idempotency key */
+	uint64_t rows, accepted, rejected; /* so far, this chunk included */
+	uint8_t digest[16];
+	bool done;
+};
+struct op_accept {
+	struct store_op op;
+	struct store_accept *items;
+	unsigned n_items;      /* may be 0: only the progress row */
+	struct store_idem *idem;
+	struct store_progress *progress;
+};
+
+/* -- before the first octet of these parts is written */
+struct op_lease {
+	struct store_op op;    /* OP_LEASE, OP_UNLEASE */
+	uint64_t id, parts;    /* bit p-1 */
+	uint32_t link;
+	uint16_t ref;
+	uint8_t bound_parts;   /* > 1: (re)write the bound row */
+};
+
+/* -- a carrier took the part: submit row, lease gone; a parked receipt of this hash settles it in the same commit.
+ * A second acceptance of a part (late answer, resent) becomes an attempt row with its smsc_id. */
+struct op_submit {
+	struct store_op op;
+	struct store_msg msg;
+	unsigned part;
+	int64_t at;
+	uint32_t link;
+	uint64_t hash;         /* of (link, normalised id); 0: no receipt will come */
+	uint64_t to;           /* recipient, to verify a parked receipt */
+	char smsc_id[66];
+	bool last;             /* with it every part is submitted: event "sent" when report is all */
+	/* results */
+	bool ret_settled;      /* a parked receipt made the part final */
+	uint8_t ret_state;     /* … then: the part's state */
+	int8_t ret_msg_state;  /* the message became final: its state; -1: it did not */
+};
+
+/* -- an attempt that did not end as SENT.  next_at > 0: a due row (skip, tries) is made and, for a message of one
+ * part, its backlog row deleted. */
+struct op_attempt {
+	struct store_op op;
+	struct store_msg msg;
+	unsigned part;
+	int64_t at, next_at;
+	uint32_t link;
+	uint8_t outcome, reason, skip;
+	uint16_t tries;
+	uint32_t code;
+	char text[64];
+	bool keep_lease;       /* uncertain and held: the lease row was replaced by the due row all the same */
+};
+
+/* -- a final state of a message (part 0) or of a part.  One part of one is the message.  For several: the first part
+ * that failed for good gives the message its state, all delivered → delivered, all final → unconfirmed.  Final
+ * stays final but for state_may_correct().  Deletes lease and, when the message is final, the backlog row. */
+struct op_final {
+	struct store_op op;
+	struct store_msg msg;
+	unsigned part;
+	int64_t at;
+	uint8_t state, reason;
+	char error[40];
+	bool unless_submitted; /* part 0: do nothing (r = -EBUSY) when a part has a lease or submit row */
+	/* results */
+	bool ret_new;          /* it was not final before */
+	bool ret_correction;
+	int8_t ret_msg_state;  /* the message became final (or was corrected): its state; -1: it did not */
+};
+
+/* -- a receipt that memory does not know: looked for in waiting, else parked */
+struct op_receipt {
+	struct store_op op;
+	uint64_t hash, hash2;  /* hash2: of the second spelling, 0 = none */
+	uint32_t link;
+	uint64_t to;           /* 0: unknown */
+	int64_t at;
+	uint8_t state;         /* enum msg_state it leads to; STATE_SENT: intermediate, only parked if unknown */
+	char smsc_id[66], stat[24], err[12];
+	uint32_t (*endpoint_of)(void *arg, uint32_t client); /* writer thread: must be a pure table look-up */
+	void *endpoint_arg;
+	/* results */
+	uint64_t ret_key;      /* 0: parked */
+	bool ret_new, ret_correction;
+	int8_t ret_msg_state;
+};
+
+/* -- a due row fired: it becomes a backlog row */
+struct op_due_fire {
+	struct store_op op;
+	int64_t at;
+	uint64_t key;
+	uint32_t lane;         /* 0: only delete the due row */
+	uint64_t seq;
+	uint32_t end_minute;
+};
+struct op_backlog_delete {
+	struct store_op op;
+	uint32_t lane;
+	uint64_t seq;
+};
+
+/* -- receipts to come, pushed out of memory; sorted by hash */
+struct store_spill {
+	uint64_t hash, key;
+	int64_t deadline;      /* a due row with REASON_NO_RECEIPT */
+	uint32_t lane;         /* backlog row to delete */
+	uint64_t seq;
+};
+struct op_spill {
+	struct store_op op;
+	struct store_spill *rows;
+	unsigned n_rows;
+};
+
+struct op_cancel {
+	struct store_op op;    /* OP_CANCEL; OP_CANCEL_DONE uses n only */
+	uint64_t n;            /* result of OP_CANCEL */
+	uint32_t client;
+	char tag[MSG_REF_MAX + 1];
+	uint64_t upto_id;
+	int64_t at;
+};
+
+struct op_inbound {
+	struct store_op op;
+	uint64_t n;            /* result */
+	int64_t at;
+	uint32_t link, client, endpoint;
+	const char *from, *to, *text;
+	uint32_t n_text;
+	const uint8_t *raw;
+	uint32_t n_raw;
+	uint8_t dcs, esm_class;
+};
+
+struct op_events {
+	struct store_op op;    /* OP_EVENTS_DONE: delete up to seq.  OP_EVENTS_DEAD: move [from_seq, seq] to dead.
+	                        * OP_EVENTS_REPLAY: dead rows of the endpoint with at >= since come back. */
+	uint32_t endpoint;
+	unsigned shard;
+	uint64_t from_seq, seq;
+	int64_t since;
+	char why[64];
+	uint64_t ret_n;
+};
+
+/* -- begin a stream: a known one is -EEXIST with what was done so far (also when it is done) */
+struct op_stream {
+	struct store_op op;
+	struct store_progress progress; /* in: client, name; out */
+};
+
+struct op_name {
+	struct store_op op;
+	uint8_t kind;
+	uint32_t id;
+	char text[MSG_REF_MAX + 1];
+};
+struct op_lane {
+	struct store_op op;
+	struct store_lane lane;
+};
+struct op_meta {
+	struct store_op op;
+	uint64_t low_water;
+};
+/* -- ids are reserved in blocks of 2^16, on disk before they are used */
+struct op_reserve {
+	struct store_op op;
+	uint64_t ret_from;     /* 2^16 ids from here are ours */
+};
+
+struct store_lookup {
+	uint64_t hash, id;
+};
+struct op_lookup {
+	struct store_op op;
+	uint32_t run;
+	struct store_lookup *rows; /* sorted by hash */
+	unsigned n_rows;
+	uint64_t indexed_to;   /* not 0: the run is complete, look-ups may use it up to this id (not included) */
+};
+
+/* -- retention, one small step */
+struct op_purge {
+	struct store_op op;
+	int64_t bodies_before, rows_before; /* created; 0 = leave */
+	unsigned limit;
+	uint64_t ret_n;        /* rows deleted or scrubbed; less than limit: nothing more to do */
+};
+
+/* ---- look-ups ---------------------------------------------------------------------------------------------- */
+
+enum store_reader { STORE_QUEUE, STORE_API };
+
+enum store_query_kind {
+	Q_BACKLOG, Q_DUE, Q_LEASES, Q_FRESH, Q_EXPIRED, Q_LANE_COUNT, Q_LOAD,    /* the queue's */
+	Q_EVENTS,                                                                /* the webhooks' */
+	Q_MESSAGE, Q_LIST, Q_STREAM, Q_WEBHOOKS, Q_INBOUND, Q_PARKED,            /* the API's */
+	Q_TAGGED, Q_INDEX,                                                       /* background work */
+	Q_N
+};
+
+struct store_query {
+	struct store_query *next;
+	uint8_t kind;
+	int r;                 /* 0 or -errno */
+	void (*done)(struct store_query *q); /* loop thread; then store_query_done() frees the results, not the struct */
+	void *arg;
+};
+
+void store_read(struct store *s, enum store_reader reader, struct store_query *q);
+void store_query_done(struct store_query *q);
+
+/* A message on its way back into memory, with what its rows say. */
+struct store_sent {
+	unsigned part;
+	int64_t at;
+	uint32_t link;
+	char smsc_id[66];
+};
+struct store_loaded {
+	struct message *m;     /* the receiver may take it and set NULL here */
+	bool final;            /* the message is final: only its leftover rows are to be deleted */
+	uint64_t submitted, finals, leased, due; /* bit p-1, by part; due: a due row brought it (bit 0.. of due_key) */
+	uint32_t bound_link;   /* 0: not bound */
+	uint16_t bound_ref;
+	uint8_t bound_parts;
+	uint32_t lease_link;
+	uint32_t lane;         /* the backlog row that brought it, or 0 */
+	uint64_t seq;
+	int64_t due_at;        /* the due row that brought it, or 0 */
+	uint64_t due_key;
+	uint8_t due_reason, skip;
+	uint16_t tries;
+	struct store_sent *sent; /* parts submitted and not final, on links that may report */
+	unsigned n_sent;
+};
+struct q_load {
+	struct store_query q;  /* Q_BACKLOG, Q_DUE, Q_LEASES, Q_FRESH, Q_EXPIRED, Q_LOAD */
+	uint32_t lane;         /* Q_BACKLOG, Q_EXPIRED */
+	uint64_t after_seq;
+	int64_t upto;          /* Q_DUE: at <= upto; Q_EXPIRED: end <= this minute */
+	int64_t after_at;      /* Q_DUE: rows after (after_at, after_key) */
+	uint64_t after_key;
+	uint64_t from_id, upto_id; /* Q_FRESH: [from, upto); unresolved and neither in backlog nor due.  Q_LOAD: from_id */
+	unsigned limit;
+	bool no_body;
+	/* results */
+	struct store_loaded *rows;
+	unsigned n_rows;
+	uint64_t last_seq;     /* of the last row examined */
+	int64_t last_at;       /* Q_DUE: of the last row examined, or of the first one still to come, 0 = none */
+	uint64_t last_key, next_id; /* Q_FRESH: go on here */
+	bool more;
+};
+
+struct q_lane_count {
+	struct store_query q;
+	uint32_t lane;
+	uint64_t upto_seq;
+	uint64_t ret_n;
+	struct store_minute { uint32_t minute, n; } *ret_minutes; /* ttl ends, rising */
+	unsigned ret_n_minutes;
+};
+
+struct store_event {
+	uint64_t seq, key;
+	uint8_t kind, state;
+	int64_t at;
+	unsigned part, parts, parts_delivered;
+	char error[40];
+	uint64_t id, to;       /* of the message */
+	char ref[MSG_REF_MAX + 1];
+	char *in_from, *in_to, *in_text; /* EVENT_INBOUND; malloc()ed as one */
+	uint32_t link;
+};
+struct q_events {
+	struct store_query q;
+	uint32_t endpoint;
+	unsigned shard;
+	uint64_t after_seq;
+	unsigned limit;
+	struct store_event *rows;
+	unsigned n_rows;
+	bool more;
+};
+
+/* One message with everything that is known of it. */
+struct store_attempt {
+	unsigned part, n;
+	int64_t at, next_at;
+	uint32_t link, code;
+	uint8_t outcome, reason;
+	char text[64], smsc_id[66];
+};
+struct store_part {
+	unsigned part;
+	uint8_t state;         /* enum msg_state */
+	uint32_t link;
+	char smsc_id[66], error[40];
+	unsigned attempts;
+	int64_t leased_at, submitted_at, final_at;
+	uint8_t reason;
+};
+struct store_correction {
+	unsigned part;
+	uint8_t state;
+	int64_t at;
+};
+struct store_detail {
+	struct message *m;     /* text NULL when the body was scrubbed or not asked for */
+	uint8_t state, reason; /* from rows; the queue overlays what it holds in memory */
+	int64_t final_at, next_try;
+	unsigned decided_by;   /* the part that gave the message its state, 0 = none */
+	char error[40];
+	unsigned parts_delivered;
+	uint32_t link;         /* of its first part */
+	struct store_part *parts;
+	unsigned n_parts;
+	struct store_attempt *attempts;
+	unsigned n_attempts;
+	struct store_correction *corrections;
+	unsigned n_corrections;
+};
+struct q_message {
+	struct store_query q;
+	uint64_t id;
+	uint32_t client;       /* not 0: -ENOENT unless it is this client's */
+	struct store_detail ret;
+};
+struct q_list {
+	struct store_query q;
+	uint32_t client;       /* 0: all */
+	uint32_t campaign;     /* 0: all */
+	uint64_t to;           /* 0: all */
+	char ref[MSG_REF_MAX + 1], tag[MSG_REF_MAX + 1]; /* "": all */
+	int state;             /* -1: all */
+	int64_t since, until;  /* created; 0: open */
+	uint64_t after;        /* ids below; 0: from the newest */
+	unsigned limit;
+	struct store_detail *rows; /* without attempts */
+	unsigned n_rows;
+	uint64_t next;         /* cursor; 0: at the end */
+	bool complete;         /* false: the page ended early by its row or time bound */
+};
+struct q_stream {
+	struct store_query q;  /* -ENOENT */
+	struct store_progress progress; /* in: client, name; out: the rest */
+};
+struct q_webhooks {
+	struct store_query q;
+	uint32_t endpoint;
+	uint64_t waiting, dead;
+	int64_t oldest_at;
+};
+struct store_inbound {
+	uint64_t n;
+	int64_t at;
+	uint32_t link, client;
+	char *from, *to, *text, *raw_hex;
+	uint8_t dcs;
+};
+struct q_inbound {
+	struct store_query q;
+	uint32_t client;       /* 0: all */
+	char from[24], to[24];
+	int64_t since;
+	uint64_t after;
+	unsigned limit;
+	struct store_inbound *rows;
+	unsigned n_rows;
+	uint64_t next;
+};
+struct store_parked {
+	uint64_t n;
+	uint32_t link;
+	char smsc_id[66], stat[24], err[12];
+	uint64_t to;
+	int64_t at;
+};
+struct q_parked {
+	struct store_query q;
+	uint64_t after;
+	unsigned limit;
+	struct store_parked *rows;
+	unsigned n_rows;
+	uint64_t next;
+};
+/* Ids of a client with a tag, below upto_id, that are not final; rising, resumable. */
+struct q_tagged {
+	struct store_query q;
+	uint32_t client;
+	char tag[MSG_REF_MAX + 1];
+	uint64_t from_id, upto_id;
+	unsigned limit;
+	struct store_loaded *rows; /* without bodies */
+	unsigned n_rows;
+	uint64_t next_id;
+	bool more;
+};
+/* The rows of one run of the look-up table, sorted; n_rows = 0: the run is not complete yet. */
+struct q_index {
+	struct store_query q;
+	uint32_t run;
+	uint64_t below_id;     /* only when every id of the run is below */
+	struct store_lookup *rows;
+	unsigned n_rows;
+	uint64_t ret_indexed_to;
+};
+/* Hash of a value as the look-up table keeps it; `what` is 'r' ref, 't' tag, 'n' number. */
+uint64_t store_lookup_hash(char what, uint32_t client, const void *value, size_t n);
+
+#endif

@@ -1,0 +1,49 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * link.h -- one configured link: health, window, rate, and the core's half of a driver (see drivers/driver.h).
+ *
+ *     stopped ─start─► starting ─link_up─► up ─link_down─► down ─link_up─► up
+ *        ▲                                  └─drain─► draining ─(nothing in flight)─► stopped
+ *        └──────────────── stop ────────────────────┘
+ */
+#ifndef LINK_H
+#define LINK_H
+
+#include "driver.h"
+#include "queue/queue.h"
+
+enum link_state { LINK_STOPPED, LINK_STARTING, LINK_UP, LINK_DOWN, LINK_DRAINING, LINK_STOPPING, LINK_N };
+
+const char *link_state_name(enum link_state s);
+
+/* What a link hands on; plugged in by main.c. */
+struct link_sinks {
+	int (*inbound)(void *arg, struct link *l, const struct link_inbound *m, struct driver_token token);
+	void *arg;
+};
+
+struct link *link_new(uv_loop_t *loop, struct queue *q, struct names *names, const struct link_sinks *sinks,
+	const struct conf_link *c, char *err, size_t n_err);
+/* After a reload: 0, or 1 when connection settings changed and the link must be made anew. */
+int link_reconfigure(struct link *l, const struct conf_link *c);
+void link_start(struct link *l);
+void link_drain(struct link *l); /* by hand: finish what was taken, then stop */
+void link_stop(struct link *l);  /* by hand, or at the end; what waits is routed again */
+/* Stop it, then free it; gone() after that. */
+void link_remove(struct link *l, void (*gone)(void *arg), void *arg);
+
+struct outlet *link_outlet(struct link *l);
+uint32_t link_id(const struct link *l);
+void link_ack(struct link *l, struct driver_token token, int status);
+
+struct link_view {
+	const char *name, *driver, *reason;
+	enum link_state state;
+	int64_t since_ms;
+	const struct outlet *outlet;
+	struct driver_stats driver_stats;
+	uint64_t receipts, inbound;
+};
+void link_view(const struct link *l, struct link_view *ret);
+
+#endif
