@@ -1,0 +1,237 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conf.h -- the configuration as plain C: read whole, checked whole, then never written again.
+ *
+ * A file is either right and becomes a `struct conf`, or it is refused with one message that names file, line and
+ * setting.  There is no half-loaded state, which is what makes a reload all or nothing: load the new one beside the old,
+ * compare, swap, free the old.  What may be set, its type, range, default and help stand in one table (conf_table.c);
+ * the parser, the comparison, the example file and the manual page all follow it.
+ *
+ * Fields are named as their settings.  Durations are given in seconds (decimals allowed) and kept in milliseconds, which
+ * the field says: `timeout` becomes `timeout_ms`.  Strings are never NULL; "" means not given.  Paths are complete:
+ * relative ones start from the folder of the configuration file.
+ */
+#ifndef BASE_CONF_H
+#define BASE_CONF_H
+
+#include "base/log.h"
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+
+struct sockaddr;
+
+/* Order as the words in the table. */
+enum conf_role { CONF_ROLE_CLIENT, CONF_ROLE_OPERATOR };
+enum conf_class { CONF_CLASS_OTP, CONF_CLASS_SERVICE, CONF_CLASS_MARKETING };
+enum conf_bind { CONF_BIND_TRANSCEIVER, CONF_BIND_TRANSMITTER, CONF_BIND_RECEIVER, CONF_BIND_SPLIT };
+enum conf_alphabet { CONF_ALPHABET_GSM7_UNPACKED, CONF_ALPHABET_GSM7_PACKED, CONF_ALPHABET_LATIN1, CONF_ALPHABET_ASCII };
+enum conf_concat { CONF_CONCAT_UDH8, CONF_CONCAT_UDH16, CONF_CONCAT_SAR, CONF_CONCAT_PAYLOAD };
+enum conf_receipt_id { CONF_RECEIPT_ID_AUTO, CONF_RECEIPT_ID_TEXT, CONF_RECEIPT_ID_HEX, CONF_RECEIPT_ID_DEC };
+enum conf_on_uncertain { CONF_ON_UNCERTAIN_RESEND, CONF_ON_UNCERTAIN_HOLD, CONF_ON_UNCERTAIN_FAIL };
+/* What the loopback driver answers and reports: as the final states, `none` is taken but never reported. */
+enum conf_outcome {
+	CONF_OUTCOME_DELIVERED,
+	CONF_OUTCOME_UNDELIVERED,
+	CONF_OUTCOME_REJECTED,
+	CONF_OUTCOME_RETRY,
+	CONF_OUTCOME_UNKNOWN,
+	CONF_OUTCOME_NONE
+};
+
+struct conf_strings {
+	char **item;
+	size_t n;
+};
+
+/* A network: IPv4 as ::ffff:0:0/96, so that one comparison serves both families. */
+struct conf_cidr {
+	uint8_t addr[16];
+	uint8_t n_bits;
+};
+
+struct conf_queue {
+	int64_t max_waiting;
+	int64_t disk_reserve_mb;
+	int64_t lane_window;
+	int64_t max_resident;
+};
+
+struct conf_http_tls {
+	char *cert; /* both or neither */
+	char *key;
+};
+
+struct conf_http {
+	char *listen; /* "HOST:PORT", "[v6]:PORT" or "unix:/PATH" */
+	char *admin_listen;
+	int64_t max_body;
+	int64_t max_connections;
+	int64_t max_per_address;
+	struct conf_http_tls tls;
+};
+
+struct conf_retention {
+	int64_t body_days; /* 0: for ever */
+	int64_t row_days;
+};
+
+struct conf_webhook {
+	int64_t concurrency;
+	int64_t max_events;
+	int64_t timeout_ms;
+	int64_t keep_hours;
+	bool allow_private;
+};
+
+struct conf_client_webhook {
+	char *url; /* "": no webhook */
+	char *secret;
+	int64_t batch;
+};
+
+struct conf_client {
+	char *name;
+	enum conf_role role;
+	char *key_sha256;
+	uint8_t key_hash[32]; /* key_sha256 as octets */
+	struct conf_strings allow;
+	struct conf_cidr *networks; /* `allow`, parsed: allow.n of them */
+	char *default_country;
+	char *from;
+	enum conf_class class;
+	double tps;
+	int64_t burst; /* 0: one second of tps */
+	double requests_per_second;
+	int64_t max_waiting;
+	int64_t max_parts;
+	bool smart;
+	int64_t ttl_ms;
+	struct conf_client_webhook webhook;
+};
+
+struct conf_link {
+	char *name;
+	char *driver;
+	double tps;
+	int64_t burst; /* 0: one second of tps */
+	int64_t window;
+	int64_t response_timeout_ms;
+	int64_t connect_timeout_ms;
+	int64_t reconnect_min_ms;
+	int64_t reconnect_max_ms;
+	enum conf_alphabet alphabet;
+	enum conf_concat concat;
+	struct conf_strings languages;
+	int64_t receipt_timeout_ms;
+	enum conf_on_uncertain on_uncertain;
+	int64_t max_attempts;
+	int64_t retry_min_ms;
+	int64_t retry_max_ms;
+	/* smpp */
+	char *host;
+	int64_t port;
+	char *system_id;
+	char *password;
+	char *system_type;
+	enum conf_bind bind;
+	int64_t binds;
+	int64_t enquire_link_ms;
+	bool tls;
+	bool tls_verify;
+	char *tls_ca; /* "": the system's */
+	enum conf_receipt_id receipt_id;
+	int64_t source_ton, source_npi, dest_ton, dest_npi; /* -1: from the address */
+	char *service_type;
+	int64_t interface_version;
+	char *address_range;
+	/* modem */
+	char *device;
+	char *pin;
+	char *smsc;
+	/* loopback */
+	int64_t delay_ms;
+	enum conf_outcome outcome;
+};
+
+/* An empty list matches everything. */
+struct conf_route {
+	char *name; /* "routeN", counted from 1, when not given */
+	struct conf_strings prefix;
+	struct conf_strings class;
+	struct conf_strings client;
+	struct conf_strings sender;
+	struct conf_strings links;
+	unsigned class_mask;       /* 1u << enum conf_class; all bits when `class` is empty */
+	const struct conf_link **link; /* `links`, resolved: links.n of them, in order of preference */
+};
+
+/* An empty string matches everything. */
+struct conf_inbound {
+	char *to;
+	char *from;
+	char *keyword;
+	char *link;
+	char *client;
+};
+
+struct conf {
+	char *data_dir;
+	int64_t stop_timeout_ms;
+	int64_t node;
+	enum log_level log_level;
+	struct conf_strings modem_ports;
+	struct conf_queue queue;
+	struct conf_http http;
+	struct conf_retention retention;
+	struct conf_webhook webhook;
+	struct conf_client *clients;
+	size_t n_clients;
+	struct conf_link *links;
+	size_t n_links;
+	struct conf_route *routes;
+	size_t n_routes;
+	struct conf_inbound *inbound;
+	size_t n_inbound;
+};
+
+/* Read and check `path`.  On failure `err` (of `n_err` octets) holds one line, "FILE:LINE: links[0].windw: unknown
+ * setting; did you mean "window"?", and the result is -EINVAL (the file is wrong), -ENOMEM, or why it cannot be read. */
+int conf_load(const char *path, struct conf **ret, char *err, size_t n_err);
+/* The same from memory, for tests and for what comes over a pipe; `name` stands for FILE, and its folder is where
+ * relative paths start. */
+int conf_load_string(const char *text, const char *name, struct conf **ret, char *err, size_t n_err);
+/* Wipes the secrets.  NULL is fine. */
+void conf_free(struct conf *c);
+
+const struct conf_client *conf_find_client(const struct conf *c, const char *name);
+const struct conf_link *conf_find_link(const struct conf *c, const char *name);
+
+/* Whether `allow` lets this peer in: an empty list lets everybody in; peers on Unix sockets always pass. */
+bool conf_client_allows(const struct conf_client *cl, const struct sockaddr *peer);
+
+/* What a change needs to take effect, in rising order. */
+enum conf_apply {
+	CONF_APPLY_RELOAD,  /* taken over while running */
+	CONF_APPLY_LINK,    /* the link must be stopped and started again */
+	CONF_APPLY_RESTART  /* only a restart of the process; a reload refuses or leaves it */
+};
+
+struct conf_change {
+	const char *text; /* "links.acme.tps: 100 -> 50", "links.b: added"; secrets: "changed" */
+	enum conf_apply apply;
+	const char *link; /* the link's name when a link changed, came or went, else NULL */
+};
+
+typedef void (*conf_change_cb)(void *arg, const struct conf_change *change);
+
+/* Tell every difference between two configurations; returns how many.  `change` is lent for the call.  Clients, links
+ * and named routes are compared by name, so moving one in the file is no change (for routes the order is one). */
+size_t conf_diff(const struct conf *old, const struct conf *new, conf_change_cb cb, void *arg);
+
+/* Write the whole table as an example file: every setting commented out at its default, with help, range and unit.
+ * Settings begin with "#" directly, prose with "# ", so that uncommenting gives a file that loads. */
+void conf_print_settings(FILE *f);
+
+#endif
