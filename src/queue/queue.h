@@ -26,6 +26,7 @@
 #include <uv.h>
 
 #include "base/conf.h"
+#include "codec/receipt.h"
 #include "queue/names.h"
 #include "queue/store.h"
 
@@ -66,6 +67,7 @@ struct outlet {
 	int64_t tokens_at_us, otp_at_ms;
 	struct lane *lanes;      /* ring of lanes with something to send here */
 	struct lane *otp_lanes;
+	struct qmsg *stalled, *stalled_tail; /* leased, but the driver had no room */
 	uint64_t sent, retried, rejected, throttled, uncertain;
 };
 
@@ -83,6 +85,7 @@ struct queue_events {
 	void *arg;
 };
 
+/* Also reads lanes and cancellations from the store (blocking).  Configure it (queue_set_…), then start. */
 struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, const struct conf *c,
 	struct names *names, const struct queue_events *events);
 /* Begin: leases first, then what is fresh, then the backlog; sending starts at once. */
@@ -121,7 +124,7 @@ struct queue_batch {
 	uint64_t *ids;             /* caller's, n of them: filled by queue_add() */
 	/* the queue's */
 	struct op_accept op;
-	struct store_accept *items;
+	struct store_accept *items, one;
 	struct queue *queue;
 };
 
@@ -137,7 +140,8 @@ struct settle;
 void queue_outlet_changed(struct queue *q, struct outlet *o); /* up, down, window, rate, draining, ready */
 void queue_settle(struct queue *q, struct outlet *o, const struct settle *s);
 
-/* A receipt; done() after the commit: acknowledge (0) or ask for it again (-errno). */
+/* A receipt.  0: done() follows after the commit: acknowledge (0) or ask for it again (-errno).  1: it changes nothing
+ * (intermediate, repeated): acknowledge at once.  -ENOMEM: ask for it again. */
 struct link_receipt;
 int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *r,
 	void (*done)(void *arg, uint64_t a, uint64_t b, int r), void *arg, uint64_t a, uint64_t b);

@@ -386,7 +386,7 @@ struct store_loaded {
 	int64_t due_at;        /* the due row that brought it, or 0 */
 	uint64_t due_key;
 	uint8_t due_reason, skip;
-	uint16_t tries;
+	uint16_t tries;        /* attempts so far (Q_DUE: the due row's) */
 	struct store_sent *sent; /* parts submitted and not final, on links that may report */
 	unsigned n_sent;
 };
@@ -412,7 +412,7 @@ struct q_load {
 struct q_lane_count {
 	struct store_query q;
 	uint32_t lane;
-	uint64_t upto_seq;
+	uint64_t after_seq, upto_seq; /* after_seq < seq < upto_seq */
 	uint64_t ret_n;
 	struct store_minute { uint32_t minute, n; } *ret_minutes; /* ttl ends, rising */
 	unsigned ret_n_minutes;

@@ -1,0 +1,545 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * dispatch.c -- from lanes to links: whose turn it is, whether the window and the rate have room, lease, submit.
+ *
+ * A link serves its otp lanes first, then the others by deficit round robin.  While an otp came within the last ten
+ * seconds the others leave max(1, 5 %) of the window and 5 % of the rate free, so that the next code finds room at
+ * once.  Tokens may go below zero: a message of N parts is begun with one token and pays N.
+ *
+ * The lease is on disk before the driver sees the part: op_lease is staged here (or goes with the accept commit), and
+ * dispatch_submit() runs when it is done.
+ */
+#include <errno.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "queue/queue_impl.h"
+
+#define OTP_RECENT_MS 10000
+#define QUANTUM_SERVICE 16  /* parts a lane may send before the next one's turn */
+#define QUANTUM_MARKETING 4
+
+void dispatch_dirty(struct queue *q)
+{
+	q->dirty = true;
+}
+
+/* ---- tokens --------------------------------------------------------------------------------------------------- */
+
+/* Refill a bucket; is there one token?  rate 0: always. */
+bool tokens_has(double *tokens, int64_t *at_us, double rate, double burst, int64_t now_us)
+{
+	if (rate <= 0)
+		return true;
+	if (*at_us == 0)
+		*tokens = burst;
+	else
+		*tokens += rate * (double)(now_us - *at_us) / 1e6;
+	*at_us = now_us;
+	if (*tokens > burst)
+		*tokens = burst;
+	return *tokens >= 1;
+}
+
+static bool otp_recent(const struct queue *q, const struct outlet *o)
+{
+	return o->otp_at_ms && q->now_us / 1000 - o->otp_at_ms < OTP_RECENT_MS;
+}
+
+static double rate_of(const struct outlet *o)
+{
+	return o->tps * (o->slow > 0 ? o->slow : 1);
+}
+
+static double burst_of(const struct outlet *o, double rate)
+{
+	double burst = o->burst ? o->burst : rate / 20; /* 50 ms worth: smooth, and never far above the rate */
+
+	return burst < 1 ? 1 : burst;
+}
+
+static enum msg_reason no_room(struct queue *q, struct outlet *o, enum msg_class class)
+{
+	bool bulk = class != CLASS_OTP, reserve = bulk && otp_recent(q, o);
+	unsigned spare = o->window / 20 ? o->window / 20 : 1;
+	double rate = rate_of(o), burst = burst_of(o, rate);
+
+	if (o->pause_until_ms > q->now_us / 1000)
+		return REASON_THROTTLED;
+	if (o->in_flight >= o->window)
+		return REASON_WINDOW_FULL;
+	if (reserve && o->window > 1 && o->in_flight_bulk + spare >= o->window)
+		return REASON_WINDOW_FULL;
+	if (!tokens_has(&o->tokens, &o->tokens_at_us, rate, burst, q->now_us))
+		return REASON_THROTTLED;
+	/* What bulk leaves for otp: with a bucket kept at a twentieth above one, an otp never waits for a token. */
+	if (reserve && rate > 0 && o->tokens < 1 + burst / 20 && burst >= 2)
+		return REASON_THROTTLED;
+	return REASON_NONE;
+}
+
+bool dispatch_room(struct queue *q, struct outlet *o, enum msg_class class)
+{
+	return !q->dispatch_stopped && !q->stopping && no_room(q, o, class) == REASON_NONE;
+}
+
+void dispatch_take(struct queue *q, struct outlet *o, struct qmsg *qm, unsigned n_parts)
+{
+	struct queue_client_state *c = qm->lane ? qm->lane->client : NULL;
+
+	o->in_flight += n_parts;
+	if (qm->m->class == CLASS_OTP)
+		o->otp_at_ms = q->now_us / 1000;
+	else
+		o->in_flight_bulk += n_parts;
+	o->tokens -= n_parts;
+	if (c)
+		c->tokens -= n_parts;
+	if (qm->lane)
+		qm->lane->n_late += n_parts;
+	q->stats.in_flight += n_parts;
+}
+
+static void slots_free(struct queue *q, struct outlet *o, struct qmsg *qm, unsigned n_parts)
+{
+	o->in_flight -= n_parts;
+	if (qm->m->class != CLASS_OTP)
+		o->in_flight_bulk -= n_parts;
+	if (qm->lane)
+		qm->lane->n_late -= n_parts;
+	q->stats.in_flight -= n_parts;
+	dispatch_dirty(q);
+}
+
+/* The slots of settled parts. */
+void dispatch_settled(struct queue *q, struct qmsg *qm, unsigned n_parts)
+{
+	slots_free(q, qm->out, qm, n_parts);
+}
+
+/* ---- segmentation for the link that takes it --------------------------------------------------------------------- */
+
+/* Binary text is: octet count of the client's UDH, that UDH, the data. */
+static void binary_of(const struct message *m, const uint8_t **ret_udh, size_t *ret_n_udh, const uint8_t **ret_data,
+	size_t *ret_n)
+{
+	const uint8_t *t = (const uint8_t *)m->text;
+
+	*ret_n_udh = m->n_text ? t[0] : 0;
+	*ret_udh = t + 1;
+	*ret_data = t + 1 + *ret_n_udh;
+	*ret_n = m->n_text ? m->n_text - 1 - *ret_n_udh : 0;
+}
+
+static int plan_for(const struct message *m, enum concat concat, struct segment_plan *ret)
+{
+	struct segment_opts o = { .wish = m->wish, .concat = concat };
+	const uint8_t *udh, *data;
+	size_t n_udh, n, bad;
+
+	if (m->flags & MSG_BINARY) {
+		binary_of(m, &udh, &n_udh, &data, &n);
+		return segment_binary_plan(n_udh ? udh : NULL, n_udh, n, &o, ret);
+	}
+	return segment_plan(m->text, m->n_text, &o, ret, &bad);
+}
+
+static int wire_for(const struct message *m, const struct segment_plan *plan, unsigned part, uint16_t ref,
+	struct segment_wire *ret)
+{
+	const uint8_t *udh, *data;
+	size_t n_udh, n;
+
+	if (m->flags & MSG_BINARY) {
+		binary_of(m, &udh, &n_udh, &data, &n);
+		return segment_binary_part(n_udh ? udh : NULL, n_udh, data, plan, part, ref, ret);
+	}
+	return segment_part(m->text, plan, part, ref, ret);
+}
+
+/* Fix parts and reference for link `o`; only while nothing of the message has left. */
+int dispatch_plan(struct queue *q, struct qmsg *qm, struct outlet *o)
+{
+	struct segment_plan plan;
+	int r;
+
+	if (qm->bound || (qm->n_parts && qm->out == o))
+		return 0;
+	if (qm->n_parts && qm->concat == o->concat) {
+		qm->out = o;
+		return 0;
+	}
+	r = plan_for(qm->m, o->concat, &plan);
+	if (r < 0)
+		return r;
+	qm->n_parts = o->concat == CONCAT_PAYLOAD ? 1 : plan.n_parts;
+	qm->concat = o->concat;
+	qm->out = o;
+	qm->todo = parts_mask(qm->n_parts);
+	if (qm->n_parts > 1)
+		qm->ref = ++q->next_ref;
+	return 0;
+}
+
+/* ---- lease, then submit ----------------------------------------------------------------------------------------- */
+
+static void part_fill(const struct queue *q, const struct qmsg *qm, const struct segment_plan *plan, unsigned part,
+	struct part *p)
+{
+	const struct message *m = qm->m;
+	int64_t left_ms = m->ttl_end_ms - q->now_ms;
+
+	p->key = msg_key(m->id, part);
+	p->to = m->to;
+	p->from = m->from;
+	p->part = (uint8_t)part;
+	p->n_parts = qm->n_parts;
+	p->ref = qm->ref;
+	p->encoding = plan->encoding;
+	p->class = m->class;
+	p->flash = m->flags & MSG_FLASH;
+	p->want_receipt = qm->out->reports;
+	p->validity_s = left_ms > 1000 ? (uint32_t)(left_ms / 1000) : 1;
+	p->text = m->text;
+	p->n_text = m->n_text;
+}
+
+/* The driver has no room on the wire: link_ready() hands it over again. */
+static void stall(struct qmsg *qm)
+{
+	struct outlet *o = qm->out;
+
+	qm->stalled = true;
+	qm->stall_next = NULL;
+	if (o->stalled_tail)
+		o->stalled_tail->stall_next = qm;
+	else
+		o->stalled = qm;
+	o->stalled_tail = qm;
+}
+
+/* Room again, or the link is gone: either way what was leased moves on. */
+void dispatch_stalled(struct queue *q, struct outlet *o)
+{
+	struct qmsg *qm = o->stalled, *next;
+
+	o->stalled = o->stalled_tail = NULL;
+	for (; qm; qm = next) {
+		next = qm->stall_next;
+		dispatch_submit(q, qm);
+	}
+}
+
+static void unlease_done(struct store_op *op)
+{
+	struct queue *q = op->arg;
+
+	pool_put(&q->pool_lease, op);
+}
+
+/* The link went away before these parts were written: the lease goes, the parts wait again. */
+static void unlease(struct queue *q, struct qmsg *qm, uint64_t parts)
+{
+	struct op_lease *op = (struct op_lease *)pool_get(q, &q->pool_lease, OP_UNLEASE, unlease_done);
+
+	if (op) {
+		op->id = qm->m->id;
+		op->parts = parts;
+		op->link = qm->out->id;
+		op->bound_parts = 0;
+		queue_stage(q, STORE_SETTLE, &op->op);
+	} /* else the lease row stays, and a crash would call it uncertain: safe */
+	slots_free(q, qm->out, qm, (unsigned)__builtin_popcountll(parts));
+	qm->leased &= ~parts;
+	qm->flying &= ~parts;
+	qm->todo |= parts;
+}
+
+void dispatch_unsent(struct queue *q, struct qmsg *qm, uint64_t parts)
+{
+	unlease(q, qm, parts);
+	dispatch_requeue(q, qm);
+}
+
+void dispatch_submit(struct queue *q, struct qmsg *qm)
+{
+	struct outlet *o = qm->out;
+	struct segment_plan plan;
+	struct part p;
+	int r = 0;
+
+	qm->stalled = false;
+	if (!qm->leased)
+		return;
+	if (o->up)
+		r = plan_for(qm->m, qm->concat, &plan);
+	while (qm->leased && r == 0 && o->up) {
+		unsigned part = (unsigned)__builtin_ctzll(qm->leased) + 1;
+
+		part_fill(q, qm, &plan, part, &p);
+		if (qm->concat == CONCAT_PAYLOAD)
+			memset(&p.wire, 0, sizeof(p.wire));
+		else
+			r = wire_for(qm->m, &plan, part, qm->ref, &p.wire);
+		if (r == 0)
+			r = o->ops->submit(o, &p);
+		if (r == 0) {
+			qm->leased &= ~(1ull << (part - 1));
+			qm->flying |= 1ull << (part - 1);
+		}
+	}
+	if (!qm->leased)
+		return;
+	if (r == -EAGAIN && o->up) {
+		stall(qm);
+		return;
+	}
+	unlease(q, qm, qm->leased);
+	dispatch_requeue(q, qm);
+}
+
+static void lease_done(struct store_op *op)
+{
+	struct op_lease *l = (struct op_lease *)op;
+	struct queue *q = op->arg;
+	struct qmsg *qm = qmsg_find(q, l->id);
+	uint64_t parts = l->parts;
+	int r = op->r;
+
+	pool_put(&q->pool_lease, op);
+	if (!qm)
+		return;
+	qm->leasing &= ~parts;
+	if (r == 0) {
+		qm->leased |= parts;
+		dispatch_submit(q, qm);
+		return;
+	}
+	/* The disk refused: nothing left, so it simply waits again. */
+	slots_free(q, qm->out, qm, (unsigned)__builtin_popcountll(parts));
+	qm->todo |= parts;
+	dispatch_requeue(q, qm);
+}
+
+/* Lease as many parts of the message as there is room for; false: no operation to be had. */
+static bool lease(struct queue *q, struct outlet *o, struct qmsg *qm)
+{
+	struct op_lease *op = (struct op_lease *)pool_get(q, &q->pool_lease, OP_LEASE, lease_done);
+	unsigned room = o->window - o->in_flight, n = 0;
+	uint64_t parts = 0;
+
+	if (!op)
+		return false;
+	for (uint64_t left = qm->todo; left && n < room; left &= left - 1, n++)
+		parts |= left & -left;
+	qm->todo &= ~parts;
+	qm->leasing |= parts;
+	op->id = qm->m->id;
+	op->parts = parts;
+	op->link = o->id;
+	op->ref = qm->ref;
+	op->bound_parts = qm->n_parts > 1 && !qm->bound ? qm->n_parts : 0;
+	op->op.rows = (uint16_t)(n + (op->bound_parts != 0));
+	if (qm->n_parts > 1)
+		qm->bound = true;
+	if (!qm->todo)
+		lane_take(q, qm);
+	dispatch_take(q, o, qm, n);
+	queue_stage(q, STORE_SETTLE, &op->op);
+	return true;
+}
+
+/* ---- back into a lane, or out of memory --------------------------------------------------------------------------- */
+
+static int route_index(const struct queue_route *r, const struct outlet *o)
+{
+	for (unsigned i = 0; r && i < r->n_links; i++)
+		if (r->links[i] == o)
+			return (int)i;
+	return -1;
+}
+
+/* Parts are left to do.  Once a part has left (or its lease has), the rest goes over the same link: pinned. */
+void dispatch_requeue(struct queue *q, struct qmsg *qm)
+{
+	struct lane *l = qm->lane;
+	int i;
+
+	if (!qm->todo || qm->in_lane)
+		return;
+	if (qm->n_parts > 1 && (qm->done | qm->flying | qm->leased | qm->leasing) && qm->out != l->out) {
+		i = route_index(l->route, qm->out);
+		if (i >= 0 && l->key.skip < LANE_PINNED) {
+			l = lane_get(q, qm->m, LANE_PINNED + (unsigned)i);
+			if (l)
+				qm->lane->n_late -= (unsigned)__builtin_popcountll(qm->flying | qm->leased | qm->leasing);
+			if (l)
+				l->n_late += (unsigned)__builtin_popcountll(qm->flying | qm->leased | qm->leasing);
+		}
+	} else if (qm->n_parts > 1 && !(qm->done | qm->flying | qm->leased | qm->leasing)) {
+		qm->bound = false; /* nothing has left: another link may take it, with its own segmentation */
+	}
+	qm->since_ms = q->now_ms;
+	lane_prepend(q, l ? l : qm->lane, qm);
+}
+
+/* Every part was taken or is final: rows know the rest. */
+void dispatch_gone(struct queue *q, struct qmsg *qm)
+{
+	struct lane *l = qm->lane;
+
+	if (qm->todo | qm->leasing | qm->leased | qm->flying || qm->blocked)
+		return;
+	lane_take(q, qm);
+	if (qm->lane && qm->lane->client->waiting)
+		qm->lane->client->waiting--;
+	if (q->stats.waiting)
+		q->stats.waiting--;
+	qmsg_free(q, qm);
+	if (l)
+		lane_drop_if_idle(q, l);
+}
+
+/* ---- the choice --------------------------------------------------------------------------------------------------- */
+
+static void lane_waits(struct queue *q, struct lane *l, enum msg_reason reason)
+{
+	if (l->reason != reason) {
+		l->reason = (uint8_t)reason;
+		l->since_ms = q->now_ms;
+	}
+}
+
+/* Get rid of a head that must not be sent; true: the head changed. */
+static bool unfit(struct queue *q, struct lane *l, struct qmsg *qm)
+{
+	if (qm->m->ttl_end_ms <= q->now_ms && !(qm->leasing | qm->leased | qm->flying)) {
+		settle_whole(q, qm, STATE_EXPIRED, REASON_TTL);
+		return true;
+	}
+	if (q->tag_cancels && !(qm->leasing | qm->leased | qm->flying | qm->done) && cancel_covers(q, qm->m)) {
+		settle_whole(q, qm, STATE_CANCELLED, REASON_CLIENT);
+		return true;
+	}
+	if (dispatch_plan(q, qm, l->out) < 0) {
+		settle_whole(q, qm, STATE_REJECTED, REASON_REFUSED);
+		return true;
+	}
+	return false;
+}
+
+/* Send from one lane until its deficit, the link or the client stops it. */
+static enum msg_reason serve(struct queue *q, struct outlet *o, struct lane *l)
+{
+	enum msg_reason why = REASON_NONE;
+	struct qmsg *qm;
+
+	while ((qm = l->wait.head)) {
+		unsigned cost = qm->n_parts ? qm->n_parts : qm->m->n_parts;
+		struct queue_client_state *c = l->client;
+		double burst = c->conf.burst ? c->conf.burst : c->conf.tps;
+
+		if (qm->blocked) { /* a cancellation is being committed: it leaves the lane in a moment */
+			lane_take(q, qm);
+			continue;
+		}
+		if (unfit(q, l, qm))
+			continue;
+		why = no_room(q, o, l->key.class);
+		if (why != REASON_NONE)
+			break;
+		if (!tokens_has(&c->tokens, &c->tokens_at_us, c->conf.tps, burst < 1 ? 1 : burst, q->now_us)) {
+			why = REASON_CLIENT_RATE;
+			break;
+		}
+		if (l->deficit < (int)cost && l->key.class != CLASS_OTP)
+			break;
+		l->deficit -= (int)cost;
+		if (!lease(q, o, qm)) {
+			why = REASON_STORE;
+			break;
+		}
+	}
+	lane_waits(q, l, why == REASON_NONE ? REASON_BACKLOG : why);
+	return why;
+}
+
+/* One round over a ring; false when the link itself is full. */
+static bool serve_ring(struct queue *q, struct outlet *o, struct lane **ring)
+{
+	unsigned idle = 0, n = 0;
+	struct lane *l;
+
+	if (*ring) {
+		n = 1;
+		for (l = (*ring)->next; l != *ring; l = l->next)
+			n++;
+	}
+	while (*ring && idle < n) {
+		enum msg_reason why;
+
+		l = *ring;
+		if (l->deficit < SEGMENT_MAX_PARTS)
+			l->deficit += l->key.class == CLASS_MARKETING ? QUANTUM_MARKETING : QUANTUM_SERVICE;
+		why = serve(q, o, l);
+		if (why == REASON_WINDOW_FULL || why == REASON_THROTTLED || why == REASON_STORE) {
+			if (*ring == l && l->deficit <= 0)
+				*ring = l->next; /* it had its turn */
+			return false;
+		}
+		idle = why == REASON_CLIENT_RATE ? idle + 1 : 0;
+		if (*ring == l)
+			*ring = l->next;
+		if (!*ring)
+			break;
+	}
+	return true;
+}
+
+static void pump(struct queue *q, struct outlet *o)
+{
+	if (!o->up || o->draining)
+		return;
+	serve_ring(q, o, &o->otp_lanes);
+	serve_ring(q, o, &o->lanes);
+}
+
+/* Does anything wait that only time will let go? */
+static bool waits_for_time(const struct queue *q)
+{
+	for (unsigned i = 0; i < q->n_outlets; i++) {
+		const struct outlet *o = q->outlets[i];
+
+		if (o->up && (o->lanes || o->otp_lanes) && o->in_flight < o->window)
+			return true;
+	}
+	return false;
+}
+
+static void tick(uv_timer_t *t)
+{
+	struct queue *q = t->data;
+
+	q->dirty = true;
+	dispatch_run(q);
+}
+
+void dispatch_run(struct queue *q)
+{
+	bool wait;
+
+	if (!q->dirty || !q->started)
+		return;
+	q->dirty = false;
+	q->now_us = clock_mono_us();
+	q->now_ms = clock_ms();
+	if (!q->dispatch_stopped && !q->stopping)
+		for (unsigned i = 0; i < q->n_outlets; i++)
+			pump(q, q->outlets[i]);
+	wait = waits_for_time(q);
+	if (wait && !q->ticking)
+		uv_timer_start(&q->tick, tick, 2, 2);
+	else if (!wait && q->ticking)
+		uv_timer_stop(&q->tick);
+	q->ticking = wait;
+}

@@ -1,0 +1,312 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * lane.c -- lanes: which messages wait where, and for which link.
+ *
+ * A lane is made when its first message comes and forgotten when nothing of it waits.  Its number is stored (table
+ * lane) before its first backlog row; until then it lives in memory only, so a campaign that always fits costs no row.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/hash.h"
+#include "queue/queue_impl.h"
+
+#define LANES_KEPT 4096
+
+static unsigned slot_of(const struct queue *q, const struct store_lane *k)
+{
+	uint32_t v[4] = { k->client, k->campaign, k->route, (uint32_t)k->class << 8 | k->skip };
+
+	return hash_bytes(0, v, sizeof(v)) % (sizeof(q->lane_hash) / sizeof(q->lane_hash[0]));
+}
+
+static const struct queue_route *route_find(const struct queue *q, uint32_t id)
+{
+	for (unsigned i = 0; id && i < q->n_routes; i++)
+		if (q->routes[i].id == id)
+			return &q->routes[i];
+	return NULL;
+}
+
+static struct lane *lane_make(struct queue *q, const struct store_lane *k, unsigned slot)
+{
+	struct lane *l = calloc(1, sizeof(*l));
+
+	if (!l)
+		return NULL;
+	l->key = *k;
+	l->client = queue_client_of(q, k->client);
+	l->since_ms = q->now_ms;
+	l->next_hash = q->lane_hash[slot];
+	q->lane_hash[slot] = l;
+	l->next_all = q->lanes;
+	if (q->lanes)
+		q->lanes->prev_all = l;
+	q->lanes = l;
+	q->n_lanes++;
+	lane_home(q, l);
+	return l;
+}
+
+struct lane *lane_get(struct queue *q, const struct message *m, unsigned skip)
+{
+	struct store_lane k = { .client = m->client, .campaign = m->campaign, .route = m->route, .class = m->class,
+		.skip = (uint8_t)skip };
+	unsigned slot = slot_of(q, &k);
+
+	for (struct lane *l = q->lane_hash[slot]; l; l = l->next_hash)
+		if (l->key.client == k.client && l->key.campaign == k.campaign && l->key.route == k.route &&
+			l->key.class == k.class && l->key.skip == k.skip)
+			return l;
+	return lane_make(q, &k, slot);
+}
+
+struct lane *lane_by_id(struct queue *q, uint32_t id)
+{
+	for (struct lane *l = q->lanes; l; l = l->next_all)
+		if (l->key.id == id)
+			return l;
+	return NULL;
+}
+
+static void lane_named(struct store_op *op)
+{
+	free(op);
+}
+
+void lane_name(struct queue *q, struct lane *l)
+{
+	struct op_lane *op;
+
+	if (l->named)
+		return;
+	if (l->key.id == 0)
+		l->key.id = q->next_lane++;
+	op = calloc(1, sizeof(*op));
+	if (!op)
+		return; /* the next row tries again */
+	op->op.kind = OP_LANE;
+	op->op.rows = 1;
+	op->op.done = lane_named;
+	op->lane = l->key;
+	store_stage(q->store, STORE_SETTLE, &op->op);
+	l->named = true;
+}
+
+/* ---- minutes: how many rows end when ------------------------------------------------------------------------ */
+
+void lane_minute_add(struct lane *l, uint32_t minute, unsigned n)
+{
+	unsigned i = l->n_minutes;
+	struct store_minute *v;
+
+	while (i > 0 && l->minutes[i - 1].minute > minute)
+		i--;
+	if (i > 0 && l->minutes[i - 1].minute == minute) {
+		l->minutes[i - 1].n += n;
+		return;
+	}
+	if (l->n_minutes == l->cap_minutes) {
+		unsigned cap = l->cap_minutes ? l->cap_minutes * 2 : 8;
+
+		v = realloc(l->minutes, cap * sizeof(*v));
+		if (!v)
+			return; /* found when it is read: expiry is late, never wrong */
+		l->minutes = v;
+		l->cap_minutes = cap;
+	}
+	memmove(l->minutes + i + 1, l->minutes + i, (l->n_minutes - i) * sizeof(*l->minutes));
+	l->minutes[i] = (struct store_minute){ minute, n };
+	l->n_minutes++;
+}
+
+void lane_minute_sub(struct lane *l, uint32_t minute, unsigned n)
+{
+	for (unsigned i = 0; i < l->n_minutes; i++) {
+		if (l->minutes[i].minute != minute)
+			continue;
+		if (l->minutes[i].n > n) {
+			l->minutes[i].n -= n;
+			return;
+		}
+		memmove(l->minutes + i, l->minutes + i + 1, (l->n_minutes - i - 1) * sizeof(*l->minutes));
+		l->n_minutes--;
+		return;
+	}
+}
+
+/* ---- which link -------------------------------------------------------------------------------------------------- */
+
+static struct lane **ring_of(struct lane *l)
+{
+	return l->key.class == CLASS_OTP ? &l->out->otp_lanes : &l->out->lanes;
+}
+
+void lane_activate(struct queue *q, struct lane *l)
+{
+	struct lane **ring;
+
+	if (l->active || !l->out || !l->wait.head)
+		return;
+	ring = ring_of(l);
+	if (*ring) { /* at the end: the ring's head is served next */
+		l->next = *ring;
+		l->prev = (*ring)->prev;
+		l->prev->next = l;
+		l->next->prev = l;
+	} else {
+		l->next = l->prev = l;
+		*ring = l;
+	}
+	l->active = true;
+	l->deficit = 0;
+	dispatch_dirty(q);
+}
+
+void lane_deactivate(struct queue *q, struct lane *l)
+{
+	struct lane **ring;
+
+	if (!l->active)
+		return;
+	ring = ring_of(l);
+	if (l->next == l) {
+		*ring = NULL;
+	} else {
+		l->next->prev = l->prev;
+		l->prev->next = l->next;
+		if (*ring == l)
+			*ring = l->next;
+	}
+	l->active = false;
+}
+
+static struct outlet *first_up(const struct lane *l, enum msg_reason *ret_reason)
+{
+	const struct queue_route *r = l->route;
+	unsigned from = l->key.skip, to;
+
+	*ret_reason = REASON_NO_ROUTE;
+	if (!r || r->n_links == 0)
+		return NULL;
+	*ret_reason = REASON_LINK_DOWN;
+	to = r->n_links;
+	if (from >= LANE_PINNED) {
+		from -= LANE_PINNED;
+		to = from + 1;
+	}
+	for (unsigned i = from; i < to && i < r->n_links; i++) {
+		if (r->links[i]->up && !r->links[i]->draining)
+			return r->links[i];
+		if (r->links[i]->draining)
+			*ret_reason = REASON_LINK_DRAIN;
+	}
+	return NULL;
+}
+
+void lane_home(struct queue *q, struct lane *l)
+{
+	enum msg_reason reason;
+	struct outlet *o;
+
+	l->route = route_find(q, l->key.route);
+	o = first_up(l, &reason);
+	if (o == l->out && l->route) {
+		lane_activate(q, l);
+		return;
+	}
+	lane_deactivate(q, l);
+	l->out = o;
+	if (!o && l->reason != reason) {
+		l->reason = reason;
+		l->since_ms = q->now_ms;
+	}
+	lane_activate(q, l);
+	if (o && (l->n_rows || l->counting))
+		refill_lane(q, l);
+}
+
+/* ---- what waits ---------------------------------------------------------------------------------------------------- */
+
+void lane_append(struct queue *q, struct lane *l, struct qmsg *qm)
+{
+	qm->lane = l;
+	qm->in_lane = true;
+	qlist_append(&l->wait, qm);
+	lane_activate(q, l);
+}
+
+void lane_prepend(struct queue *q, struct lane *l, struct qmsg *qm)
+{
+	qm->lane = l;
+	qm->in_lane = true;
+	qlist_prepend(&l->wait, qm);
+	lane_activate(q, l);
+}
+
+void lane_take(struct queue *q, struct qmsg *qm)
+{
+	struct lane *l = qm->lane;
+
+	if (!qm->in_lane)
+		return;
+	qlist_remove(&l->wait, qm);
+	qm->in_lane = false;
+	if (!l->wait.head)
+		lane_deactivate(q, l);
+	if (l->n_rows && l->wait.n < q->lane_window / 2)
+		refill_lane(q, l);
+}
+
+static void row_done(struct store_op *op)
+{
+	struct queue *q = op->arg;
+
+	pool_put(&q->pool_due, op);
+}
+
+void lane_row(struct queue *q, struct lane *l, struct qmsg *qm)
+{
+	struct op_due_fire *op;
+
+	lane_name(q, l);
+	op = (struct op_due_fire *)pool_get(q, &q->pool_due, OP_DUE_FIRE, row_done);
+	if (!op)
+		return;
+	op->at = 0;
+	op->key = msg_key(qm->m->id, 0);
+	op->lane = l->key.id;
+	op->seq = queue_take_id(q);
+	op->end_minute = minute_of(qm->m->ttl_end_ms);
+	if (op->seq == 0) {
+		pool_put(&q->pool_due, &op->op);
+		return;
+	}
+	qm->row_lane = op->lane;
+	qm->row_seq = op->seq;
+	store_stage(q->store, STORE_SETTLE, &op->op);
+	fresh_clear(q->fresh, qm->m->id);
+}
+
+void lane_drop_if_idle(struct queue *q, struct lane *l)
+{
+	struct lane **p;
+
+	if (l->named && q->n_lanes < LANES_KEPT) /* it has a number on disk: do not use up another one */
+		return;
+	if (l->wait.head || l->n_pending || l->n_rows || l->n_late || l->counting || l->refilling || l->expiring)
+		return;
+	for (p = &q->lane_hash[slot_of(q, &l->key)]; *p != l; p = &(*p)->next_hash)
+		;
+	*p = l->next_hash;
+	if (l->prev_all)
+		l->prev_all->next_all = l->next_all;
+	else
+		q->lanes = l->next_all;
+	if (l->next_all)
+		l->next_all->prev_all = l->prev_all;
+	q->n_lanes--;
+	free(l->minutes);
+	free(l);
+}

@@ -1,0 +1,795 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * queue.c -- intake, start and stop, limits, views; see queue.h for the promises and queue_impl.h for the other files.
+ */
+#include "queue/queue.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "queue/queue_impl.h"
+
+#define STAGED_MAX 20000    /* operations of a list not yet committed: beyond it intake pauses */
+#define RESERVE_BELOW 16384 /* ids left when the next block is asked for */
+#define POOL_KEEP 4096
+
+/* ---- pools and lists ---------------------------------------------------------------------------------------------- */
+
+struct store_op *pool_get(struct queue *q, struct pool *p, unsigned kind, void (*done)(struct store_op *op))
+{
+	struct store_op *op = p->free;
+
+	if (op) {
+		p->free = op->next;
+		p->n_free--;
+	} else {
+		op = malloc(p->size);
+		if (!op)
+			return NULL;
+	}
+	memset(op, 0, sizeof(*op));
+	op->kind = (uint8_t)kind;
+	op->rows = 1;
+	op->done = done;
+	op->arg = q;
+	return op;
+}
+
+void pool_put(struct pool *p, struct store_op *op)
+{
+	if (p->n_free >= POOL_KEEP) {
+		free(op);
+		return;
+	}
+	op->next = p->free;
+	p->free = op;
+	p->n_free++;
+}
+
+static void pool_done(struct pool *p)
+{
+	while (p->free) {
+		struct store_op *op = p->free;
+
+		p->free = op->next;
+		free(op);
+	}
+}
+
+void queue_stage(struct queue *q, enum store_list list, struct store_op *op)
+{
+	store_stage(q->store, list, op);
+}
+
+void qlist_append(struct qlist *l, struct qmsg *qm)
+{
+	qm->next = NULL;
+	qm->prev = l->tail;
+	if (l->tail)
+		l->tail->next = qm;
+	else
+		l->head = qm;
+	l->tail = qm;
+	l->n++;
+}
+
+void qlist_prepend(struct qlist *l, struct qmsg *qm)
+{
+	qm->prev = NULL;
+	qm->next = l->head;
+	if (l->head)
+		l->head->prev = qm;
+	else
+		l->tail = qm;
+	l->head = qm;
+	l->n++;
+}
+
+void qlist_remove(struct qlist *l, struct qmsg *qm)
+{
+	if (qm->prev)
+		qm->prev->next = qm->next;
+	else
+		l->head = qm->next;
+	if (qm->next)
+		qm->next->prev = qm->prev;
+	else
+		l->tail = qm->prev;
+	qm->next = qm->prev = NULL;
+	l->n--;
+}
+
+/* ---- messages in memory ---------------------------------------------------------------------------------------------- */
+
+static struct qmsg **bucket_of(const struct queue *q, uint64_t id)
+{
+	return &q->by_id[id & q->mask_by_id];
+}
+
+struct qmsg *qmsg_find(const struct queue *q, uint64_t id)
+{
+	struct qmsg *qm = *bucket_of(q, id);
+
+	while (qm && qm->m->id != id)
+		qm = qm->hash_next;
+	return qm;
+}
+
+struct qmsg *qmsg_new(struct queue *q, struct message *m)
+{
+	struct qmsg *qm = q->free_qmsg, **b;
+
+	if (qm) {
+		q->free_qmsg = qm->next;
+	} else {
+		qm = malloc(sizeof(*qm));
+		if (!qm) {
+			message_free(m);
+			return NULL;
+		}
+	}
+	memset(qm, 0, sizeof(*qm));
+	qm->m = m;
+	b = bucket_of(q, m->id);
+	qm->hash_next = *b;
+	*b = qm;
+	q->n_by_id++;
+	return qm;
+}
+
+void qmsg_free(struct queue *q, struct qmsg *qm)
+{
+	struct qmsg **b = bucket_of(q, qm->m->id);
+
+	while (*b != qm)
+		b = &(*b)->hash_next;
+	*b = qm->hash_next;
+	q->n_by_id--;
+	message_free(qm->m);
+	qm->next = q->free_qmsg;
+	q->free_qmsg = qm;
+}
+
+struct queue_client_state *queue_client_of(struct queue *q, uint32_t client)
+{
+	struct queue_client_state **b = &q->clients[client % 256], *c;
+
+	for (c = *b; c; c = c->next)
+		if (c->conf.id == client)
+			return c;
+	c = calloc(1, sizeof(*c));
+	if (!c)
+		abort(); /* a few dozen octets, once per client: without them nothing can be promised */
+	c->conf.id = client;
+	c->next = *b;
+	*b = c;
+	return c;
+}
+
+struct store_msg queue_store_msg(struct queue *q, const struct message *m, unsigned n_parts)
+{
+	const struct queue_client_state *c = queue_client_of(q, m->client);
+
+	return (struct store_msg){ .id = m->id, .report = m->report, .n_parts = (uint8_t)n_parts,
+		.endpoint = c->conf.webhook && m->report != REPORT_NONE ? m->client : 0 };
+}
+
+/* ---- ids ------------------------------------------------------------------------------------------------------------- */
+
+static void reserved(struct store_op *op)
+{
+	struct queue *q = op->arg;
+
+	q->reserving = false;
+	if (op->r == 0)
+		q->reserved_from = q->op_reserve.ret_from;
+}
+
+uint64_t queue_take_id(struct queue *q)
+{
+	if (q->next_id == q->id_end) {
+		if (!q->reserved_from)
+			return 0;
+		q->next_id = q->reserved_from;
+		q->id_end = q->next_id + 65536;
+		q->reserved_from = 0;
+	}
+	if (q->id_end - q->next_id < RESERVE_BELOW && !q->reserved_from && !q->reserving) {
+		memset(&q->op_reserve, 0, sizeof(q->op_reserve));
+		q->op_reserve.op.kind = OP_RESERVE;
+		q->op_reserve.op.rows = 1;
+		q->op_reserve.op.done = reserved;
+		q->op_reserve.op.arg = q;
+		q->reserving = true;
+		store_stage(q->store, STORE_SETTLE, &q->op_reserve.op);
+	}
+	return q->next_id++;
+}
+
+static bool ids_left(const struct queue *q, unsigned n)
+{
+	return q->id_end - q->next_id >= n || (q->id_end - q->next_id + (q->reserved_from ? 65536 : 0)) >= n;
+}
+
+/* ---- intake ------------------------------------------------------------------------------------------------------------ */
+
+static enum store_list list_of(const struct queue_batch *b)
+{
+	for (unsigned i = 0; i < b->n; i++)
+		if (b->messages[i]->class != CLASS_OTP)
+			return STORE_BULK;
+	return b->n ? STORE_OTP : STORE_BULK;
+}
+
+static int admit(const struct queue *q, const struct queue_batch *b)
+{
+	const struct queue_client_state *c;
+
+	if (q->stopping || !q->started)
+		return -ESHUTDOWN;
+	if (store_pending(q->store, list_of(b)) >= STAGED_MAX || !ids_left(q, b->n))
+		return -EAGAIN;
+	if (!b->n)
+		return 0;
+	if (q->intake_stopped)
+		return -ENOSPC;
+	if (q->stats.waiting + b->n > q->max_waiting)
+		return -ENOBUFS;
+	for (c = q->clients[b->messages[0]->client % 256]; c; c = c->next)
+		if (c->conf.id == b->messages[0]->client && c->conf.max_waiting && c->waiting + b->n > c->conf.max_waiting)
+			return -EDQUOT;
+	return 0;
+}
+
+/* Nothing older waits before it, nobody else waits for the link, and there is room: lease with the accept commit. */
+static void lease_at_once(struct queue *q, struct lane *l, struct qmsg *qm, struct store_accept *a)
+{
+	struct outlet *o = l->out;
+	unsigned n;
+
+	if (!o || l->wait.head || l->n_pending_wait || !dispatch_room(q, o, l->key.class))
+		return;
+	if (l->key.class != CLASS_OTP && (o->lanes || o->otp_lanes))
+		return; /* in turn, with the others */
+	if (l->client->conf.tps > 0 && !tokens_has(&l->client->tokens, &l->client->tokens_at_us, l->client->conf.tps,
+		l->client->conf.burst ? l->client->conf.burst : l->client->conf.tps, q->now_us))
+		return;
+	if (dispatch_plan(q, qm, o) < 0)
+		return;
+	n = qm->n_parts;
+	if (o->window - o->in_flight < n)
+		return;
+	a->leased = qm->todo;
+	a->link = o->id;
+	a->ref = qm->ref;
+	a->bound_parts = n > 1 ? (uint8_t)n : 0;
+	qm->leasing = qm->todo;
+	qm->todo = 0;
+	qm->bound = n > 1;
+	dispatch_take(q, o, qm, n);
+}
+
+/* Where a new message waits until its commit is done, and after. */
+static void place(struct queue *q, struct store_accept *a)
+{
+	struct message *m = a->m;
+	struct lane *l;
+	struct qmsg *qm;
+
+	if (m->send_at_ms > q->now_ms) {
+		a->place = PLACE_DUE;
+		return;
+	}
+	l = lane_get(q, m, 0);
+	q->stats.waiting++;
+	l->client->waiting++;
+	if (!l->n_rows && !l->counting && l->wait.n + l->n_pending < q->lane_window &&
+		(q->n_by_id < q->max_resident || m->class == CLASS_OTP)) {
+		qm = qmsg_new(q, m); /* the writer only reads it */
+		if (qm) {
+			a->place = PLACE_MEMORY;
+			qm->lane = l;
+			qm->since_ms = q->now_ms;
+			qm->pending = true;
+			qm->todo = parts_mask(m->n_parts);
+			l->n_pending++;
+			lease_at_once(q, l, qm, a);
+			l->n_pending_wait += qm->todo != 0;
+			if (fresh_set(q->fresh, m->id) < 0)
+				log_error("fresh_not_set", "msg=%llu", (unsigned long long)m->id);
+			return;
+		}
+	}
+	a->place = PLACE_BACKLOG;
+	lane_name(q, l);
+	a->lane = l->key.id;
+	a->seq = m->id;
+	l->n_rows++;
+	l->n_rows_staged++;
+	lane_minute_add(l, minute_of(m->ttl_end_ms), 1);
+}
+
+/* The commit of one message is done (or failed): it joins what waits, or leaves with its lease. */
+static void placed(struct queue *q, struct store_accept *a, int r)
+{
+	struct message *m = a->m;
+	struct lane *l;
+	struct qmsg *qm;
+
+	if (a->place == PLACE_DUE) {
+		if (r == 0)
+			refill_due(q, m->send_at_ms);
+		message_free(m);
+		return;
+	}
+	if (a->place == PLACE_BACKLOG) {
+		l = lane_get(q, m, 0);
+		l->n_rows_staged--;
+		if (r < 0) {
+			l->n_rows--;
+			q->stats.waiting--;
+			l->client->waiting--;
+			lane_minute_sub(l, minute_of(m->ttl_end_ms), 1);
+		} else if (l->out) {
+			refill_lane(q, l);
+		}
+		message_free(m);
+		lane_drop_if_idle(q, l);
+		return;
+	}
+	qm = qmsg_find(q, m->id);
+	l = qm->lane;
+	qm->pending = false;
+	l->n_pending--;
+	l->n_pending_wait -= qm->leasing == 0;
+	if (r < 0) {
+		if (qm->leasing)
+			dispatch_settled(q, qm, (unsigned)__builtin_popcountll(qm->leasing));
+		qm->leasing = qm->todo = 0;
+		queue_resolved(q, m->id);
+		dispatch_gone(q, qm);
+		return;
+	}
+	if (qm->leasing) {
+		qm->leased = qm->leasing;
+		qm->leasing = 0;
+		dispatch_submit(q, qm);
+	} else {
+		lane_append(q, l, qm);
+	}
+}
+
+static void accepted(struct store_op *op)
+{
+	struct queue_batch *b = op->arg;
+	struct queue *q = b->queue;
+
+	q->now_ms = clock_ms();
+	for (unsigned i = 0; i < b->n; i++)
+		placed(q, &b->items[i], op->r);
+	if (op->r == 0)
+		q->stats.accepted += b->n;
+	if (b->items != &b->one)
+		free(b->items);
+	b->done(b, op->r);
+}
+
+int queue_add(struct queue *q, struct queue_batch *b)
+{
+	int r = admit(q, b);
+
+	if (r < 0)
+		return r;
+	b->items = b->n == 1 ? &b->one : calloc(b->n ? b->n : 1, sizeof(*b->items));
+	if (!b->items)
+		return -ENOMEM;
+	q->now_ms = clock_ms();
+	q->now_us = clock_mono_us();
+	if (q->now_ms < q->last_created_ms)
+		q->now_ms = q->last_created_ms; /* the clock went back: created never does */
+	q->last_created_ms = q->now_ms;
+	b->queue = q;
+	memset(&b->op, 0, sizeof(b->op));
+	b->op.op.kind = OP_ACCEPT;
+	b->op.op.rows = (uint16_t)(b->n + 1);
+	b->op.op.done = accepted;
+	b->op.op.arg = b;
+	b->op.items = b->items;
+	b->op.n_items = b->n;
+	b->op.idem = b->idem;
+	b->op.progress = b->progress;
+	for (unsigned i = 0; i < b->n; i++) {
+		struct message *m = b->messages[i];
+
+		memset(&b->items[i], 0, sizeof(b->items[i]));
+		m->id = b->ids[i] = queue_take_id(q);
+		m->created_ms = q->now_ms;
+		b->items[i].m = m;
+		place(q, &b->items[i]);
+	}
+	store_stage(q->store, list_of(b), &b->op.op);
+	return 0;
+}
+
+/* ---- from links ---------------------------------------------------------------------------------------------------------- */
+
+static void outlet_known(struct queue *q, struct outlet *o)
+{
+	for (unsigned i = 0; i < q->n_outlets; i++)
+		if (q->outlets[i] == o)
+			return;
+	if (q->n_outlets < sizeof(q->outlets) / sizeof(q->outlets[0]))
+		q->outlets[q->n_outlets++] = o;
+}
+
+static bool lane_uses(const struct lane *l, const struct outlet *o)
+{
+	for (unsigned i = 0; l->route && i < l->route->n_links; i++)
+		if (l->route->links[i] == o)
+			return true;
+	return false;
+}
+
+void queue_outlet_changed(struct queue *q, struct outlet *o)
+{
+	outlet_known(q, o);
+	q->now_ms = clock_ms();
+	dispatch_stalled(q, o);
+	for (struct lane *l = q->lanes, *next; l; l = next) {
+		next = l->next_all;
+		if ((l->out == o) != (o->up && !o->draining) && lane_uses(l, o))
+			lane_home(q, l);
+		else if (l->out != o && o->up && lane_uses(l, o))
+			lane_home(q, l);
+	}
+	dispatch_dirty(q);
+}
+
+void queue_forget_outlet(struct queue *q, struct outlet *o)
+{
+	o->up = false;
+	queue_outlet_changed(q, o);
+	for (unsigned i = 0; i < q->n_routes; i++) {
+		struct queue_route *r = &q->routes[i];
+		unsigned n = 0;
+
+		for (unsigned k = 0; k < r->n_links; k++)
+			if (r->links[k] != o)
+				r->links[n++] = r->links[k];
+		r->n_links = n;
+	}
+	for (unsigned i = 0; i < q->n_outlets; i++)
+		if (q->outlets[i] == o)
+			q->outlets[i] = q->outlets[--q->n_outlets];
+	for (unsigned i = 0; i <= q->mask_by_id; i++)
+		for (struct qmsg *qm = q->by_id[i]; qm; qm = qm->hash_next)
+			if (qm->out == o)
+				qm->out = NULL;
+	for (struct lane *l = q->lanes; l; l = l->next_all)
+		lane_home(q, l);
+}
+
+/* ---- configuration ---------------------------------------------------------------------------------------------------------- */
+
+void queue_set_limits(struct queue *q, const struct conf *c)
+{
+	q->lane_window = (unsigned)c->queue.lane_window;
+	q->max_resident = (unsigned)c->queue.max_resident;
+	q->max_waiting = (uint64_t)c->queue.max_waiting;
+	q->reserve_octets = (uint64_t)c->queue.disk_reserve_mb << 20;
+	q->body_age_ms = c->retention.body_days * 86400000;
+	q->row_age_ms = c->retention.row_days * 86400000;
+	sweep_disk(q);
+}
+
+void queue_set_client(struct queue *q, const struct queue_client *c)
+{
+	struct queue_client_state *s = queue_client_of(q, c->id);
+
+	s->conf = *c;
+	if (c->id < QUEUE_CLIENTS_MAX)
+		atomic_store(&q->has_webhook[c->id], c->webhook);
+}
+
+void queue_set_router(struct queue *q, uint32_t (*route_of)(void *arg, const struct message *m), void *arg)
+{
+	q->route_of = route_of;
+	q->route_arg = arg;
+}
+
+/* Messages whose route is gone, or that never had one, are asked for again. */
+static void reroute(struct queue *q, struct lane *l)
+{
+	struct qmsg *qm, *next;
+
+	if (l->route || !q->route_of)
+		return;
+	l->n_late++;
+	for (qm = l->wait.head; qm; qm = next) {
+		struct lane *to;
+
+		next = qm->next;
+		qm->m->route = q->route_of(q->route_arg, qm->m);
+		to = lane_get(q, qm->m, 0);
+		if (to == l || !to->route)
+			continue;
+		lane_take(q, qm);
+		lane_append(q, to, qm);
+	}
+	l->n_late--;
+}
+
+void queue_set_routes(struct queue *q, const struct queue_route *routes, unsigned n)
+{
+	struct queue_route *r = calloc(n ? n : 1, sizeof(*r));
+
+	if (!r) {
+		log_error("routes_not_set", "error=memory");
+		return;
+	}
+	memcpy(r, routes, n * sizeof(*r));
+	for (struct lane *l = q->lanes; l; l = l->next_all)
+		l->route = NULL;
+	free(q->routes);
+	q->routes = r;
+	q->n_routes = n;
+	for (unsigned i = 0; i < n; i++)
+		for (unsigned k = 0; k < r[i].n_links; k++)
+			outlet_known(q, r[i].links[k]);
+	q->now_ms = clock_ms();
+	for (struct lane *l = q->lanes; l; l = l->next_all)
+		lane_home(q, l);
+	for (struct lane *l = q->lanes; l; l = l->next_all)
+		reroute(q, l);
+	dispatch_dirty(q);
+}
+
+/* ---- start, stop -------------------------------------------------------------------------------------------------------------- */
+
+static void checked(uv_check_t *c)
+{
+	struct queue *q = c->data;
+
+	dispatch_run(q);
+}
+
+static void lane_known(void *arg, const struct store_lane *k, bool has_backlog)
+{
+	struct queue *q = arg;
+	struct message m = { .client = k->client, .campaign = k->campaign, .route = k->route, .class = k->class };
+	struct lane *l;
+
+	if (!has_backlog)
+		return;
+	l = lane_get(q, &m, k->skip);
+	if (!l)
+		return;
+	if (l->key.id == 0)
+		l->key.id = k->id;
+	else if (l->key.id != k->id) /* the same lane got two numbers in two lives: its other rows follow in a lane apart */
+		log_warn("lane_twice", "lane=%u other=%u", l->key.id, k->id);
+	l->named = true;
+	l->counting = true;
+}
+
+struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, const struct conf *c,
+	struct names *names, const struct queue_events *events)
+{
+	struct queue *q = calloc(1, sizeof(*q));
+
+	if (!q)
+		return NULL;
+	q->loop = loop;
+	q->store = s;
+	q->names = names;
+	if (events)
+		q->events = *events;
+	q->next_id = boot->next_id;
+	q->id_end = boot->next_id + 65536;
+	q->recover_upto = boot->next_id;
+	q->stored_low = boot->low_water;
+	q->next_lane = boot->next_lane ? boot->next_lane : 1;
+	q->now_ms = clock_ms();
+	q->now_us = clock_mono_us();
+	q->due_next_ms = INT64_MAX;
+	q->pool_lease.size = sizeof(struct op_lease);
+	settle_pools(q);
+	q->pool_attempt.size = sizeof(struct op_attempt);
+	q->pool_due.size = sizeof(struct op_due_fire);
+	q->pool_row.size = sizeof(struct op_backlog_delete);
+	queue_set_limits(q, c);
+	q->mask_by_id = 1;
+	while (q->mask_by_id < q->max_resident * 2)
+		q->mask_by_id <<= 1;
+	q->by_id = calloc(q->mask_by_id, sizeof(struct qmsg *));
+	q->mask_by_id--;
+	q->fresh = fresh_new(boot->low_water);
+	q->sent = sent_new(settle_spill, q);
+	if (!q->by_id || !q->fresh || !q->sent)
+		return NULL; /* at start: the caller ends the process */
+	uv_check_init(loop, &q->check);
+	uv_timer_init(loop, &q->tick);
+	uv_timer_init(loop, &q->second);
+	q->check.data = q->tick.data = q->second.data = q;
+	if (store_lanes(s, lane_known, q) < 0)
+		return NULL;
+	return q;
+}
+
+void queue_start(struct queue *q)
+{
+	uv_check_start(&q->check, checked);
+	uv_unref((uv_handle_t *)&q->check);
+	uv_timer_start(&q->second, sweep_second, 1000, 1000);
+	uv_unref((uv_handle_t *)&q->second);
+	uv_unref((uv_handle_t *)&q->tick);
+	q->started = true;
+	cancel_load(q);
+	refill_start(q);
+}
+
+static void stop_check(uv_timer_t *t)
+{
+	struct queue *q = t->data;
+	bool late = clock_mono_ms() >= q->stop_deadline_ms;
+
+	if ((q->stats.in_flight || q->settling) && !late)
+		return;
+	uv_timer_stop(&q->second);
+	uv_timer_stop(&q->tick);
+	uv_check_stop(&q->check);
+	settle_flush_spill(q);
+	if (q->stats.in_flight)
+		log_warn("stopped_with_parts_in_flight", "parts=%llu", (unsigned long long)q->stats.in_flight);
+	q->stopped(q->stopped_arg);
+}
+
+void queue_stop(struct queue *q, int64_t deadline_ms, void (*stopped)(void *arg), void *arg)
+{
+	q->stopping = true;
+	q->stop_deadline_ms = clock_mono_ms() + deadline_ms;
+	q->stopped = stopped;
+	q->stopped_arg = arg;
+	uv_timer_start(&q->second, stop_check, 0, 10);
+	uv_ref((uv_handle_t *)&q->second);
+}
+
+static void handle_closed(uv_handle_t *h)
+{
+	struct queue *q = h->data;
+
+	if (h == (uv_handle_t *)&q->second)
+		free(q);
+}
+
+static void lane_free_all(struct queue *q)
+{
+	while (q->lanes) {
+		struct lane *l = q->lanes;
+
+		q->lanes = l->next_all;
+		free(l->minutes);
+		free(l);
+	}
+}
+
+void queue_free(struct queue *q)
+{
+	if (!q)
+		return;
+	for (unsigned i = 0; i <= q->mask_by_id; i++)
+		while (q->by_id[i])
+			qmsg_free(q, q->by_id[i]);
+	free(q->by_id);
+	while (q->free_qmsg) {
+		struct qmsg *qm = q->free_qmsg;
+
+		q->free_qmsg = qm->next;
+		free(qm);
+	}
+	lane_free_all(q);
+	for (unsigned i = 0; i < 256; i++)
+		while (q->clients[i]) {
+			struct queue_client_state *c = q->clients[i];
+
+			q->clients[i] = c->next;
+			free(c);
+		}
+	while (q->tag_cancels) {
+		struct tag_cancel *t = q->tag_cancels;
+
+		q->tag_cancels = t->next;
+		free(t);
+	}
+	pool_done(&q->pool_lease);
+	pool_done(&q->pool_submit);
+	pool_done(&q->pool_attempt);
+	pool_done(&q->pool_final);
+	pool_done(&q->pool_receipt);
+	pool_done(&q->pool_due);
+	pool_done(&q->pool_row);
+	free(q->routes);
+	fresh_free(q->fresh);
+	sent_free(q->sent);
+	uv_close((uv_handle_t *)&q->check, handle_closed);
+	uv_close((uv_handle_t *)&q->tick, handle_closed);
+	uv_close((uv_handle_t *)&q->second, handle_closed);
+}
+
+/* ---- views ----------------------------------------------------------------------------------------------------------------------- */
+
+void queue_overlay(struct queue *q, struct store_detail *d, int64_t *ret_since)
+{
+	const struct qmsg *qm = d->m ? qmsg_find(q, d->m->id) : NULL;
+	const struct lane *l;
+
+	*ret_since = 0;
+	if (!d->m || state_is_final(d->state))
+		return;
+	*ret_since = d->m->created_ms;
+	if (qm) {
+		l = qm->lane;
+		*ret_since = qm->since_ms;
+		if (qm->leased | qm->flying | qm->leasing) {
+			d->state = STATE_SENDING;
+			d->reason = REASON_NONE;
+			d->next_try = 0;
+		} else if (qm->todo && l) {
+			d->reason = l->out ? l->reason ? l->reason : REASON_BACKLOG : l->reason;
+			if (qm->todo && l->wait.head != qm && l->out)
+				d->reason = REASON_BACKLOG;
+			if (!l->out)
+				*ret_since = l->since_ms > qm->since_ms ? l->since_ms : qm->since_ms;
+			d->next_try = l->out && l->out->pause_until_ms > q->now_us / 1000 ?
+				q->now_ms + l->out->pause_until_ms - q->now_us / 1000 : 0;
+		}
+		return;
+	}
+	if (d->state == STATE_QUEUED && d->reason == REASON_NONE) {
+		d->reason = REASON_BACKLOG;
+		for (l = q->lanes; l; l = l->next_all)
+			if (l->key.client == d->m->client && l->key.campaign == d->m->campaign && l->key.route == d->m->route &&
+				l->key.class == d->m->class && !l->out)
+				d->reason = l->reason;
+	}
+}
+
+void queue_lanes(struct queue *q, void (*each)(void *arg, const struct queue_lane_view *v), void *arg)
+{
+	for (struct lane *l = q->lanes; l; l = l->next_all) {
+		struct queue_lane_view v = { .class = l->key.class, .client = l->key.client, .campaign = l->key.campaign,
+			.route = l->key.route, .link = l->out ? l->out->id : 0, .waiting = l->n_rows + l->wait.n + l->n_pending,
+			.in_memory = l->wait.n, .in_flight = l->n_late, .reason = l->reason, .since_ms = l->since_ms };
+
+		if (!v.waiting && !v.in_flight)
+			continue;
+		if (l->wait.head) {
+			v.oldest_ms = l->wait.head->m->created_ms;
+			v.oldest_id = l->wait.head->m->id;
+		}
+		if (l->out && l->out->pause_until_ms > q->now_us / 1000)
+			v.next_try_ms = q->now_ms + l->out->pause_until_ms - q->now_us / 1000;
+		each(arg, &v);
+	}
+}
+
+void queue_stats(const struct queue *q, struct queue_stats *ret)
+{
+	*ret = q->stats;
+	ret->resident = q->n_by_id;
+	ret->receipts_waiting = sent_count(q->sent);
+	ret->next_id = q->next_id;
+	ret->low_water = q->stored_low;
+	ret->recovering = q->recovering;
+}
+
+uint64_t queue_client_waiting(const struct queue *q, uint32_t client)
+{
+	for (const struct queue_client_state *c = q->clients[client % 256]; c; c = c->next)
+		if (c->conf.id == client)
+			return c->waiting;
+	return 0;
+}

@@ -1,0 +1,266 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * queue_impl.h -- what the files of the queue share and nobody else sees.
+ *
+ *     queue.c     intake (queue_add), start and stop, limits, views
+ *     lane.c      lanes: which messages wait where, and for which link
+ *     dispatch.c  from lanes to links: fair choice, tokens, lease, submit
+ *     settle.c    how attempts ended, and receipts
+ *     refill.c    rows back into memory: backlog, due, restart
+ *     cancel.c    by id and by tag
+ *     sweep.c     what the clock does: expiry, deadlines, low water, housekeeping
+ */
+#ifndef QUEUE_IMPL_H
+#define QUEUE_IMPL_H
+
+#include <stdatomic.h>
+
+#include "driver.h"
+#include "queue/fresh.h"
+#include "queue/queue.h"
+#include "queue/sent.h"
+
+/* One message held in memory: it waits in a lane, or parts of it are in flight. */
+struct qmsg {
+	struct qmsg *next, *prev;   /* in its lane */
+	struct qmsg *hash_next, *stall_next;
+	struct message *m;
+	struct lane *lane;
+	struct outlet *out;         /* the link it is leased for or bound to */
+	uint64_t todo;              /* bit p-1: part p still has to be leased */
+	uint64_t leasing;           /* lease staged, not on disk yet */
+	uint64_t leased;            /* lease on disk, not handed to the driver yet */
+	uint64_t flying;            /* with the driver */
+	uint64_t done;              /* taken by a carrier, or final */
+	uint64_t row_seq;
+	uint32_t row_lane;          /* its row in backlog; 0: none */
+	uint16_t ref;
+	uint16_t tries;
+	uint8_t n_parts;            /* 0: not planned for a link yet */
+	uint8_t concat;
+	uint8_t reason;
+	bool bound;                 /* the bound row is written or on its way */
+	bool in_lane, stalled, blocked;
+	bool pending;               /* its accept commit is not done: nobody may touch it */
+	int64_t since_ms;
+};
+
+struct qlist {
+	struct qmsg *head, *tail;
+	unsigned n;
+};
+
+#define LANE_PINNED 128 /* skip >= this: only link number skip - 128 of the route will do */
+
+struct lane {
+	struct lane *next_hash, *next_all, *prev_all;
+	struct lane *next, *prev;    /* ring of the outlet's lanes with something to send */
+	struct store_lane key;       /* id 0: not on disk yet */
+	struct queue_client_state *client;
+	const struct queue_route *route; /* NULL: none */
+	struct outlet *out;          /* the link that serves it now; NULL: none is up */
+	struct qlist wait;
+	unsigned n_pending;          /* accepted messages whose commit is not done, to be appended here */
+	unsigned n_pending_wait;     /* of these: not leased with the commit */
+	unsigned n_late;             /* messages of this lane in flight */
+	uint64_t n_rows;             /* rows of backlog beyond `cursor`, committed or staged */
+	uint64_t n_rows_staged;      /* of these: not committed */
+	uint64_t n_read_uncounted;   /* rows read while they were being counted */
+	uint64_t cursor;             /* seq of the last row read */
+	bool counting;               /* n_rows is not known yet, there may be some */
+	bool refilling, expiring, active, named;
+	int deficit;
+	uint8_t reason;
+	int64_t since_ms;
+	struct store_minute *minutes; /* ttl ends of the rows, rising by minute */
+	unsigned n_minutes, cap_minutes;
+};
+
+struct queue_client_state {
+	struct queue_client_state *next;
+	struct queue_client conf;
+	uint64_t waiting;
+	double tokens;
+	int64_t tokens_at_us;
+};
+
+/* A free list of operations of one kind. */
+struct pool {
+	struct store_op *free;
+	size_t size;
+	unsigned n_free;
+};
+
+struct blocked_id { /* a cancellation of a message that is not in memory is under way */
+	uint64_t id;
+	struct blocked_id *next;
+};
+
+struct tag_cancel {
+	struct tag_cancel *next;
+	uint64_t n, upto_id;
+	uint32_t client;
+	char tag[MSG_REF_MAX + 1];
+};
+
+#define QUEUE_CLIENTS_MAX 4096 /* client names a database may ever have known */
+
+struct queue {
+	uv_loop_t *loop;
+	_Atomic bool has_webhook[QUEUE_CLIENTS_MAX]; /* read by the writer thread */
+	struct store *store;
+	struct names *names;
+	struct queue_events events;
+	uint32_t (*route_of)(void *arg, const struct message *m);
+	void *route_arg;
+
+	uint64_t next_id, id_end, reserved_from; /* ids [next_id, id_end) are ours; the next block, 0: on its way */
+	bool reserving;
+	int64_t last_created_ms, now_ms;
+	int64_t now_us;              /* monotonic */
+
+	struct qmsg **by_id;
+	unsigned n_by_id, mask_by_id;
+	struct qmsg *free_qmsg;
+
+	struct lane *lane_hash[1024], *lanes;
+	unsigned n_lanes;
+	uint32_t next_lane;
+	struct queue_client_state *clients[256];
+	struct queue_route *routes;
+	unsigned n_routes;
+	struct outlet *outlets[256];
+	unsigned n_outlets;
+
+	struct fresh *fresh;
+	struct sent *sent;
+	struct pool pool_lease, pool_submit, pool_attempt, pool_final, pool_receipt, pool_due, pool_row;
+	struct blocked_id *blocked;
+	struct tag_cancel *tag_cancels;
+
+	uv_check_t check;            /* dispatch after each poll */
+	uv_timer_t tick;             /* tokens and pauses: only while something waits for time */
+	uv_timer_t second;
+	bool dirty, ticking;
+
+	unsigned lane_window, max_resident;
+	uint64_t max_waiting, reserve_octets;
+	bool intake_stopped, dispatch_stopped; /* by the disk reserve */
+
+	/* due */
+	struct q_load due_query;
+	bool due_reading, due_again;
+	int64_t due_next_ms, due_after_at;
+	uint64_t due_after_key;
+	/* restart */
+	bool started, recovering;
+	uint64_t recover_upto;
+	struct q_load recover_query;
+	/* sweep */
+	unsigned seconds;
+	uint64_t stored_low;
+	struct op_meta op_meta;
+	struct op_reserve op_reserve;
+	struct op_purge op_purge;
+	struct store_op op_idem;
+	struct op_lookup op_lookup;
+	struct q_index q_index;
+	uint32_t index_run;
+	struct tag_job *tag_jobs;
+	bool meta_busy, idem_busy, index_busy, purge_busy;
+	int64_t body_age_ms, row_age_ms;
+	uint64_t spilling;
+	struct op_spill *spill_op;
+
+	bool stopping;
+	int64_t stop_deadline_ms;
+	void (*stopped)(void *arg);
+	void *stopped_arg;
+	uint64_t settling;           /* settle-list operations of ours that are not done */
+	struct queue_stats stats;
+	uint16_t next_ref;
+};
+
+/* queue.c */
+struct store_op *pool_get(struct queue *q, struct pool *p, unsigned kind, void (*done)(struct store_op *op));
+void pool_put(struct pool *p, struct store_op *op);
+void queue_stage(struct queue *q, enum store_list list, struct store_op *op);
+uint64_t queue_take_id(struct queue *q); /* 0: none reserved */
+struct queue_client_state *queue_client_of(struct queue *q, uint32_t client);
+struct store_msg queue_store_msg(struct queue *q, const struct message *m, unsigned n_parts);
+struct qmsg *qmsg_new(struct queue *q, struct message *m); /* takes m, also when it fails (NULL) */
+struct qmsg *qmsg_find(const struct queue *q, uint64_t id);
+void qmsg_free(struct queue *q, struct qmsg *qm);
+void qlist_append(struct qlist *l, struct qmsg *qm);
+void qlist_prepend(struct qlist *l, struct qmsg *qm);
+void qlist_remove(struct qlist *l, struct qmsg *qm);
+/* The message became final (or is out of our hands on disk): it is not fresh any more. */
+void queue_resolved(struct queue *q, uint64_t id);
+void queue_count_final(struct queue *q, enum msg_class class, enum msg_state state, bool correction);
+static inline uint64_t parts_mask(unsigned n)
+{
+	return n >= 64 ? ~0ull : (1ull << n) - 1;
+}
+
+/* lane.c */
+struct lane *lane_get(struct queue *q, const struct message *m, unsigned skip);
+struct lane *lane_by_id(struct queue *q, uint32_t id);
+void lane_name(struct queue *q, struct lane *l);            /* make it durable: needed before its first row */
+void lane_home(struct queue *q, struct lane *l);            /* choose its link again */
+void lane_append(struct queue *q, struct lane *l, struct qmsg *qm);
+void lane_prepend(struct queue *q, struct lane *l, struct qmsg *qm);
+void lane_take(struct queue *q, struct qmsg *qm);           /* out of its lane */
+void lane_activate(struct queue *q, struct lane *l);
+void lane_deactivate(struct queue *q, struct lane *l);
+void lane_minute_add(struct lane *l, uint32_t minute, unsigned n);
+void lane_minute_sub(struct lane *l, uint32_t minute, unsigned n);
+void lane_drop_if_idle(struct queue *q, struct lane *l);
+void lane_row(struct queue *q, struct lane *l, struct qmsg *qm); /* give a waiting message a backlog row */
+static inline uint32_t minute_of(int64_t ms)
+{
+	return (uint32_t)((ms + 59999) / 60000);
+}
+
+/* dispatch.c */
+void dispatch_dirty(struct queue *q);
+void dispatch_run(struct queue *q);
+bool dispatch_room(struct queue *q, struct outlet *o, enum msg_class class);
+void dispatch_take(struct queue *q, struct outlet *o, struct qmsg *qm, unsigned n_parts); /* slots and tokens */
+void dispatch_settled(struct queue *q, struct qmsg *qm, unsigned n_parts);                   /* slots back */
+void dispatch_unsent(struct queue *q, struct qmsg *qm, uint64_t parts);
+void dispatch_stalled(struct queue *q, struct outlet *o);
+int dispatch_plan(struct queue *q, struct qmsg *qm, struct outlet *o);
+void dispatch_submit(struct queue *q, struct qmsg *qm);     /* hand what is leased to the driver */
+void dispatch_requeue(struct queue *q, struct qmsg *qm);    /* todo is not empty: back to the lane that fits */
+void dispatch_gone(struct queue *q, struct qmsg *qm);       /* nothing left to do in memory? then let it go */
+bool tokens_has(double *tokens, int64_t *at_us, double rate, double burst, int64_t now_us);
+
+/* settle.c */
+void settle_pools(struct queue *q);
+void settle_final(struct queue *q, struct qmsg *qm, unsigned part, enum msg_state state, enum msg_reason reason,
+	const char *error);
+void settle_whole(struct queue *q, struct qmsg *qm, enum msg_state state, enum msg_reason reason);
+void settle_rows_final(struct queue *q, const struct store_msg *sm, unsigned part, enum msg_class class,
+	enum msg_state state, enum msg_reason reason, bool unless_submitted);
+void settle_spill(void *arg, const struct sent_entry *e);
+void settle_flush_spill(struct queue *q);
+void settle_late(void *arg, struct sent_entry *e);
+void settle_remember(struct queue *q, const struct message *m, const struct store_msg *sm, const struct store_sent *s);
+void settle_uncertain(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, uint32_t code, const char *text);
+
+/* refill.c */
+void refill_lane(struct queue *q, struct lane *l);
+void refill_due(struct queue *q, int64_t at_ms);            /* a due row of this time exists now */
+void refill_start(struct queue *q);                         /* after a restart */
+void refill_count_lane(struct queue *q, struct lane *l);
+
+/* cancel.c */
+bool cancel_covers(const struct queue *q, const struct message *m);
+bool cancel_blocks(const struct queue *q, uint64_t id);
+int cancel_load(struct queue *q);
+
+/* sweep.c */
+void sweep_second(uv_timer_t *t);
+void sweep_disk(struct queue *q);
+
+#endif

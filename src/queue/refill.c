@@ -1,0 +1,519 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * refill.c -- rows back into memory: backlog pages into lanes, due rows when their time has come, and after a restart
+ * the leases, what is fresh, and the counts of each lane.
+ *
+ * Everything that comes back from `due` takes the same way: its due row becomes a backlog row (one commit), and the lane
+ * reads it from there.  So there is one place that turns rows into waiting messages: take_loaded().
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "queue/queue_impl.h"
+
+#define DUE_PAGE 500
+#define FRESH_PAGE 5000
+
+static struct store_msg loaded_msg(struct queue *q, const struct store_loaded *x)
+{
+	struct store_msg sm = queue_store_msg(q, x->m, x->bound_parts ? x->bound_parts : x->m->n_parts);
+
+	sm.lane = x->lane;
+	sm.seq = x->seq;
+	return sm;
+}
+
+static void drop_done(struct store_op *op)
+{
+	struct queue *q = op->arg;
+
+	pool_put(&q->pool_row, op);
+}
+
+/* A leftover row of a message that is final. */
+static void drop_row(struct queue *q, uint32_t lane, uint64_t seq)
+{
+	struct op_backlog_delete *op =
+		(struct op_backlog_delete *)pool_get(q, &q->pool_row, OP_BACKLOG_DELETE, drop_done);
+
+	if (!op)
+		return;
+	op->lane = lane;
+	op->seq = seq;
+	queue_stage(q, STORE_SETTLE, &op->op);
+}
+
+static unsigned route_link_index(const struct lane *l, uint32_t link)
+{
+	for (unsigned i = 0; l->route && i < l->route->n_links; i++)
+		if (l->route->links[i]->id == link)
+			return i;
+	return UINT32_MAX;
+}
+
+/* A message whose rows say that parts are left to do: make it wait in memory. */
+static struct qmsg *wake(struct queue *q, struct store_loaded *x, uint64_t todo)
+{
+	struct message *m = x->m;
+	struct qmsg *qm;
+	struct lane *l;
+	unsigned i;
+
+	if (q->route_of && !lane_get(q, m, x->skip)->route)
+		m->route = q->route_of(q->route_arg, m);
+	l = lane_get(q, m, x->skip);
+	x->m = NULL;
+	qm = qmsg_new(q, m);
+	if (!qm || !l)
+		return NULL;
+	qm->row_lane = x->lane;
+	qm->row_seq = x->seq;
+	qm->tries = x->tries;
+	qm->since_ms = q->now_ms;
+	if (x->bound_parts > 1 && (x->submitted | x->leased)) {
+		i = route_link_index(l, x->bound_link);
+		qm->n_parts = x->bound_parts;
+		qm->ref = x->bound_ref;
+		qm->bound = true;
+		if (i != UINT32_MAX) {
+			l = lane_get(q, m, LANE_PINNED + i);
+			qm->out = l->route->links[i];
+			qm->concat = qm->out->concat;
+		} else { /* its link is gone: what is left goes over another one, in the same cut */
+			qm->out = l->out;
+			qm->concat = l->out ? l->out->concat : CONCAT_UDH8;
+		}
+	}
+	qm->todo = todo;
+	qm->done = x->submitted | x->finals;
+	q->stats.waiting++;
+	l->client->waiting++;
+	lane_append(q, l, qm);
+	return qm;
+}
+
+/* What a page brought.  Returns the message when it waits in memory now. */
+static struct qmsg *take_loaded(struct queue *q, struct store_loaded *x)
+{
+	struct store_msg sm;
+	struct qmsg *qm;
+	uint64_t todo;
+
+	if (!x->m)
+		return NULL;
+	if (x->final) {
+		if (x->lane)
+			drop_row(q, x->lane, x->seq);
+		return NULL;
+	}
+	qm = qmsg_find(q, x->m->id);
+	if (qm) { /* already here, and this is its row */
+		if (!qm->row_lane) {
+			qm->row_lane = x->lane;
+			qm->row_seq = x->seq;
+		}
+		return NULL;
+	}
+	if (cancel_blocks(q, x->m->id))
+		return NULL;
+	sm = loaded_msg(q, x);
+	for (unsigned i = 0; i < x->n_sent; i++)
+		settle_remember(q, x->m, &sm, &x->sent[i]);
+	todo = parts_mask(sm.n_parts) & ~(x->submitted | x->finals | x->leased);
+	if (!todo)
+		return NULL;
+	if (!x->submitted && !x->leased && cancel_covers(q, x->m)) {
+		settle_rows_final(q, &sm, 0, x->m->class, STATE_CANCELLED, REASON_CLIENT, true);
+		return NULL;
+	}
+	if (x->m->ttl_end_ms <= q->now_ms && !x->submitted) {
+		q->stats.expired_unsent++;
+		settle_rows_final(q, &sm, 0, x->m->class, STATE_EXPIRED, REASON_TTL, true);
+		return NULL;
+	}
+	return wake(q, x, todo);
+}
+
+/* ---- backlog --------------------------------------------------------------------------------------------------------- */
+
+struct lane_query {
+	struct q_load load;
+	struct queue *q;
+	struct lane *lane;
+};
+
+static void lane_read(struct store_query *sq)
+{
+	struct lane_query *lq = (struct lane_query *)sq;
+	struct queue *q = lq->q;
+	struct lane *l = lq->lane;
+	struct q_load *p = &lq->load;
+
+	q->now_ms = clock_ms();
+	l->refilling = false;
+	for (unsigned i = 0; sq->r == 0 && i < p->n_rows; i++) {
+		struct store_loaded *x = &p->rows[i];
+		bool counted = !l->counting;
+
+		if (x->m)
+			lane_minute_sub(l, minute_of(x->m->ttl_end_ms), 1);
+		if (counted && l->n_rows)
+			l->n_rows--;
+		if (!counted)
+			l->n_read_uncounted++;
+		if (q->stats.waiting)
+			q->stats.waiting -= counted;
+		if (l->client->waiting)
+			l->client->waiting -= counted;
+		x->skip = l->key.skip;
+		take_loaded(q, x);
+	}
+	if (sq->r == 0) {
+		if (p->last_seq > l->cursor)
+			l->cursor = p->last_seq;
+		if (!p->more && !l->counting && l->n_rows_staged == 0)
+			l->n_rows = 0;
+	} else {
+		log_error("backlog_not_read", "lane=%u error=%s", l->key.id, strerror(-sq->r));
+	}
+	store_query_done(sq);
+	free(lq);
+	if (sq->r == 0 && (l->n_rows > l->n_rows_staged || l->counting) && l->out && l->wait.n < q->lane_window / 2)
+		refill_lane(q, l);
+	lane_drop_if_idle(q, l);
+}
+
+void refill_lane(struct queue *q, struct lane *l)
+{
+	struct lane_query *lq;
+
+	if (l->refilling || !l->key.id || !q->started || q->stopping || l->wait.n >= q->lane_window)
+		return;
+	if (!l->counting && l->n_rows <= l->n_rows_staged)
+		return;
+	lq = calloc(1, sizeof(*lq));
+	if (!lq)
+		return;
+	lq->q = q;
+	lq->lane = l;
+	lq->load.q.kind = Q_BACKLOG;
+	lq->load.q.done = lane_read;
+	lq->load.lane = l->key.id;
+	lq->load.after_seq = l->cursor;
+	lq->load.limit = q->lane_window - l->wait.n;
+	l->refilling = true;
+	store_read(q->store, STORE_QUEUE, &lq->load.q);
+}
+
+/* How many rows a lane has, and when they end: after a restart, behind everything else. */
+struct count_query {
+	struct q_lane_count count;
+	struct queue *q;
+	struct lane *lane;
+};
+
+static void lane_counted(struct store_query *sq)
+{
+	struct count_query *cq = (struct count_query *)sq;
+	struct lane *l = cq->lane;
+	struct queue *q = cq->q;
+
+	l->counting = false;
+	for (unsigned i = 0; sq->r == 0 && i < cq->count.ret_n_minutes; i++)
+		lane_minute_add(l, cq->count.ret_minutes[i].minute, cq->count.ret_minutes[i].n);
+	if (sq->r == 0) {
+		uint64_t n = cq->count.ret_n > l->n_read_uncounted ? cq->count.ret_n - l->n_read_uncounted : 0;
+
+		l->n_rows += n;
+		q->stats.waiting += n;
+		l->client->waiting += n;
+	}
+	store_query_done(sq);
+	free(cq);
+	refill_lane(q, l);
+	lane_drop_if_idle(q, l);
+}
+
+void refill_count_lane(struct queue *q, struct lane *l)
+{
+	struct count_query *cq = calloc(1, sizeof(*cq));
+
+	if (!cq)
+		return;
+	cq->q = q;
+	cq->lane = l;
+	l->n_read_uncounted = 0;
+	cq->count.q.kind = Q_LANE_COUNT;
+	cq->count.q.done = lane_counted;
+	cq->count.lane = l->key.id;
+	cq->count.after_seq = l->cursor;
+	cq->count.upto_seq = q->recover_upto;
+	store_read(q->store, STORE_QUEUE, &cq->count.q);
+}
+
+/* ---- due --------------------------------------------------------------------------------------------------------------- */
+
+static void due_read(struct store_query *sq);
+
+static void due_ask(struct queue *q)
+{
+	if (q->due_reading || !q->started || q->stopping)
+		return;
+	q->due_reading = true;
+	memset(&q->due_query, 0, sizeof(q->due_query));
+	q->due_query.q.kind = Q_DUE;
+	q->due_query.q.done = due_read;
+	q->due_query.q.arg = q;
+	q->due_query.upto = q->now_ms;
+	q->due_query.limit = DUE_PAGE;
+	q->due_query.after_at = q->due_after_at;
+	q->due_query.after_key = q->due_after_key;
+	store_read(q->store, STORE_QUEUE, &q->due_query.q);
+}
+
+void refill_due(struct queue *q, int64_t at_ms)
+{
+	if (at_ms < q->due_next_ms)
+		q->due_next_ms = at_ms;
+	if (q->due_reading)
+		q->due_again = true; /* the page under way may not have seen it */
+	else if (q->due_next_ms <= q->now_ms)
+		due_ask(q);
+}
+
+static void fired(struct store_op *op)
+{
+	struct op_due_fire *f = (struct op_due_fire *)op;
+	struct queue *q = op->arg;
+	struct lane *l = f->lane ? lane_by_id(q, f->lane) : NULL;
+
+	q->settling--;
+	if (l && l->n_rows_staged)
+		l->n_rows_staged--;
+	if (op->r < 0) {
+		log_error("due_not_stored", "msg=%llu error=%s", (unsigned long long)msg_key_id(f->key), strerror(-op->r));
+		if (l && l->n_rows)
+			l->n_rows--;
+	} else if (l) {
+		refill_lane(q, l);
+	}
+	pool_put(&q->pool_due, op);
+}
+
+static struct op_due_fire *fire(struct queue *q, const struct store_loaded *x, enum store_list list)
+{
+	struct op_due_fire *f = (struct op_due_fire *)pool_get(q, &q->pool_due, OP_DUE_FIRE, fired);
+
+	if (!f)
+		return NULL;
+	f->at = x->due_at;
+	f->key = x->due_key;
+	f->lane = 0;
+	f->seq = 0;
+	f->end_minute = 0;
+	queue_stage(q, list, &f->op);
+	q->settling++;
+	return f;
+}
+
+/* The time of one due row has come. */
+static void due_one(struct queue *q, struct store_loaded *x)
+{
+	unsigned part = msg_key_part(x->due_key);
+	struct qmsg *qm = x->m ? qmsg_find(q, x->m->id) : NULL;
+	struct store_msg sm;
+	struct op_due_fire *f;
+	struct lane *l;
+
+	if (!x->m || x->final) {
+		fire(q, x, STORE_SETTLE);
+		return;
+	}
+	sm = loaded_msg(q, x);
+	if (x->due_reason == REASON_NO_RECEIPT || x->due_reason == REASON_HOLD) {
+		if (!(part && x->finals >> (part - 1) & 1))
+			settle_rows_final(q, &sm, part ? part : 1, x->m->class, STATE_UNCONFIRMED,
+				x->due_reason == REASON_HOLD ? REASON_NO_ANSWER : REASON_NO_RECEIPT, false);
+		fire(q, x, STORE_SETTLE);
+		return;
+	}
+	if (qm) { /* other parts of it are still here: this one joins them */
+		if (part)
+			qm->todo |= 1ull << (part - 1);
+		qm->done &= ~qm->todo;
+		dispatch_requeue(q, qm);
+		fire(q, x, STORE_SETTLE);
+		return;
+	}
+	if (q->route_of && !lane_get(q, x->m, x->skip)->route)
+		x->m->route = q->route_of(q->route_arg, x->m);
+	l = lane_get(q, x->m, x->skip);
+	lane_name(q, l);
+	/* In the list of its class, so that rows of a lane are committed in the order of seq. */
+	f = fire(q, x, l->key.class == CLASS_OTP ? STORE_OTP : STORE_BULK);
+	if (!f)
+		return;
+	f->lane = l->key.id;
+	f->seq = queue_take_id(q);
+	f->end_minute = minute_of(x->m->ttl_end_ms);
+	lane_minute_add(l, f->end_minute, 1);
+	l->n_rows++;
+	l->n_rows_staged++;
+	q->stats.waiting++;
+	l->client->waiting++;
+}
+
+static void due_read(struct store_query *sq)
+{
+	struct queue *q = sq->arg;
+	struct q_load *p = &q->due_query;
+	bool more = p->more;
+
+	q->due_reading = false;
+	q->now_ms = clock_ms();
+	if (sq->r < 0)
+		log_error("due_not_read", "error=%s", strerror(-sq->r));
+	for (unsigned i = 0; sq->r == 0 && i < p->n_rows; i++)
+		due_one(q, &p->rows[i]);
+	if (sq->r == 0 && p->n_rows) {
+		/* The rows just fired are deleted a commit later: do not read them again meanwhile. */
+		q->due_after_at = p->rows[p->n_rows - 1].due_at;
+		q->due_after_key = p->rows[p->n_rows - 1].due_key;
+	}
+	if (!more) {
+		q->due_next_ms = sq->r == 0 && p->last_at > q->now_ms ? p->last_at : q->now_ms + 1000;
+		q->due_after_at = 0;
+		q->due_after_key = 0;
+	}
+	store_query_done(sq);
+	if (more && !q->stopping)
+		due_ask(q);
+	else if (q->due_again)
+		q->due_next_ms = q->now_ms;
+	q->due_again = false;
+}
+
+/* ---- restart --------------------------------------------------------------------------------------------------------------- */
+
+static struct outlet *outlet_of(struct queue *q, uint32_t id)
+{
+	for (unsigned i = 0; i < q->n_outlets; i++)
+		if (q->outlets[i]->id == id)
+			return q->outlets[i];
+	return NULL;
+}
+
+static void fresh_read(struct store_query *sq);
+
+static void fresh_ask(struct queue *q, uint64_t from)
+{
+	memset(&q->recover_query, 0, sizeof(q->recover_query));
+	q->recover_query.q.kind = Q_FRESH;
+	q->recover_query.q.done = fresh_read;
+	q->recover_query.q.arg = q;
+	q->recover_query.from_id = from;
+	q->recover_query.upto_id = q->recover_upto;
+	q->recover_query.limit = FRESH_PAGE;
+	store_read(q->store, STORE_QUEUE, &q->recover_query.q);
+}
+
+static void recovered(struct queue *q)
+{
+	q->recovering = false;
+	for (struct lane *l = q->lanes, *next; l; l = next) {
+		next = l->next_all;
+		if (l->counting)
+			refill_count_lane(q, l);
+	}
+	log_info("recovered", "waiting=%llu receipts_to_come=%u", (unsigned long long)q->stats.waiting,
+		sent_count(q->sent));
+}
+
+static void fresh_one(struct queue *q, struct store_loaded *x)
+{
+	uint64_t id = x->m->id;
+	struct qmsg *qm;
+
+	fresh_set(q->fresh, id);
+	qm = take_loaded(q, x);
+	if (qm && qm->lane->wait.n > q->lane_window)
+		lane_row(q, qm->lane, qm); /* more than a lane holds: it gets a row, and memory back when it is sent */
+}
+
+static void fresh_read(struct store_query *sq)
+{
+	struct queue *q = sq->arg;
+	struct q_load *p = &q->recover_query;
+	uint64_t next = p->next_id;
+	bool more = p->more && sq->r == 0;
+
+	q->now_ms = clock_ms();
+	if (sq->r < 0)
+		log_error("recovery_failed", "error=%s", strerror(-sq->r));
+	for (unsigned i = 0; sq->r == 0 && i < p->n_rows; i++)
+		if (p->rows[i].m && !p->rows[i].final)
+			fresh_one(q, &p->rows[i]);
+	store_query_done(sq);
+	dispatch_dirty(q);
+	if (more && !q->stopping)
+		fresh_ask(q, next);
+	else
+		recovered(q);
+}
+
+static void lease_one(struct queue *q, struct store_loaded *x)
+{
+	uint64_t leased = x->leased & ~(x->submitted | x->finals);
+	uint32_t link = x->lease_link;
+	struct outlet *o = outlet_of(q, link), gone = { .id = link, .on_uncertain = UNCERTAIN_RESEND };
+	struct qmsg *qm;
+	uint64_t todo;
+
+	if (!x->m || x->final || !leased)
+		return;
+	todo = parts_mask(x->bound_parts ? x->bound_parts : x->m->n_parts) & ~(x->submitted | x->finals | leased);
+	log_warn("uncertain_after_restart", "msg=%llu parts=%d link=%s", (unsigned long long)x->m->id,
+		__builtin_popcountll(leased), names_text(q->names, NAME_LINK, link));
+	qm = wake(q, x, todo | leased);
+	if (!qm)
+		return;
+	lane_take(q, qm);
+	qm->todo = todo;
+	for (uint64_t left = leased; left; left &= left - 1)
+		settle_uncertain(q, qm, o ? o : &gone, (unsigned)__builtin_ctzll(left) + 1, 0, "restart");
+	if (qm->todo)
+		dispatch_requeue(q, qm);
+	dispatch_gone(q, qm);
+}
+
+static void leases_read(struct store_query *sq)
+{
+	struct queue *q = sq->arg;
+	struct q_load *p = &q->recover_query;
+
+	q->now_ms = clock_ms();
+	if (sq->r < 0)
+		log_error("recovery_failed", "error=%s", strerror(-sq->r));
+	for (unsigned i = 0; sq->r == 0 && i < p->n_rows; i++)
+		lease_one(q, &p->rows[i]);
+	store_query_done(sq);
+	fresh_ask(q, q->stored_low);
+	for (struct lane *l = q->lanes; l; l = l->next_all)
+		if (l->out)
+			refill_lane(q, l);
+	q->due_next_ms = 0;
+}
+
+void refill_start(struct queue *q)
+{
+	q->recovering = true;
+	memset(&q->recover_query, 0, sizeof(q->recover_query));
+	q->recover_query.q.kind = Q_LEASES;
+	q->recover_query.q.done = leases_read;
+	q->recover_query.q.arg = q;
+	q->recover_query.limit = UINT32_MAX;
+	store_read(q->store, STORE_QUEUE, &q->recover_query.q);
+}

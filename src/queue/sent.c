@@ -1,0 +1,228 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+#include "queue/sent.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/hash.h"
+
+#define SENT_MIN (1u << 12)
+#define NONE UINT32_MAX
+
+/* The ring holds entries [head, tail), both counted up without end; slot = number & (cap - 1).  The index is a chained
+ * hash: bucket → newest number, next[slot] → older number of the same bucket. */
+struct sent {
+	struct sent_entry *ring;
+	uint32_t *next, *bucket;
+	uint32_t cap, head, tail, sweep, n_open;
+	void (*spill)(void *arg, const struct sent_entry *e);
+	void *arg;
+};
+
+struct sent *sent_new(void (*spill)(void *arg, const struct sent_entry *e), void *arg)
+{
+	struct sent *s = calloc(1, sizeof(*s));
+
+	if (!s)
+		return NULL;
+	s->spill = spill;
+	s->arg = arg;
+	return s;
+}
+
+void sent_free(struct sent *s)
+{
+	if (!s)
+		return;
+	free(s->ring);
+	free(s->next);
+	free(s->bucket);
+	free(s);
+}
+
+uint64_t sent_hash(uint32_t link, const char *normalised_id)
+{
+	uint64_t h = hash_bytes(link, normalised_id, strlen(normalised_id));
+
+	return h ? h : 1;
+}
+
+bool sent_same_number(uint64_t a, uint64_t b)
+{
+	return a == 0 || b == 0 || a % 10000000 == b % 10000000;
+}
+
+static struct sent_entry *at(const struct sent *s, uint32_t number)
+{
+	return &s->ring[number & (s->cap - 1)];
+}
+
+static void index_add(struct sent *s, uint32_t number)
+{
+	uint32_t *b = &s->bucket[at(s, number)->hash & (s->cap - 1)];
+
+	s->next[number & (s->cap - 1)] = *b;
+	*b = number;
+}
+
+static int resize(struct sent *s, uint32_t cap)
+{
+	struct sent_entry *ring = malloc(cap * sizeof(*ring));
+	uint32_t *next = malloc(cap * sizeof(*next)), *bucket = malloc(cap * sizeof(*bucket));
+	uint32_t n = s->tail - s->head;
+
+	if (!ring || !next || !bucket) {
+		free(ring);
+		free(next);
+		free(bucket);
+		return -ENOMEM;
+	}
+	for (uint32_t i = 0; i < n; i++)
+		ring[i] = *at(s, s->head + i);
+	free(s->ring);
+	free(s->next);
+	free(s->bucket);
+	s->ring = ring;
+	s->next = next;
+	s->bucket = bucket;
+	s->cap = cap;
+	s->head = s->sweep = 0;
+	s->tail = n;
+	memset(bucket, 0xff, cap * sizeof(*bucket));
+	for (uint32_t i = 0; i < n; i++)
+		index_add(s, i);
+	return 0;
+}
+
+/* The oldest number of its bucket's chain is last: walk to it.  Chains are short (load factor one at most). */
+static void index_remove_oldest(struct sent *s, uint32_t number)
+{
+	uint32_t *p = &s->bucket[at(s, number)->hash & (s->cap - 1)];
+
+	while (*p != NONE && *p != number)
+		p = &s->next[*p & (s->cap - 1)];
+	if (*p == number)
+		*p = NONE; /* everything behind is older still, and gone */
+}
+
+static void pop(struct sent *s)
+{
+	struct sent_entry *e = at(s, s->head);
+
+	index_remove_oldest(s, s->head);
+	if (e->state == STATE_SENT)
+		s->n_open--;
+	if (e->state != STATE_DELIVERED)
+		s->spill(s->arg, e);
+	if (s->sweep == s->head)
+		s->sweep++;
+	s->head++;
+}
+
+int sent_add(struct sent *s, const struct sent_entry *e)
+{
+	int r;
+
+	if (s->tail >= 1u << 31) { /* entries are numbered without end: begin again at 0 */
+		r = resize(s, s->cap);
+		if (r < 0)
+			return r;
+	}
+	if (s->tail - s->head == s->cap) {
+		/* Grow only for what still waits: a delivered one has done its duty. */
+		if (s->cap >= SENT_MAX || (s->cap && at(s, s->head)->state == STATE_DELIVERED)) {
+			pop(s);
+		} else {
+			r = resize(s, s->cap ? s->cap * 2 : SENT_MIN);
+			if (r < 0)
+				return r;
+		}
+	}
+	*at(s, s->tail) = *e;
+	index_add(s, s->tail);
+	s->tail++;
+	if (e->state == STATE_SENT)
+		s->n_open++;
+	return 0;
+}
+
+struct sent_entry *sent_find(struct sent *s, uint64_t hash, uint64_t to)
+{
+	struct sent_entry *settled = NULL, *e;
+
+	if (!s->cap)
+		return NULL;
+	for (uint32_t n = s->bucket[hash & (s->cap - 1)]; n != NONE; n = s->next[n & (s->cap - 1)]) {
+		e = at(s, n);
+		if (e->hash != hash || !sent_same_number(e->to, to))
+			continue;
+		if (e->state == STATE_SENT)
+			return e;
+		if (!settled)
+			settled = e;
+	}
+	return settled;
+}
+
+void sent_settle(struct sent *s, struct sent_entry *e, enum msg_state state)
+{
+	if (e->state == STATE_SENT)
+		s->n_open--;
+	e->state = state;
+}
+
+void sent_reopen(struct sent *s, struct sent_entry *e)
+{
+	if (e->state != STATE_SENT)
+		s->n_open++;
+	e->state = STATE_SENT;
+}
+
+struct sent_entry *sent_find_part(struct sent *s, uint64_t hash, uint64_t id, unsigned part)
+{
+	struct sent_entry *e;
+
+	if (!s->cap)
+		return NULL;
+	for (uint32_t n = s->bucket[hash & (s->cap - 1)]; n != NONE; n = s->next[n & (s->cap - 1)]) {
+		e = at(s, n);
+		if (e->hash == hash && e->msg.id == id && e->part == part)
+			return e;
+	}
+	return NULL;
+}
+
+void sent_sweep(struct sent *s, unsigned n, uint32_t now_s, void (*late)(void *arg, struct sent_entry *e), void *arg)
+{
+	struct sent_entry *e;
+
+	if (s->head == s->tail)
+		return;
+	if (n > s->tail - s->head)
+		n = s->tail - s->head;
+	while (n--) {
+		if (s->sweep - s->head >= s->tail - s->head)
+			s->sweep = s->head;
+		e = at(s, s->sweep++);
+		if (e->state == STATE_SENT && e->deadline_s <= now_s)
+			late(arg, e);
+	}
+}
+
+void sent_spill_below(struct sent *s, uint64_t id, unsigned at_most)
+{
+	while (at_most-- && s->head != s->tail && at(s, s->head)->msg.id < id)
+		pop(s);
+}
+
+void sent_spill_all(struct sent *s)
+{
+	while (s->head != s->tail)
+		pop(s);
+}
+
+unsigned sent_count(const struct sent *s)
+{
+	return s->n_open;
+}

@@ -1,0 +1,685 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * settle.c -- how attempts ended, and what receipts say.
+ *
+ *     SENT       op_submit; the part goes to `sent` and waits for its receipt (or is unconfirmed at once on a link
+ *                that gives none)
+ *     RETRY      op_attempt with a due row; the link's attempts are counted over the message
+ *     THROTTLED  no attempt is burnt: back to the head of its lane, the link slows down
+ *     REJECTED   the next link of the route; after the last one: final
+ *     UNKNOWN    the link's on_uncertain decides: resend, hold for evidence, fail
+ *     UNSENT     nothing left us: the lease is released, it waits again
+ *
+ * Receipts: memory (sent) knows most of them; the others are looked for by the writer (op_receipt) in `waiting`, and
+ * parked when nothing matches.  A receipt is acknowledged to the carrier only when its row is on disk.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "queue/queue_impl.h"
+
+#define SLOW_FACTOR 0.7       /* what a throttle answer leaves of the rate */
+#define SLOW_FLOOR 0.05
+#define THROTTLE_PAUSE_MS 200 /* without a configured rate there is nothing to slow: pause */
+
+/* ---- final states ------------------------------------------------------------------------------------------------- */
+
+static void account_final(struct queue *q, const struct store_msg *sm, enum msg_class class, int msg_state, bool correction)
+{
+	if (msg_state < 0)
+		return;
+	if (!correction)
+		queue_resolved(q, sm->id);
+	queue_count_final(q, class, (enum msg_state)msg_state, correction);
+}
+
+struct final_job {
+	struct op_final f;
+	uint8_t class;
+	uint64_t hash; /* of the entry in `sent` that was settled with it; 0: none */
+	void (*then)(void *arg, uint64_t a, uint64_t b, int r);
+	void *then_arg;
+	uint64_t a, b;
+};
+
+static void final_done(struct store_op *op)
+{
+	struct final_job *j = (struct final_job *)op;
+	struct queue *q = op->arg;
+
+	q->settling--;
+	if (op->r == 0)
+		account_final(q, &j->f.msg, j->class, j->f.ret_msg_state, j->f.ret_correction);
+	else if (op->r != -EBUSY)
+		log_error("final_not_stored", "msg=%llu state=%s error=%s", (unsigned long long)j->f.msg.id,
+			msg_state_name(j->f.state), strerror(-op->r));
+	if (op->r < 0 && j->hash) { /* the receipt will come again and must find it open */
+		struct sent_entry *e = sent_find_part(q->sent, j->hash, j->f.msg.id, j->f.part);
+
+		if (e)
+			sent_reopen(q->sent, e);
+	}
+	if (j->then)
+		j->then(j->then_arg, j->a, j->b, op->r);
+	pool_put(&q->pool_final, op);
+}
+
+static struct final_job *stage_final(struct queue *q, const struct store_msg *sm, unsigned part, enum msg_class class,
+	enum msg_state state, enum msg_reason reason, const char *error)
+{
+	struct final_job *j = (struct final_job *)pool_get(q, &q->pool_final, OP_FINAL, final_done);
+
+	if (!j)
+		return NULL;
+	j->f.msg = *sm;
+	j->f.part = part;
+	j->f.at = q->now_ms;
+	j->f.state = state;
+	j->f.reason = reason;
+	j->f.unless_submitted = false;
+	snprintf(j->f.error, sizeof(j->f.error), "%s", error ? error : "");
+	j->class = class;
+	j->hash = 0;
+	j->then = NULL;
+	j->f.op.rows = 4;
+	queue_stage(q, STORE_SETTLE, &j->f.op);
+	q->settling++;
+	return j;
+}
+
+static struct store_msg msg_of(struct queue *q, const struct qmsg *qm)
+{
+	struct store_msg sm = queue_store_msg(q, qm->m, qm->n_parts ? qm->n_parts : qm->m->n_parts);
+
+	sm.lane = qm->row_lane;
+	sm.seq = qm->row_seq;
+	return sm;
+}
+
+void settle_final(struct queue *q, struct qmsg *qm, unsigned part, enum msg_state state, enum msg_reason reason,
+	const char *error)
+{
+	struct store_msg sm = msg_of(q, qm);
+
+	stage_final(q, &sm, part, qm->m->class, state, reason, error);
+}
+
+/* The whole message ends before anything of it left: expired, cancelled, refused. */
+void settle_whole(struct queue *q, struct qmsg *qm, enum msg_state state, enum msg_reason reason)
+{
+	if (qm->done) { /* parts of it have left: only the rest ends here */
+		for (uint64_t left = qm->todo; left; left &= left - 1)
+			settle_final(q, qm, (unsigned)__builtin_ctzll(left) + 1, state, reason, "");
+	} else {
+		settle_final(q, qm, 0, state, reason, "");
+	}
+	if (state == STATE_EXPIRED)
+		q->stats.expired_unsent++;
+	qm->todo = 0;
+	lane_take(q, qm);
+	dispatch_gone(q, qm);
+}
+
+void settle_rows_final(struct queue *q, const struct store_msg *sm, unsigned part, enum msg_class class,
+	enum msg_state state, enum msg_reason reason, bool unless_submitted)
+{
+	struct final_job *j = stage_final(q, sm, part, class, state, reason, "");
+
+	if (j)
+		j->f.unless_submitted = unless_submitted;
+}
+
+void queue_resolved(struct queue *q, uint64_t id)
+{
+	fresh_clear(q->fresh, id);
+}
+
+void queue_count_final(struct queue *q, enum msg_class class, enum msg_state state, bool correction)
+{
+	if (correction)
+		q->stats.corrections++;
+	else
+		q->stats.final[state]++;
+	if (q->events.on_final)
+		q->events.on_final(q->events.arg, class, state);
+}
+
+/* ---- sent: receipts to come ----------------------------------------------------------------------------------------- */
+
+static int64_t deadline_of(const struct outlet *o, const struct message *m, int64_t at_ms)
+{
+	if (o && o->receipt_timeout_s)
+		return at_ms / 1000 + o->receipt_timeout_s;
+	return m->ttl_end_ms / 1000 + 24 * 3600;
+}
+
+static void remember(struct queue *q, const struct message *m, const struct store_msg *sm, struct outlet *o, uint32_t link,
+	unsigned part, uint64_t hash, int64_t at_ms)
+{
+	struct sent_entry e = { .hash = hash, .msg = *sm, .to = m->to, .link = link, .part = (uint8_t)part,
+		.state = STATE_SENT, .class = m->class };
+
+	e.deadline_s = (uint32_t)deadline_of(o, m, at_ms);
+	if (sent_add(q->sent, &e) < 0)
+		settle_spill(q, &e); /* no memory: the disk keeps it */
+}
+
+static uint64_t hash_of(const struct outlet *o, const char *smsc_id)
+{
+	char id[RECEIPT_ID_SIZE];
+
+	if (receipt_id_normalise(smsc_id, o->receipt_form, false, id) < 0)
+		return 0;
+	return sent_hash(o->id, id);
+}
+
+static struct outlet *outlet_of(struct queue *q, uint32_t id)
+{
+	for (unsigned i = 0; i < q->n_outlets; i++)
+		if (q->outlets[i]->id == id)
+			return q->outlets[i];
+	return NULL;
+}
+
+/* After a restart, from rows. */
+void settle_remember(struct queue *q, const struct message *m, const struct store_msg *sm, const struct store_sent *s)
+{
+	struct outlet *o = outlet_of(q, s->link), none = { .id = s->link, .receipt_form = RECEIPT_ID_AUTO };
+	uint64_t hash = hash_of(o ? o : &none, s->smsc_id);
+
+	if (hash && !sent_find_part(q->sent, hash, m->id, s->part))
+		remember(q, m, sm, o, s->link, s->part, hash, s->at);
+}
+
+#define SPILL_ROWS 500
+
+static void spill_done(struct store_op *op)
+{
+	struct op_spill *s = (struct op_spill *)op;
+	struct queue *q = op->arg;
+
+	q->spilling -= s->n_rows;
+	if (op->r == 0)
+		for (unsigned i = 0; i < s->n_rows; i++)
+			if (s->rows[i].deadline)
+				queue_resolved(q, msg_key_id(s->rows[i].key));
+	if (op->r < 0)
+		log_error("spill_failed", "rows=%u error=%s", s->n_rows, strerror(-op->r));
+	free(s->rows);
+	free(s);
+}
+
+static int by_hash(const void *a, const void *b)
+{
+	uint64_t x = ((const struct store_spill *)a)->hash, y = ((const struct store_spill *)b)->hash;
+
+	return x < y ? -1 : x > y;
+}
+
+void settle_flush_spill(struct queue *q)
+{
+	struct op_spill *s = q->spill_op;
+
+	if (!s)
+		return;
+	q->spill_op = NULL;
+	qsort(s->rows, s->n_rows, sizeof(*s->rows), by_hash);
+	s->op.rows = (uint16_t)(s->n_rows * 2);
+	store_stage(q->store, STORE_SETTLE, &s->op);
+}
+
+void settle_spill(void *arg, const struct sent_entry *e)
+{
+	struct queue *q = arg;
+	struct op_spill *s = q->spill_op;
+
+	if (!s) {
+		s = calloc(1, sizeof(*s));
+		if (s)
+			s->rows = malloc(SPILL_ROWS * sizeof(*s->rows));
+		if (!s || !s->rows) {
+			free(s);
+			log_error("spill_failed", "msg=%llu error=memory", (unsigned long long)e->msg.id);
+			return;
+		}
+		s->op.kind = OP_SPILL;
+		s->op.done = spill_done;
+		s->op.arg = q;
+		q->spill_op = s;
+	}
+	s->rows[s->n_rows++] = (struct store_spill){ .hash = e->hash, .key = msg_key(e->msg.id, e->part),
+		.deadline = e->state == STATE_SENT ? (int64_t)e->deadline_s * 1000 : 0,
+		.lane = e->msg.n_parts == 1 ? e->msg.lane : 0, .seq = e->msg.seq };
+	q->spilling++;
+	if (s->n_rows == SPILL_ROWS)
+		settle_flush_spill(q);
+}
+
+/* No receipt by the deadline. */
+void settle_late(void *arg, struct sent_entry *e)
+{
+	struct queue *q = arg;
+	struct final_job *j = stage_final(q, &e->msg, e->part, e->class, STATE_UNCONFIRMED, REASON_NO_RECEIPT, "");
+
+	if (!j)
+		return;
+	j->hash = e->hash;
+	sent_settle(q->sent, e, STATE_UNCONFIRMED);
+}
+
+/* ---- SENT -------------------------------------------------------------------------------------------------------------- */
+
+struct submit_job {
+	struct op_submit s;
+	uint8_t class;
+	bool no_reports;
+};
+
+static void submit_done(struct store_op *op)
+{
+	struct submit_job *j = (struct submit_job *)op;
+	struct queue *q = op->arg;
+	struct sent_entry *e;
+
+	q->settling--;
+	if (op->r < 0)
+		log_error("submit_not_stored", "msg=%llu part=%u error=%s", (unsigned long long)j->s.msg.id, j->s.part,
+			strerror(-op->r));
+	if (op->r == 0 && j->s.ret_settled) {
+		q->stats.receipts_matched++;
+		e = sent_find_part(q->sent, j->s.hash, j->s.msg.id, j->s.part);
+		if (e)
+			sent_settle(q->sent, e, j->s.ret_state);
+		account_final(q, &j->s.msg, j->class, j->s.ret_msg_state, false);
+	}
+	pool_put(&q->pool_submit, op);
+}
+
+static void took(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const char *smsc_id)
+{
+	struct submit_job *j = (struct submit_job *)pool_get(q, &q->pool_submit, OP_SUBMIT, submit_done);
+	struct store_msg sm = msg_of(q, qm);
+
+	qm->done |= 1ull << (part - 1);
+	o->sent++;
+	if (!j) {
+		log_error("submit_not_stored", "msg=%llu part=%u error=memory", (unsigned long long)sm.id, part);
+		return; /* the lease row stays: a restart calls it uncertain */
+	}
+	j->s.msg = sm;
+	j->s.part = part;
+	j->s.at = q->now_ms;
+	j->s.link = o->id;
+	j->s.to = qm->m->to;
+	j->class = qm->m->class;
+	snprintf(j->s.smsc_id, sizeof(j->s.smsc_id), "%s", smsc_id ? smsc_id : "");
+	j->s.hash = o->reports ? hash_of(o, j->s.smsc_id) : 0;
+	j->s.last = (qm->done & parts_mask(qm->n_parts)) == parts_mask(qm->n_parts);
+	j->s.op.rows = 2;
+	queue_stage(q, STORE_SETTLE, &j->s.op);
+	q->settling++;
+	if (!o->reports)
+		stage_final(q, &sm, part, qm->m->class, STATE_UNCONFIRMED, REASON_NO_REPORTS, "");
+	else
+		remember(q, qm->m, &sm, o, o->id, part, j->s.hash, q->now_ms);
+}
+
+/* ---- not SENT ---------------------------------------------------------------------------------------------------------- */
+
+static void attempt_done(struct store_op *op)
+{
+	struct op_attempt *a = (struct op_attempt *)op;
+	struct queue *q = op->arg;
+
+	q->settling--;
+	if (op->r < 0)
+		log_error("attempt_not_stored", "msg=%llu part=%u error=%s", (unsigned long long)a->msg.id, a->part,
+			strerror(-op->r));
+	if (op->r == 0 && a->next_at) {
+		if (a->msg.n_parts == 1)
+			queue_resolved(q, a->msg.id); /* the due row knows it now */
+		refill_due(q, a->next_at);
+	}
+	pool_put(&q->pool_attempt, op);
+}
+
+static void attempt(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, enum outcome outcome, uint32_t code,
+	const char *text, int64_t next_at, enum msg_reason reason, unsigned skip)
+{
+	struct op_attempt *a = (struct op_attempt *)pool_get(q, &q->pool_attempt, OP_ATTEMPT, attempt_done);
+
+	if (!a)
+		return;
+	a->msg = msg_of(q, qm);
+	a->part = part;
+	a->at = q->now_ms;
+	a->next_at = next_at;
+	a->link = o->id;
+	a->outcome = outcome;
+	a->reason = reason;
+	a->skip = (uint8_t)skip;
+	a->tries = qm->tries;
+	a->code = code;
+	a->keep_lease = false;
+	snprintf(a->text, sizeof(a->text), "%s", text ? text : "");
+	a->op.rows = 3;
+	queue_stage(q, STORE_SETTLE, &a->op);
+	q->settling++;
+	qm->reason = (uint8_t)reason;
+}
+
+static int64_t back_off_ms(const struct outlet *o, unsigned tries, uint64_t salt)
+{
+	double s = o->retry_min_s ? o->retry_min_s : 1;
+
+	for (unsigned i = 1; i < tries && s < o->retry_max_s; i++)
+		s *= 2;
+	if (o->retry_max_s && s > o->retry_max_s)
+		s = o->retry_max_s;
+	return (int64_t)(s * (800 + salt % 400)); /* ± 20 % */
+}
+
+static int link_index(const struct qmsg *qm, const struct outlet *o)
+{
+	const struct queue_route *r = qm->lane ? qm->lane->route : NULL;
+
+	for (unsigned i = 0; r && i < r->n_links; i++)
+		if (r->links[i] == o)
+			return (int)i;
+	return -1;
+}
+
+static void retry_later(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
+{
+	char error[40];
+	int64_t at;
+
+	o->retried++;
+	if (++qm->tries >= o->max_attempts && o->max_attempts) {
+		attempt(q, qm, o, part, OUTCOME_RETRY, s->code, s->text, 0, REASON_ATTEMPTS, 0);
+		snprintf(error, sizeof(error), "%.28s:%u", s->text ? s->text : "", s->code);
+		settle_final(q, qm, part, STATE_REJECTED, REASON_ATTEMPTS, error);
+		qm->done |= 1ull << (part - 1);
+		return;
+	}
+	at = q->now_ms + back_off_ms(o, qm->tries, qm->m->id * 2654435761u >> 8);
+	if (s->retry_after_ms && at < q->now_ms + s->retry_after_ms)
+		at = q->now_ms + s->retry_after_ms;
+	if (at > qm->m->ttl_end_ms)
+		at = qm->m->ttl_end_ms;
+	attempt(q, qm, o, part, OUTCOME_RETRY, s->code, s->text, at, REASON_RETRY, qm->lane ? qm->lane->key.skip : 0);
+	qm->done |= 1ull << (part - 1); /* out of our hands: the due row brings it back */
+}
+
+static void rejected(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
+{
+	int i = link_index(qm, o);
+	const struct queue_route *r = qm->lane ? qm->lane->route : NULL;
+	uint64_t others = (qm->done | qm->flying | qm->leased | qm->leasing) & ~(1ull << (part - 1));
+	char error[40];
+	struct lane *l;
+
+	o->rejected++;
+	if (i >= 0 && r && (unsigned)i + 1 < r->n_links && !others && !qm->in_lane &&
+		(l = lane_get(q, qm->m, (unsigned)i + 1))) {
+		attempt(q, qm, o, part, OUTCOME_REJECTED, s->code, s->text, 0, REASON_NONE, 0);
+		qm->todo = parts_mask(qm->n_parts);
+		qm->bound = false;
+		qm->n_parts = 0; /* the next link segments anew */
+		qm->out = NULL;
+		qm->tries = 0;
+		lane_append(q, l, qm);
+		return;
+	}
+	attempt(q, qm, o, part, OUTCOME_REJECTED, s->code, s->text, 0, REASON_REFUSED, 0);
+	snprintf(error, sizeof(error), "%.28s:%u", s->text ? s->text : "", s->code);
+	settle_final(q, qm, part, STATE_REJECTED, REASON_REFUSED, error);
+	qm->done |= 1ull << (part - 1);
+}
+
+static void throttled(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
+{
+	int64_t now = q->now_us / 1000, pause = s->retry_after_ms ? s->retry_after_ms : THROTTLE_PAUSE_MS;
+
+	o->throttled++;
+	if (now >= o->pause_until_ms) { /* once per wave: the answers of one window come together */
+		o->slow = (o->slow > 0 ? o->slow : 1) * SLOW_FACTOR;
+		if (o->slow < SLOW_FLOOR)
+			o->slow = SLOW_FLOOR;
+		o->pause_until_ms = now + pause;
+	}
+	qm->reason = REASON_THROTTLED;
+	dispatch_unsent(q, qm, 1ull << (part - 1));
+}
+
+/* Written, never answered; also what a lease without an outcome is after a crash. */
+void settle_uncertain(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, uint32_t code, const char *text)
+{
+	uint64_t bit = 1ull << (part - 1);
+
+	o->uncertain++;
+	switch (o->on_uncertain) {
+	case UNCERTAIN_RESEND:
+		if (++qm->tries < o->max_attempts || !o->max_attempts) {
+			attempt(q, qm, o, part, OUTCOME_UNKNOWN, code, text, 0, REASON_RETRY, 0);
+			qm->todo |= bit;
+			dispatch_requeue(q, qm);
+			return;
+		}
+		break;
+	case UNCERTAIN_HOLD:
+		attempt(q, qm, o, part, OUTCOME_UNKNOWN, code, text, deadline_of(o, qm->m, q->now_ms) * 1000, REASON_HOLD, 0);
+		qm->done |= bit;
+		return;
+	case UNCERTAIN_FAIL:
+		break;
+	}
+	attempt(q, qm, o, part, OUTCOME_UNKNOWN, code, text, 0, REASON_NO_ANSWER, 0);
+	settle_final(q, qm, part, STATE_UNCONFIRMED, REASON_NO_ANSWER, "");
+	qm->done |= bit;
+}
+
+/* An answer that came after its part was settled as UNKNOWN: if it is still here unsent, it need not go again. */
+static void late_answer(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
+{
+	uint64_t bit = 1ull << (part - 1);
+
+	if (s->outcome != OUTCOME_SENT || !qm || !(qm->todo & bit))
+		return;
+	qm->todo &= ~bit;
+	if (!qm->todo)
+		lane_take(q, qm);
+	took(q, qm, o, part, s->smsc_id);
+	dispatch_gone(q, qm);
+}
+
+void queue_settle(struct queue *q, struct outlet *o, const struct settle *s)
+{
+	struct qmsg *qm = qmsg_find(q, msg_key_id(s->key));
+	unsigned part = msg_key_part(s->key);
+	uint64_t bit = part ? 1ull << (part - 1) : 0;
+
+	if (s->late) {
+		late_answer(q, qm, o, part, s);
+		return;
+	}
+	if (!qm || !(qm->flying & bit)) {
+		log_error("settle_unknown", "link=%s msg=%llu part=%u end=%s", names_text(q->names, NAME_LINK, o->id),
+			(unsigned long long)msg_key_id(s->key), part, outcome_name(s->outcome));
+		return;
+	}
+	if (s->outcome == OUTCOME_THROTTLED) {
+		throttled(q, qm, o, part, s);
+		return;
+	}
+	if (s->outcome == OUTCOME_UNSENT) {
+		dispatch_unsent(q, qm, bit);
+		return;
+	}
+	qm->flying &= ~bit;
+	dispatch_settled(q, qm, 1);
+	switch (s->outcome) {
+	case OUTCOME_SENT:
+		took(q, qm, o, part, s->smsc_id);
+		break;
+	case OUTCOME_RETRY:
+		retry_later(q, qm, o, part, s);
+		break;
+	case OUTCOME_REJECTED:
+		rejected(q, qm, o, part, s);
+		break;
+	case OUTCOME_UNKNOWN:
+		settle_uncertain(q, qm, o, part, s->code, s->text);
+		break;
+	case OUTCOME_THROTTLED:
+	case OUTCOME_UNSENT:
+	case OUTCOME_N:
+		break;
+	}
+	dispatch_gone(q, qm);
+}
+
+/* ---- receipts ----------------------------------------------------------------------------------------------------------- */
+
+static enum msg_state state_of(enum receipt_state s)
+{
+	switch (s) {
+	case RECEIPT_DELIVERED:
+		return STATE_DELIVERED;
+	case RECEIPT_EXPIRED:
+		return STATE_EXPIRED;
+	case RECEIPT_REJECTED:
+		return STATE_REJECTED;
+	case RECEIPT_DELETED:
+	case RECEIPT_UNDELIVERABLE:
+	case RECEIPT_UNKNOWN:
+	case RECEIPT_SKIPPED:
+		return STATE_UNDELIVERED;
+	case RECEIPT_NONE:
+	case RECEIPT_ENROUTE:
+	case RECEIPT_ACCEPTED:
+		break;
+	}
+	return STATE_SENT;
+}
+
+struct receipt_job {
+	struct op_receipt r;
+	void (*done)(void *arg, uint64_t a, uint64_t b, int r);
+	void *done_arg;
+	uint64_t a, b;
+};
+
+static void receipt_done(struct store_op *op)
+{
+	struct receipt_job *j = (struct receipt_job *)op;
+	struct queue *q = op->arg;
+
+	q->settling--;
+	if (op->r == 0 && j->r.ret_key) {
+		struct store_msg sm = { .id = msg_key_id(j->r.ret_key) };
+
+		q->stats.receipts_matched++;
+		account_final(q, &sm, CLASS_SERVICE, j->r.ret_msg_state, j->r.ret_correction);
+	} else if (op->r == 0) {
+		q->stats.receipts_parked++;
+	}
+	j->done(j->done_arg, j->a, j->b, op->r);
+	pool_put(&q->pool_receipt, op);
+}
+
+/* Writer thread: which endpoint, if any, hears of this client's messages. */
+static uint32_t endpoint_of(void *arg, uint32_t client)
+{
+	struct queue *q = arg;
+
+	return client < QUEUE_CLIENTS_MAX && atomic_load(&q->has_webhook[client]) ? client : 0;
+}
+
+static int look_on_disk(struct queue *q, struct outlet *o, const struct link_receipt *r, const uint64_t hash[2],
+	enum msg_state state, void (*done)(void *arg, uint64_t a, uint64_t b, int r), void *arg, uint64_t a, uint64_t b)
+{
+	struct receipt_job *j = (struct receipt_job *)pool_get(q, &q->pool_receipt, OP_RECEIPT, receipt_done);
+
+	if (!j)
+		return -ENOMEM;
+	j->r.hash = hash[0];
+	j->r.hash2 = hash[1];
+	j->r.link = o->id;
+	j->r.to = r->from;
+	j->r.at = q->now_ms;
+	j->r.state = state;
+	snprintf(j->r.smsc_id, sizeof(j->r.smsc_id), "%s", r->smsc_id);
+	snprintf(j->r.stat, sizeof(j->r.stat), "%s", r->stat_raw ? r->stat_raw : "");
+	snprintf(j->r.err, sizeof(j->r.err), "%s", r->err ? r->err : "");
+	j->r.endpoint_of = endpoint_of;
+	j->r.endpoint_arg = q;
+	j->r.op.rows = 3;
+	j->done = done;
+	j->done_arg = arg;
+	j->a = a;
+	j->b = b;
+	queue_stage(q, STORE_SETTLE, &j->r.op);
+	q->settling++;
+	return 0;
+}
+
+int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *r,
+	void (*done)(void *arg, uint64_t a, uint64_t b, int r), void *arg, uint64_t a, uint64_t b)
+{
+	const char *spelt[2] = { r->smsc_id, r->smsc_id2 };
+	enum msg_state state = r->intermediate ? STATE_SENT : state_of(r->state);
+	char id[RECEIPT_ID_SIZE], error[40];
+	uint64_t hash[2] = { 0, 0 };
+	struct sent_entry *e = NULL;
+	struct final_job *j;
+
+	for (int i = 0; i < 2 && !e; i++) {
+		/* The TLV is spelt like the response, the text as the link's setting says; the driver gives the TLV first
+		 * and the text second, or the text alone. */
+		bool text = i == 1 || !r->smsc_id2;
+
+		if (!spelt[i] || receipt_id_normalise(spelt[i], o->receipt_form, text, id) < 0)
+			continue;
+		hash[i] = sent_hash(o->id, id);
+		e = sent_find(q->sent, hash[i], r->from);
+	}
+	if (state == STATE_SENT) /* ENROUTE, ACCEPTD: nothing changes */
+		return 1;
+	if (!hash[0] && !hash[1])
+		return 1;
+	if (!hash[0]) {
+		hash[0] = hash[1];
+		hash[1] = 0;
+	}
+	if (!e)
+		return look_on_disk(q, o, r, hash, state, done, arg, a, b);
+	if (e->state != STATE_SENT && !state_may_correct(e->state, state)) {
+		q->stats.receipts_repeated++;
+		return 1;
+	}
+	snprintf(error, sizeof(error), "%s%s%s", state == STATE_DELIVERED ? "" : r->stat_raw ? r->stat_raw : "",
+		state != STATE_DELIVERED && r->err && *r->err ? ":" : "", state != STATE_DELIVERED && r->err ? r->err : "");
+	j = stage_final(q, &e->msg, e->part, e->class, state, REASON_RECEIPT, error);
+	if (!j)
+		return -ENOMEM;
+	j->hash = e->hash;
+	j->then = done;
+	j->then_arg = arg;
+	j->a = a;
+	j->b = b;
+	sent_settle(q->sent, e, state);
+	q->stats.receipts_matched++;
+	return 0;
+}
+
+void settle_pools(struct queue *q)
+{
+	q->pool_submit.size = sizeof(struct submit_job);
+	q->pool_final.size = sizeof(struct final_job);
+	q->pool_receipt.size = sizeof(struct receipt_job);
+}

@@ -1,0 +1,322 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * sweep.c -- what the clock does, once a second: messages whose ttl ended (in memory and in the backlog, also while every
+ * link is down), receipts that did not come, due rows, the low-water mark, the disk reserve, and the housekeeping of
+ * the store (look-up runs, idempotency generations, retention), one small step at a time.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "queue/queue_impl.h"
+
+#define EXPIRE_PAGE 1000
+#define SPAN_MAX (1u << 20) /* ids between low water and now before old ones are given rows */
+#define SLOW_RECOVERY 0.05  /* of the configured rate, each second without a throttle answer */
+#define PURGE_STEP 1000
+
+/* ---- expiry ------------------------------------------------------------------------------------------------------- */
+
+static void expire_memory(struct queue *q)
+{
+	for (struct lane *l = q->lanes, *next_lane; l; l = next_lane) {
+		next_lane = l->next_all;
+		if (l->out) /* dispatch looks at the ttl of what it takes; here is what nobody takes */
+			if (l->wait.n && l->reason == REASON_BACKLOG)
+				continue;
+		l->n_late++; /* keeps the lane while its messages leave it */
+		for (struct qmsg *qm = l->wait.head, *next; qm; qm = next) {
+			next = qm->next;
+			if (qm->m->ttl_end_ms <= q->now_ms && !qm->blocked && !(qm->leasing | qm->leased | qm->flying))
+				settle_whole(q, qm, STATE_EXPIRED, REASON_TTL);
+		}
+		l->n_late--;
+		lane_drop_if_idle(q, l);
+	}
+}
+
+struct expire_query {
+	struct q_load load;
+	struct queue *q;
+	struct lane *lane;
+	uint32_t minute;
+};
+
+static void expire_ask(struct expire_query *eq);
+
+static void expire_read(struct store_query *sq)
+{
+	struct expire_query *eq = (struct expire_query *)sq;
+	struct queue *q = eq->q;
+	struct lane *l = eq->lane;
+	struct q_load *p = &eq->load;
+	bool more = sq->r == 0 && p->more;
+
+	for (unsigned i = 0; sq->r == 0 && i < p->n_rows; i++) {
+		struct store_loaded *x = &p->rows[i];
+		struct store_msg sm;
+
+		if (!x->m || qmsg_find(q, x->m->id) || x->submitted || x->leased)
+			continue;
+		sm = queue_store_msg(q, x->m, x->m->n_parts);
+		sm.lane = x->lane;
+		sm.seq = x->seq;
+		lane_minute_sub(l, minute_of(x->m->ttl_end_ms), 1);
+		if (x->seq > l->cursor && l->n_rows) {
+			l->n_rows--;
+			q->stats.waiting -= q->stats.waiting > 0;
+			l->client->waiting -= l->client->waiting > 0;
+		}
+		if (x->final)
+			continue;
+		q->stats.expired_unsent++;
+		settle_rows_final(q, &sm, 0, x->m->class, STATE_EXPIRED, REASON_TTL, true);
+	}
+	eq->load.after_seq = p->last_seq;
+	store_query_done(sq);
+	if (more && !q->stopping) {
+		expire_ask(eq);
+		return;
+	}
+	/* The whole lane was looked at: what the buckets still say of this time is stale. */
+	while (l->n_minutes && l->minutes[0].minute <= eq->minute)
+		lane_minute_sub(l, l->minutes[0].minute, l->minutes[0].n);
+	l->expiring = false;
+	free(eq);
+	lane_drop_if_idle(q, l);
+}
+
+static void expire_ask(struct expire_query *eq)
+{
+	uint64_t after = eq->load.after_seq;
+
+	memset(&eq->load, 0, sizeof(eq->load));
+	eq->load.q.kind = Q_EXPIRED;
+	eq->load.q.done = expire_read;
+	eq->load.lane = eq->lane->key.id;
+	eq->load.after_seq = after;
+	eq->load.upto = eq->minute;
+	eq->load.limit = EXPIRE_PAGE;
+	eq->load.no_body = true;
+	store_read(eq->q->store, STORE_QUEUE, &eq->load.q);
+}
+
+static void expire_backlog(struct queue *q)
+{
+	uint32_t minute = (uint32_t)(q->now_ms / 60000);
+
+	for (struct lane *l = q->lanes; l; l = l->next_all) {
+		struct expire_query *eq;
+
+		if (l->expiring || !l->n_minutes || l->minutes[0].minute > minute)
+			continue;
+		eq = calloc(1, sizeof(*eq));
+		if (!eq)
+			return;
+		eq->q = q;
+		eq->lane = l;
+		eq->minute = minute;
+		l->expiring = true;
+		expire_ask(eq);
+	}
+}
+
+/* ---- low water ------------------------------------------------------------------------------------------------------ */
+
+static void meta_done(struct store_op *op)
+{
+	struct queue *q = op->arg;
+
+	if (op->r == 0)
+		q->stored_low = q->op_meta.low_water;
+	q->meta_busy = false;
+}
+
+static void store_low(struct queue *q)
+{
+	uint64_t low;
+
+	if (q->meta_busy || q->recovering)
+		return;
+	low = fresh_low(q->fresh, q->next_id);
+	if (low <= q->stored_low)
+		return;
+	memset(&q->op_meta, 0, sizeof(q->op_meta));
+	q->op_meta.op.kind = OP_META;
+	q->op_meta.op.rows = 1;
+	q->op_meta.op.done = meta_done;
+	q->op_meta.op.arg = q;
+	q->op_meta.low_water = low;
+	q->meta_busy = true;
+	store_stage(q->store, STORE_SETTLE, &q->op_meta.op);
+}
+
+/* A few old messages must not make the next restart read everything that came after them: give them rows. */
+static void bound_span(struct queue *q)
+{
+	uint64_t low = fresh_low(q->fresh, q->next_id), limit;
+
+	if (q->recovering || q->next_id - low < SPAN_MAX)
+		return;
+	limit = q->next_id - SPAN_MAX / 2;
+	for (struct lane *l = q->lanes; l; l = l->next_all)
+		for (struct qmsg *qm = l->wait.head; qm; qm = qm->next)
+			if (qm->m->id < limit && !qm->row_lane)
+				lane_row(q, l, qm);
+	sent_spill_below(q->sent, limit, 20000);
+}
+
+/* ---- disk ------------------------------------------------------------------------------------------------------------- */
+
+void sweep_disk(struct queue *q)
+{
+	struct store_stats st;
+	bool intake, dispatch;
+
+	store_stats(q->store, &st);
+	intake = st.free_octets < q->reserve_octets || st.last_error == -ENOSPC;
+	dispatch = st.free_octets < q->reserve_octets / 4;
+	if (intake != q->intake_stopped)
+		log_warn(intake ? "disk_reserve_reached" : "disk_reserve_free", "free_mb=%llu reserve_mb=%llu",
+			(unsigned long long)(st.free_octets >> 20), (unsigned long long)(q->reserve_octets >> 20));
+	q->intake_stopped = intake;
+	if (dispatch != q->dispatch_stopped)
+		dispatch_dirty(q);
+	q->dispatch_stopped = dispatch;
+}
+
+/* ---- housekeeping ------------------------------------------------------------------------------------------------------- */
+
+static void idem_done(struct store_op *op)
+{
+	((struct queue *)op->arg)->idem_busy = false;
+}
+
+static void idem_rotate(struct queue *q)
+{
+	if (q->idem_busy)
+		return;
+	memset(&q->op_idem, 0, sizeof(q->op_idem));
+	q->op_idem.kind = OP_IDEM_ROTATE;
+	q->op_idem.rows = 1;
+	q->op_idem.done = idem_done;
+	q->op_idem.arg = q;
+	q->idem_busy = true;
+	store_stage(q->store, STORE_SETTLE, &q->op_idem);
+}
+
+static void purge_done(struct store_op *op)
+{
+	struct queue *q = op->arg;
+
+	q->purge_busy = false;
+}
+
+static void purge(struct queue *q)
+{
+	if (q->purge_busy || q->recovering || (!q->body_age_ms && !q->row_age_ms))
+		return;
+	memset(&q->op_purge, 0, sizeof(q->op_purge));
+	q->op_purge.op.kind = OP_PURGE;
+	q->op_purge.op.rows = PURGE_STEP;
+	q->op_purge.op.done = purge_done;
+	q->op_purge.op.arg = q;
+	q->op_purge.bodies_before = q->body_age_ms ? q->now_ms - q->body_age_ms : 0;
+	q->op_purge.rows_before = q->row_age_ms ? q->now_ms - q->row_age_ms : 0;
+	q->op_purge.limit = PURGE_STEP;
+	q->purge_busy = true;
+	store_stage(q->store, STORE_BULK, &q->op_purge.op);
+}
+
+/* The look-up table follows the ids run by run: read a complete run off the loop, store it sorted. */
+static void lookup_done(struct store_op *op)
+{
+	struct queue *q = op->arg;
+
+	if (op->r == 0)
+		q->index_run++;
+	store_query_done(&q->q_index.q);
+	q->index_busy = false;
+}
+
+static void index_read(struct store_query *sq)
+{
+	struct queue *q = sq->arg;
+
+	if (sq->r < 0 || !q->q_index.ret_indexed_to || q->stopping) {
+		store_query_done(sq);
+		q->index_busy = false;
+		return;
+	}
+	memset(&q->op_lookup, 0, sizeof(q->op_lookup));
+	q->op_lookup.op.kind = OP_LOOKUP;
+	q->op_lookup.op.rows = 1000; /* it takes a commit of bulk's size for itself */
+	q->op_lookup.op.done = lookup_done;
+	q->op_lookup.op.arg = q;
+	q->op_lookup.run = q->q_index.run;
+	q->op_lookup.rows = q->q_index.rows;
+	q->op_lookup.n_rows = q->q_index.n_rows;
+	q->op_lookup.indexed_to = q->q_index.ret_indexed_to;
+	store_stage(q->store, STORE_BULK, &q->op_lookup.op);
+}
+
+static void index_next(struct queue *q)
+{
+	if (q->index_busy || q->recovering || q->stopping)
+		return;
+	memset(&q->q_index, 0, sizeof(q->q_index));
+	q->q_index.q.kind = Q_INDEX;
+	q->q_index.q.done = index_read;
+	q->q_index.q.arg = q;
+	q->q_index.below_id = q->next_id;
+	q->index_busy = true;
+	store_read(q->store, STORE_API, &q->q_index.q);
+}
+
+/* ---- the second ------------------------------------------------------------------------------------------------------------ */
+
+static void speed_up(struct queue *q)
+{
+	int64_t now = q->now_us / 1000;
+
+	for (unsigned i = 0; i < q->n_outlets; i++) {
+		struct outlet *o = q->outlets[i];
+
+		if (o->slow > 0 && now - o->pause_until_ms > 1000) {
+			o->slow += SLOW_RECOVERY;
+			if (o->slow >= 1)
+				o->slow = 0;
+			dispatch_dirty(q);
+		}
+	}
+}
+
+void sweep_second(uv_timer_t *t)
+{
+	struct queue *q = t->data;
+
+	q->seconds++;
+	q->now_ms = clock_ms();
+	q->now_us = clock_mono_us();
+	sweep_disk(q);
+	speed_up(q);
+	if (q->due_next_ms <= q->now_ms)
+		refill_due(q, q->due_next_ms);
+	if (q->seconds % 5 == 0) {
+		expire_memory(q);
+		expire_backlog(q);
+	}
+	sent_sweep(q->sent, SENT_MAX / 60, (uint32_t)(q->now_ms / 1000), settle_late, q);
+	bound_span(q);
+	settle_flush_spill(q);
+	store_low(q);
+	index_next(q);
+	if (q->seconds % 60 == 30)
+		purge(q);
+	if (q->seconds % 3600 == 1)
+		idem_rotate(q);
+	dispatch_dirty(q);
+	dispatch_run(q);
+}

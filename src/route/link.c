@@ -1,0 +1,344 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * link.c -- one configured link: health, window, rate, and the core's half of a driver.
+ *
+ * Every call between core and driver goes through here, with the rules of driver.h as asserts: a driver that settles
+ * a part twice, or not at all, is found by the first test that runs it.  The window that the driver reports
+ * (link_up) is the upper bound; the queue counts what is in flight.
+ */
+#include "route/link.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+struct link {
+	struct outlet outlet; /* first: what the queue knows of us */
+	const struct driver *driver;
+	void *driver_data;
+	uv_loop_t *loop;
+	struct queue *queue;
+	struct names *names;
+	struct link_sinks sinks;
+	const struct conf_link *conf;
+	char name[64];
+	enum link_state state;
+	char reason[120];
+	int64_t since_ms;
+	bool in_submit, removing;
+	uint64_t receipts, inbound;
+	void (*gone)(void *arg);
+	void *gone_arg;
+};
+
+const char *link_state_name(enum link_state s)
+{
+	static const char *const name[LINK_N] = { "stopped", "starting", "up", "down", "draining", "stopping" };
+
+	return s < LINK_N ? name[s] : "unknown";
+}
+
+static void set_state(struct link *l, enum link_state s, const char *reason)
+{
+	if (l->state != s || strcmp(l->reason, reason) != 0)
+		log_info("link_state", "link=%s from=%s to=%s reason=%s", l->name, link_state_name(l->state),
+			link_state_name(s), reason);
+	if (l->state != s)
+		l->since_ms = clock_ms();
+	l->state = s;
+	if (reason != l->reason)
+		snprintf(l->reason, sizeof(l->reason), "%s", reason);
+	l->outlet.up = s == LINK_UP || s == LINK_DRAINING;
+	l->outlet.draining = s == LINK_DRAINING || s == LINK_STOPPING;
+}
+
+/* ---- what the queue asks of us ----------------------------------------------------------------------------------- */
+
+static int submit(struct outlet *o, const struct part *p)
+{
+	struct link *l = (struct link *)o;
+	int r;
+
+	if (l->state != LINK_UP && l->state != LINK_DRAINING)
+		return -ENOTCONN;
+	l->in_submit = true;
+	r = l->driver->submit(l, p);
+	l->in_submit = false;
+	return r;
+}
+
+static const struct outlet_ops outlet_ops = { submit };
+
+static void take_conf(struct link *l, const struct conf_link *c)
+{
+	struct outlet *o = &l->outlet;
+
+	l->conf = c;
+	o->tps = c->tps;
+	o->burst = (unsigned)c->burst;
+	o->on_uncertain = c->on_uncertain == CONF_ON_UNCERTAIN_RESEND ? UNCERTAIN_RESEND :
+		c->on_uncertain == CONF_ON_UNCERTAIN_HOLD ? UNCERTAIN_HOLD : UNCERTAIN_FAIL;
+	switch (c->receipt_id) {
+	case CONF_RECEIPT_ID_AUTO:
+		o->receipt_form = RECEIPT_ID_AUTO;
+		break;
+	case CONF_RECEIPT_ID_TEXT:
+		o->receipt_form = RECEIPT_ID_TEXT;
+		break;
+	case CONF_RECEIPT_ID_HEX:
+		o->receipt_form = RECEIPT_ID_HEX;
+		break;
+	case CONF_RECEIPT_ID_DEC:
+		o->receipt_form = RECEIPT_ID_DEC;
+		break;
+	}
+	o->concat = c->concat == CONF_CONCAT_UDH16 ? CONCAT_UDH16 : c->concat == CONF_CONCAT_SAR ? CONCAT_SAR :
+		c->concat == CONF_CONCAT_PAYLOAD ? CONCAT_PAYLOAD : CONCAT_UDH8;
+	o->receipt_timeout_s = c->receipt_timeout_ms / 1000;
+	o->max_attempts = (unsigned)c->max_attempts;
+	o->retry_min_s = (unsigned)(c->retry_min_ms / 1000);
+	o->retry_max_s = (unsigned)(c->retry_max_ms / 1000);
+}
+
+/* ---- life ------------------------------------------------------------------------------------------------------------ */
+
+struct link *link_new(uv_loop_t *loop, struct queue *q, struct names *names, const struct link_sinks *sinks,
+	const struct conf_link *c, char *err, size_t n_err)
+{
+	const char *why;
+	const struct driver *d = driver_find(c->driver, &why);
+	struct link *l;
+	int r;
+
+	if (!d) {
+		snprintf(err, n_err, "links.%s.driver: \"%s\": %s", c->name, c->driver, why);
+		return NULL;
+	}
+	l = calloc(1, sizeof(*l));
+	if (!l)
+		return NULL;
+	l->driver = d;
+	l->loop = loop;
+	l->queue = q;
+	l->names = names;
+	l->sinks = *sinks;
+	snprintf(l->name, sizeof(l->name), "%s", c->name);
+	l->outlet.ops = &outlet_ops;
+	l->outlet.id = names_get(names, NAME_LINK, c->name);
+	l->outlet.reports = d->caps & DRIVER_DLR;
+	l->since_ms = clock_ms();
+	snprintf(l->reason, sizeof(l->reason), "not started");
+	take_conf(l, c);
+	r = d->open(l, c);
+	if (r < 0) {
+		snprintf(err, n_err, "links.%s: %s", c->name, strerror(-r));
+		free(l);
+		return NULL;
+	}
+	return l;
+}
+
+int link_reconfigure(struct link *l, const struct conf_link *c)
+{
+	take_conf(l, c);
+	queue_outlet_changed(l->queue, &l->outlet);
+	return 0;
+}
+
+void link_start(struct link *l)
+{
+	int r;
+
+	if (l->state == LINK_DRAINING) { /* thought better of it */
+		set_state(l, LINK_UP, "");
+		queue_outlet_changed(l->queue, &l->outlet);
+		return;
+	}
+	if (l->state != LINK_STOPPED)
+		return;
+	set_state(l, LINK_STARTING, "connecting");
+	r = l->driver->start(l);
+	if (r < 0 && l->state == LINK_STARTING)
+		set_state(l, LINK_STOPPED, strerror(-r));
+}
+
+void link_stop(struct link *l)
+{
+	if (l->state == LINK_STOPPED || l->state == LINK_STOPPING)
+		return;
+	set_state(l, LINK_STOPPING, "stopped by an operator");
+	queue_outlet_changed(l->queue, &l->outlet);
+	l->driver->stop(l);
+}
+
+static void drained(struct link *l)
+{
+	if (l->state == LINK_DRAINING && l->outlet.in_flight == 0)
+		link_stop(l);
+}
+
+void link_drain(struct link *l)
+{
+	if (l->state != LINK_UP) {
+		link_stop(l);
+		return;
+	}
+	set_state(l, LINK_DRAINING, "drained by an operator");
+	queue_outlet_changed(l->queue, &l->outlet);
+	drained(l);
+}
+
+static void finish(struct link *l)
+{
+	void (*gone)(void *) = l->gone;
+	void *arg = l->gone_arg;
+
+	queue_forget_outlet(l->queue, &l->outlet);
+	l->driver->close(l);
+	free(l);
+	gone(arg);
+}
+
+void link_remove(struct link *l, void (*gone)(void *arg), void *arg)
+{
+	l->removing = true;
+	l->gone = gone;
+	l->gone_arg = arg;
+	l->outlet.removed = true;
+	if (l->state == LINK_STOPPED)
+		finish(l);
+	else
+		link_stop(l);
+}
+
+/* ---- what drivers tell us --------------------------------------------------------------------------------------------- */
+
+uv_loop_t *link_loop(const struct link *l)
+{
+	return l->loop;
+}
+
+const char *link_name(const struct link *l)
+{
+	return l->name;
+}
+
+const struct conf_link *link_conf(const struct link *l)
+{
+	return l->conf;
+}
+
+void *link_driver_data(const struct link *l)
+{
+	return l->driver_data;
+}
+
+void link_set_driver_data(struct link *l, void *data)
+{
+	l->driver_data = data;
+}
+
+void link_up(struct link *l, unsigned window)
+{
+	assert(window > 0);
+	l->outlet.window = window;
+	if (l->state == LINK_STARTING || l->state == LINK_DOWN)
+		set_state(l, LINK_UP, "");
+	queue_outlet_changed(l->queue, &l->outlet);
+}
+
+void link_down(struct link *l, const char *reason)
+{
+	if (l->state == LINK_STOPPING || l->state == LINK_STOPPED)
+		return;
+	if (l->state == LINK_DRAINING) {
+		link_stop(l);
+		return;
+	}
+	set_state(l, LINK_DOWN, reason);
+	queue_outlet_changed(l->queue, &l->outlet);
+}
+
+void link_ready(struct link *l)
+{
+	queue_outlet_changed(l->queue, &l->outlet);
+}
+
+void link_settled(struct link *l, const struct settle *s)
+{
+	assert(!l->in_submit); /* driver.h: no part is settled from inside submit() */
+	log_debug("settled", "msg=%llu part=%u link=%s end=%s code=%u smsc_id=%s", (unsigned long long)msg_key_id(s->key),
+		msg_key_part(s->key), l->name, outcome_name(s->outcome), s->code, s->smsc_id ? s->smsc_id : "");
+	queue_settle(l->queue, &l->outlet, s);
+	drained(l);
+}
+
+static void receipt_stored(void *arg, uint64_t a, uint64_t b, int r)
+{
+	link_ack(arg, (struct driver_token){ a, b }, r);
+}
+
+void link_receipt(struct link *l, const struct link_receipt *r, struct driver_token token)
+{
+	int x;
+
+	l->receipts++;
+	x = queue_receipt(l->queue, &l->outlet, r, receipt_stored, l, token.a, token.b);
+	if (x != 0)
+		l->driver->ack(l, token, x > 0 ? 0 : x);
+}
+
+void link_inbound(struct link *l, const struct link_inbound *m, struct driver_token token)
+{
+	int r;
+
+	l->inbound++;
+	r = l->sinks.inbound(l->sinks.arg, l, m, token);
+	if (r < 0)
+		l->driver->ack(l, token, r);
+}
+
+void link_ack(struct link *l, struct driver_token token, int status)
+{
+	l->driver->ack(l, token, status);
+}
+
+void link_stopped(struct link *l)
+{
+	set_state(l, LINK_STOPPED, l->reason);
+	queue_outlet_changed(l->queue, &l->outlet);
+	if (l->removing)
+		finish(l);
+}
+
+/* ---- views -------------------------------------------------------------------------------------------------------------- */
+
+struct outlet *link_outlet(struct link *l)
+{
+	return &l->outlet;
+}
+
+uint32_t link_id(const struct link *l)
+{
+	return l->outlet.id;
+}
+
+void link_view(const struct link *l, struct link_view *ret)
+{
+	memset(ret, 0, sizeof(*ret));
+	ret->name = l->name;
+	ret->driver = l->driver->name;
+	ret->reason = l->reason;
+	ret->state = l->state;
+	ret->since_ms = l->since_ms;
+	ret->outlet = &l->outlet;
+	ret->receipts = l->receipts;
+	ret->inbound = l->inbound;
+	if (l->driver->stats)
+		l->driver->stats((struct link *)l, &ret->driver_stats);
+}
