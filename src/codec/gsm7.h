@@ -24,9 +24,16 @@ struct gsm7_shift {
 /* Octets of UTF-8 that `n` septets may need: no table holds a character outside the basic plane. */
 #define GSM7_UTF8_MAX(n) ((size_t)(n)*3)
 
+/* The two halves of gsm7_encode(), here so that the first can be inlined into loops over text. */
+extern const int16_t gsm7_low[256];
+int gsm7_encode_high(uint32_t cp); /* for U+0100 and up */
+
 /* The code point in the default tables: a septet (00..7f), or 0x1b00 | code for one that takes ESC and a second septet,
  * or -1 when the alphabet does not have it.  Exact, no look-alikes: U+0391 is not `A`, and `ç` is not `Ç`. */
-int gsm7_encode(uint32_t cp);
+static inline int gsm7_encode(uint32_t cp)
+{
+	return cp < 256 ? gsm7_low[cp] : gsm7_encode_high(cp);
+}
 
 /* What gsm7_encode() costs for the code point: 1 or 2 septets, 0 when it cannot be said. */
 static inline unsigned gsm7_cost(uint32_t cp)

@@ -6,8 +6,8 @@
  * fields it knows and takes what it finds; it refuses only a text with neither an id nor a state.
  *
  * The receipt quotes the beginning of the message, and that text belongs to whoever wrote it.  "text:" therefore ends
- * the search: a message that says "stat:DELIVRD" reports nothing.  Only a field that is missing before it is
- * looked for behind it, from the end. */
+ * the search: a message that says "stat:DELIVRD" reports nothing.  Only when id or state is missing in front of it
+ * does the search go on behind it, and then the last of equal fields counts. */
 #ifndef CODEC_RECEIPT_H
 #define CODEC_RECEIPT_H
 
