@@ -63,7 +63,7 @@ static const struct country countries[] = {
 	{ "IE", "353", "0", 7, 9, "8" },
 	{ "IL", "972", "0", 8, 9, "5" },
 	{ "IN", "91", "0", 10, 10, "6 7 8 9" },
-	{ "IT", "39", "", 6, 10, "3 0" }, /* the 0 of a fixed line is part of the number, +39 06... */
+	{ "IT", "39", "", 9, 10, "3 0" }, /* the 0 of a fixed line is part of the number, +39 06... */
 	{ "JP", "81", "0", 9, 10, "70 80 90" },
 	{ "KE", "254", "0", 9, 9, "1 7" },
 	{ "KG", "996", "0", 9, 9, "5 7" },
