@@ -59,7 +59,7 @@ static const struct {
 		NULL, NULL },
 	{ "lower case", "id:1 stat:delivrd", "1", "delivrd", RECEIPT_DELIVERED, true, true, NULL, NULL },
 	{ "written out", "id:1 stat:Delivered", "1", "Delivered", RECEIPT_DELIVERED, true, true, NULL, NULL },
-	{ "FAILED", "id:1 stat:FAILED", "1", "FAILED", RECEIPT_UNDELIVERABLE, true, true, NULL, NULL },
+	{ "the word failed", "id:1 stat:FAILED", "1", "FAILED", RECEIPT_UNDELIVERABLE, true, true, NULL, NULL },
 	{ "UNDELIVERED", "id:1 stat:UNDELIVERED", "1", "UNDELIVERED", RECEIPT_UNDELIVERABLE, true, true, NULL, NULL },
 	{ "DND_REJECTED", "id:1 stat:DND_REJECTED", "1", "DND_REJECTED", RECEIPT_REJECTED, true, true, NULL, NULL },
 	{ "BUFFERED", "id:1 stat:BUFFERED", "1", "BUFFERED", RECEIPT_ENROUTE, true, false, NULL, NULL },
