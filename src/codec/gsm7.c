@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gsm7.c -- the GSM 7 bit default alphabet, its extension table, and the packing of septets.
  *
- * Every text passes through here at least twice, so nothing is searched: from septet to character by one index, from
- * character to septet by one index into the first 256 code points (all of ASCII and Latin-1), a second small table for
- * the Greek capitals, and a comparison for the euro sign, which is all that the alphabet holds beyond those.
+ * Every text passes through here at least twice, so nothing is searched: from septet to character by one
+ * index, from character to septet by one index into the first 256 code points (all of ASCII and Latin-1), a
+ * second small table for the Greek capitals, and a comparison for the euro sign, which is all that the
+ * alphabet holds beyond those.
  *
- * The cells are those of 3GPP TS 23.038, 6.2.1 and 6.2.1.1.  Septet 09 is the capital C with cedilla, as the document
- * shows it; the mapping file that Unicode publishes has the small one there, phones do not. */
+ * The cells are those of 3GPP TS 23.038, 6.2.1 and 6.2.1.1.  Septet 09 is the capital C with cedilla, as the
+ * document shows it; the mapping file that Unicode publishes has the small one there, phones do not. */
 #include "codec/gsm7.h"
 
 #include "codec/utf8.h"
@@ -16,47 +17,47 @@
 #include <string.h>
 
 const int16_t gsm7_low[256] = {
-	-1, -1, -1, -1, -1, -1, -1, -1, /* 00 */
-	-1, -1, 0x0a, -1, 0x1b0a, 0x0d, -1, -1, /* 08 */
-	-1, -1, -1, -1, -1, -1, -1, -1, /* 10 */
-	-1, -1, -1, -1, -1, -1, -1, -1, /* 18 */
-	0x20, 0x21, 0x22, 0x23, 0x02, 0x25, 0x26, 0x27, /* 20 */
-	0x28, 0x29, 0x2a, 0x2b, 0x2c, 0x2d, 0x2e, 0x2f, /* 28 */
-	0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37, /* 30 */
-	0x38, 0x39, 0x3a, 0x3b, 0x3c, 0x3d, 0x3e, 0x3f, /* 38 */
-	0x00, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47, /* 40 */
-	0x48, 0x49, 0x4a, 0x4b, 0x4c, 0x4d, 0x4e, 0x4f, /* 48 */
-	0x50, 0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x57, /* 50 */
+	-1, -1, -1, -1, -1, -1, -1, -1,				/* 00 */
+	-1, -1, 0x0a, -1, 0x1b0a, 0x0d, -1, -1,			/* 08 */
+	-1, -1, -1, -1, -1, -1, -1, -1,				/* 10 */
+	-1, -1, -1, -1, -1, -1, -1, -1,				/* 18 */
+	0x20, 0x21, 0x22, 0x23, 0x02, 0x25, 0x26, 0x27,		/* 20 */
+	0x28, 0x29, 0x2a, 0x2b, 0x2c, 0x2d, 0x2e, 0x2f,		/* 28 */
+	0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x37,		/* 30 */
+	0x38, 0x39, 0x3a, 0x3b, 0x3c, 0x3d, 0x3e, 0x3f,		/* 38 */
+	0x00, 0x41, 0x42, 0x43, 0x44, 0x45, 0x46, 0x47,		/* 40 */
+	0x48, 0x49, 0x4a, 0x4b, 0x4c, 0x4d, 0x4e, 0x4f,		/* 48 */
+	0x50, 0x51, 0x52, 0x53, 0x54, 0x55, 0x56, 0x57,		/* 50 */
 	0x58, 0x59, 0x5a, 0x1b3c, 0x1b2f, 0x1b3e, 0x1b14, 0x11, /* 58 */
-	-1, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67, /* 60 */
-	0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f, /* 68 */
-	0x70, 0x71, 0x72, 0x73, 0x74, 0x75, 0x76, 0x77, /* 70 */
-	0x78, 0x79, 0x7a, 0x1b28, 0x1b40, 0x1b29, 0x1b3d, -1, /* 78 */
-	-1, -1, -1, -1, -1, -1, -1, -1, /* 80 */
-	-1, -1, -1, -1, -1, -1, -1, -1, /* 88 */
-	-1, -1, -1, -1, -1, -1, -1, -1, /* 90 */
-	-1, -1, -1, -1, -1, -1, -1, -1, /* 98 */
-	-1, 0x40, -1, 0x01, 0x24, 0x03, -1, 0x5f, /* a0 */
-	-1, -1, -1, -1, -1, -1, -1, -1, /* a8 */
-	-1, -1, -1, -1, -1, -1, -1, -1, /* b0 */
-	-1, -1, -1, -1, -1, -1, -1, 0x60, /* b8 */
-	-1, -1, -1, -1, 0x5b, 0x0e, 0x1c, 0x09, /* c0 */
-	-1, 0x1f, -1, -1, -1, -1, -1, -1, /* c8 */
-	-1, 0x5d, -1, -1, -1, -1, 0x5c, -1, /* d0 */
-	0x0b, -1, -1, -1, 0x5e, -1, -1, 0x1e, /* d8 */
-	0x7f, -1, -1, -1, 0x7b, 0x0f, 0x1d, -1, /* e0 */
-	0x04, 0x05, -1, -1, 0x07, -1, -1, -1, /* e8 */
-	-1, 0x7d, 0x08, -1, -1, -1, 0x7c, -1, /* f0 */
-	0x0c, 0x06, -1, -1, 0x7e, -1, -1, -1, /* f8 */
+	-1, 0x61, 0x62, 0x63, 0x64, 0x65, 0x66, 0x67,		/* 60 */
+	0x68, 0x69, 0x6a, 0x6b, 0x6c, 0x6d, 0x6e, 0x6f,		/* 68 */
+	0x70, 0x71, 0x72, 0x73, 0x74, 0x75, 0x76, 0x77,		/* 70 */
+	0x78, 0x79, 0x7a, 0x1b28, 0x1b40, 0x1b29, 0x1b3d, -1,	/* 78 */
+	-1, -1, -1, -1, -1, -1, -1, -1,				/* 80 */
+	-1, -1, -1, -1, -1, -1, -1, -1,				/* 88 */
+	-1, -1, -1, -1, -1, -1, -1, -1,				/* 90 */
+	-1, -1, -1, -1, -1, -1, -1, -1,				/* 98 */
+	-1, 0x40, -1, 0x01, 0x24, 0x03, -1, 0x5f,		/* a0 */
+	-1, -1, -1, -1, -1, -1, -1, -1,				/* a8 */
+	-1, -1, -1, -1, -1, -1, -1, -1,				/* b0 */
+	-1, -1, -1, -1, -1, -1, -1, 0x60,			/* b8 */
+	-1, -1, -1, -1, 0x5b, 0x0e, 0x1c, 0x09,			/* c0 */
+	-1, 0x1f, -1, -1, -1, -1, -1, -1,			/* c8 */
+	-1, 0x5d, -1, -1, -1, -1, 0x5c, -1,			/* d0 */
+	0x0b, -1, -1, -1, 0x5e, -1, -1, 0x1e,			/* d8 */
+	0x7f, -1, -1, -1, 0x7b, 0x0f, 0x1d, -1,			/* e0 */
+	0x04, 0x05, -1, -1, 0x07, -1, -1, -1,			/* e8 */
+	-1, 0x7d, 0x08, -1, -1, -1, 0x7c, -1,			/* f0 */
+	0x0c, 0x06, -1, -1, 0x7e, -1, -1, -1,			/* f8 */
 };
 
 #define GREEK_FIRST 0x390u
 
 static const int16_t greek[32] = {
-	-1, -1, -1, 0x13, 0x10, -1, -1, -1, /* 00 */
+	-1, -1, -1, 0x13, 0x10, -1, -1, -1,   /* 00 */
 	0x19, -1, -1, 0x14, -1, -1, 0x1a, -1, /* 08 */
 	0x16, -1, -1, 0x18, -1, -1, 0x12, -1, /* 10 */
-	0x17, 0x15, -1, -1, -1, -1, -1, -1, /* 18 */
+	0x17, 0x15, -1, -1, -1, -1, -1, -1,   /* 18 */
 };
 
 static const uint16_t main_table[128] = {
@@ -119,7 +120,8 @@ static size_t read_septet(const uint8_t *s, size_t n, uint32_t *ret_cp)
 	return 2;
 }
 
-int gsm7_decode(const uint8_t *septets, size_t n, struct gsm7_shift shift, char *dst, size_t cap, size_t *ret_n)
+int gsm7_decode(
+	const uint8_t *septets, size_t n, struct gsm7_shift shift, char *dst, size_t cap, size_t *ret_n)
 {
 	size_t at = 0;
 
@@ -170,7 +172,8 @@ int gsm7_unpack(const uint8_t *src, size_t n, unsigned fill_bits, uint8_t *septe
 	for (size_t i = 0; i < n_septets; i++, bit += 7) {
 		unsigned two = src[bit / 8];
 
-		if (bit % 8 > 1) /* the septet reaches into the next octet, which the check above has counted */
+		/* Reaching into the next octet, which the check above has counted. */
+		if (bit % 8 > 1)
 			two |= (unsigned)src[bit / 8 + 1] << 8;
 		septets[i] = two >> bit % 8 & 0x7f;
 	}

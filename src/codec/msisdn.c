@@ -1,14 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* msisdn.c -- from what people type to E.164 digits, and what a sender is.
  *
- * The table says, for a country: its code, the trunk prefixes that people write before a national number, how many digits
- * follow, and how mobile numbers begin when they are written bare, without any prefix.  It is short on purpose: it
- * is used only for the default country that a client has chosen, and a number that it does not explain is taken as
- * international or refused, never bent until it fits.
+ * The table says, for a country: its code, the trunk prefixes that people write before a national number, how
+ * many digits follow, and how mobile numbers begin when they are written bare, without any prefix.  It is
+ * short on purpose: it is used only for the default country that a client has chosen, and a number that it
+ * does not explain is taken as international or refused, never bent until it fits.
  *
- * A trunk prefix that begins with 0 cannot be mistaken, as no country code begins with 0.  Any other (8 in Russia) could
- * begin a foreign number, and so could a bare number; both are believed only where a mobile number of full length
- * follows.  Facts: ITU-T E.164 and the national numbering plans that the ITU lists under E.129. */
+ * A trunk prefix that begins with 0 cannot be mistaken, as no country code begins with 0.  Any other (8 in
+ * Russia) could begin a foreign number, and so could a bare number; both are believed only where a mobile
+ * number of full length follows.  Facts: ITU-T E.164 and the national numbering plans that the ITU lists
+ * under E.129. */
 #include "codec/msisdn.h"
 
 #include "codec/gsm7.h"
@@ -26,79 +27,79 @@ struct country {
 	const char *code;
 	const char *trunk;  /* separated by blanks, "" for none */
 	uint8_t min, max;   /* digits behind country code or trunk prefix */
-	const char *mobile; /* beginnings of mobile numbers of `max` digits, `?` for any digit; "" for never bare */
+	const char *mobile; /* beginnings of mobile numbers of `max` digits, `?` any digit; "" never bare */
 };
 
 static const struct country countries[] = {
-	{ "AE", "971", "0", 8, 9, "5" },
-	{ "AM", "374", "0", 8, 8, "" },
-	{ "AT", "43", "0", 7, 13, "" },
-	{ "AU", "61", "0", 9, 9, "4" },
-	{ "AZ", "994", "0", 9, 9, "" },
-	{ "BD", "880", "0", 8, 10, "1" },
-	{ "BE", "32", "0", 8, 9, "4" },
-	{ "BG", "359", "0", 8, 9, "87 88 89 98 99" },
-	{ "BR", "55", "0", 10, 11, "??9" },
-	{ "BY", "375", "80", 9, 9, "25 29 33 44" },
-	{ "CA", "1", "1", 10, 10, "2 3 4 5 6 7 8 9" },
-	{ "CH", "41", "0", 9, 9, "7" },
-	{ "CL", "56", "", 9, 9, "9" },
-	{ "CN", "86", "0", 10, 11, "13 14 15 16 17 18 19" },
-	{ "CO", "57", "", 10, 10, "3" },
-	{ "CZ", "420", "", 9, 9, "6 7" },
-	{ "DE", "49", "0", 6, 11, "" },
-	{ "DK", "45", "", 8, 8, "2 3 4 5 6 7 8 9" },
-	{ "EE", "372", "", 7, 8, "5" },
-	{ "EG", "20", "0", 8, 10, "10 11 12 15" },
-	{ "ES", "34", "", 9, 9, "6 7 8 9" },
-	{ "FI", "358", "0", 6, 10, "" },
-	{ "FR", "33", "0", 9, 9, "6 7" },
-	{ "GB", "44", "0", 9, 10, "7" },
-	{ "GE", "995", "0", 9, 9, "5" },
-	{ "GR", "30", "", 10, 10, "69" },
-	{ "HK", "852", "", 8, 8, "4 5 6 7 9" },
-	{ "HR", "385", "0", 8, 9, "" },
-	{ "HU", "36", "06", 8, 9, "20 30 31 50 70" },
-	{ "ID", "62", "0", 8, 12, "" },
-	{ "IE", "353", "0", 7, 9, "8" },
-	{ "IL", "972", "0", 8, 9, "5" },
-	{ "IN", "91", "0", 10, 10, "6 7 8 9" },
-	{ "IT", "39", "", 9, 10, "3 0" }, /* the 0 of a fixed line is part of the number, +39 06... */
-	{ "JP", "81", "0", 9, 10, "70 80 90" },
-	{ "KE", "254", "0", 9, 9, "1 7" },
-	{ "KG", "996", "0", 9, 9, "5 7" },
-	{ "KR", "82", "0", 8, 10, "10" },
-	{ "KZ", "7", "8", 10, 10, "7" },
-	{ "LT", "370", "0 8", 8, 8, "6" },
-	{ "LV", "371", "", 8, 8, "2" },
-	{ "MD", "373", "0", 8, 8, "6 7" },
-	{ "MX", "52", "", 10, 10, "2 3 4 5 6 7 8 9" },
-	{ "MY", "60", "0", 8, 10, "" },
-	{ "NG", "234", "0", 8, 10, "7 8 9" },
-	{ "NL", "31", "0", 9, 9, "6" },
-	{ "NO", "47", "", 8, 8, "4 9" },
-	{ "NZ", "64", "0", 8, 10, "" },
-	{ "PE", "51", "0", 8, 9, "9" },
-	{ "PH", "63", "0", 8, 10, "9" },
-	{ "PK", "92", "0", 9, 10, "3" },
-	{ "PL", "48", "", 9, 9, "45 50 51 53 57 60 66 69 72 73 78 79 88" },
-	{ "PT", "351", "", 9, 9, "9 2 3" },
-	{ "RO", "40", "0", 9, 9, "7" },
-	{ "RS", "381", "0", 8, 9, "" },
-	{ "RU", "7", "8", 10, 10, "9" },
-	{ "SA", "966", "0", 8, 9, "5" },
-	{ "SE", "46", "0", 7, 9, "" },
-	{ "SG", "65", "", 8, 8, "8 9" },
-	{ "SI", "386", "0", 8, 8, "" },
-	{ "SK", "421", "0", 9, 9, "9" },
-	{ "TH", "66", "0", 8, 9, "6 8 9" },
-	{ "TJ", "992", "", 9, 9, "9" },
-	{ "TR", "90", "0", 10, 10, "5" },
-	{ "UA", "380", "0", 9, 9, "39 50 63 66 67 68 73 77 91 92 93 94 95 96 97 98 99" },
-	{ "US", "1", "1", 10, 10, "2 3 4 5 6 7 8 9" },
-	{ "UZ", "998", "", 9, 9, "9" },
-	{ "VN", "84", "0", 9, 10, "" },
-	{ "ZA", "27", "0", 9, 9, "6 7 8" },
+	{"AE", "971", "0", 8, 9, "5"},
+	{"AM", "374", "0", 8, 8, ""},
+	{"AT", "43", "0", 7, 13, ""},
+	{"AU", "61", "0", 9, 9, "4"},
+	{"AZ", "994", "0", 9, 9, ""},
+	{"BD", "880", "0", 8, 10, "1"},
+	{"BE", "32", "0", 8, 9, "4"},
+	{"BG", "359", "0", 8, 9, "87 88 89 98 99"},
+	{"BR", "55", "0", 10, 11, "??9"},
+	{"BY", "375", "80", 9, 9, "25 29 33 44"},
+	{"CA", "1", "1", 10, 10, "2 3 4 5 6 7 8 9"},
+	{"CH", "41", "0", 9, 9, "7"},
+	{"CL", "56", "", 9, 9, "9"},
+	{"CN", "86", "0", 10, 11, "13 14 15 16 17 18 19"},
+	{"CO", "57", "", 10, 10, "3"},
+	{"CZ", "420", "", 9, 9, "6 7"},
+	{"DE", "49", "0", 6, 11, ""},
+	{"DK", "45", "", 8, 8, "2 3 4 5 6 7 8 9"},
+	{"EE", "372", "", 7, 8, "5"},
+	{"EG", "20", "0", 8, 10, "10 11 12 15"},
+	{"ES", "34", "", 9, 9, "6 7 8 9"},
+	{"FI", "358", "0", 6, 10, ""},
+	{"FR", "33", "0", 9, 9, "6 7"},
+	{"GB", "44", "0", 9, 10, "7"},
+	{"GE", "995", "0", 9, 9, "5"},
+	{"GR", "30", "", 10, 10, "69"},
+	{"HK", "852", "", 8, 8, "4 5 6 7 9"},
+	{"HR", "385", "0", 8, 9, ""},
+	{"HU", "36", "06", 8, 9, "20 30 31 50 70"},
+	{"ID", "62", "0", 8, 12, ""},
+	{"IE", "353", "0", 7, 9, "8"},
+	{"IL", "972", "0", 8, 9, "5"},
+	{"IN", "91", "0", 10, 10, "6 7 8 9"},
+	{"IT", "39", "", 9, 10, "3 0"}, /* the 0 of a fixed line is part of the number, +39 06... */
+	{"JP", "81", "0", 9, 10, "70 80 90"},
+	{"KE", "254", "0", 9, 9, "1 7"},
+	{"KG", "996", "0", 9, 9, "5 7"},
+	{"KR", "82", "0", 8, 10, "10"},
+	{"KZ", "7", "8", 10, 10, "7"},
+	{"LT", "370", "0 8", 8, 8, "6"},
+	{"LV", "371", "", 8, 8, "2"},
+	{"MD", "373", "0", 8, 8, "6 7"},
+	{"MX", "52", "", 10, 10, "2 3 4 5 6 7 8 9"},
+	{"MY", "60", "0", 8, 10, ""},
+	{"NG", "234", "0", 8, 10, "7 8 9"},
+	{"NL", "31", "0", 9, 9, "6"},
+	{"NO", "47", "", 8, 8, "4 9"},
+	{"NZ", "64", "0", 8, 10, ""},
+	{"PE", "51", "0", 8, 9, "9"},
+	{"PH", "63", "0", 8, 10, "9"},
+	{"PK", "92", "0", 9, 10, "3"},
+	{"PL", "48", "", 9, 9, "45 50 51 53 57 60 66 69 72 73 78 79 88"},
+	{"PT", "351", "", 9, 9, "9 2 3"},
+	{"RO", "40", "0", 9, 9, "7"},
+	{"RS", "381", "0", 8, 9, ""},
+	{"RU", "7", "8", 10, 10, "9"},
+	{"SA", "966", "0", 8, 9, "5"},
+	{"SE", "46", "0", 7, 9, ""},
+	{"SG", "65", "", 8, 8, "8 9"},
+	{"SI", "386", "0", 8, 8, ""},
+	{"SK", "421", "0", 9, 9, "9"},
+	{"TH", "66", "0", 8, 9, "6 8 9"},
+	{"TJ", "992", "", 9, 9, "9"},
+	{"TR", "90", "0", 10, 10, "5"},
+	{"UA", "380", "0", 9, 9, "39 50 63 66 67 68 73 77 91 92 93 94 95 96 97 98 99"},
+	{"US", "1", "1", 10, 10, "2 3 4 5 6 7 8 9"},
+	{"UZ", "998", "", 9, 9, "9"},
+	{"VN", "84", "0", 9, 10, ""},
+	{"ZA", "27", "0", 9, 9, "6 7 8"},
 };
 
 static const struct country *country_find(const char *iso)
@@ -117,7 +118,7 @@ int msisdn_country_known(const char *country)
 
 struct typed {
 	char digits[MAX_TYPED + 1]; /* a string */
-	unsigned n;                 /* digits seen, may exceed those kept */
+	unsigned n;		    /* digits seen, may exceed those kept */
 	bool plus;
 };
 
@@ -154,7 +155,7 @@ static int read_typed(const char *s, size_t n, struct typed *t, const char **ret
 			t->n++;
 			i++;
 		} else {
-			*ret_why = "a phone number has only digits, a leading + and the punctuation - . / ( )";
+			*ret_why = "a phone number has only digits, a leading + and - . / ( )";
 			return -EINVAL;
 		}
 	}
@@ -220,13 +221,14 @@ static uint64_t append(uint64_t number, const char *digits)
 	return number;
 }
 
-static int international(const char *digits, const struct country *c, uint64_t *ret_number, const char **ret_why)
+static int international(
+	const char *digits, const struct country *c, uint64_t *ret_number, const char **ret_why)
 {
 	size_t n = strlen(digits);
 
 	if (digits[0] == '0') {
-		*ret_why = c ? "it begins with 0 but is no number of the default country; write it as +COUNTRY..."
-			     : "it begins with 0, which no country code does; write it as +COUNTRY...";
+		*ret_why = c ? "it begins with 0 but is no number of the default country; write it with +"
+			     : "it begins with 0, which no country code does; write it with +";
 		return -EINVAL;
 	}
 	if (n < MSISDN_MIN_DIGITS) {
@@ -241,8 +243,8 @@ static int international(const char *digits, const struct country *c, uint64_t *
 	return 0;
 }
 
-int msisdn_normalise(const char *in, size_t n, const char *default_country, uint64_t *ret_number,
-	const char **ret_why)
+int msisdn_normalise(
+	const char *in, size_t n, const char *default_country, uint64_t *ret_number, const char **ret_why)
 {
 	const struct country *c = NULL;
 	const char *rest;
@@ -302,7 +304,7 @@ static enum sender_kind classify_name(const char *s, size_t n, const char **ret_
 		}
 		n_septets += gsm7_cost(cp);
 		if (n_septets > 11) { /* 20 semi-octets, 3GPP TS 23.040, 9.1.2.3 and 9.1.2.5 */
-			*ret_why = "an alphanumeric sender has at most 11 characters (the euro sign and []{}\\^~| count two)";
+			*ret_why = "an alphanumeric sender has at most 11 characters ([]{}\\^~|€ count two)";
 			return SENDER_INVALID;
 		}
 	}

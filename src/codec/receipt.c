@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* receipt.c -- read the text of a delivery receipt, and bring message ids to a form that can be compared.
  *
- * A receipt is read as a row of tokens.  Where a token begins with a known key and a colon, the next token is its value,
- * unless that is itself a key: "err: text:" has an empty err.  Everything else is stepped over, so separators, order and
- * unknown fields do not matter. */
+ * A receipt is read as a row of tokens.  Where a token begins with a known key and a colon, the next token is
+ * its value, unless that is itself a key: "err: text:" has an empty err.  Everything else is stepped over, so
+ * separators, order and unknown fields do not matter. */
 #include "codec/receipt.h"
 
 #include <errno.h>
@@ -29,18 +29,18 @@ static const struct key {
 	const char *word;
 	enum field field;
 } keys[] = {
-	{ "id", FIELD_ID },
-	{ "msg id", FIELD_ID },
-	{ "message id", FIELD_ID },
-	{ "sub", FIELD_SUB },
-	{ "dlvrd", FIELD_DLVRD },
-	{ "submit date", FIELD_SUBMIT_DATE },
-	{ "done date", FIELD_DONE_DATE },
-	{ "stat", FIELD_STAT },
-	{ "status", FIELD_STAT },
-	{ "err", FIELD_ERR },
-	{ "error", FIELD_ERR },
-	{ "text", FIELD_TEXT },
+	{"id", FIELD_ID},
+	{"msg id", FIELD_ID},
+	{"message id", FIELD_ID},
+	{"sub", FIELD_SUB},
+	{"dlvrd", FIELD_DLVRD},
+	{"submit date", FIELD_SUBMIT_DATE},
+	{"done date", FIELD_DONE_DATE},
+	{"stat", FIELD_STAT},
+	{"status", FIELD_STAT},
+	{"err", FIELD_ERR},
+	{"error", FIELD_ERR},
+	{"text", FIELD_TEXT},
 };
 
 static char lower(char c)
@@ -128,29 +128,29 @@ static const struct word {
 	const char *word;
 	enum receipt_state state;
 } words[] = {
-	{ "DELIVRD", RECEIPT_DELIVERED },
-	{ "DELIVERED", RECEIPT_DELIVERED },
-	{ "DELIVERD", RECEIPT_DELIVERED },
-	{ "ENROUTE", RECEIPT_ENROUTE },
-	{ "BUFFERED", RECEIPT_ENROUTE },
-	{ "BUFFERD", RECEIPT_ENROUTE },
-	{ "SCHEDULED", RECEIPT_ENROUTE },
-	{ "EXPIRED", RECEIPT_EXPIRED },
-	{ "EXPIRD", RECEIPT_EXPIRED },
-	{ "DELETED", RECEIPT_DELETED },
-	{ "UNDELIV", RECEIPT_UNDELIVERABLE },
-	{ "UNDELIVERED", RECEIPT_UNDELIVERABLE },
-	{ "UNDELIVERABLE", RECEIPT_UNDELIVERABLE },
-	{ "UNDELIVRD", RECEIPT_UNDELIVERABLE },
-	{ "FAILED", RECEIPT_UNDELIVERABLE },
-	{ "NOROUTE", RECEIPT_UNDELIVERABLE },
-	{ "ACCEPTD", RECEIPT_ACCEPTED },
-	{ "ACCEPTED", RECEIPT_ACCEPTED },
-	{ "UNKNOWN", RECEIPT_UNKNOWN },
-	{ "REJECTD", RECEIPT_REJECTED },
-	{ "REJECTED", RECEIPT_REJECTED },
-	{ "DND_REJECTED", RECEIPT_REJECTED },
-	{ "SKIPPED", RECEIPT_SKIPPED },
+	{"DELIVRD", RECEIPT_DELIVERED},
+	{"DELIVERED", RECEIPT_DELIVERED},
+	{"DELIVERD", RECEIPT_DELIVERED},
+	{"ENROUTE", RECEIPT_ENROUTE},
+	{"BUFFERED", RECEIPT_ENROUTE},
+	{"BUFFERD", RECEIPT_ENROUTE},
+	{"SCHEDULED", RECEIPT_ENROUTE},
+	{"EXPIRED", RECEIPT_EXPIRED},
+	{"EXPIRD", RECEIPT_EXPIRED},
+	{"DELETED", RECEIPT_DELETED},
+	{"UNDELIV", RECEIPT_UNDELIVERABLE},
+	{"UNDELIVERED", RECEIPT_UNDELIVERABLE},
+	{"UNDELIVERABLE", RECEIPT_UNDELIVERABLE},
+	{"UNDELIVRD", RECEIPT_UNDELIVERABLE},
+	{"FAILED", RECEIPT_UNDELIVERABLE},
+	{"NOROUTE", RECEIPT_UNDELIVERABLE},
+	{"ACCEPTD", RECEIPT_ACCEPTED},
+	{"ACCEPTED", RECEIPT_ACCEPTED},
+	{"UNKNOWN", RECEIPT_UNKNOWN},
+	{"REJECTD", RECEIPT_REJECTED},
+	{"REJECTED", RECEIPT_REJECTED},
+	{"DND_REJECTED", RECEIPT_REJECTED},
+	{"SKIPPED", RECEIPT_SKIPPED},
 };
 
 static bool same_word(const char *s, size_t n, const char *word)
@@ -187,12 +187,12 @@ static bool is_date(const char *s)
 	unsigned month = two_digits(s + 4), day = two_digits(s + 6);
 
 	return month >= 1 && month <= 12 && day >= 1 && day <= 31 && two_digits(s + 8) <= 23 &&
-		two_digits(s + 10) <= 59 && two_digits(s + 12) <= 60;
+	       two_digits(s + 10) <= 59 && two_digits(s + 12) <= 60;
 }
 
-/* Bring `n` digits to YYYYMMDDhhmmss.  Twelve digits are YYYYMMDDhhmm when that is a date of this or the last century,
- * else YYMMDDhhmmss: the first reading is wrong only for receipts from the years 2019 and 2020.
- * Two digits of a year: 00..37 is 20xx (SMPP 3.4, 7.1.1). */
+/* Bring `n` digits to YYYYMMDDhhmmss.  Twelve digits are YYYYMMDDhhmm when that is a date of this or the last
+ * century, else YYMMDDhhmmss: the first reading is wrong only for receipts from the years 2019 and 2020. Two
+ * digits of a year: 00..37 is 20xx (SMPP 3.4, 7.1.1). */
 static bool full_date(const char *s, size_t n, char out[15])
 {
 	bool century = n >= 12 && (two_digits(s) == 20 || two_digits(s) == 19);
@@ -237,22 +237,17 @@ static void set_field(struct receipt *r, enum field field, const char *s, size_t
 			r->has_id = true;
 		}
 		break;
-	case FIELD_STAT:
-		set_stat(r, s, n);
-		break;
+	case FIELD_STAT: set_stat(r, s, n); break;
 	case FIELD_ERR:
 		copy_value(r->err, sizeof(r->err), s, n);
 		r->has_err = true;
 		break;
-	case FIELD_DONE_DATE:
-		set_done_date(r, s, n);
-		break;
+	case FIELD_DONE_DATE: set_done_date(r, s, n); break;
 	case FIELD_SUB:
 	case FIELD_DLVRD:
 	case FIELD_SUBMIT_DATE:
 	case FIELD_TEXT:
-	case FIELD_NONE:
-		break;
+	case FIELD_NONE: break;
 	}
 }
 
@@ -272,9 +267,9 @@ static bool has_field(const struct receipt *r, enum field field)
 	return false;
 }
 
-/* Read fields into `r`.  In front of "text:" (`head` NULL) the first of equal fields counts, and "text:" ends the scan.
- * Behind it only what `head` lacks is taken, and the last of equal fields counts: the real ones come after the
- * quotation.  Returns the offset where the scan ended. */
+/* Read fields into `r`.  In front of "text:" (`head` NULL) the first of equal fields counts, and "text:" ends
+ * the scan. Behind it only what `head` lacks is taken, and the last of equal fields counts: the real ones
+ * come after the quotation.  Returns the offset where the scan ended. */
 static size_t scan(const char *s, size_t n, const struct receipt *head, struct receipt *r)
 {
 	for (size_t i = 0; i < n;) {
@@ -320,8 +315,8 @@ static size_t narrow(const uint8_t *text, size_t n, char *dst, size_t cap)
 	return at;
 }
 
-/* data_coding says UCS-2, but some SMSCs say so of plain ASCII too.  No receipt begins with a character whose high octet
- * is an ASCII letter: that would be Chinese. */
+/* data_coding says UCS-2, but some SMSCs say so of plain ASCII too.  No receipt begins with a character whose
+ * high octet is an ASCII letter: that would be Chinese. */
 static bool is_wide(const uint8_t *text, size_t n)
 {
 	return n >= 2 && (text[0] == 0 || (text[0] == 0xfe && text[1] == 0xff));
@@ -432,7 +427,7 @@ static const char *hex_digits(const char *id)
 /* Decimal to hexadecimal.  65 decimal digits are below 2^216, so eight limbs hold any id. */
 static void decimal_to_hex(const char *id, char out[RECEIPT_ID_SIZE])
 {
-	uint32_t limb[8] = { 0 }; /* lowest first */
+	uint32_t limb[8] = {0}; /* lowest first */
 	char hex[8 * 8 + 1];
 	unsigned at = 0;
 
@@ -453,7 +448,8 @@ static void decimal_to_hex(const char *id, char out[RECEIPT_ID_SIZE])
 	fold(hex, out);
 }
 
-int receipt_id_normalise(const char *id, enum receipt_id_form form, bool from_receipt, char out[RECEIPT_ID_SIZE])
+int receipt_id_normalise(
+	const char *id, enum receipt_id_form form, bool from_receipt, char out[RECEIPT_ID_SIZE])
 {
 	size_t n = strnlen(id, RECEIPT_ID_SIZE);
 	bool decimal = from_receipt == (form == RECEIPT_ID_DEC);

@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* segment.c -- choose the encoding of a text, cut it into parts, and make the octets of one part.
  *
- * The text is read once with the size of a part among several; only at the end is it known whether it fits into one part
- * alone, which holds a few units more.  That costs one comparison a character and saves a pass.  A character that
- * GSM-7 lacks ends the pass at once and the text is read again as UTF-16; in the scripts where this is usual it is
- * the first letter that does it.
+ * The text is read once with the size of a part among several; only at the end is it known whether it fits
+ * into one part alone, which holds a few units more.  That costs one comparison a character and saves a pass.
+ * A character that GSM-7 lacks ends the pass at once and the text is read again as UTF-16; in the scripts
+ * where this is usual it is the first letter that does it.
  *
- * Taking as much as fits into each part is optimal: any other cutting has its k-th cut at the same place or earlier. */
+ * Taking as much as fits into each part is optimal: any other cutting has its k-th cut at the same place or
+ * earlier. */
 #include "codec/segment.h"
 
 #include "codec/gsm7.h"
@@ -23,14 +24,20 @@
 /* Capacities in the units of the encoding: [0] alone, [1] with an 8 bit reference, [2] with 16 bit
  * (3GPP TS 23.040, 9.2.3.24.1 and .8). */
 static const uint8_t capacity[2][3] = {
-	[ENC_GSM7] = { 160, 153, 152 },
-	[ENC_UCS2] = { 70, 67, 66 },
+	[ENC_GSM7] = {160, 153, 152},
+	[ENC_UCS2] = {70, 67, 66},
 };
 
 /* Octets of the concatenation element, its two head octets included. */
 static unsigned element_octets(enum concat concat)
 {
 	return concat == CONCAT_UDH16 ? 6 : 5;
+}
+
+/* Index into a row of capacity[]. */
+static unsigned column(enum concat concat, unsigned n_parts)
+{
+	return n_parts == 1 ? 0 : concat == CONCAT_UDH16 ? 2 : 1;
 }
 
 static unsigned parts_allowed(const struct segment_opts *o)
@@ -40,12 +47,12 @@ static unsigned parts_allowed(const struct segment_opts *o)
 
 struct cut {
 	struct segment_plan *plan;
-	unsigned cap;     /* units of one part */
-	unsigned max;     /* parts that may be written to the plan */
+	unsigned cap;	  /* units of one part */
+	unsigned max;	  /* parts that may be written to the plan */
 	unsigned n_parts; /* the open one counts */
-	unsigned used;    /* units in the open part */
-	unsigned total;   /* units in all; below 255 * 160 */
-	size_t over_at;   /* where part max + 1 begins */
+	unsigned used;	  /* units in the open part */
+	unsigned total;	  /* units in all; below 255 * 160 */
+	size_t over_at;	  /* where part max + 1 begins */
 };
 
 /* Close the open part and begin another at offset `at`; false when there is no use in going on. */
@@ -73,8 +80,8 @@ static inline bool cut_add(struct cut *c, size_t at, unsigned cost)
 	return true;
 }
 
-/* The two passes: 0 at the end of the text, -E2BIG when the count has reached its end, and for GSM-7 -EILSEQ with the
- * offset of a character that the alphabet lacks. */
+/* The two passes: 0 at the end of the text, -E2BIG when the count has reached its end, and for GSM-7 -EILSEQ
+ * with the offset of a character that the alphabet lacks. */
 static int cut_gsm7(struct cut *c, const char *text, size_t n, size_t *ret_bad_at)
 {
 	size_t len;
@@ -115,7 +122,7 @@ static int cut_ucs2(struct cut *c, const char *text, size_t n)
 
 static void cut_begin(struct cut *c, struct segment_plan *plan, unsigned cap, unsigned max)
 {
-	*c = (struct cut){ .plan = plan, .cap = cap, .max = max, .n_parts = 1 };
+	*c = (struct cut){.plan = plan, .cap = cap, .max = max, .n_parts = 1};
 	plan->start[0] = 0;
 }
 
@@ -125,15 +132,15 @@ static int cut_run(struct cut *c, enum encoding encoding, const char *text, size
 }
 
 /* Cut `text` in the encoding of the plan. */
-static int plan_as(const char *text, size_t n, const struct segment_opts *o, struct segment_plan *p,
-	size_t *ret_bad_at)
+static int plan_as(
+	const char *text, size_t n, const struct segment_opts *o, struct segment_plan *p, size_t *ret_bad_at)
 {
 	const uint8_t *cap = capacity[p->encoding];
 	unsigned max = parts_allowed(o);
 	struct cut c;
 	int r;
 
-	cut_begin(&c, p, cap[o->concat == CONCAT_UDH16 ? 2 : 1], max);
+	cut_begin(&c, p, cap[column(o->concat, 2)], max);
 	r = cut_run(&c, p->encoding, text, n, ret_bad_at);
 	if (r == -EILSEQ)
 		return r;
@@ -174,7 +181,8 @@ int segment_plan(const char *text, size_t n, const struct segment_opts *o, struc
 }
 
 /* Append the concatenation element, or make a header of it when there is none. */
-static void add_concat(struct segment_wire *w, enum concat concat, uint16_t ref, unsigned total, unsigned part)
+static void add_concat(
+	struct segment_wire *w, enum concat concat, uint16_t ref, unsigned total, unsigned part)
 {
 	uint8_t *u = w->udh;
 	unsigned n = w->n_udh;
@@ -234,7 +242,8 @@ static int write_ucs2(const char *text, size_t n, struct segment_wire *w)
 	return 0;
 }
 
-int segment_part(const char *text, const struct segment_plan *p, unsigned part, uint16_t ref, struct segment_wire *ret)
+int segment_part(
+	const char *text, const struct segment_plan *p, unsigned part, uint16_t ref, struct segment_wire *ret)
 {
 	const char *from;
 	size_t n;
@@ -326,7 +335,8 @@ int segment_binary_part(const uint8_t *udh, size_t n_udh, const uint8_t *data, c
 	if (part == 0 || part > p->n_parts || p->n_parts > SEGMENT_MAX_PARTS || p->encoding != ENC_BINARY)
 		return -EINVAL;
 	n = p->units[part - 1];
-	if (n_udh + (wants_header(p) ? (n_udh ? 0 : 1) + element_octets(p->concat) : 0) + n > SEGMENT_MAX_OCTETS)
+	if (n_udh + (wants_header(p) ? (n_udh ? 0 : 1) + element_octets(p->concat) : 0) + n >
+		SEGMENT_MAX_OCTETS)
 		return -EINVAL;
 	if (n_udh > 0)
 		memcpy(ret->udh, udh, n_udh);
@@ -337,4 +347,17 @@ int segment_binary_part(const uint8_t *udh, size_t n_udh, const uint8_t *data, c
 	if (wants_header(p))
 		add_concat(ret, p->concat, ref, p->n_parts, part);
 	return 0;
+}
+
+unsigned segment_units_left(const struct segment_plan *p, size_t n_udh)
+{
+	size_t cap;
+
+	if (p->encoding != ENC_BINARY)
+		cap = capacity[p->encoding][column(p->concat, p->n_parts)];
+	else if (p->n_parts == 1)
+		cap = SEGMENT_MAX_OCTETS - n_udh;
+	else
+		cap = binary_capacity(n_udh, p->concat);
+	return (unsigned)cap - p->units[p->n_parts - 1];
 }

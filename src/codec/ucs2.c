@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* ucs2.c -- between UTF-8 and UTF-16BE or Latin-1.
  *
- * 3GPP TS 23.038, 6.2.3 says UCS-2, big endian.  Phones have sent surrogate pairs under that name since emoji exist, so
- * we write and read UTF-16. */
+ * 3GPP TS 23.038, 6.2.3 says UCS-2, big endian.  Phones have sent surrogate pairs under that name since emoji
+ * exist, so we write and read UTF-16. */
 #include "codec/ucs2.h"
 
 #include "codec/utf8.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* udh.c -- read the user data header at the start of a TP-UD.
  *
- * The walk keeps two pointers, and each step first asks how much lies between them: that is the whole of the bounds
- * check.  The three finders read the header to its end even after a hit, since the last of two equal elements counts
- * and since a header that breaks later is not to be believed (3GPP TS 23.040, 9.2.3.24). */
+ * The walk keeps two pointers, and each step first asks how much lies between them: that is the whole of the
+ * bounds check.  The three finders read the header to its end even after a hit, since the last of two equal
+ * elements counts and since a header that breaks later is not to be believed (3GPP TS 23.040, 9.2.3.24). */
 #include "codec/udh.h"
 
 #include <errno.h>
@@ -79,10 +79,12 @@ static bool take_concat(const struct udh_ie *ie, void *ret)
 	struct udh_concat c;
 
 	if (ie->iei == UDH_CONCAT8 && ie->n == 3)
-		c = (struct udh_concat){ .ref = ie->data[0], .total = ie->data[1], .seq = ie->data[2] };
+		c = (struct udh_concat){.ref = ie->data[0], .total = ie->data[1], .seq = ie->data[2]};
 	else if (ie->iei == UDH_CONCAT16 && ie->n == 4)
-		c = (struct udh_concat){ .ref = (uint16_t)(ie->data[0] << 8 | ie->data[1]),
-			.total = ie->data[2], .seq = ie->data[3], .wide = true };
+		c = (struct udh_concat){.ref = (uint16_t)(ie->data[0] << 8 | ie->data[1]),
+			.total = ie->data[2],
+			.seq = ie->data[3],
+			.wide = true};
 	else
 		return false;
 	if (c.seq == 0 || c.seq > c.total) /* total 0 falls here too; 9.2.3.24.1: ignore the element */
@@ -96,10 +98,11 @@ static bool take_ports(const struct udh_ie *ie, void *ret)
 	struct udh_ports *p = ret;
 
 	if (ie->iei == UDH_PORTS8 && ie->n == 2)
-		*p = (struct udh_ports){ .dst = ie->data[0], .src = ie->data[1] };
+		*p = (struct udh_ports){.dst = ie->data[0], .src = ie->data[1]};
 	else if (ie->iei == UDH_PORTS16 && ie->n == 4)
-		*p = (struct udh_ports){ .dst = (uint16_t)(ie->data[0] << 8 | ie->data[1]),
-			.src = (uint16_t)(ie->data[2] << 8 | ie->data[3]), .wide = true };
+		*p = (struct udh_ports){.dst = (uint16_t)(ie->data[0] << 8 | ie->data[1]),
+			.src = (uint16_t)(ie->data[2] << 8 | ie->data[3]),
+			.wide = true};
 	else
 		return false;
 	return true;
@@ -132,7 +135,7 @@ int udh_find_ports(const uint8_t *ud, size_t n, struct udh_ports *ret)
 
 int udh_find_shift(const uint8_t *ud, size_t n, struct gsm7_shift *ret)
 {
-	struct gsm7_shift s = { 0, 0 };
+	struct gsm7_shift s = {0, 0};
 	int r;
 
 	r = find(ud, n, take_shift, &s);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* utf8.c -- check, read and write UTF-8.
  *
- * Most text is ASCII, so the check looks at eight octets at a time and falls back to one sequence at a time at the first
- * octet with its high bit set.  There is one decoder, sequence(), used by the check and by the reader: what one accepts
- * the other reads. */
+ * Most text is ASCII, so the check looks at eight octets at a time and falls back to one sequence at a time
+ * at the first octet with its high bit set.  There is one decoder, sequence(), used by the check and by the
+ * reader: what one accepts the other reads. */
 #include "codec/utf8.h"
 
 #include <errno.h>
@@ -40,7 +40,7 @@ static inline size_t sequence(const uint8_t *s, size_t n, uint32_t *ret_cp)
 	if (n < 4 || s[0] > 0xf4 || (s[1] & 0xc0) != 0x80 || (s[2] & 0xc0) != 0x80 || (s[3] & 0xc0) != 0x80)
 		return 0;
 	cp = (uint32_t)(s[0] & 0x07) << 18 | (uint32_t)(s[1] & 0x3f) << 12 | (uint32_t)(s[2] & 0x3f) << 6 |
-		(s[3] & 0x3f);
+	     (s[3] & 0x3f);
 	if (cp < 0x10000 || cp > 0x10ffff)
 		return 0;
 	*ret_cp = cp;

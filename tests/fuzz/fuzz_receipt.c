@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_receipt.c -- any octets as the text of a receipt, and what it finds as an id.
  *
- * Promises held: every string ends inside its array and is printable; a date has 14 digits; an id that was found can be
- * normalised in every form, and doing so twice changes nothing where the form is the wire's own. */
+ * Promises held: every string ends inside its array and is printable; a date has 14 digits; an id that was
+ * found can be normalised in every form, and with AUTO doing so twice changes nothing. */
 #include "codec/receipt.h"
 
 #include <assert.h>

@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_segment.c -- plan and cut any text and any octets, with any header.
  *
- * The first octet chooses wish and way of concatenation, the second the limit of parts; the rest is the text (read as
- * Latin-1 when it is no UTF-8) and also user data with a header.  Promises held: parts join to the text, none exceeds its
- * capacity, headers that we make are sound and say which part this is, header elements lie inside the header. */
+ * The first octet chooses wish and way of concatenation, the second the limit of parts; the rest is the text
+ * (read as Latin-1 when it is no UTF-8) and also user data with a header.  Promises held: parts join to the
+ * text, none exceeds its capacity, headers that we make are sound and say which part this is, header elements
+ * lie inside the header. */
 #include "codec/gsm7.h"
 #include "codec/segment.h"
 #include "codec/ucs2.h"
@@ -29,9 +30,10 @@ static void has_sound_header(const struct segment_wire *w, const struct segment_
 }
 
 /* Decode one part and compare it with its slice of the text. */
-static void is_its_slice(const struct segment_wire *w, const struct segment_plan *p, const char *slice, size_t n)
+static void is_its_slice(
+	const struct segment_wire *w, const struct segment_plan *p, const char *slice, size_t n)
 {
-	const struct gsm7_shift shift = { 0, 0 };
+	const struct gsm7_shift shift = {0, 0};
 	char out[GSM7_UTF8_MAX(160)];
 	uint8_t wide[SEGMENT_MAX_OCTETS];
 	size_t len;
@@ -47,7 +49,7 @@ static void is_its_slice(const struct segment_wire *w, const struct segment_plan
 
 static size_t capacity(const struct segment_plan *p)
 {
-	static const uint8_t caps[2][3] = { { 160, 153, 152 }, { 140, 134, 132 } }; /* octets as we carry them */
+	static const uint8_t caps[2][3] = {{160, 153, 152}, {140, 134, 132}}; /* octets as we carry them */
 
 	return caps[p->encoding == ENC_UCS2][p->n_parts == 1 ? 0 : p->concat == CONCAT_UDH16 ? 2 : 1];
 }
@@ -117,7 +119,7 @@ static void read_header(const uint8_t *ud, size_t n, const struct segment_opts *
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct segment_opts o = { 0 };
+	struct segment_opts o = {0};
 	char *text;
 	size_t n;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_utf8.c -- any octets through the alphabets, and as a phone number.
  *
- * Promises held: the check and the reader agree; whatever a peer sends in any alphabet becomes valid UTF-8 within the
- * stated bound; valid text survives UTF-16 unchanged; numbers have 7 to 15 digits. */
+ * Promises held: the check and the reader agree; whatever a peer sends in any alphabet becomes valid UTF-8
+ * within the stated bound; valid text survives UTF-16 unchanged; numbers have 7 to 15 digits. */
 #include "codec/gsm7.h"
 #include "codec/msisdn.h"
 #include "codec/ucs2.h"
@@ -53,8 +53,8 @@ static void is_a_number_or_not(const char *s, size_t n, const char *country)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const char *const countries[] = { NULL, "RU", "US", "IT", "BR", "BY", "HU" };
-	const struct gsm7_shift shift = { 0, 0 };
+	static const char *const countries[] = {NULL, "RU", "US", "IT", "BR", "BY", "HU"};
+	const struct gsm7_shift shift = {0, 0};
 	const char *s = (const char *)data, *why;
 	char *out = malloc(4 * size + 8);
 	uint8_t *wide = malloc(2 * size + 8);

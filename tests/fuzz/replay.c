@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* replay.c -- feed a fuzz target its corpus without a fuzzer.
  *
- * Linked to each target, so that `make check` runs every input that once mattered, with any compiler.  Arguments are files
- * and folders (with what is below them); without arguments it is the corpus named like the program,
- * $srcdir/tests/fuzz/corpus/NAME.  Each input lies at the end of an allocation of its own size, where a sanitizer sees
- * an octet read too many.
+ * Linked to each target, so that `make check` runs every input that once mattered, with any compiler.
+ * Arguments are files and folders (with what is below them); without arguments it is the corpus named like
+ * the program, $srcdir/tests/fuzz/corpus/NAME.  Each input lies at the end of an allocation of its own size,
+ * where a sanitizer sees an octet read too many.
  *
- * Exit status 0 when at least one input was fed and all could be read; a target that breaks a promise aborts. */
+ * Exit status 0 when at least one input was fed and all could be read; a broken promise aborts. */
 #include <dirent.h>
 #include <errno.h>
 #include <stdint.h>
@@ -89,8 +89,8 @@ static int walk_own_corpus(const char *program)
 	const char *slash = strrchr(program, '/'), *srcdir = getenv("srcdir");
 	char path[4096];
 
-	if (snprintf(path, sizeof(path), "%s/tests/fuzz/corpus/%s", srcdir ? srcdir : ".", slash ? slash + 1 : program) >=
-		(int)sizeof(path))
+	if (snprintf(path, sizeof(path), "%s/tests/fuzz/corpus/%s", srcdir ? srcdir : ".",
+		    slash ? slash + 1 : program) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
 	return walk(path);
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* The alphabet as 3GPP TS 23.038 prints it, and packing against octets from the documents and from captures. */
+/* The alphabet as 3GPP TS 23.038 prints it, and packing against octets of documents and captures. */
 #include "codec/gsm7.h"
 #include "codec/utf8.h"
 #include "tests/unit/codec_hex.h"
@@ -12,31 +12,30 @@
 #include <cmocka.h>
 
 /* 3GPP TS 23.038, 6.2.1, read row by row; the cell of ESC is held by U+FFFD. */
-static const char alphabet[] =
-	"@£$¥èéùìòÇ\nØø\rÅå"
-	"Δ_ΦΓΛΩΠΨΣΘΞ\xef\xbf\xbdÆæßÉ"
-	" !\"#¤%&'()*+,-./"
-	"0123456789:;<=>?"
-	"¡ABCDEFGHIJKLMNO"
-	"PQRSTUVWXYZÄÖÑÜ§"
-	"¿abcdefghijklmno"
-	"pqrstuvwxyzäöñüà";
+static const char alphabet[] = "@£$¥èéùìòÇ\nØø\rÅå"
+			       "Δ_ΦΓΛΩΠΨΣΘΞ\xef\xbf\xbdÆæßÉ"
+			       " !\"#¤%&'()*+,-./"
+			       "0123456789:;<=>?"
+			       "¡ABCDEFGHIJKLMNO"
+			       "PQRSTUVWXYZÄÖÑÜ§"
+			       "¿abcdefghijklmno"
+			       "pqrstuvwxyzäöñüà";
 
 /* 6.2.1.1 */
 static const struct {
 	uint8_t code;
 	uint32_t cp;
 } extension[] = {
-	{ 0x0a, 0x0c },
-	{ 0x14, '^' },
-	{ 0x28, '{' },
-	{ 0x29, '}' },
-	{ 0x2f, '\\' },
-	{ 0x3c, '[' },
-	{ 0x3d, '~' },
-	{ 0x3e, ']' },
-	{ 0x40, '|' },
-	{ 0x65, 0x20ac },
+	{0x0a, 0x0c},
+	{0x14, '^'},
+	{0x28, '{'},
+	{0x29, '}'},
+	{0x2f, '\\'},
+	{0x3c, '['},
+	{0x3d, '~'},
+	{0x3e, ']'},
+	{0x40, '|'},
+	{0x65, 0x20ac},
 };
 
 static const struct gsm7_shift no_shift;
@@ -66,7 +65,7 @@ static void alphabet_is_the_printed_one(void **state)
 static void extension_is_the_printed_one(void **state)
 {
 	for (size_t i = 0; i < sizeof(extension) / sizeof(extension[0]); i++) {
-		uint8_t pair[2] = { GSM7_ESC, extension[i].code };
+		uint8_t pair[2] = {GSM7_ESC, extension[i].code};
 		char out[8], want[4];
 		size_t n, len = utf8_put(want, sizeof(want), extension[i].cp);
 
@@ -92,16 +91,16 @@ static const struct {
 	const char *why;
 	uint32_t cp;
 } strangers[] = {
-	{ "c with cedilla, small: the table has the capital", 0xe7 },
-	{ "Greek capital alpha looks like A and is not A", 0x391 },
-	{ "no-break space", 0xa0 },
-	{ "backtick", '`' },
-	{ "tab", '\t' },
-	{ "ESC itself", 0x1b },
-	{ "NUL", 0 },
-	{ "increment sign is not delta", 0x2206 },
-	{ "ohm sign is not omega", 0x2126 },
-	{ "right single quotation mark", 0x2019 },
+	{"c with cedilla, small: the table has the capital", 0xe7},
+	{"Greek capital alpha looks like A and is not A", 0x391},
+	{"no-break space", 0xa0},
+	{"backtick", '`'},
+	{"tab", '\t'},
+	{"ESC itself", 0x1b},
+	{"NUL", 0},
+	{"increment sign is not delta", 0x2206},
+	{"ohm sign is not omega", 0x2126},
+	{"right single quotation mark", 0x2019},
 };
 
 static void look_alikes_are_refused(void **state)
@@ -116,15 +115,15 @@ static void look_alikes_are_refused(void **state)
 static const struct {
 	const char *why, *hex, *text;
 } lookups[] = {
-	{ "ESC before a code that the extension lacks vanishes", "1b41", "A" },
-	{ "ESC ESC is a space, then on", "1b1b41", " A" },
-	{ "ESC at the end is a space", "411b", "A " },
-	{ "ESC CR2 is CR", "1b0d", "\r" },
-	{ "ESC LF is a page break", "1b0a", "\f" },
-	{ "euro", "1b65", "€" },
-	{ "09 is the capital", "09", "Ç" },
-	{ "bit 7 does not count", "c1", "A" },
-	{ "nothing", "", "" },
+	{"ESC before a code that the extension lacks vanishes", "1b41", "A"},
+	{"ESC ESC is a space, then on", "1b1b41", " A"},
+	{"ESC at the end is a space", "411b", "A "},
+	{"ESC CR2 is CR", "1b0d", "\r"},
+	{"ESC LF is a page break", "1b0a", "\f"},
+	{"euro", "1b65", "€"},
+	{"09 is the capital", "09", "Ç"},
+	{"bit 7 does not count", "c1", "A"},
+	{"nothing", "", ""},
 };
 
 static void lookup_follows_the_rules(void **state)
@@ -143,8 +142,8 @@ static void lookup_follows_the_rules(void **state)
 
 static void unknown_language_is_read_with_the_default_tables(void **state)
 {
-	const struct gsm7_shift unknown = { .locking = 99, .single = 99 };
-	const uint8_t septets[] = { 0x00, 0x1b, 0x65 };
+	const struct gsm7_shift unknown = {.locking = 99, .single = 99};
+	const uint8_t septets[] = {0x00, 0x1b, 0x65};
 	char out[16];
 	size_t n;
 
@@ -155,7 +154,7 @@ static void unknown_language_is_read_with_the_default_tables(void **state)
 
 static void decode_stops_at_its_buffer(void **state)
 {
-	const uint8_t septets[] = { 0x41, 0x04 }; /* A è: three octets */
+	const uint8_t septets[] = {0x41, 0x04}; /* A è: three octets */
 	char out[3];
 	size_t n = 99;
 
@@ -169,15 +168,16 @@ static const struct {
 	unsigned fill;
 	const char *packed;
 } packings[] = {
-	{ "hellohello, widely printed example", "68656c6c6f68656c6c6f", 0, "e8329bfd4697d9ec37" },
-	{ "How are you?, from a captured SMS-DELIVER", "486f772061726520796f753f", 0, "c8f71d14969741f977fd07" },
-	{ "eight letters fit seven octets", "3132333435363738", 0, "31d98c56b3dd70" },
-	{ "seven leave room for a ghost @", "31323334353637", 0, "31d98c56b3dd00" },
-	{ "A behind a header of six octets: one fill bit", "41", 1, "82" },
-	{ "a sender, Design@Home", "44657369676e00486f6d65", 0, "c4f23c7d760390ef7619" },
-	{ "euro", "1b65", 0, "9b32" },
-	{ "six fill bits reach into the second octet", "7f", 6, "c01f" },
-	{ "nothing", "", 0, "" },
+	{"hellohello, widely printed example", "68656c6c6f68656c6c6f", 0, "e8329bfd4697d9ec37"},
+	{"How are you?, from a captured SMS-DELIVER", "486f772061726520796f753f", 0,
+		"c8f71d14969741f977fd07"},
+	{"eight letters fit seven octets", "3132333435363738", 0, "31d98c56b3dd70"},
+	{"seven leave room for a ghost @", "31323334353637", 0, "31d98c56b3dd00"},
+	{"A behind a header of six octets: one fill bit", "41", 1, "82"},
+	{"a sender, Design@Home", "44657369676e00486f6d65", 0, "c4f23c7d760390ef7619"},
+	{"euro", "1b65", 0, "9b32"},
+	{"six fill bits reach into the second octet", "7f", 6, "c01f"},
+	{"nothing", "", 0, ""},
 };
 
 static void packing_gives_the_octets_of_the_documents(void **state)
@@ -194,7 +194,8 @@ static void packing_gives_the_octets_of_the_documents(void **state)
 		assert_int_equal(gsm7_unpack(want, n_want, packings[i].fill, back, n), 0);
 		assert_memory_equal(back, septets, n);
 		if (n_want > 0) {
-			assert_int_equal(gsm7_pack(septets, n, packings[i].fill, got, n_want - 1, &n_got), -ENOBUFS);
+			assert_int_equal(
+				gsm7_pack(septets, n, packings[i].fill, got, n_want - 1, &n_got), -ENOBUFS);
 			assert_int_equal(gsm7_unpack(want, n_want - 1, packings[i].fill, back, n), -EBADMSG);
 		}
 	}
@@ -225,7 +226,7 @@ static void fill_bits_are_those_of_the_specification(void **state)
 {
 	static const struct {
 		unsigned n_udh, septets, fill;
-	} rows[] = { { 0, 0, 0 }, { 6, 7, 1 }, { 7, 8, 0 }, { 4, 5, 3 }, { 9, 11, 5 }, { 12, 14, 2 }, { 15, 18, 6 } };
+	} rows[] = {{0, 0, 0}, {6, 7, 1}, {7, 8, 0}, {4, 5, 3}, {9, 11, 5}, {12, 14, 2}, {15, 18, 6}};
 
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		assert_int_equal(gsm7_header_septets(rows[i].n_udh), rows[i].septets);

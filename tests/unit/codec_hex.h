@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* codec_hex.h -- expected octets written as hex, and numbers that look random but are the same in each run. */
+/* codec_hex.h -- expected octets written as hex, and random numbers that are the same in each run. */
 #ifndef TESTS_CODEC_HEX_H
 #define TESTS_CODEC_HEX_H
 

@@ -16,35 +16,35 @@ static const struct {
 	const char *why, *hex;
 	int bad_at;
 } checks[] = {
-	{ "empty", "", GOOD },
-	{ "NUL is a character", "00", GOOD },
-	{ "first and last of two octets", "c280 dfbf", GOOD },
-	{ "first and last of three octets", "e0a080 efbfbf", GOOD },
-	{ "on both sides of the surrogates", "ed9fbf ee8080", GOOD },
-	{ "first and last of four octets", "f0908080 f48fbfbf", GOOD },
-	{ "eight ASCII and one more", "414243444546474849", GOOD },
-	{ "lone continuation", "80", 0 },
-	{ "overlong NUL", "c080", 0 },
-	{ "overlong slash", "41c0af", 1 },
-	{ "C1 is overlong always", "c1bf", 0 },
-	{ "overlong in three octets", "e09fbf", 0 },
-	{ "overlong in four octets", "f08fbfbf", 0 },
-	{ "first surrogate", "eda080", 0 },
-	{ "last surrogate", "edbfbf", 0 },
-	{ "a pair of surrogates (CESU-8)", "eda0bdedb880", 0 },
-	{ "above U+10FFFF", "f4908080", 0 },
-	{ "F5 begins nothing", "f5808080", 0 },
-	{ "five octet form", "f888808080", 0 },
-	{ "FF", "ff", 0 },
-	{ "two octets cut", "4142c3", 2 },
-	{ "three octets cut", "e282", 0 },
-	{ "four octets cut", "f09f98", 0 },
-	{ "no continuation, second of two", "c341", 0 },
-	{ "no continuation, third of three", "e28241", 0 },
-	{ "no continuation, fourth of four", "f09f9841", 0 },
-	{ "behind a block of eight", "4142434445464748 80", 8 },
-	{ "last octet of a block of eight", "41424344454647 80", 7 },
-	{ "behind valid letters", "d0b6d0b6ff", 4 },
+	{"empty", "", GOOD},
+	{"NUL is a character", "00", GOOD},
+	{"first and last of two octets", "c280 dfbf", GOOD},
+	{"first and last of three octets", "e0a080 efbfbf", GOOD},
+	{"on both sides of the surrogates", "ed9fbf ee8080", GOOD},
+	{"first and last of four octets", "f0908080 f48fbfbf", GOOD},
+	{"eight ASCII and one more", "414243444546474849", GOOD},
+	{"lone continuation", "80", 0},
+	{"overlong NUL", "c080", 0},
+	{"overlong slash", "41c0af", 1},
+	{"C1 is overlong always", "c1bf", 0},
+	{"overlong in three octets", "e09fbf", 0},
+	{"overlong in four octets", "f08fbfbf", 0},
+	{"first surrogate", "eda080", 0},
+	{"last surrogate", "edbfbf", 0},
+	{"a pair of surrogates (CESU-8)", "eda0bdedb880", 0},
+	{"above U+10FFFF", "f4908080", 0},
+	{"F5 begins nothing", "f5808080", 0},
+	{"five octet form", "f888808080", 0},
+	{"FF", "ff", 0},
+	{"two octets cut", "4142c3", 2},
+	{"three octets cut", "e282", 0},
+	{"four octets cut", "f09f98", 0},
+	{"no continuation, second of two", "c341", 0},
+	{"no continuation, third of three", "e28241", 0},
+	{"no continuation, fourth of four", "f09f9841", 0},
+	{"behind a block of eight", "4142434445464748 80", 8},
+	{"last octet of a block of eight", "41424344454647 80", 7},
+	{"behind valid letters", "d0b6d0b6ff", 4},
 };
 
 static void check_says_where_it_stops(void **state)
@@ -75,15 +75,18 @@ static void every_scalar_value_survives(void **state)
 		if (cp >= 0xd800 && cp <= 0xdfff)
 			continue;
 		n = utf8_put(s, sizeof(s), cp);
-		if (n != (cp < 0x80 ? 1 : cp < 0x800 ? 2 : cp < 0x10000 ? 3 : 4) || utf8_check(s, n, NULL) != 0 ||
-			utf8_next(s, n, &back) != n || back != cp)
+		if (n != (cp < 0x80		? 1
+				 : cp < 0x800	? 2
+				 : cp < 0x10000 ? 3
+						: 4) ||
+			utf8_check(s, n, NULL) != 0 || utf8_next(s, n, &back) != n || back != cp)
 			fail_msg("U+%04X", cp);
 	}
 }
 
 static void put_writes_all_or_nothing(void **state)
 {
-	static const uint32_t cps[] = { 'a', 0xe9, 0x20ac, 0x1f600 };
+	static const uint32_t cps[] = {'a', 0xe9, 0x20ac, 0x1f600};
 
 	for (size_t len = 1; len <= 4; len++) {
 		char s[5] = "....";
