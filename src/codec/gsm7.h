@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* gsm7.h -- the GSM 7 bit default alphabet and its extension table (3GPP TS 23.038, 6.2.1).
  *
- * A septet is kept one to an octet ("unpacked"), as SMPP carries it; gsm7_pack() and gsm7_unpack() are for TPDUs.
- * Octet 00 is `@`, so septets are never a C string: a length goes with them everywhere.
+ * A septet is kept one to an octet ("unpacked"), as SMPP carries it; gsm7_pack() and gsm7_unpack() are for
+ * TPDUs. Octet 00 is `@`, so septets are never a C string: a length goes with them everywhere.
  *
- * National language tables are chosen by a `struct gsm7_shift`, the pair of identifiers that the header elements 24 and
- * 25 carry (3GPP TS 23.040, 9.2.3.24.15 and .16).  An identifier without a table here is read with the default tables,
- * which is what the specification asks of a receiver that does not know it. */
+ * National language tables are chosen by a `struct gsm7_shift`, the pair of identifiers that the header
+ * elements 24 and 25 carry (3GPP TS 23.040, 9.2.3.24.15 and .16).  An identifier without a table here is read
+ * with the default tables, which is what the specification asks of a receiver that does not know it. */
 #ifndef CODEC_GSM7_H
 #define CODEC_GSM7_H
 
@@ -18,15 +18,23 @@
 /* Language identifiers; 0 is the default table. */
 struct gsm7_shift {
 	uint8_t locking; /* element 25: instead of the default table */
-	uint8_t single;  /* element 24: instead of the default extension table */
+	uint8_t single;	 /* element 24: instead of the default extension table */
 };
 
 /* Octets of UTF-8 that `n` septets may need: no table holds a character outside the basic plane. */
 #define GSM7_UTF8_MAX(n) ((size_t)(n)*3)
 
-/* The code point in the default tables: a septet (00..7f), or 0x1b00 | code for one that takes ESC and a second septet,
- * or -1 when the alphabet does not have it.  Exact, no look-alikes: U+0391 is not `A`, and `ç` is not `Ç`. */
-int gsm7_encode(uint32_t cp);
+/* The two halves of gsm7_encode(), here so that the first can be inlined into loops over text. */
+extern const int16_t gsm7_low[256];
+int gsm7_encode_high(uint32_t cp); /* for U+0100 and up */
+
+/* The code point in the default tables: a septet (00..7f), or 0x1b00 | code for one that takes ESC and a
+ * second septet, or -1 when the alphabet does not have it.  Exact, no look-alikes: U+0391 is not `A`, and `ç`
+ * is not `Ç`. */
+static inline int gsm7_encode(uint32_t cp)
+{
+	return cp < 256 ? gsm7_low[cp] : gsm7_encode_high(cp);
+}
 
 /* What gsm7_encode() costs for the code point: 1 or 2 septets, 0 when it cannot be said. */
 static inline unsigned gsm7_cost(uint32_t cp)
@@ -36,14 +44,15 @@ static inline unsigned gsm7_cost(uint32_t cp)
 	return code < 0 ? 0 : code > 0x7f ? 2 : 1;
 }
 
-/* Septets to UTF-8.  Bit 7 of each octet is ignored.  Decode joined parts, not each alone, where the sender may have
- * cut an escape pair.  ESC before a code that the extension table lacks shows the main table's character; ESC ESC and a
- * last lone ESC show a space; ESC 0D is CR; ESC 0A is U+000C (3GPP TS 23.038, 6.2.1.1).
- * -ENOBUFS when `cap` is too small; GSM7_UTF8_MAX(n) never is. */
-int gsm7_decode(const uint8_t *septets, size_t n, struct gsm7_shift shift, char *dst, size_t cap, size_t *ret_n);
+/* Septets to UTF-8.  Bit 7 of each octet is ignored.  Decode joined parts, not each alone, where the sender
+ * may have cut an escape pair.  ESC before a code that the extension table lacks shows the main table's
+ * character; ESC ESC and a last lone ESC show a space; ESC 0D is CR; ESC 0A is U+000C
+ * (3GPP TS 23.038, 6.2.1.1).  -ENOBUFS when `cap` is too small; GSM7_UTF8_MAX(n) never is. */
+int gsm7_decode(
+	const uint8_t *septets, size_t n, struct gsm7_shift shift, char *dst, size_t cap, size_t *ret_n);
 
-/* Septets that a user data header of `n_udh` octets (its length octet included) takes, and the zero bits between its
- * end and the first septet of text (3GPP TS 23.040, 9.2.3.24). */
+/* Septets that a user data header of `n_udh` octets (its length octet included) takes, and the zero bits
+ * between its end and the first septet of text (3GPP TS 23.040, 9.2.3.24). */
 static inline unsigned gsm7_header_septets(unsigned n_udh)
 {
 	return (n_udh * 8 + 6) / 7;
@@ -54,11 +63,13 @@ static inline unsigned gsm7_fill_bits(unsigned n_udh)
 	return gsm7_header_septets(n_udh) * 7 - n_udh * 8;
 }
 
-/* Pack `n` septets behind `fill_bits` (0..6) zero bits; `*ret_n` is the octets written.  -ENOBUFS when they exceed `cap`. */
+/* Pack `n` septets behind `fill_bits` (0..6) zero bits; `*ret_n` is the octets written.  -ENOBUFS when they
+ * exceed `cap`. */
 int gsm7_pack(const uint8_t *septets, size_t n, unsigned fill_bits, uint8_t *dst, size_t cap, size_t *ret_n);
 
-/* Unpack `n_septets` from `n` octets that begin with `fill_bits` (0..6) bits to skip.  -EBADMSG when the octets hold
- * fewer septets (nothing is written then); surplus octets are ignored.  `septets` has room for n_septets. */
+/* Unpack `n_septets` from `n` octets that begin with `fill_bits` (0..6) bits to skip.  -EBADMSG when the
+ * octets hold fewer septets (nothing is written then); surplus octets are ignored.  `septets` has room for
+ * n_septets. */
 int gsm7_unpack(const uint8_t *src, size_t n, unsigned fill_bits, uint8_t *septets, size_t n_septets);
 
 #endif

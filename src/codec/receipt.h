@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* receipt.h -- read the text of a delivery receipt, and bring message ids to a form that can be compared.
  *
- * The text of a receipt is only a suggestion in the standard (SMPP 3.4, appendix B), and every SMSC has its own: other
- * words, other dates, fields left out or in another order, the whole in UTF-16.  The parser looks for the
- * fields it knows and takes what it finds; it refuses only a text with neither an id nor a state.
+ * The text of a receipt is only a suggestion in the standard (SMPP 3.4, appendix B), and every SMSC has its
+ * own: other words, other dates, fields left out or in another order, the whole in UTF-16.  The parser looks
+ * for the fields it knows and takes what it finds; it refuses only a text with neither an id nor a state.
  *
- * The receipt quotes the beginning of the message, and that text belongs to whoever wrote it.  "text:" therefore ends
- * the search: a message that says "stat:DELIVRD" reports nothing.  Only a field that is missing before it is
- * looked for behind it, from the end. */
+ * The receipt quotes the beginning of the message, and that text belongs to whoever wrote it.  "text:"
+ * therefore ends the search: a message that says "stat:DELIVRD" reports nothing.  Only when id or state is
+ * missing in front of it does the search go on behind it, and then the last of equal fields counts. */
 #ifndef CODEC_RECEIPT_H
 #define CODEC_RECEIPT_H
 
@@ -31,24 +31,25 @@ enum receipt_state {
 };
 
 struct receipt {
-	char id[RECEIPT_ID_SIZE]; /* as spelt; one too long for this is left out, as half an id may be another's */
-	char stat_raw[24];        /* as spelt, cut when longer */
-	char err[12];             /* as spelt, cut when longer */
-	char done_date[16];       /* YYYYMMDDhhmmss in the SMSC's unknown zone; seconds 00 when not given */
+	char id[RECEIPT_ID_SIZE]; /* as spelt; one too long for this is left out, as half an id may be
+				     another's */
+	char stat_raw[24];	  /* as spelt, cut when longer */
+	char err[12];		  /* as spelt, cut when longer */
+	char done_date[16];	  /* YYYYMMDDhhmmss in the SMSC's unknown zone; seconds 00 when not given */
 	enum receipt_state state;
 	bool stat_known; /* stat_raw is a word we know; an unknown word gives RECEIPT_UNKNOWN */
 	bool has_id, has_stat, has_err, has_done_date;
 };
 
-/* Parse `n` octets; `utf16be` when data_coding says UCS-2.  `*ret` is filled also on failure (all has_ false).
- * -EBADMSG when there is neither an id nor a state. */
+/* Parse `n` octets; `utf16be` when data_coding says UCS-2.  `*ret` is filled also on failure (all has_
+ * false). -EBADMSG when there is neither an id nor a state. */
 int receipt_parse(const uint8_t *text, size_t n, bool utf16be, struct receipt *ret);
 
-/* The state settles the message.  An unknown word does so only together with a non-zero err; ENROUTE and ACCEPTED
- * never do. */
+/* The state settles the message.  An unknown word does so only together with a non-zero err; ENROUTE and
+ * ACCEPTED never do. */
 bool receipt_is_final(const struct receipt *r);
 
-/* The message_state TLV (SMPP 3.4, 5.2.28; 0 and 9 from 5.0).  RECEIPT_NONE for a value that is not defined. */
+/* The message_state TLV (SMPP 3.4, 5.2.28; 0 and 9 from 5.0).  RECEIPT_NONE when not defined. */
 enum receipt_state receipt_state_from_tlv(uint8_t message_state);
 
 /* The word that the standard uses in a receipt, e.g. "DELIVRD"; "" for RECEIPT_NONE. */
@@ -57,19 +58,20 @@ const char *receipt_state_word(enum receipt_state state);
 /* How ids of a link are spelt.  The setting names what the id in the text of a *receipt* is. */
 enum receipt_id_form {
 	RECEIPT_ID_TEXT, /* literally what submit_sm_resp carried */
-	RECEIPT_ID_HEX,  /* hexadecimal, while submit_sm_resp carries decimal */
-	RECEIPT_ID_DEC,  /* decimal, while submit_sm_resp carries hexadecimal */
+	RECEIPT_ID_HEX,	 /* hexadecimal, while submit_sm_resp carries decimal */
+	RECEIPT_ID_DEC,	 /* decimal, while submit_sm_resp carries hexadecimal */
 	RECEIPT_ID_AUTO, /* the same but for case and leading zeros */
 };
 
 /* Write the form in which an id is compared: two ids name the same message when these are equal.
  *
- * `from_receipt` tells an id out of the text of a receipt from one out of submit_sm_resp.  The TLV receipted_message_id
- * is as a rule spelt like the response, even where the text is not: pass false for it.
+ * `from_receipt` tells an id out of the text of a receipt from one out of submit_sm_resp.  The TLV
+ * receipted_message_id is as a rule spelt like the response, even where the text is not: pass false for it.
  *
- * HEX and DEC give lower case hexadecimal without leading zeros.  An id that is not what it should be but still a
- * number (hexadecimal digits where decimal was promised) is read as hexadecimal; one that is no number (a UUID) is
- * treated as with AUTO.  -EINVAL for an empty id or one of more than 65 octets. */
-int receipt_id_normalise(const char *id, enum receipt_id_form form, bool from_receipt, char out[RECEIPT_ID_SIZE]);
+ * HEX and DEC give lower case hexadecimal without leading zeros.  An id that is not what it should be but
+ * still a number (hexadecimal digits where decimal was promised) is read as hexadecimal; one that is no
+ * number (a UUID) is treated as with AUTO.  -EINVAL for an empty id or one of more than 65 octets. */
+int receipt_id_normalise(
+	const char *id, enum receipt_id_form form, bool from_receipt, char out[RECEIPT_ID_SIZE]);
 
 #endif

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* segment.h -- choose the encoding of a text, cut it into parts, and make the octets of one part.
  *
- * A plan is made twice in a message's life: for the client's answer (how many parts, what it costs) and again at dispatch
- * for the link that takes it, as encoding and concatenation belong to links.  It therefore keeps no octets, only
- * offsets into the text; segment_part() makes a part from text and plan when it is written to the wire.  Nothing is
- * allocated.  Plain text is read once.
+ * A plan is made twice in a message's life: for the client's answer (how many parts, what it costs) and again
+ * at dispatch for the link that takes it, as encoding and concatenation belong to links.  It therefore keeps
+ * no octets, only offsets into the text; segment_part() makes a part from text and plan when it is written to
+ * the wire.  Nothing is allocated.  Plain text is read once.
  *
  * What a part holds (3GPP TS 23.040, 9.2.3.24.1), in the units of its encoding:
  *
@@ -14,21 +14,21 @@
  *     CONCAT_UDH16                 152             66      133
  *     CONCAT_SAR, _PAYLOAD         153             67      134
  *
- * With sar_ TLVs and with message_payload the parts carry no header of ours, but the SMSC puts one before each of them, so
- * the room for an 8 bit reference is left free: a fuller part would be cut again or refused.
+ * With sar_ TLVs and with message_payload the parts carry no header of ours, but the SMSC puts one before
+ * each of them, so the room for an 8 bit reference is left free: a fuller part would be cut again or refused.
  *
- * CONCAT_PAYLOAD is planned like CONCAT_SAR, so that the count is what the SMSC will make of it and bill; the driver
- * sends the texts of all parts joined as one message_payload.
+ * CONCAT_PAYLOAD is planned like CONCAT_SAR, so that the count is what the SMSC will make of it and bill; the
+ * driver sends the texts of all parts joined as one message_payload.
  *
- * An escape pair and a surrogate pair are never cut, so a part may be one unit short.  Each part takes as much as it
- * can hold, which gives the smallest number of parts. */
+ * An escape pair and a surrogate pair are never cut, so a part may be one unit short.  Each part takes as
+ * much as it can hold, which gives the smallest number of parts. */
 #ifndef CODEC_SEGMENT_H
 #define CODEC_SEGMENT_H
 
 #include <stddef.h>
 #include <stdint.h>
 
-#define SEGMENT_MAX_PARTS 64
+#define SEGMENT_MAX_PARTS  64
 #define SEGMENT_MAX_OCTETS 140 /* of a TP-UD, header included */
 
 enum encoding {
@@ -53,8 +53,8 @@ enum concat {
 struct segment_opts {
 	enum encoding_wish wish;
 	enum concat concat;
-	/* National language identifiers that the link understands, best first.  Read by no plan yet: without a table for
-	 * it a language cannot help, and the plan is the one for the default alphabet. */
+	/* National language identifiers that the link understands, best first.  Read by no plan yet: without
+	 * a table for it a language cannot help, and the plan is the one for the default alphabet. */
 	const uint8_t *languages;
 	uint8_t n_languages;
 	uint8_t max_parts; /* 0: as many as SEGMENT_MAX_PARTS, which is also the upper limit */
@@ -64,12 +64,14 @@ struct segment_plan {
 	enum encoding encoding;
 	uint8_t n_parts; /* 1 for an empty text */
 	enum concat concat;
-	uint16_t units[SEGMENT_MAX_PARTS];     /* septets, UTF-16 units or octets of each part, without header */
-	uint32_t start[SEGMENT_MAX_PARTS + 1]; /* offsets in octets of the text or data; start[n_parts] is its length */
+	/* Septets, UTF-16 units or octets of each part, without header. */
+	uint16_t units[SEGMENT_MAX_PARTS];
+	/* Offsets in octets of the text or data; start[n_parts] is its length. */
+	uint32_t start[SEGMENT_MAX_PARTS + 1];
 };
 
 struct segment_wire {
-	uint8_t udh[SEGMENT_MAX_OCTETS]; /* its length octet first, as on the wire; n_udh is 0 when there is none */
+	uint8_t udh[SEGMENT_MAX_OCTETS]; /* its length octet first; n_udh is 0 when there is none */
 	uint8_t n_udh;
 	uint8_t text[160]; /* GSM-7: one septet an octet, unpacked; UCS-2: UTF-16BE; binary: as given */
 	uint8_t n_text;
@@ -77,26 +79,30 @@ struct segment_wire {
 
 /* Plan a text that has passed utf8_check().
  *
- * -EILSEQ: WISH_GSM7 and the text does not fit; `*ret_bad_at` is the offset of the first character that is to blame.
- * -E2BIG: more parts than allowed; `*ret_bad_at` is the offset of the first character that finds no room, and of `ret`
- * only `encoding`, `concat` and `n_parts` are set: the parts that would be needed, or 255 when 255 do not suffice
- * (the rest of the text is not read then). */
+ * -EILSEQ: WISH_GSM7 and the text does not fit; `*ret_bad_at` is the offset of the first character that is to
+ * blame. -E2BIG: more parts than allowed; `*ret_bad_at` is the offset of the first character that finds no
+ * room, and of `ret` only `encoding`, `concat` and `n_parts` are set: the parts that would be needed, or 255
+ * when 255 do not suffice (the rest of the text is not read then). */
 int segment_plan(const char *text, size_t n, const struct segment_opts *o, struct segment_plan *ret,
 	size_t *ret_bad_at);
 
-/* Make part number `part` (from 1) of a planned text.  `ref` is the reference of the concatenation; CONCAT_UDH8 uses its
- * low octet.  A single part has no header.  -EINVAL when there is no such part or the text is not the planned one. */
+/* Make part number `part` (from 1) of a planned text.  `ref` is the reference of the concatenation;
+ * CONCAT_UDH8 uses its low octet.  A single part has no header.  -EINVAL when there is no such part or the
+ * text is not the planned one. */
 int segment_part(const char *text, const struct segment_plan *p, unsigned part, uint16_t ref,
 	struct segment_wire *ret);
 
-/* The same for octets.  `udh` is the client's own header, its length octet first, or n_udh 0; it goes with each part,
- * and the concatenation element is added to it when there is more than one.
+/* The same for octets.  `udh` is the client's own header, its length octet first, or n_udh 0; it goes with
+ * each part, and the concatenation element is added to it when there is more than one.
  *
- * -EBADMSG: the header is not sound.  -EEXIST: more than one part is needed, but the header already says that this is a
- * part.  -EMSGSIZE: the header leaves no room.  -E2BIG as above.  `o->wish` is not looked at. */
+ * -EBADMSG: the header is not sound.  -EEXIST: more than one part is needed, but the header already says that
+ * this is a part.  -EMSGSIZE: the header leaves no room.  -E2BIG as above.  `o->wish` is not looked at. */
 int segment_binary_plan(const uint8_t *udh, size_t n_udh, size_t n_data, const struct segment_opts *o,
 	struct segment_plan *ret);
 int segment_binary_part(const uint8_t *udh, size_t n_udh, const uint8_t *data, const struct segment_plan *p,
 	unsigned part, uint16_t ref, struct segment_wire *ret);
+
+/* Units that the last part could still take; `n_udh` is that of segment_binary_plan(), 0 for a text. */
+unsigned segment_units_left(const struct segment_plan *p, size_t n_udh);
 
 #endif

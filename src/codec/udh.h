@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* udh.h -- read the user data header at the start of a TP-UD (3GPP TS 23.040, 9.2.3.24).
  *
- * Headers come from phones and lie.  Nothing here reads past the octets it is given, and a header whose lengths do not
- * add up is -EBADMSG as a whole: the caller then shows the text without interpreting it, as half a header is worth
- * less than none.  An element of known type with a wrong length or with nonsense in it (sequence 0, sequence beyond the
- * total) is skipped as if it were unknown.  When an element stands twice, the last one counts. */
+ * Headers come from phones and lie.  Nothing here reads past the octets it is given, and a header whose
+ * lengths do not add up is -EBADMSG as a whole: the caller then shows the text without interpreting it, as
+ * half a header is worth less than none.  An element of known type with a wrong length or with nonsense in it
+ * (sequence 0, sequence beyond the total) is skipped as if it were unknown.  When an element stands twice,
+ * the last one counts. */
 #ifndef CODEC_UDH_H
 #define CODEC_UDH_H
 
@@ -45,8 +46,8 @@ struct udh_ports {
 	bool wide;
 };
 
-/* Begin a walk over the header of the `n` octets of user data at `ud`; `*ret_n_udh` (may be NULL) is the octets of the
- * header, its length octet included.  -EBADMSG when it is longer than the data. */
+/* Begin a walk over the header of the `n` octets of user data at `ud`; `*ret_n_udh` (may be NULL) is the
+ * octets of the header, its length octet included.  -EBADMSG when it is longer than the data. */
 int udh_open(struct udh_walk *w, const uint8_t *ud, size_t n, size_t *ret_n_udh);
 
 /* 1 and the next element, 0 at the end, -EBADMSG when an element runs out of the header. */

@@ -1,1 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+
+CODEC_FUZZ = tests/fuzz/fuzz_utf8 tests/fuzz/fuzz_segment tests/fuzz/fuzz_receipt
+check_PROGRAMS += $(CODEC_FUZZ)
+FUZZ_TARGETS += $(CODEC_FUZZ)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_utf8 tests/fuzz/corpus/fuzz_segment tests/fuzz/corpus/fuzz_receipt
+tests_fuzz_fuzz_utf8_SOURCES = tests/fuzz/fuzz_utf8.c tests/fuzz/replay.c
+tests_fuzz_fuzz_utf8_LDADD = libposthorn.a
+tests_fuzz_fuzz_segment_SOURCES = tests/fuzz/fuzz_segment.c tests/fuzz/replay.c
+tests_fuzz_fuzz_segment_LDADD = libposthorn.a
+tests_fuzz_fuzz_receipt_SOURCES = tests/fuzz/fuzz_receipt.c tests/fuzz/replay.c
+tests_fuzz_fuzz_receipt_LDADD = libposthorn.a

@@ -1,1 +1,29 @@
 # SPDX-License-Identifier: Apache-2.0
+
+if HAVE_CMOCKA
+CODEC_TESTS = \
+	tests/unit/codec_utf8 \
+	tests/unit/codec_gsm7 \
+	tests/unit/codec_ucs2 \
+	tests/unit/codec_udh \
+	tests/unit/codec_segment \
+	tests/unit/codec_msisdn \
+	tests/unit/codec_receipt
+check_PROGRAMS += $(CODEC_TESTS)
+UNIT_TESTS += $(CODEC_TESTS)
+CODEC_TEST_LIBS = libposthorn.a $(CMOCKA_LIBS)
+tests_unit_codec_utf8_SOURCES = tests/unit/codec_utf8.c tests/unit/codec_hex.h
+tests_unit_codec_utf8_LDADD = $(CODEC_TEST_LIBS)
+tests_unit_codec_gsm7_SOURCES = tests/unit/codec_gsm7.c tests/unit/codec_hex.h
+tests_unit_codec_gsm7_LDADD = $(CODEC_TEST_LIBS)
+tests_unit_codec_ucs2_SOURCES = tests/unit/codec_ucs2.c tests/unit/codec_hex.h
+tests_unit_codec_ucs2_LDADD = $(CODEC_TEST_LIBS)
+tests_unit_codec_udh_SOURCES = tests/unit/codec_udh.c tests/unit/codec_hex.h
+tests_unit_codec_udh_LDADD = $(CODEC_TEST_LIBS)
+tests_unit_codec_segment_SOURCES = tests/unit/codec_segment.c tests/unit/codec_hex.h
+tests_unit_codec_segment_LDADD = $(CODEC_TEST_LIBS)
+tests_unit_codec_msisdn_SOURCES = tests/unit/codec_msisdn.c
+tests_unit_codec_msisdn_LDADD = $(CODEC_TEST_LIBS)
+tests_unit_codec_receipt_SOURCES = tests/unit/codec_receipt.c tests/unit/codec_hex.h
+tests_unit_codec_receipt_LDADD = $(CODEC_TEST_LIBS)
+endif
