@@ -64,8 +64,8 @@ struct conf_http_tls {
 };
 
 struct conf_http {
-	char *listen; /* "HOST:PORT", "[v6]:PORT" or "unix:/PATH" */
-	char *admin_listen;
+	char *listen;       /* "127.0.0.1:8775" or "[::1]:8775" */
+	char *admin_listen; /* "": none */
 	int64_t max_body;
 	int64_t max_connections;
 	int64_t max_per_address;
@@ -208,7 +208,7 @@ void conf_free(struct conf *c);
 const struct conf_client *conf_find_client(const struct conf *c, const char *name);
 const struct conf_link *conf_find_link(const struct conf *c, const char *name);
 
-/* Whether `allow` lets this peer in: an empty list lets everybody in; peers on Unix sockets always pass. */
+/* Whether `allow` lets this peer in: an empty list lets everybody in. */
 bool conf_client_allows(const struct conf_client *cl, const struct sockaddr *peer);
 
 /* What a change needs to take effect, in rising order. */

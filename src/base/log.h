@@ -10,7 +10,7 @@
  *
  * Promises: one write(2) per line; at most LOG_LINE_MAX octets, a longer line is cut and ends in "..."; never waits for
  * a reader that does not read (the line is dropped, and the next one that goes out is preceded by how many were); may be
- * called from any thread.  errno is kept.
+ * called from any thread.  errno is kept.  SIGPIPE is the program's to ignore.
  *
  * error: a person must act.  warn: we coped, look soon.  info: an event of business.  debug: everything; only here may
  * message texts and full numbers appear.  Passwords and keys: nowhere.
