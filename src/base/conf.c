@@ -7,6 +7,8 @@
  *
  * The first fault ends the load: its line is what the operator needs, and later ones often follow from it.
  */
+#include <config.h>
+
 #include "base/conf.h"
 
 #include "base/conf_form.h"

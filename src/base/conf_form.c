@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* conf_form.c -- see conf_form.h. */
+#include <config.h>
+
 #include "base/conf_form.h"
 
 #include <arpa/inet.h>

@@ -4,6 +4,8 @@
  * Three links are shown, one per driver, because a link may only have the settings of its own driver.  Required settings
  * have an example in place of a default, so that the file with everything uncommented is one that loads.
  */
+#include <config.h>
+
 #include "base/conf_table.h"
 
 #include <string.h>

@@ -4,6 +4,8 @@
  * Order is the order of the example file.  Bounds are there to catch slips and to keep memory and protocol fields safe;
  * they are not advice.
  */
+#include <config.h>
+
 #include "base/conf_table.h"
 
 #include <string.h>

@@ -210,6 +210,15 @@ static int convert_unsigned(char *to, size_t n, const struct spec *s, struct arg
 	}
 }
 
+/* snprintf() cuts by octets; half a letter would look like garbage and be quoted. */
+static void drop_last_character(struct value *v)
+{
+	while (v->n > 0 && (v->text[v->n - 1] & 0xc0) == 0x80)
+		v->n--;
+	if (v->n > 0)
+		v->n--;
+}
+
 /* Append one conversion to the value; -1 when the log does not know it (then its argument has an unknown size). */
 static int convert(struct value *v, const struct spec *s, struct args *args)
 {
@@ -241,6 +250,8 @@ static int convert(struct value *v, const struct spec *s, struct args *args)
 	}
 	if (n > 0)
 		v->n += (size_t)n < room ? (size_t)n : room - 1;
+	if (n > 0 && (size_t)n >= room)
+		drop_last_character(v);
 	return 0;
 }
 

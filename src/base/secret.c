@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* secret.c -- see secret.h. */
+#include <config.h>
+
 #include "base/secret.h"
 
 #include <gnutls/crypto.h>
