@@ -18,12 +18,10 @@
 #include <libconfig.h>
 
 #include <assert.h>
-#include <ctype.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <math.h>
-#include <netinet/in.h>
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
@@ -152,45 +150,9 @@ static int refuse_kind(struct loader *l, const config_setting_t *cs, const char 
 
 /* ---- "did you mean" ---- */
 
-static int min3(int a, int b, int c)
-{
-	int m = a < b ? a : b;
-
-	return m < c ? m : c;
-}
-
-/* Letters added, lost, changed, or swapped with their neighbour, between two short names; case does not count. */
-static int distance(const char *a, const char *b)
-{
-	int rows[3][NAME_MAX_SHOWN + 1];
-	int *before = rows[0], *above = rows[1], *row = rows[2], *spare;
-	size_t n_a = strlen(a), n_b = strlen(b);
-
-	if (n_a > NAME_MAX_SHOWN || n_b > NAME_MAX_SHOWN)
-		return INT_MAX;
-	for (size_t j = 0; j <= n_b; j++)
-		above[j] = (int)j;
-	for (size_t i = 1; i <= n_a; i++) {
-		row[0] = (int)i;
-		for (size_t j = 1; j <= n_b; j++) {
-			int ca = tolower((unsigned char)a[i - 1]), cb = tolower((unsigned char)b[j - 1]);
-
-			row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + (ca != cb));
-			if (i > 1 && j > 1 && ca == tolower((unsigned char)b[j - 2]) &&
-				cb == tolower((unsigned char)a[i - 2]) && before[j - 2] + 1 < row[j])
-				row[j] = before[j - 2] + 1;
-		}
-		spare = before;
-		before = above;
-		above = row;
-		row = spare;
-	}
-	return above[n_b];
-}
-
 static void keep_nearer(const char *name, const char *candidate, const char **best, int *best_distance)
 {
-	int d = distance(name, candidate);
+	int d = conf_form_distance(name, candidate);
 
 	if (d < *best_distance) {
 		*best_distance = d;
@@ -279,14 +241,6 @@ static int store_string(struct loader *l, const struct conf_setting *s, const ch
 	return 0;
 }
 
-static void free_strings(struct conf_strings *list)
-{
-	for (size_t i = 0; i < list->n; i++)
-		free(list->item[i]);
-	free(list->item);
-	*list = (struct conf_strings){ 0 };
-}
-
 static int add_string(struct loader *l, struct conf_strings *list, const char *text, size_t n)
 {
 	list->item[list->n] = strndup(text, n);
@@ -298,7 +252,7 @@ static int add_string(struct loader *l, struct conf_strings *list, const char *t
 
 static int make_room(struct loader *l, struct conf_strings *list, size_t n)
 {
-	free_strings(list);
+	conf_strings_done(list);
 	if (n == 0)
 		return 0;
 	list->item = calloc(n, sizeof(*list->item));
@@ -975,7 +929,7 @@ static int check_all(struct loader *l, const config_setting_t *root)
 	return r;
 }
 
-/* ---- load and free ---- */
+/* ---- load ---- */
 
 static int refuse_syntax(struct loader *l, const config_t *cfg)
 {
@@ -1036,93 +990,4 @@ int conf_load(const char *path, struct conf **ret, char *err, size_t n_err)
 	r = conf_load_string(text, path, ret, err, n_err);
 	secret_free(text); /* passwords may stand in it */
 	return r;
-}
-
-static void free_section(enum conf_section section, void *base)
-{
-	for (size_t i = 0; i < conf_n_settings; i++) {
-		void *field = (char *)base + conf_settings[i].offset;
-
-		if (conf_settings[i].section != section)
-			continue;
-		if (conf_settings[i].type == CONF_STRING)
-			secret_free(*(char **)field);
-		else if (conf_settings[i].type == CONF_STRINGS)
-			free_strings(field);
-	}
-	for (int i = 1; i < CONF_N_SECTIONS; i++) {
-		const struct conf_section_info *info = &conf_sections[i];
-		char *items;
-
-		if (info->parent != section)
-			continue;
-		if (!info->is_list) {
-			free_section((enum conf_section)i, (char *)base + info->offset);
-			continue;
-		}
-		items = *(char **)(void *)((char *)base + info->offset);
-		for (size_t j = 0; j < *(size_t *)(void *)((char *)base + info->count_offset); j++)
-			free_section((enum conf_section)i, items + j * info->size);
-		free(items);
-	}
-}
-
-void conf_free(struct conf *c)
-{
-	if (c == NULL)
-		return;
-	/* What is not in the table: made by the checks. */
-	for (size_t i = 0; i < c->n_clients; i++)
-		free(c->clients[i].networks);
-	for (size_t i = 0; i < c->n_routes; i++)
-		free(c->routes[i].link);
-	free_section(CONF_TOP, c);
-	free(c);
-}
-
-/* ---- look-ups ---- */
-
-const struct conf_client *conf_find_client(const struct conf *c, const char *name)
-{
-	for (size_t i = 0; i < c->n_clients; i++) {
-		if (strcmp(c->clients[i].name, name) == 0)
-			return &c->clients[i];
-	}
-	return NULL;
-}
-
-const struct conf_link *conf_find_link(const struct conf *c, const char *name)
-{
-	for (size_t i = 0; i < c->n_links; i++) {
-		if (strcmp(c->links[i].name, name) == 0)
-			return &c->links[i];
-	}
-	return NULL;
-}
-
-static bool in_network(const struct conf_cidr *net, const uint8_t addr[16])
-{
-	size_t n = net->n_bits / 8;
-	unsigned rest = net->n_bits % 8;
-
-	return memcmp(net->addr, addr, n) == 0 && (rest == 0 || ((net->addr[n] ^ addr[n]) >> (8 - rest)) == 0);
-}
-
-bool conf_client_allows(const struct conf_client *cl, const struct sockaddr *peer)
-{
-	uint8_t addr[16] = { [10] = 0xff, [11] = 0xff }; /* RFC 4291, 2.5.5.2 */
-
-	if (cl->allow.n == 0)
-		return true;
-	if (peer->sa_family == AF_INET)
-		memcpy(addr + 12, &((const struct sockaddr_in *)(const void *)peer)->sin_addr, 4);
-	else if (peer->sa_family == AF_INET6)
-		memcpy(addr, &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr, 16);
-	else
-		return false;
-	for (size_t i = 0; i < cl->allow.n; i++) {
-		if (in_network(&cl->networks[i], addr))
-			return true;
-	}
-	return false;
 }

@@ -5,7 +5,9 @@
 #include "base/conf_form.h"
 
 #include <arpa/inet.h>
+#include <ctype.h>
 #include <errno.h>
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -13,6 +15,8 @@
 #define UPPER   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
 #define LOWER   "abcdefghijklmnopqrstuvwxyz"
 #define LETTERS UPPER LOWER
+
+#define DISTANCE_MAX 64 /* octets of names that are compared */
 
 static bool only(const char *text, const char *allowed)
 {
@@ -185,4 +189,39 @@ unsigned conf_form_overflow(const char *text, char *ret_number, size_t n)
 		p = next;
 	}
 	return 0;
+}
+
+static int min3(int a, int b, int c)
+{
+	int m = a < b ? a : b;
+
+	return m < c ? m : c;
+}
+
+int conf_form_distance(const char *a, const char *b)
+{
+	int rows[3][DISTANCE_MAX + 1];
+	int *before = rows[0], *above = rows[1], *row = rows[2], *spare;
+	size_t n_a = strlen(a), n_b = strlen(b);
+
+	if (n_a > DISTANCE_MAX || n_b > DISTANCE_MAX)
+		return INT_MAX;
+	for (size_t j = 0; j <= n_b; j++)
+		above[j] = (int)j;
+	for (size_t i = 1; i <= n_a; i++) {
+		row[0] = (int)i;
+		for (size_t j = 1; j <= n_b; j++) {
+			int ca = tolower((unsigned char)a[i - 1]), cb = tolower((unsigned char)b[j - 1]);
+
+			row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + (ca != cb));
+			if (i > 1 && j > 1 && ca == tolower((unsigned char)b[j - 2]) &&
+				cb == tolower((unsigned char)a[i - 2]) && before[j - 2] + 1 < row[j])
+				row[j] = before[j - 2] + 1;
+		}
+		spare = before;
+		before = above;
+		above = row;
+		row = spare;
+	}
+	return above[n_b];
 }

@@ -17,4 +17,8 @@ int conf_form_cidr(const char *text, struct conf_cidr *ret);
  * 5000000000 into 705032704; so they are looked for in the text before it is believed.  `ret_number` gets the number. */
 unsigned conf_form_overflow(const char *text, char *ret_number, size_t n);
 
+/* How many letters were added, lost, changed or swapped with their neighbour between two names; case does not count.
+ * INT_MAX when one is too long to be worth it. */
+int conf_form_distance(const char *a, const char *b);
+
 #endif

@@ -93,4 +93,7 @@ const char *conf_word(const char *words, size_t i, size_t *ret_n);
 /* Its position, -1 when it is none of them. */
 ptrdiff_t conf_word_index(const char *words, const char *word);
 
+/* Free the items and leave an empty list. */
+void conf_strings_done(struct conf_strings *list);
+
 #endif

@@ -6,5 +6,6 @@ libposthorn_a_SOURCES += \
 	src/base/conf_form.c src/base/conf_form.h \
 	src/base/conf_print.c \
 	src/base/conf_table.c src/base/conf_table.h \
+	src/base/conf_use.c \
 	src/base/log.c src/base/log.h \
 	src/base/secret.c src/base/secret.h

@@ -13,12 +13,18 @@
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__lsan_default_suppressions(void);
+const char *__lsan_default_options(void);
 
 /* libconfig 1.5 forgets what it had of a string when the file ends inside it: some octets per refused file, which we
  * cannot reach.  Leaks of our own are still reported. */
 const char *__lsan_default_suppressions(void)
 {
 	return "leak:libconfig\n";
+}
+
+const char *__lsan_default_options(void)
+{
+	return "print_suppressions=0";
 }
 
 static void count(void *arg, const struct conf_change *change)
