@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* clock.c -- see clock.h.
  *
- * Dates are computed on the proleptic Gregorian calendar, as RFC 3339 demands, with years that begin in March: the leap
- * day is then the last of its year and the lengths of the months follow one straight line, (153 m + 2) / 5.
+ * Dates are computed on the proleptic Gregorian calendar, as RFC 3339 demands, with years that begin in
+ * March: the leap day is then the last of its year and the lengths of the months follow one straight line,
+ * (153 m + 2) / 5.
  */
 #include "base/clock.h"
 
@@ -14,10 +15,10 @@
 #define S_PER_DAY  86400
 #define MS_PER_DAY ((int64_t)S_PER_DAY * MS_PER_S)
 
-#define DAYS_PER_ERA   146097 /* 400 years */
-#define EPOCH_DAY      719468 /* days from 0000-03-01 to 1970-01-01 */
-#define YEAR_0_MS      (-62167219200000) /* 0000-01-01T00:00:00.000Z */
-#define YEAR_9999_MS   253402300799999   /* 9999-12-31T23:59:59.999Z */
+#define DAYS_PER_ERA 146097	       /* 400 years */
+#define EPOCH_DAY    719468	       /* days from 0000-03-01 to 1970-01-01 */
+#define YEAR_0_MS    (-62167219200000) /* 0000-01-01T00:00:00.000Z */
+#define YEAR_9999_MS 253402300799999   /* 9999-12-31T23:59:59.999Z */
 
 static int64_t read_us(clockid_t id)
 {
@@ -146,12 +147,13 @@ static bool take_char(struct cursor *c, char upper, char lower)
 
 static bool take_date(struct cursor *c, int64_t *ret_days)
 {
-	static const uint8_t month_days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
+	static const uint8_t month_days[] = {31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31};
 	int year, month, day;
 	bool leap;
 
-	if (!take_number(c, 4, 0, 9999, &year) || !take_char(c, '-', '-') || !take_number(c, 2, 1, 12, &month) ||
-		!take_char(c, '-', '-') || !take_number(c, 2, 1, 31, &day))
+	if (!take_number(c, 4, 0, 9999, &year) || !take_char(c, '-', '-') ||
+		!take_number(c, 2, 1, 12, &month) || !take_char(c, '-', '-') ||
+		!take_number(c, 2, 1, 31, &day))
 		return false;
 	leap = year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
 	if (day > month_days[month - 1] + (month == 2 && leap))
@@ -192,7 +194,8 @@ static bool take_offset(struct cursor *c, int *ret_s)
 		sign = -1;
 	else
 		return false;
-	if (!take_number(c, 2, 0, 23, &hours) || !take_char(c, ':', ':') || !take_number(c, 2, 0, 59, &minutes))
+	if (!take_number(c, 2, 0, 23, &hours) || !take_char(c, ':', ':') ||
+		!take_number(c, 2, 0, 59, &minutes))
 		return false;
 	*ret_s = sign * (hours * 3600 + minutes * 60);
 	return true;
@@ -211,14 +214,14 @@ static bool can_follow_leap_second(int64_t s)
 
 int clock_parse_rfc3339(const char *text, size_t n, int64_t *ret_ms)
 {
-	struct cursor c = { text, text + n };
+	struct cursor c = {text, text + n};
 	int hour, minute, second, ms, offset_s;
 	int64_t days, s;
 
 	if (!take_date(&c, &days) || !take_char(&c, 'T', 't') || !take_number(&c, 2, 0, 23, &hour) ||
 		!take_char(&c, ':', ':') || !take_number(&c, 2, 0, 59, &minute) || !take_char(&c, ':', ':') ||
-		!take_number(&c, 2, 0, 60, &second) || !take_fraction(&c, &ms) || !take_offset(&c, &offset_s) ||
-		c.p != c.end)
+		!take_number(&c, 2, 0, 60, &second) || !take_fraction(&c, &ms) ||
+		!take_offset(&c, &offset_s) || c.p != c.end)
 		return -EINVAL;
 	s = days * S_PER_DAY + hour * 3600 + minute * 60 + second - offset_s;
 	if (second == 60) {

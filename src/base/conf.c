@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* conf.c -- from a file to a checked `struct conf`; see conf.h.
  *
- * libconfig parses; it knows syntax, not our settings.  What it read is walked group by group beside the table: each
- * name must be a setting of its section, each value of its type and range.  What concerns several settings (a route and
- * its links, two clients with one key) is checked at the end, when the order in the file no longer matters.
+ * libconfig parses; it knows syntax, not our settings.  What it read is walked group by group beside the
+ * table: each name must be a setting of its section, each value of its type and range.  What concerns several
+ * settings (a route and its links, two clients with one key) is checked at the end, when the order in the
+ * file no longer matters.
  *
  * The first fault ends the load: its line is what the operator needs, and later ones often follow from it.
  */
@@ -28,9 +29,9 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define FILE_MAX    (16 << 20) /* octets of a configuration file */
-#define SECRET_MAX  4096 /* octets of a secret's file */
-#define STRINGS_MAX 10000 /* items of a list of strings */
+#define FILE_MAX       (16 << 20) /* octets of a configuration file */
+#define SECRET_MAX     4096	  /* octets of a secret's file */
+#define STRINGS_MAX    10000	  /* items of a list of strings */
 #define NAME_MAX_SHOWN 64
 
 /* The table stores enums through `unsigned`. */
@@ -38,8 +39,8 @@ static_assert(sizeof(enum conf_bind) == sizeof(unsigned), "enums of the table ha
 
 struct loader {
 	struct conf *c;
-	const char *name; /* of the file, as the operator gave it */
-	char *folder;     /* where relative paths start, "" or with a slash at the end */
+	const char *name;    /* of the file, as the operator gave it */
+	char *folder;	     /* where relative paths start, "" or with a slash at the end */
 	const char *scanned; /* the last included file whose numbers were looked at */
 	char *err;
 	size_t n_err;
@@ -64,7 +65,8 @@ static void append_path(const config_setting_t *cs, char *buf, size_t n)
 		snprintf(buf + used, n - used, "%s%.*s", used > 0 ? "." : "", NAME_MAX_SHOWN, name);
 }
 
-/* Where the setting stands.  libconfig before 1.7 names an included file without the folder it was looked for in. */
+/* Where the setting stands.  libconfig before 1.7 names an included file without the folder it was looked for
+ * in. */
 static void source_file(const struct loader *l, const config_setting_t *cs, char *buf, size_t n)
 {
 	const char *file = config_setting_source_file(cs);
@@ -72,7 +74,8 @@ static void source_file(const struct loader *l, const config_setting_t *cs, char
 	if (file == NULL)
 		snprintf(buf, n, "%s", l->name);
 	else
-		snprintf(buf, n, "%s%s", file[0] == '/' || strncmp(file, l->folder, strlen(l->folder)) == 0 ? "" : l->folder,
+		snprintf(buf, n, "%s%s",
+			file[0] == '/' || strncmp(file, l->folder, strlen(l->folder)) == 0 ? "" : l->folder,
 			file);
 }
 
@@ -123,8 +126,10 @@ static void list_words(const char *words, char *buf, size_t n)
 	w = conf_word(words, 0, &n_word);
 	for (size_t i = 1; w != NULL && used < n; i++, w = next, n_word = n_next) {
 		next = conf_word(words, i, &n_next);
-		used += (size_t)snprintf(buf + used, n - used, "%s%.*s",
-			i == 1 ? "" : next != NULL ? ", " : " or ", (int)n_word, w);
+		used += (size_t)snprintf(buf + used, n - used, "%.*s", (int)n_word, w);
+		if (next != NULL && used < n)
+			used += (size_t)snprintf(buf + used, n - used, "%s",
+				conf_word(words, i + 1, &n_word) != NULL ? ", " : " or ");
 	}
 }
 
@@ -188,7 +193,8 @@ static int refuse_unknown(struct loader *l, const config_setting_t *cs, enum con
 /* ---- single values ---- */
 
 /* Bounds, words and form of one string.  What is secret is not repeated in the message. */
-static int check_string(struct loader *l, const config_setting_t *cs, const struct conf_setting *s, const char *text)
+static int check_string(
+	struct loader *l, const config_setting_t *cs, const struct conf_setting *s, const char *text)
 {
 	size_t n = strlen(text);
 	bool hidden = (s->flags & (CONF_SECRET | CONF_HIDDEN)) != 0;
@@ -208,7 +214,8 @@ static int check_string(struct loader *l, const config_setting_t *cs, const stru
 	if (n < (size_t)s->min || n > (size_t)s->max) {
 		if (s->min == s->max)
 			return refuse(l, cs, "", "must have %.0f characters, has %zu", s->max, n);
-		return refuse(l, cs, "", "must have %.0f to %.0f characters, has %zu", s->min > 1 ? s->min : 1, s->max, n);
+		return refuse(l, cs, "", "must have %.0f to %.0f characters, has %zu",
+			s->min > 1 ? s->min : 1, s->max, n);
 	}
 	fault = conf_form_fault(s->form, text);
 	if (fault == NULL)
@@ -218,7 +225,8 @@ static int check_string(struct loader *l, const config_setting_t *cs, const stru
 	return refuse(l, cs, "", "\"%.100s\" %s", text, fault);
 }
 
-/* A relative path starts from the folder of the file, so that the file means the same wherever it is used from. */
+/* A relative path starts from the folder of the file, so that the file means the same wherever it is used
+ * from. */
 static char *resolve_path(const struct loader *l, const char *path)
 {
 	char *r;
@@ -259,8 +267,8 @@ static int make_room(struct loader *l, struct conf_strings *list, size_t n)
 	return list->item != NULL ? 0 : out_of_memory(l);
 }
 
-static int read_strings(struct loader *l, const config_setting_t *cs, const struct conf_setting *s,
-	struct conf_strings *list)
+static int read_strings(
+	struct loader *l, const config_setting_t *cs, const struct conf_setting *s, struct conf_strings *list)
 {
 	int n, r;
 
@@ -346,8 +354,9 @@ static int check_overflow(struct loader *l, const char *file, const char *text)
 
 	if (line == 0)
 		return 0;
-	snprintf(l->err, l->n_err, "%s:%u: %s is too large a number; beyond 32 bits write it with an L behind it", file,
-		line, number);
+	snprintf(l->err, l->n_err,
+		"%s:%u: %s is too large a number; beyond 32 bits write it with an L behind it", file, line,
+		number);
 	return -EINVAL;
 }
 
@@ -372,7 +381,8 @@ static int check_included(struct loader *l, const config_setting_t *cs)
 }
 
 /* Any number as a double: exact up to 2^53, which is far beyond every range of the table. */
-static int read_number(struct loader *l, const config_setting_t *cs, const struct conf_setting *s, double *ret)
+static int read_number(
+	struct loader *l, const config_setting_t *cs, const struct conf_setting *s, double *ret)
 {
 	double v;
 	int r = check_included(l, cs);
@@ -439,7 +449,8 @@ static int read_value(struct loader *l, const config_setting_t *cs, const struct
 /* ---- secrets ---- */
 
 /* All of a small file, less one line end; refuses what others could have read. */
-static int read_secret_file(struct loader *l, const config_setting_t *cs, const char *path, char *buf, size_t n)
+static int read_secret_file(
+	struct loader *l, const config_setting_t *cs, const char *path, char *buf, size_t n)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
@@ -476,7 +487,8 @@ out:
 	return r;
 }
 
-static int read_secret_from_file(struct loader *l, const config_setting_t *cs, const struct conf_setting *s, char **field)
+static int read_secret_from_file(
+	struct loader *l, const config_setting_t *cs, const struct conf_setting *s, char **field)
 {
 	char buf[SECRET_MAX + 1];
 	const char *name = config_setting_get_string(cs);
@@ -498,7 +510,8 @@ static int read_secret_from_file(struct loader *l, const config_setting_t *cs, c
 	return r;
 }
 
-static int read_secret_from_env(struct loader *l, const config_setting_t *cs, const struct conf_setting *s, char **field)
+static int read_secret_from_env(
+	struct loader *l, const config_setting_t *cs, const struct conf_setting *s, char **field)
 {
 	const char *name = config_setting_get_string(cs), *text;
 	int r;
@@ -507,7 +520,8 @@ static int read_secret_from_env(struct loader *l, const config_setting_t *cs, co
 		return refuse_kind(l, cs, "a string");
 	text = getenv(name);
 	if (text == NULL || text[0] == '\0')
-		return refuse(l, cs, "", "environment variable \"%.100s\" is %s", name, text == NULL ? "not set" : "empty");
+		return refuse(l, cs, "", "environment variable \"%.100s\" is %s", name,
+			text == NULL ? "not set" : "empty");
 	r = check_string(l, cs, s, text);
 	return r < 0 ? r : store_string(l, s, text, field);
 }
@@ -516,7 +530,7 @@ static int read_secret_from_env(struct loader *l, const config_setting_t *cs, co
 static int check_one_way(struct loader *l, const config_setting_t *cs, const struct conf_setting *s)
 {
 	const config_setting_t *group = config_setting_parent(cs);
-	static const char *const suffixes[] = { "", "_file", "_env" };
+	static const char *const suffixes[] = {"", "_file", "_env"};
 	char name[NAME_MAX_SHOWN];
 	int n_ways = 0;
 
@@ -525,7 +539,8 @@ static int check_one_way(struct loader *l, const config_setting_t *cs, const str
 		n_ways += config_setting_get_member(group, name) != NULL;
 	}
 	if (n_ways > 1)
-		return refuse(l, cs, "", "give only one of %s, %s_file and %s_env", s->name, s->name, s->name);
+		return refuse(
+			l, cs, "", "give only one of %s, %s_file and %s_env", s->name, s->name, s->name);
 	return 0;
 }
 
@@ -556,7 +571,8 @@ static const struct conf_setting *find_setting(enum conf_section section, const 
 			continue;
 		if (name[n] == '\0')
 			return s;
-		if ((s->flags & CONF_SECRET) != 0 && (strcmp(name + n, "_file") == 0 || strcmp(name + n, "_env") == 0))
+		if ((s->flags & CONF_SECRET) != 0 &&
+			(strcmp(name + n, "_file") == 0 || strcmp(name + n, "_env") == 0))
 			return s;
 	}
 	return NULL;
@@ -643,7 +659,8 @@ static int read_list(struct loader *l, const config_setting_t *cs, enum conf_sec
 		*count = (size_t)i + 1; /* before it is filled, so that conf_free() sees a half-read one */
 		r = set_defaults(l, section, items + (size_t)i * info->size);
 		if (r == 0)
-			r = read_group(l, config_setting_get_elem(cs, (unsigned)i), section, items + (size_t)i * info->size);
+			r = read_group(l, config_setting_get_elem(cs, (unsigned)i), section,
+				items + (size_t)i * info->size);
 	}
 	return r;
 }
@@ -654,7 +671,8 @@ static int read_member(struct loader *l, const config_setting_t *cs, enum conf_s
 	int child;
 
 	if (s != NULL)
-		return (s->flags & CONF_SECRET) != 0 ? read_secret(l, cs, s, base) : read_value(l, cs, s, base);
+		return (s->flags & CONF_SECRET) != 0 ? read_secret(l, cs, s, base)
+						     : read_value(l, cs, s, base);
 	child = find_section(section, config_setting_name(cs));
 	if (child < 0)
 		return refuse_unknown(l, cs, section);
@@ -691,7 +709,8 @@ static const config_setting_t *item_of(const config_setting_t *root, const char 
 }
 
 /* Missing ones, of this section and, for links, of the link's driver. */
-static int check_required(struct loader *l, const config_setting_t *group, enum conf_section section, const char *driver)
+static int check_required(
+	struct loader *l, const config_setting_t *group, enum conf_section section, const char *driver)
 {
 	for (size_t i = 0; i < conf_n_settings; i++) {
 		const struct conf_setting *s = &conf_settings[i];
@@ -711,8 +730,9 @@ static int check_order(struct loader *l, const config_setting_t *group, const ch
 {
 	if (min_ms <= max_ms)
 		return 0;
-	return refuse(l, member_or_group(group, max), config_setting_get_member(group, max) == NULL ? max : "",
-		"%g is below %s (%g)", (double)max_ms / 1000, min, (double)min_ms / 1000);
+	return refuse(l, member_or_group(group, max),
+		config_setting_get_member(group, max) == NULL ? max : "", "%g is below %s (%g)",
+		(double)max_ms / 1000, min, (double)min_ms / 1000);
 }
 
 static int check_client(struct loader *l, const config_setting_t *group, struct conf_client *cl)
@@ -722,7 +742,8 @@ static int check_client(struct loader *l, const config_setting_t *group, struct 
 	if (r < 0)
 		return r;
 	if (secret_unhex(cl->key_sha256, cl->key_hash, sizeof(cl->key_hash)) < 0)
-		return refuse(l, config_setting_get_member(group, "key_sha256"), "", "must be 64 hexadecimal digits");
+		return refuse(l, config_setting_get_member(group, "key_sha256"), "",
+			"must be 64 hexadecimal digits");
 	if (cl->allow.n == 0)
 		return 0;
 	cl->networks = calloc(cl->allow.n, sizeof(*cl->networks));
@@ -747,7 +768,8 @@ static int check_clients(struct loader *l, const config_setting_t *root)
 
 			if (strcmp(c->clients[j].name, c->clients[i].name) == 0)
 				r = refuse(l, config_setting_get_member(group, "name"), "",
-					"two clients are called \"%s\"; the first is in line %u", c->clients[i].name, line);
+					"two clients are called \"%s\"; the first is in line %u",
+					c->clients[i].name, line);
 			else if (memcmp(c->clients[j].key_hash, c->clients[i].key_hash, SECRET_HASH_LEN) == 0)
 				r = refuse(l, config_setting_get_member(group, "key_sha256"), "",
 					"client \"%s\" has the same key", c->clients[j].name);
@@ -757,7 +779,8 @@ static int check_clients(struct loader *l, const config_setting_t *root)
 }
 
 /* A setting of another driver would be without effect, and nobody would notice. */
-static int check_driver_settings(struct loader *l, const config_setting_t *group, const struct conf_link *link)
+static int check_driver_settings(
+	struct loader *l, const config_setting_t *group, const struct conf_link *link)
 {
 	int n = config_setting_length(group);
 
@@ -766,8 +789,8 @@ static int check_driver_settings(struct loader *l, const config_setting_t *group
 		const struct conf_setting *s = find_setting(CONF_LINK, config_setting_name(cs));
 
 		if (s != NULL && s->driver != NULL && strcmp(s->driver, link->driver) != 0)
-			return refuse(l, cs, "", "is a setting of driver \"%s\"; this link has \"%s\"", s->driver,
-				link->driver);
+			return refuse(l, cs, "", "is a setting of driver \"%s\"; this link has \"%s\"",
+				s->driver, link->driver);
 	}
 	return 0;
 }
@@ -779,7 +802,8 @@ static int check_link(struct loader *l, const config_setting_t *group, const str
 	if (r == 0)
 		r = check_driver_settings(l, group, link);
 	if (r == 0)
-		r = check_order(l, group, "reconnect_min", link->reconnect_min_ms, "reconnect_max", link->reconnect_max_ms);
+		r = check_order(l, group, "reconnect_min", link->reconnect_min_ms, "reconnect_max",
+			link->reconnect_max_ms);
 	if (r == 0)
 		r = check_order(l, group, "retry_min", link->retry_min_ms, "retry_max", link->retry_max_ms);
 	return r;
@@ -797,7 +821,8 @@ static int check_links(struct loader *l, const config_setting_t *root)
 		for (size_t j = 0; j < i && r == 0; j++) {
 			if (strcmp(c->links[j].name, c->links[i].name) == 0)
 				r = refuse(l, config_setting_get_member(group, "name"), "",
-					"two links are called \"%s\"; the first is in line %u", c->links[i].name,
+					"two links are called \"%s\"; the first is in line %u",
+					c->links[i].name,
 					config_setting_source_line(item_of(root, "links", j)));
 		}
 	}
@@ -816,7 +841,8 @@ static int resolve_links(struct loader *l, const config_setting_t *group, struct
 
 		route->link[i] = conf_find_link(l->c, name);
 		if (route->link[i] == NULL)
-			return refuse(l, config_setting_get_elem(list, (unsigned)i), "", "there is no link \"%s\"", name);
+			return refuse(l, config_setting_get_elem(list, (unsigned)i), "",
+				"there is no link \"%s\"", name);
 		for (size_t j = 0; j < i; j++) {
 			if (route->link[j] == route->link[i])
 				return refuse(l, config_setting_get_elem(list, (unsigned)i), "",
@@ -836,7 +862,9 @@ static int check_route(struct loader *l, const config_setting_t *group, struct c
 		return r;
 	for (size_t i = 0; i < route->client.n; i++) {
 		if (conf_find_client(l->c, route->client.item[i]) == NULL)
-			return refuse(l, config_setting_get_elem(config_setting_get_member(group, "client"), (unsigned)i),
+			return refuse(l,
+				config_setting_get_elem(
+					config_setting_get_member(group, "client"), (unsigned)i),
 				"", "there is no client \"%s\"", route->client.item[i]);
 	}
 	route->class_mask = route->class.n == 0 ? ~0u : 0;
@@ -872,7 +900,8 @@ static int check_routes(struct loader *l, const config_setting_t *root)
 		for (size_t j = 0; j < i && r == 0; j++) {
 			if (strcmp(c->routes[j].name, c->routes[i].name) == 0)
 				r = refuse(l, member_or_group(group, "name"), "",
-					"two routes are called \"%s\"; the first is in line %u", c->routes[i].name,
+					"two routes are called \"%s\"; the first is in line %u",
+					c->routes[i].name,
 					config_setting_source_line(item_of(root, "routes", j)));
 		}
 	}
@@ -891,10 +920,11 @@ static int check_inbound(struct loader *l, const config_setting_t *root)
 		if (r < 0)
 			return r;
 		if (conf_find_client(c, in->client) == NULL)
-			return refuse(l, config_setting_get_member(group, "client"), "", "there is no client \"%s\"",
-				in->client);
+			return refuse(l, config_setting_get_member(group, "client"), "",
+				"there is no client \"%s\"", in->client);
 		if (in->link[0] != '\0' && conf_find_link(c, in->link) == NULL)
-			return refuse(l, config_setting_get_member(group, "link"), "", "there is no link \"%s\"", in->link);
+			return refuse(l, config_setting_get_member(group, "link"), "",
+				"there is no link \"%s\"", in->link);
 	}
 	return 0;
 }
@@ -904,8 +934,8 @@ static int check_http(struct loader *l, const config_setting_t *root)
 	const struct conf_http *http = &l->c->http;
 
 	if ((http->tls.cert[0] == '\0') != (http->tls.key[0] == '\0'))
-		return refuse(l, config_setting_get_member(config_setting_get_member(root, "http"), "tls"), "",
-			"needs both cert and key");
+		return refuse(l, config_setting_get_member(config_setting_get_member(root, "http"), "tls"),
+			"", "needs both cert and key");
 	if (strcmp(http->listen, http->admin_listen) == 0 && strcmp(strrchr(http->listen, ':'), ":0") != 0) {
 		const config_setting_t *group = config_setting_get_member(root, "http");
 
@@ -943,7 +973,7 @@ static int refuse_syntax(struct loader *l, const config_t *cfg)
 int conf_load_string(const char *text, const char *name, struct conf **ret, char *err, size_t n_err)
 {
 	const char *slash = strrchr(name, '/');
-	struct loader l = { .name = name, .err = err, .n_err = n_err };
+	struct loader l = {.name = name, .err = err, .n_err = n_err};
 	config_t cfg;
 	int r;
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* conf_diff.c -- what a reload changes, said in the operator's words; see conf_diff() in conf.h.
  *
- * It follows the table, so a new setting is compared from the day it exists; and it says of each change what it costs,
- * so that whoever applies it need not know the settings.
+ * It follows the table, so a new setting is compared from the day it exists; and it says of each change what
+ * it costs, so that whoever applies it need not know the settings.
  */
 #include "base/conf_table.h"
 
@@ -19,10 +19,11 @@ struct diff {
 	size_t n;
 };
 
-static void __attribute__((format(printf, 3, 4))) tell(struct diff *d, enum conf_apply apply, const char *fmt, ...)
+static void __attribute__((format(printf, 3, 4)))
+tell(struct diff *d, enum conf_apply apply, const char *fmt, ...)
 {
 	char text[PATH_SIZE + 2 * VALUE_SIZE + 16];
-	struct conf_change change = { .text = text, .apply = apply, .link = d->link };
+	struct conf_change change = {.text = text, .apply = apply, .link = d->link};
 	va_list ap;
 
 	va_start(ap, fmt);
@@ -91,7 +92,8 @@ static void show_value(const struct conf_setting *s, const void *field, char *bu
 	}
 }
 
-static void diff_setting(struct diff *d, const char *path, const struct conf_setting *s, const void *old, const void *new)
+static void diff_setting(
+	struct diff *d, const char *path, const struct conf_setting *s, const void *old, const void *new)
 {
 	char before[VALUE_SIZE], after[VALUE_SIZE];
 
@@ -106,7 +108,8 @@ static void diff_setting(struct diff *d, const char *path, const struct conf_set
 	tell(d, s->apply, "%s%s: %s -> %s", path, s->name, before, after);
 }
 
-static void diff_section(struct diff *d, enum conf_section section, const char *path, const void *old, const void *new);
+static void diff_section(
+	struct diff *d, enum conf_section section, const char *path, const void *old, const void *new);
 
 /* One list in both configurations. */
 struct pair {
@@ -138,7 +141,8 @@ static size_t find(const struct pair *p, const void *items, size_t n, const void
 	return n;
 }
 
-static void item_path(const struct pair *p, const char *path, const void *which, size_t place, char *buf, size_t n)
+static void item_path(
+	const struct pair *p, const char *path, const void *which, size_t place, char *buf, size_t n)
 {
 	if (p->info->has_name)
 		snprintf(buf, n, "%s%s.%s", path, p->info->name, name_of(which));
@@ -157,7 +161,8 @@ static void diff_items(struct diff *d, const struct pair *p, const char *path)
 		item_path(p, path, it, i, name, sizeof(name) - 1);
 		d->link = p->section == CONF_LINK ? name_of(it) : NULL;
 		if (j == p->n_old) {
-			tell(d, p->section == CONF_LINK ? CONF_APPLY_LINK : CONF_APPLY_RELOAD, "%s: added", name);
+			tell(d, p->section == CONF_LINK ? CONF_APPLY_LINK : CONF_APPLY_RELOAD, "%s: added",
+				name);
 			continue;
 		}
 		strcat(name, ".");
@@ -197,7 +202,8 @@ static bool same_order(const struct pair *p)
 	return true;
 }
 
-static void diff_list(struct diff *d, enum conf_section section, const char *path, const void *old, const void *new)
+static void diff_list(
+	struct diff *d, enum conf_section section, const char *path, const void *old, const void *new)
 {
 	const struct conf_section_info *info = &conf_sections[section];
 	struct pair p = {
@@ -216,7 +222,8 @@ static void diff_list(struct diff *d, enum conf_section section, const char *pat
 		tell(d, CONF_APPLY_RELOAD, "%s%s: order changed", path, info->name);
 }
 
-static void diff_section(struct diff *d, enum conf_section section, const char *path, const void *old, const void *new)
+static void diff_section(
+	struct diff *d, enum conf_section section, const char *path, const void *old, const void *new)
 {
 	char name[PATH_SIZE];
 
@@ -240,7 +247,7 @@ static void diff_section(struct diff *d, enum conf_section section, const char *
 
 size_t conf_diff(const struct conf *old, const struct conf *new, conf_change_cb cb, void *arg)
 {
-	struct diff d = { .cb = cb, .arg = arg };
+	struct diff d = {.cb = cb, .arg = arg};
 
 	diff_section(&d, CONF_TOP, "", old, new);
 	return d.n;

@@ -11,9 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define DIGITS  "0123456789"
-#define UPPER   "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-#define LOWER   "abcdefghijklmnopqrstuvwxyz"
+#define DIGITS	"0123456789"
+#define UPPER	"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define LOWER	"abcdefghijklmnopqrstuvwxyz"
 #define LETTERS UPPER LOWER
 
 #define DISTANCE_MAX 64 /* octets of names that are compared */
@@ -38,7 +38,7 @@ int conf_form_cidr(const char *text, struct conf_cidr *ret)
 {
 	char host[INET6_ADDRSTRLEN];
 	const char *slash = strchrnul(text, '/');
-	struct conf_cidr net = { .addr = { [10] = 0xff, [11] = 0xff } };
+	struct conf_cidr net = {.addr = {[10] = 0xff, [11] = 0xff}};
 	long n_bits = 128;
 	bool v4;
 
@@ -93,7 +93,7 @@ static bool is_url(const char *text)
 	size_t n_host = strcspn(text + n, "/?#");
 
 	return n > 0 && n_host > 0 && strcspn(text, " \"<>\\^`{|}") == strlen(text) &&
-		memchr(text + n, '@', n_host) == NULL; /* a password there would be shown in lists and logs */
+	       memchr(text + n, '@', n_host) == NULL; /* a password there would be shown in lists and logs */
 }
 
 static bool has_control(const char *text)
@@ -114,15 +114,30 @@ const char *conf_form_fault(enum conf_form form, const char *text)
 	switch (form) {
 	case CONF_FORM_ANY:
 	case CONF_FORM_PATH: return NULL;
-	case CONF_FORM_NAME: return only(text, LETTERS DIGITS "._-") ? NULL : "may have letters, digits, \".\", \"_\" and \"-\" only";
-	case CONF_FORM_HEX: return only(text, DIGITS "abcdefABCDEF") ? NULL : "may have hexadecimal digits only";
+	case CONF_FORM_NAME:
+		return only(text, LETTERS DIGITS "._-")
+			       ? NULL
+			       : "may have letters, digits, \".\", \"_\" and \"-\" only";
+	case CONF_FORM_HEX:
+		return only(text, DIGITS "abcdefABCDEF") ? NULL : "may have hexadecimal digits only";
 	case CONF_FORM_DIGITS: return only(text, DIGITS) ? NULL : "may have digits only";
-	case CONF_FORM_PHONE: return only(text + (text[0] == '+'), DIGITS) && text[text[0] == '+'] != '\0' ? NULL : "is not a number, such as \"+12025550142\"";
+	case CONF_FORM_PHONE:
+		return only(text + (text[0] == '+'), DIGITS) && text[text[0] == '+'] != '\0'
+			       ? NULL
+			       : "is not a number, such as \"+12025550142\"";
 	case CONF_FORM_COUNTRY: return only(text, UPPER) ? NULL : "is not a country, such as \"GB\"";
-	case CONF_FORM_CIDR: return conf_form_cidr(text, &net) == 0 ? NULL : "is not a network, such as \"192.0.2.0/24\" or \"2001:db8::/32\"";
-	case CONF_FORM_URL: return is_url(text) ? NULL : "is not an http or https URL without a password in it";
-	case CONF_FORM_LISTEN: return is_listen(text) ? NULL : "is not an address and port, such as \"127.0.0.1:8775\" or \"[::1]:8775\"";
-	case CONF_FORM_HOST: return only(text, LETTERS DIGITS ".-:_") ? NULL : "is not a host name or address";
+	case CONF_FORM_CIDR:
+		return conf_form_cidr(text, &net) == 0
+			       ? NULL
+			       : "is not a network, such as \"192.0.2.0/24\" or \"2001:db8::/32\"";
+	case CONF_FORM_URL:
+		return is_url(text) ? NULL : "is not an http or https URL without a password in it";
+	case CONF_FORM_LISTEN:
+		return is_listen(text)
+			       ? NULL
+			       : "is not an address and port, such as \"127.0.0.1:8775\" or \"[::1]:8775\"";
+	case CONF_FORM_HOST:
+		return only(text, LETTERS DIGITS ".-:_") ? NULL : "is not a host name or address";
 	}
 	return NULL;
 }
@@ -179,7 +194,8 @@ unsigned conf_form_overflow(const char *text, char *ret_number, size_t n)
 			size_t n_word = strspn(p, word);
 			size_t n_sign = *p == '-' || *p == '+';
 
-			if (n_word > n_sign && strchr(DIGITS, p[n_sign]) != NULL && !fits(p + (*p == '+'), n_word - (*p == '+'))) {
+			if (n_word > n_sign && strchr(DIGITS, p[n_sign]) != NULL &&
+				!fits(p + (*p == '+'), n_word - (*p == '+'))) {
 				snprintf(ret_number, n, "%.*s", (int)(n_word < 64 ? n_word : 64), p);
 				return line;
 			}

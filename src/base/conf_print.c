@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* conf_print.c -- the table as an example file; see conf_print_settings() in conf.h.
  *
- * Three links are shown, one per driver, because a link may only have the settings of its own driver.  Required settings
- * have an example in place of a default, so that the file with everything uncommented is one that loads.
+ * Three links are shown, one per driver, because a link may only have the settings of its own driver.
+ * Required settings have an example in place of a default, so that the file with everything uncommented is
+ * one that loads.
  */
 #include <config.h>
 
@@ -12,7 +13,7 @@
 
 static const struct {
 	const char *driver, *link;
-} drivers[] = { { "smpp", "acme" }, { "modem", "sim1" }, { "loopback", "null" } };
+} drivers[] = {{"smpp", "acme"}, {"modem", "sim1"}, {"loopback", "null"}};
 
 #define N_DRIVERS (sizeof(drivers) / sizeof(drivers[0]))
 
@@ -69,7 +70,8 @@ static void print_range(FILE *f, const struct conf_setting *s)
 	} else if (s->type == CONF_BOOL) {
 		fputs("true or false", f);
 	} else if (s->type != CONF_STRING && s->type != CONF_STRINGS) {
-		fprintf(f, "%.12g to %.12g%s%s", s->min, s->max, s->unit != NULL ? " " : "", s->unit != NULL ? s->unit : "");
+		fprintf(f, "%.12g to %.12g%s%s", s->min, s->max, s->unit != NULL ? " " : "",
+			s->unit != NULL ? s->unit : "");
 	} else if (s->min == s->max) {
 		fprintf(f, "%s of %.0f characters", what, s->max);
 	} else if (s->min > 1) {
@@ -185,9 +187,13 @@ static void print_groups(FILE *f, enum conf_section parent, int depth)
 
 void conf_print_settings(FILE *f)
 {
-	fputs("# posthorn.conf -- every setting of posthornd, commented out at its default.  Settings follow \"#\" at once,\n"
-	      "# prose follows \"# \".  Check a file with: posthornd -c FILE -t.  SIGHUP reloads it, all or nothing.\n"
-	      "# Unknown names are errors.  Durations are in seconds and may have decimals.  Relative paths, also those of\n"
-	      "# @include \"FILE\", start from the folder of this file.\n\n", f);
+	fputs("# posthorn.conf -- every setting of posthornd, commented out at its default.  Settings follow "
+	      "\"#\" at once,\n"
+	      "# prose follows \"# \".  Check a file with: posthornd -c FILE -t.  SIGHUP reloads it, all or "
+	      "nothing.\n"
+	      "# Unknown names are errors.  Durations are in seconds and may have decimals.  Relative paths, "
+	      "also those of\n"
+	      "# @include \"FILE\", start from the folder of this file.\n\n",
+		f);
 	print_section(f, CONF_TOP, 0);
 }

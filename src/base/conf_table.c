@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* conf_table.c -- see conf_table.h.
  *
- * Order is the order of the example file.  Bounds are there to catch slips and to keep memory and protocol fields safe;
- * they are not advice.
+ * Order is the order of the example file.  Bounds are there to catch slips and to keep memory and protocol
+ * fields safe; they are not advice.
  */
 #include <config.h>
 
@@ -10,6 +10,8 @@
 
 #include <string.h>
 
+/* One setting, one entry, as it reads best: */
+/* clang-format off */
 #define GROUP(parent_, field, type) \
 	.parent = parent_, .offset = offsetof(type, field), .size = sizeof(((type *)NULL)->field)
 #define LIST(field, max) \
@@ -270,6 +272,8 @@ const struct conf_setting conf_settings[] = {
 	{ INBOUND(client), TEXT("", 64), .form = CONF_FORM_NAME, .flags = CONF_REQUIRED, .example = "shop",
 		.help = "Client that gets it." },
 };
+
+/* clang-format on */
 
 const size_t conf_n_settings = sizeof(conf_settings) / sizeof(conf_settings[0]);
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* conf_table.h -- every setting, declared once.
  *
- * A line of the table is all there is to a setting: the parser finds name, type and range in it, the default, where the
- * value goes, what a change costs, and the sentence that explains it to the operator.  To add one: a field in conf.h, a
- * line in conf_table.c, then write the example file anew (conf_print_settings) and mention it in posthorn.conf.5; a
- * test fails until all of them agree.
+ * A line of the table is all there is to a setting: the parser finds name, type and range in it, the default,
+ * where the value goes, what a change costs, and the sentence that explains it to the operator.  To add one:
+ * a field in conf.h, a line in conf_table.c, then write the example file anew (conf_print_settings) and
+ * mention it in posthorn.conf.5; a test fails until all of them agree.
  */
 #ifndef BASE_CONF_TABLE_H
 #define BASE_CONF_TABLE_H
@@ -30,12 +30,12 @@ struct conf_section_info {
 	const char *name; /* in its parent: "tls" */
 	const char *help;
 	enum conf_section parent;
-	size_t offset;  /* of the struct, or of the pointer to the items, in the parent's struct */
-	size_t size;    /* of one struct */
-	bool is_list;   /* ( { … }, { … } ): the next three matter */
+	size_t offset; /* of the struct, or of the pointer to the items, in the parent's struct */
+	size_t size;   /* of one struct */
+	bool is_list;  /* ( { … }, { … } ): the next three matter */
 	size_t count_offset;
 	size_t max_items;
-	bool has_name;  /* the first field is the name by which items are compared */
+	bool has_name; /* the first field is the name by which items are compared */
 };
 
 enum conf_type {

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* conf_use.c -- what is done with a configuration once it is read: look things up in it, and free it; see conf.h. */
+/* conf_use.c -- what is done with a configuration once it is read: look things up in it, and free it; see
+ * conf.h. */
 #include "base/conf_table.h"
 #include "base/secret.h"
 
@@ -12,7 +13,7 @@ void conf_strings_done(struct conf_strings *list)
 	for (size_t i = 0; i < list->n; i++)
 		free(list->item[i]);
 	free(list->item);
-	*list = (struct conf_strings){ 0 };
+	*list = (struct conf_strings){0};
 }
 
 static void free_section(enum conf_section section, void *base)
@@ -82,12 +83,13 @@ static bool in_network(const struct conf_cidr *net, const uint8_t addr[16])
 	size_t n = net->n_bits / 8;
 	unsigned rest = net->n_bits % 8;
 
-	return memcmp(net->addr, addr, n) == 0 && (rest == 0 || ((net->addr[n] ^ addr[n]) >> (8 - rest)) == 0);
+	return memcmp(net->addr, addr, n) == 0 &&
+	       (rest == 0 || ((net->addr[n] ^ addr[n]) >> (8 - rest)) == 0);
 }
 
 bool conf_client_allows(const struct conf_client *cl, const struct sockaddr *peer)
 {
-	uint8_t addr[16] = { [10] = 0xff, [11] = 0xff }; /* RFC 4291, 2.5.5.2 */
+	uint8_t addr[16] = {[10] = 0xff, [11] = 0xff}; /* RFC 4291, 2.5.5.2 */
 
 	if (cl->allow.n == 0)
 		return true;

@@ -1,14 +1,17 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log.c -- see log.h.
  *
- * Why the format is walked here and not handed to vsnprintf() whole: after formatting, a blank that the caller wrote and
- * one that came from the network look alike, and a recipient or a carrier's error text could forge fields.  So each
- * field is rendered by itself and quoted when its value needs it.  Every single conversion is still done by snprintf().
+ * Why the format is walked here and not handed to vsnprintf() whole: after formatting, a blank that the
+ * caller wrote and one that came from the network look alike, and a recipient or a carrier's error text could
+ * forge fields.  So each field is rendered by itself and quoted when its value needs it.  Every single
+ * conversion is still done by snprintf().
  *
- * Why not O_NONBLOCK on standard error: the flag belongs to the open file, which may be the shell's terminal too.  A
- * pipe that polls writable has PIPE_BUF octets free, and a line is shorter; a socket (the journal) takes MSG_DONTWAIT.
+ * Why not O_NONBLOCK on standard error: the flag belongs to the open file, which may be the shell's terminal
+ * too.  A pipe that polls writable has PIPE_BUF octets free, and a line is shorter; a socket (the journal)
+ * takes MSG_DONTWAIT.
  *
- * The level and the count of dropped lines are the process's, like standard error itself: the only state here.
+ * The level and the count of dropped lines are the process's, like standard error itself: the only state
+ * here.
  */
 #include "base/log.h"
 
@@ -72,11 +75,14 @@ static void put_string(struct line *l, const char *text)
 	put(l, text, strlen(text));
 }
 
-/* Octets of the well-formed UTF-8 sequence at `p` (RFC 3629, 4), 0 when there is none.  C1 controls count as none: a
- * terminal may obey them. */
+/* Octets of the well-formed UTF-8 sequence at `p` (RFC 3629, 4), 0 when there is none.  C1 controls count as
+ * none: a terminal may obey them. */
 static size_t utf8_sequence(const unsigned char *p, size_t n)
 {
-	size_t len = p[0] >= 0xc2 && p[0] <= 0xdf ? 2 : (p[0] & 0xf0) == 0xe0 ? 3 : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4 : 0;
+	size_t len = p[0] >= 0xc2 && p[0] <= 0xdf   ? 2
+		     : (p[0] & 0xf0) == 0xe0	    ? 3
+		     : p[0] >= 0xf0 && p[0] <= 0xf4 ? 4
+						    : 0;
 
 	if (len == 0 || len > n)
 		return 0;
@@ -109,7 +115,7 @@ static bool is_plain(const struct value *v)
 
 static void put_escaped(struct line *l, unsigned char c)
 {
-	char text[5] = { '\\', (char)c, 0, 0, 0 };
+	char text[5] = {'\\', (char)c, 0, 0, 0};
 
 	switch (c) {
 	case '"':
@@ -131,7 +137,8 @@ static void put_value(struct line *l, const struct value *v)
 	/* By character, so that a value that does not fit keeps its beginning and ends at a character. */
 	for (size_t i = 0; i < v->n && !l->cut;) {
 		const unsigned char *p = (const unsigned char *)v->text + i;
-		size_t len = *p >= 0x80 ? utf8_sequence(p, v->n - i) : *p >= ' ' && *p != 0x7f && *p != '"' && *p != '\\';
+		size_t len = *p >= 0x80 ? utf8_sequence(p, v->n - i)
+					: *p >= ' ' && *p != 0x7f && *p != '"' && *p != '\\';
 
 		if (len > 0)
 			put(l, v->text + i, len);
@@ -153,7 +160,8 @@ struct spec {
 	char kind;
 };
 
-/* A va_list in a struct, because one passed by itself may not be used by caller and callee in turn (C17, 7.16). */
+/* A va_list in a struct, because one passed by itself may not be used by caller and callee in turn
+ * (C17, 7.16). */
 struct args {
 	va_list ap;
 };
@@ -184,7 +192,8 @@ static const char *read_spec(const char *p, struct spec *s, struct args *args)
 }
 
 #pragma GCC diagnostic push
-#pragma GCC diagnostic ignored "-Wformat-nonliteral" /* the pieces of a format that the compiler checked at the call */
+#pragma GCC diagnostic ignored \
+	"-Wformat-nonliteral" /* the pieces of a format that the compiler checked at the call */
 
 static int convert_signed(char *to, size_t n, const struct spec *s, struct args *args)
 {
@@ -219,7 +228,8 @@ static void drop_last_character(struct value *v)
 		v->n--;
 }
 
-/* Append one conversion to the value; -1 when the log does not know it (then its argument has an unknown size). */
+/* Append one conversion to the value; -1 when the log does not know it (then its argument has an unknown
+ * size). */
 static int convert(struct value *v, const struct spec *s, struct args *args)
 {
 	char *to = v->text + v->n;
@@ -290,9 +300,10 @@ static const char *put_field(struct line *l, const char *fmt, struct args *args)
 
 static void begin_line(struct line *l, enum log_level level)
 {
-	/* sd-daemon(3): the journal reads "<N>" in front of a line as its priority, as numbered in syslog(3). */
-	static const char *const priority[] = { "<3>", "<4>", "<6>", "<7>" };
-	static const char *const name[] = { "error", "warn", "info", "debug" };
+	/* sd-daemon(3): the journal reads "<N>" in front of a line as its priority, as numbered in syslog(3).
+	 */
+	static const char *const priority[] = {"<3>", "<4>", "<6>", "<7>"};
+	static const char *const name[] = {"error", "warn", "info", "debug"};
 	char stamp[CLOCK_TEXT_SIZE];
 
 	l->n = 0;
@@ -325,7 +336,7 @@ static bool send_line(struct line *l)
 	if (atomic_load_explicit(&the_sink, memory_order_relaxed) == SINK_SOCKET) {
 		n = send(STDERR_FILENO, l->text, l->n, MSG_DONTWAIT | MSG_NOSIGNAL);
 	} else {
-		struct pollfd p = { .fd = STDERR_FILENO, .events = POLLOUT };
+		struct pollfd p = {.fd = STDERR_FILENO, .events = POLLOUT};
 
 		if (poll(&p, 1, 0) != 1 || (p.revents & POLLOUT) == 0)
 			return false;
@@ -334,7 +345,8 @@ static bool send_line(struct line *l)
 	return n >= 0;
 }
 
-/* Before a line after lines that were lost, say how many.  Whoever takes the count must bring it back on failure. */
+/* Before a line after lines that were lost, say how many.  Whoever takes the count must bring it back on
+ * failure. */
 static bool send_dropped(void)
 {
 	unsigned long n = atomic_exchange(&n_dropped, 0);
@@ -378,8 +390,8 @@ bool log_on(enum log_level level)
 	return (int)level <= atomic_load_explicit(&the_level, memory_order_relaxed);
 }
 
-/* systemd.exec(5): JOURNAL_STREAM is "DEVICE:INODE" of the journal's socket; compared, because the variable is also
- * inherited by children whose standard error goes elsewhere. */
+/* systemd.exec(5): JOURNAL_STREAM is "DEVICE:INODE" of the journal's socket; compared, because the variable
+ * is also inherited by children whose standard error goes elsewhere. */
 static bool stderr_is_journal(const struct stat *st)
 {
 	const char *text = getenv("JOURNAL_STREAM");

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_conf.c -- any text as a configuration.
  *
- * Promises held: a refusal has a message of one line and leaves nothing; what is taken equals itself when read again, and
- * every change from the defaults can be told.  Includes and secrets from files are left out: a fuzzer must not open what
- * it makes up.
+ * Promises held: a refusal has a message of one line and leaves nothing; what is taken equals itself when
+ * read again, and every change from the defaults can be told.  Includes and secrets from files are left out:
+ * a fuzzer must not open what it makes up.
  */
 #include "base/conf.h"
 
@@ -15,8 +15,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 const char *__lsan_default_suppressions(void);
 const char *__lsan_default_options(void);
 
-/* libconfig 1.5 forgets what it had of a string when the file ends inside it: some octets per refused file, which we
- * cannot reach.  Leaks of our own are still reported. */
+/* libconfig 1.5 forgets what it had of a string when the file ends inside it: some octets per refused file,
+ * which we cannot reach.  Leaks of our own are still reported. */
 const char *__lsan_default_suppressions(void)
 {
 	return "leak:libconfig\n";

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* conf_test.c -- the configuration: what is refused and how it is said, defaults, secrets, reload, and that the table,
- * the example file and the manual page agree.
+/* conf_test.c -- the configuration: what is refused and how it is said, defaults, secrets, reload, and that
+ * the table, the example file and the manual page agree.
  *
  * `conf_test --print` writes the example file; `srcdir` says where the committed ones are.
  */
@@ -24,8 +24,8 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define HASH_A "0000000000000000000000000000000000000000000000000000000000000001"
-#define HASH_B "ABCDEF0000000000000000000000000000000000000000000000000000000002"
+#define HASH_A	     "0000000000000000000000000000000000000000000000000000000000000001"
+#define HASH_B	     "ABCDEF0000000000000000000000000000000000000000000000000000000002"
 #define CLIENT(more) "clients = ( { name = \"shop\"; key_sha256 = \"" HASH_A "\";\n" more "\n} );\n"
 #define SMPP(more)   "links = ( { name = \"acme\"; driver = \"smpp\"; host = \"h\";\n" more "\n} );\n"
 #define LOOP(name)   "{ name = \"" name "\"; driver = \"loopback\"; }"
@@ -46,129 +46,142 @@ static const struct bad {
 	const char *text, *message;
 } bad[] = {
 	/* syntax, names */
-	{ "node = ;", "t.conf:1: syntax error" },
-	{ "node = 1;\n\nnode = 2;", "t.conf:3: duplicate setting name" },
-	{ "@include \"nowhere.conf\"\n", "t.conf:1: cannot open include file" },
-	{ "\nnoed = 1;", "t.conf:2: noed: unknown setting; did you mean \"node\"?" },
-	{ SMPP("windw = 3;"), "t.conf:2: links[0].windw: unknown setting; did you mean \"window\"?" },
-	{ SMPP("Window = 3;"), "t.conf:2: links[0].Window: unknown setting; did you mean \"window\"?" },
-	{ SMPP("enquire_lnik = 3;"), "t.conf:2: links[0].enquire_lnik: unknown setting; did you mean \"enquire_link\"?" },
-	{ "quue: { };", "t.conf:1: quue: unknown setting; did you mean \"queue\"?" },
-	{ CLIENT("webhook: { ulr = \"\"; };"),
-		"t.conf:2: clients[0].webhook.ulr: unknown setting; did you mean \"url\"?" },
-	{ "max_body = 5000;", "t.conf:1: max_body: unknown setting here; it belongs to http" },
-	{ "http: { data_dir = \"/\"; };",
-		"t.conf:1: http.data_dir: unknown setting here; it belongs to the top of the file" },
-	{ "zzzzzzzz = 1;", "t.conf:1: zzzzzzzz: unknown setting" },
-	{ "data_dir_file = \"x\";", "t.conf:1: data_dir_file: unknown setting" },
+	{"node = ;", "t.conf:1: syntax error"},
+	{"node = 1;\n\nnode = 2;", "t.conf:3: duplicate setting name"},
+	{"@include \"nowhere.conf\"\n", "t.conf:1: cannot open include file"},
+	{"\nnoed = 1;", "t.conf:2: noed: unknown setting; did you mean \"node\"?"},
+	{SMPP("windw = 3;"), "t.conf:2: links[0].windw: unknown setting; did you mean \"window\"?"},
+	{SMPP("Window = 3;"), "t.conf:2: links[0].Window: unknown setting; did you mean \"window\"?"},
+	{SMPP("enquire_lnik = 3;"),
+		"t.conf:2: links[0].enquire_lnik: unknown setting; did you mean \"enquire_link\"?"},
+	{"quue: { };", "t.conf:1: quue: unknown setting; did you mean \"queue\"?"},
+	{CLIENT("webhook: { ulr = \"\"; };"),
+		"t.conf:2: clients[0].webhook.ulr: unknown setting; did you mean \"url\"?"},
+	{"max_body = 5000;", "t.conf:1: max_body: unknown setting here; it belongs to http"},
+	{"http: { data_dir = \"/\"; };",
+		"t.conf:1: http.data_dir: unknown setting here; it belongs to the top of the file"},
+	{"zzzzzzzz = 1;", "t.conf:1: zzzzzzzz: unknown setting"},
+	{"data_dir_file = \"x\";", "t.conf:1: data_dir_file: unknown setting"},
 	/* types */
-	{ "node = \"1\";", "t.conf:1: node: expected a whole number, found a string" },
-	{ "node = 1.0;", "t.conf:1: node: expected a whole number, found a decimal number" },
-	{ "stop_timeout = true;", "t.conf:1: stop_timeout: expected a number, found a boolean" },
-	{ "data_dir = 7;", "t.conf:1: data_dir: expected a string, found a whole number" },
-	{ SMPP("tls = 1;"), "t.conf:2: links[0].tls: expected true or false, found a whole number" },
-	{ "queue = 5;", "t.conf:1: queue: expected a group, { … }, found a whole number" },
-	{ "links = { };", "t.conf:1: links: expected a list of groups, ( { … }, { … } ), found a group" },
-	{ "links = ( 1 );", "t.conf:1: links[0]: expected a group, { … }, found a whole number" },
-	{ "modem_ports = \"/dev/tty*\";",
-		"t.conf:1: modem_ports: expected a list of strings, [ \"…\", \"…\" ], found a string" },
-	{ "modem_ports = ( \"a\", 2 );", "t.conf:1: modem_ports[1]: expected a string, found a whole number" },
+	{"node = \"1\";", "t.conf:1: node: expected a whole number, found a string"},
+	{"node = 1.0;", "t.conf:1: node: expected a whole number, found a decimal number"},
+	{"stop_timeout = true;", "t.conf:1: stop_timeout: expected a number, found a boolean"},
+	{"data_dir = 7;", "t.conf:1: data_dir: expected a string, found a whole number"},
+	{SMPP("tls = 1;"), "t.conf:2: links[0].tls: expected true or false, found a whole number"},
+	{"queue = 5;", "t.conf:1: queue: expected a group, { … }, found a whole number"},
+	{"links = { };", "t.conf:1: links: expected a list of groups, ( { … }, { … } ), found a group"},
+	{"links = ( 1 );", "t.conf:1: links[0]: expected a group, { … }, found a whole number"},
+	{"modem_ports = \"/dev/tty*\";",
+		"t.conf:1: modem_ports: expected a list of strings, [ \"…\", \"…\" ], found a string"},
+	{"modem_ports = ( \"a\", 2 );", "t.conf:1: modem_ports[1]: expected a string, found a whole number"},
 	/* ranges */
-	{ "node = 64;", "t.conf:1: node: 64 is out of range; allowed are 0 to 63" },
-	{ "node = -1;", "t.conf:1: node: -1 is out of range; allowed are 0 to 63" },
-	{ SMPP("window = 1001;"), "t.conf:2: links[0].window: 1001 is out of range; allowed are 1 to 1000 parts" },
-	{ SMPP("tps = -0.5;"),
-		"t.conf:2: links[0].tps: -0.5 is out of range; allowed are 0 to 1000000 parts per second" },
-	{ SMPP("tps = 1e999;"),
-		"t.conf:2: links[0].tps: inf is out of range; allowed are 0 to 1000000 parts per second" },
-	{ "queue:\n{ max_waiting = 5000000000; };",
-		"t.conf:2: 5000000000 is too large a number; beyond 32 bits write it with an L behind it" },
-	{ "node = 0x100000001;",
-		"t.conf:1: 0x100000001 is too large a number; beyond 32 bits write it with an L behind it" },
-	{ "# \"\nnode = 99999999999999999999L;",
-		"t.conf:2: 99999999999999999999L is too large a number; beyond 32 bits write it with an L behind it" },
+	{"node = 64;", "t.conf:1: node: 64 is out of range; allowed are 0 to 63"},
+	{"node = -1;", "t.conf:1: node: -1 is out of range; allowed are 0 to 63"},
+	{SMPP("window = 1001;"),
+		"t.conf:2: links[0].window: 1001 is out of range; allowed are 1 to 1000 parts"},
+	{SMPP("tps = -0.5;"),
+		"t.conf:2: links[0].tps: -0.5 is out of range; allowed are 0 to 1000000 parts per second"},
+	{SMPP("tps = 1e999;"),
+		"t.conf:2: links[0].tps: inf is out of range; allowed are 0 to 1000000 parts per second"},
+	{"queue:\n{ max_waiting = 5000000000; };",
+		"t.conf:2: 5000000000 is too large a number; beyond 32 bits write it with an L behind it"},
+	{"node = 0x100000001;",
+		"t.conf:1: 0x100000001 is too large a number; beyond 32 bits write it with an L behind it"},
+	{"# \"\nnode = 99999999999999999999L;", "t.conf:2: 99999999999999999999L is too large a number; "
+						"beyond 32 bits write it with an L behind it"},
 	/* words, forms, lengths */
-	{ SMPP("bind = \"trx\";"),
-		"t.conf:2: links[0].bind: \"trx\" is not known; use transceiver, transmitter, receiver or split" },
-	{ "log_level = \"verbose\";", "t.conf:1: log_level: \"verbose\" is not known; use error, warn, info or debug" },
-	{ "links = ( " LOOP("a") " );\nroutes = ( { class = [ \"otp\", \"spam\" ]; links = [ \"a\" ]; } );",
-		"t.conf:2: routes[0].class[1]: \"spam\" is not known; use otp, service or marketing" },
-	{ CLIENT("default_country = \"gb\";"),
-		"t.conf:2: clients[0].default_country: \"gb\" is not a country, such as \"GB\"" },
-	{ CLIENT("default_country = \"GBR\";"),
-		"t.conf:2: clients[0].default_country: must have 2 characters, has 3" },
-	{ CLIENT("allow = [ \"10.0.0.0/8\", \"10.0.0.1/8\" ];"),
+	{SMPP("bind = \"trx\";"), "t.conf:2: links[0].bind: \"trx\" is not known; use transceiver, "
+				  "transmitter, receiver or split"},
+	{"log_level = \"verbose\";",
+		"t.conf:1: log_level: \"verbose\" is not known; use error, warn, info or debug"},
+	{"links = ( " LOOP("a") " );\nroutes = ( { class = [ \"otp\", \"spam\" ]; links = [ \"a\" ]; } );",
+		"t.conf:2: routes[0].class[1]: \"spam\" is not known; use otp, service or marketing"},
+	{CLIENT("default_country = \"gb\";"),
+		"t.conf:2: clients[0].default_country: \"gb\" is not a country, such as \"GB\""},
+	{CLIENT("default_country = \"GBR\";"),
+		"t.conf:2: clients[0].default_country: must have 2 characters, has 3"},
+	{CLIENT("allow = [ \"10.0.0.0/8\", \"10.0.0.1/8\" ];"),
 		"t.conf:2: clients[0].allow[1]: \"10.0.0.1/8\" is not a network, such as \"192.0.2.0/24\" or "
-		"\"2001:db8::/32\"" },
-	{ CLIENT("allow = [ \"10.0.0.0/33\" ];"),
-		"t.conf:2: clients[0].allow[0]: \"10.0.0.0/33\" is not a network, such as \"192.0.2.0/24\" or "
-		"\"2001:db8::/32\"" },
-	{ CLIENT("webhook: { url = \"ftp://x/\"; };"),
-		"t.conf:2: clients[0].webhook.url: \"ftp://x/\" is not an http or https URL without a password in it" },
-	{ CLIENT("webhook: { url = \"https://u:p@x/\"; };"),
-		"t.conf:2: clients[0].webhook.url: \"https://u:p@x/\" is not an http or https URL without a password in it" },
-	{ "http: { listen = \"localhost:80\"; };",
-		"t.conf:1: http.listen: \"localhost:80\" is not an address and port, such as \"127.0.0.1:8775\" or "
-		"\"[::1]:8775\"" },
-	{ "http: { listen = \"127.0.0.1:65536\"; };",
-		"t.conf:1: http.listen: \"127.0.0.1:65536\" is not an address and port, such as \"127.0.0.1:8775\" or "
-		"\"[::1]:8775\"" },
-	{ "http: { listen = \"\"; };", "t.conf:1: http.listen: must not be empty" },
-	{ "data_dir = \"/a\\nb\";", "t.conf:1: data_dir: \"/a?b\" holds a control character" },
-	{ "links = ( { name = \"a b\"; driver = \"loopback\"; } );",
-		"t.conf:1: links[0].name: \"a b\" may have letters, digits, \".\", \"_\" and \"-\" only" },
-	{ "clients = ( { name = \"a\"; key_sha256 = \"12\"; } );",
-		"t.conf:1: clients[0].key_sha256: must have 64 characters, has 2" },
-	{ "clients = ( { name = \"a\"; key_sha256 = \"g000000000000000000000000000000000000000000000000000000000000001\"; } );",
-		"t.conf:1: clients[0].key_sha256: may have hexadecimal digits only" },
-	{ SMPP("password = \"123456789\";"), "t.conf:2: links[0].password: must have 1 to 8 characters, has 9" },
-	{ "links = ( { name = \"m\"; driver = \"modem\"; device = \"d\"; pin = \"12a4\"; } );",
-		"t.conf:1: links[0].pin: may have digits only" },
+		"\"2001:db8::/32\""},
+	{CLIENT("allow = [ \"10.0.0.0/33\" ];"), "t.conf:2: clients[0].allow[0]: \"10.0.0.0/33\" is not a "
+						 "network, such as \"192.0.2.0/24\" or "
+						 "\"2001:db8::/32\""},
+	{CLIENT("webhook: { url = \"ftp://x/\"; };"), "t.conf:2: clients[0].webhook.url: \"ftp://x/\" is not "
+						      "an http or https URL without a password in it"},
+	{CLIENT("webhook: { url = \"https://u:p@x/\"; };"),
+		"t.conf:2: clients[0].webhook.url: \"https://u:p@x/\" is not an http or https URL without a "
+		"password in it"},
+	{"http: { listen = \"localhost:80\"; };", "t.conf:1: http.listen: \"localhost:80\" is not an address "
+						  "and port, such as \"127.0.0.1:8775\" or "
+						  "\"[::1]:8775\""},
+	{"http: { listen = \"127.0.0.1:65536\"; };", "t.conf:1: http.listen: \"127.0.0.1:65536\" is not an "
+						     "address and port, such as \"127.0.0.1:8775\" or "
+						     "\"[::1]:8775\""},
+	{"http: { listen = \"\"; };", "t.conf:1: http.listen: must not be empty"},
+	{"data_dir = \"/a\\nb\";", "t.conf:1: data_dir: \"/a?b\" holds a control character"},
+	{"links = ( { name = \"a b\"; driver = \"loopback\"; } );",
+		"t.conf:1: links[0].name: \"a b\" may have letters, digits, \".\", \"_\" and \"-\" only"},
+	{"clients = ( { name = \"a\"; key_sha256 = \"12\"; } );",
+		"t.conf:1: clients[0].key_sha256: must have 64 characters, has 2"},
+	{"clients = ( { name = \"a\"; key_sha256 = "
+	 "\"g000000000000000000000000000000000000000000000000000000000000001\"; } );",
+		"t.conf:1: clients[0].key_sha256: may have hexadecimal digits only"},
+	{SMPP("password = \"123456789\";"),
+		"t.conf:2: links[0].password: must have 1 to 8 characters, has 9"},
+	{"links = ( { name = \"m\"; driver = \"modem\"; device = \"d\"; pin = \"12a4\"; } );",
+		"t.conf:1: links[0].pin: may have digits only"},
 	/* required, by driver */
-	{ "clients = (\n{ name = \"a\"; } );", "t.conf:2: clients[0].key_sha256: is missing and has no default" },
-	{ "links = ( { driver = \"loopback\"; } );", "t.conf:1: links[0].name: is missing and has no default" },
-	{ "links = ( { name = \"a\"; } );", "t.conf:1: links[0].driver: is missing and has no default" },
-	{ "links = ( { name = \"a\"; driver = \"smpp\"; } );", "t.conf:1: links[0].host: is missing and has no default" },
-	{ "links = ( { name = \"a\"; driver = \"modem\"; } );",
-		"t.conf:1: links[0].device: is missing and has no default" },
-	{ "links = ( { name = \"a\"; driver = \"loopback\";\nhost = \"h\"; } );",
-		"t.conf:2: links[0].host: is a setting of driver \"smpp\"; this link has \"loopback\"" },
-	{ "links = ( " LOOP("a") " );\nroutes = ( { prefix = [ \"7\" ]; } );",
-		"t.conf:2: routes[0].links: is missing and has no default" },
-	{ "links = ( " LOOP("a") " );\nroutes = ( { links = [ ]; } );", "t.conf:2: routes[0].links: must not be empty" },
-	{ "inbound = ( { to = \"1\"; } );", "t.conf:1: inbound[0].client: is missing and has no default" },
+	{"clients = (\n{ name = \"a\"; } );",
+		"t.conf:2: clients[0].key_sha256: is missing and has no default"},
+	{"links = ( { driver = \"loopback\"; } );", "t.conf:1: links[0].name: is missing and has no default"},
+	{"links = ( { name = \"a\"; } );", "t.conf:1: links[0].driver: is missing and has no default"},
+	{"links = ( { name = \"a\"; driver = \"smpp\"; } );",
+		"t.conf:1: links[0].host: is missing and has no default"},
+	{"links = ( { name = \"a\"; driver = \"modem\"; } );",
+		"t.conf:1: links[0].device: is missing and has no default"},
+	{"links = ( { name = \"a\"; driver = \"loopback\";\nhost = \"h\"; } );",
+		"t.conf:2: links[0].host: is a setting of driver \"smpp\"; this link has \"loopback\""},
+	{"links = ( " LOOP("a") " );\nroutes = ( { prefix = [ \"7\" ]; } );",
+		"t.conf:2: routes[0].links: is missing and has no default"},
+	{"links = ( " LOOP("a") " );\nroutes = ( { links = [ ]; } );",
+		"t.conf:2: routes[0].links: must not be empty"},
+	{"inbound = ( { to = \"1\"; } );", "t.conf:1: inbound[0].client: is missing and has no default"},
 	/* between settings */
-	{ "clients = ( { name = \"a\"; key_sha256 = \"" HASH_A "\"; },\n{ name = \"a\"; key_sha256 = \"" HASH_B "\"; } );",
-		"t.conf:2: clients[1].name: two clients are called \"a\"; the first is in line 1" },
-	{ "clients = ( { name = \"a\"; key_sha256 = \"" HASH_A "\"; },\n{ name = \"b\";\nkey_sha256 = \"" HASH_A "\"; } );",
-		"t.conf:3: clients[1].key_sha256: client \"a\" has the same key" },
-	{ "links = ( " LOOP("a") ", " LOOP("b") ",\n" LOOP("a") " );",
-		"t.conf:2: links[2].name: two links are called \"a\"; the first is in line 1" },
-	{ "links = ( " LOOP("a") " );\nroutes = ( { links = [ \"a\",\n\"b\" ]; } );",
-		"t.conf:3: routes[0].links[1]: there is no link \"b\"" },
-	{ "routes = ( { links = [ \"a\", \"a\" ]; } );\nlinks = ( " LOOP("a") " );",
-		"t.conf:1: routes[0].links[1]: link \"a\" is named twice" },
-	{ "links = ( " LOOP("a") " );\nroutes = ( { links = [ \"a\" ]; client = [ \"x\" ]; } );",
-		"t.conf:2: routes[0].client[0]: there is no client \"x\"" },
-	{ "links = ( " LOOP("a") " );\nroutes = ( { links = [ \"a\" ]; },\n{ name = \"route1\"; links = [ \"a\" ]; } );",
-		"t.conf:3: routes[1].name: two routes are called \"route1\"; the first is in line 2" },
-	{ "inbound = ( { client = \"x\"; } );", "t.conf:1: inbound[0].client: there is no client \"x\"" },
-	{ CLIENT("") "inbound = ( { client = \"shop\"; link = \"x\"; } );",
-		"t.conf:4: inbound[0].link: there is no link \"x\"" },
-	{ SMPP("reconnect_min = 10;\nreconnect_max = 5;"),
-		"t.conf:3: links[0].reconnect_max: 5 is below reconnect_min (10)" },
-	{ SMPP("retry_min = 700;"), "t.conf:1: links[0].retry_max: 600 is below retry_min (700)" },
-	{ "http: { tls: { cert = \"/c\"; }; };", "t.conf:1: http.tls: needs both cert and key" },
-	{ "http: { listen = \"127.0.0.1:8776\"; };",
-		"t.conf:1: http: listen and admin_listen are both 127.0.0.1:8776" },
+	{"clients = ( { name = \"a\"; key_sha256 = \"" HASH_A "\"; },\n{ name = \"a\"; key_sha256 = \"" HASH_B
+	 "\"; } );",
+		"t.conf:2: clients[1].name: two clients are called \"a\"; the first is in line 1"},
+	{"clients = ( { name = \"a\"; key_sha256 = \"" HASH_A
+	 "\"; },\n{ name = \"b\";\nkey_sha256 = \"" HASH_A "\"; } );",
+		"t.conf:3: clients[1].key_sha256: client \"a\" has the same key"},
+	{"links = ( " LOOP("a") ", " LOOP("b") ",\n" LOOP("a") " );",
+		"t.conf:2: links[2].name: two links are called \"a\"; the first is in line 1"},
+	{"links = ( " LOOP("a") " );\nroutes = ( { links = [ \"a\",\n\"b\" ]; } );",
+		"t.conf:3: routes[0].links[1]: there is no link \"b\""},
+	{"routes = ( { links = [ \"a\", \"a\" ]; } );\nlinks = ( " LOOP("a") " );",
+		"t.conf:1: routes[0].links[1]: link \"a\" is named twice"},
+	{"links = ( " LOOP("a") " );\nroutes = ( { links = [ \"a\" ]; client = [ \"x\" ]; } );",
+		"t.conf:2: routes[0].client[0]: there is no client \"x\""},
+	{"links = ( " LOOP(
+		 "a") " );\nroutes = ( { links = [ \"a\" ]; },\n{ name = \"route1\"; links = [ \"a\" ]; } );",
+		"t.conf:3: routes[1].name: two routes are called \"route1\"; the first is in line 2"},
+	{"inbound = ( { client = \"x\"; } );", "t.conf:1: inbound[0].client: there is no client \"x\""},
+	{CLIENT("") "inbound = ( { client = \"shop\"; link = \"x\"; } );",
+		"t.conf:4: inbound[0].link: there is no link \"x\""},
+	{SMPP("reconnect_min = 10;\nreconnect_max = 5;"),
+		"t.conf:3: links[0].reconnect_max: 5 is below reconnect_min (10)"},
+	{SMPP("retry_min = 700;"), "t.conf:1: links[0].retry_max: 600 is below retry_min (700)"},
+	{"http: { tls: { cert = \"/c\"; }; };", "t.conf:1: http.tls: needs both cert and key"},
+	{"http: { listen = \"127.0.0.1:8776\"; };",
+		"t.conf:1: http: listen and admin_listen are both 127.0.0.1:8776"},
 	/* secrets */
-	{ SMPP("password = \"a\";\npassword_env = \"B\";"),
-		"t.conf:2: links[0].password: give only one of password, password_file and password_env" },
-	{ SMPP("password_env = \"POSTHORN_TEST_UNSET\";"),
-		"t.conf:2: links[0].password_env: environment variable \"POSTHORN_TEST_UNSET\" is not set" },
-	{ SMPP("password_file = \"/nonexistent/pw\";"),
-		"t.conf:2: links[0].password_file: /nonexistent/pw: No such file or directory" },
-	{ SMPP("password_file = \"/dev/null\";"), "t.conf:2: links[0].password_file: /dev/null is not a plain file" },
+	{SMPP("password = \"a\";\npassword_env = \"B\";"),
+		"t.conf:2: links[0].password: give only one of password, password_file and password_env"},
+	{SMPP("password_env = \"POSTHORN_TEST_UNSET\";"),
+		"t.conf:2: links[0].password_env: environment variable \"POSTHORN_TEST_UNSET\" is not set"},
+	{SMPP("password_file = \"/nonexistent/pw\";"),
+		"t.conf:2: links[0].password_file: /nonexistent/pw: No such file or directory"},
+	{SMPP("password_file = \"/dev/null\";"),
+		"t.conf:2: links[0].password_file: /dev/null is not a plain file"},
 };
 
 static void test_faults_name_file_line_and_setting(void **state)
@@ -238,14 +251,18 @@ static void test_everything_that_is_given_arrives(void **state)
 {
 	struct conf *c = load_ok(
 		"queue = { max_waiting = 5000000000L; };\n"
-		"clients = ( { name = \"shop\"; key_sha256 = \"" HASH_B "\"; role = \"operator\"; class = \"marketing\";\n"
-		"  tps = 200; smart = true; ttl = 0x10; max_parts = 64; default_country = \"RU\"; from = \"SHOP\";\n"
+		"clients = ( { name = \"shop\"; key_sha256 = \"" HASH_B
+		"\"; role = \"operator\"; class = \"marketing\";\n"
+		"  tps = 200; smart = true; ttl = 0x10; max_parts = 64; default_country = \"RU\"; from = "
+		"\"SHOP\";\n"
 		"  webhook: { url = \"https://shop.example/sms\"; secret = \"s\"; batch = 1; }; } );\n"
 		"links = ( { name = \"acme\"; driver = \"smpp\"; host = \"smsc.example\"; bind = \"split\";\n"
-		"  response_timeout = 0.25; concat = \"payload\"; alphabet = \"ascii\"; receipt_id = \"dec\";\n"
+		"  response_timeout = 0.25; concat = \"payload\"; alphabet = \"ascii\"; receipt_id = "
+		"\"dec\";\n"
 		"  languages = ( \"tr\", \"es\" ); on_uncertain = \"fail\"; },\n"
 		"  { name = \"null\"; driver = \"loopback\"; outcome = \"none\"; delay_ms = 7; } );\n"
-		"routes = ( { prefix = [ \"7\", \"375\" ]; class = [ \"otp\" ]; links = ( \"null\", \"acme\" ); },\n"
+		"routes = ( { prefix = [ \"7\", \"375\" ]; class = [ \"otp\" ]; links = ( \"null\", \"acme\" "
+		"); },\n"
 		"  { name = \"rest\"; client = [ \"shop\" ]; links = [ \"acme\" ]; } );\n"
 		"inbound = ( { to = \"12345\"; keyword = \"STOP\"; client = \"shop\"; } );\n");
 
@@ -284,8 +301,8 @@ static void test_everything_that_is_given_arrives(void **state)
 
 static bool allows(const struct conf *c, const char *address)
 {
-	struct sockaddr_in v4 = { .sin_family = AF_INET };
-	struct sockaddr_in6 v6 = { .sin6_family = AF_INET6 };
+	struct sockaddr_in v4 = {.sin_family = AF_INET};
+	struct sockaddr_in6 v6 = {.sin6_family = AF_INET6};
 
 	if (inet_pton(AF_INET, address, &v4.sin_addr) == 1)
 		return conf_client_allows(&c->clients[0], (const struct sockaddr *)(const void *)&v4);
@@ -295,7 +312,8 @@ static bool allows(const struct conf *c, const char *address)
 
 static void test_networks_are_matched_by_bits(void **state)
 {
-	struct conf *c = load_ok(CLIENT("allow = [ \"192.0.2.128/25\", \"198.51.100.7\", \"2001:db8:8000::/33\" ];"));
+	struct conf *c =
+		load_ok(CLIENT("allow = [ \"192.0.2.128/25\", \"198.51.100.7\", \"2001:db8:8000::/33\" ];"));
 
 	assert_true(allows(c, "192.0.2.128"));
 	assert_true(allows(c, "192.0.2.255"));
@@ -323,7 +341,7 @@ struct folder {
 
 static struct folder make_folder(void)
 {
-	struct folder d = { "/tmp/conf_test.XXXXXX" };
+	struct folder d = {"/tmp/conf_test.XXXXXX"};
 
 	assert_non_null(mkdtemp(d.path));
 	return d;
@@ -368,7 +386,9 @@ static void test_secrets_come_from_files_and_environment(void **state)
 	char err[512] = "", expected[512];
 
 	write_file(&d, "main.conf",
-		SMPP("password_file = \"pw\";") CLIENT("webhook: { secret_env = \"POSTHORN_TEST_SECRET\"; };"), 0644);
+		SMPP("password_file = \"pw\";")
+			CLIENT("webhook: { secret_env = \"POSTHORN_TEST_SECRET\"; };"),
+		0644);
 	write_file(&d, "pw", "pass w\r\n", 0640);
 	setenv("POSTHORN_TEST_SECRET", "from the environment", 1);
 	assert_int_equal(load_file(&d, "main.conf", &c, err, sizeof(err)), 0);
@@ -379,7 +399,8 @@ static void test_secrets_come_from_files_and_environment(void **state)
 	write_file(&d, "pw", "password", 0644);
 	assert_int_equal(load_file(&d, "main.conf", &c, err, sizeof(err)), -EINVAL);
 	snprintf(expected, sizeof(expected),
-		"%s/main.conf:2: links[0].password_file: %s/pw can be read by everybody; chmod 600 it", d.path, d.path);
+		"%s/main.conf:2: links[0].password_file: %s/pw can be read by everybody; chmod 600 it",
+		d.path, d.path);
 	assert_string_equal(err, expected);
 
 	write_file(&d, "pw", "\n", 0600);
@@ -396,7 +417,7 @@ static void test_secrets_come_from_files_and_environment(void **state)
 	assert_int_equal(load_file(&d, "main.conf", &c, err, sizeof(err)), -EINVAL);
 	assert_non_null(strstr(err, "environment variable \"POSTHORN_TEST_SECRET\" is empty"));
 	unsetenv("POSTHORN_TEST_SECRET");
-	remove_folder(&d, (const char *const[]){ "main.conf", "pw", NULL });
+	remove_folder(&d, (const char *const[]){"main.conf", "pw", NULL});
 }
 
 static void test_paths_and_includes_start_from_the_folder_of_the_file(void **state)
@@ -416,7 +437,8 @@ static void test_paths_and_includes_start_from_the_folder_of_the_file(void **sta
 
 	write_file(&d, "more.conf", "\nnode = 64;\n", 0644);
 	assert_int_equal(load_file(&d, "main.conf", &c, err, sizeof(err)), -EINVAL);
-	snprintf(expected, sizeof(expected), "%s/more.conf:2: node: 64 is out of range; allowed are 0 to 63", d.path);
+	snprintf(expected, sizeof(expected), "%s/more.conf:2: node: 64 is out of range; allowed are 0 to 63",
+		d.path);
 	assert_string_equal(err, expected);
 
 	/* Would be 1 if cut to 32 bits. */
@@ -424,7 +446,7 @@ static void test_paths_and_includes_start_from_the_folder_of_the_file(void **sta
 	assert_int_equal(load_file(&d, "main.conf", &c, err, sizeof(err)), -EINVAL);
 	snprintf(expected, sizeof(expected), "%s/more.conf:3: 4294967297 is too large a number", d.path);
 	assert_memory_equal(err, expected, strlen(expected));
-	remove_folder(&d, (const char *const[]){ "main.conf", "more.conf", NULL });
+	remove_folder(&d, (const char *const[]){"main.conf", "more.conf", NULL});
 }
 
 static void test_unreadable_files_say_why(void **state)
@@ -442,44 +464,47 @@ static void test_unreadable_files_say_why(void **state)
 
 static const char before[] =
 	"node = 1; stop_timeout = 15;\n"
-	"clients = ( { name = \"shop\"; key_sha256 = \"" HASH_A "\"; webhook: { url = \"http://a/\"; secret = \"one\"; }; },\n"
+	"clients = ( { name = \"shop\"; key_sha256 = \"" HASH_A
+	"\"; webhook: { url = \"http://a/\"; secret = \"one\"; }; },\n"
 	"  { name = \"gone\"; key_sha256 = \"" HASH_B "\"; } );\n"
 	"links = ( { name = \"acme\"; driver = \"smpp\"; host = \"h\"; tps = 100.0; password = \"a\"; },\n"
 	"  { name = \"old\"; driver = \"loopback\"; } );\n"
 	"routes = ( { name = \"x\"; links = [ \"acme\" ]; }, { name = \"y\"; links = [ \"acme\" ]; } );\n"
 	"inbound = ( { client = \"shop\"; to = \"1\"; } );\n";
 
-static const char after[] =
-	"node = 2; stop_timeout = 0.5; log_level = \"debug\";\n"
-	"clients = ( { name = \"new\"; key_sha256 = \"" HASH_B "\"; },\n"
-	"  { name = \"shop\"; key_sha256 = \"" HASH_A "\"; webhook: { url = \"http://a/\"; secret = \"two\"; batch = 5; }; } );\n"
-	"links = ( { name = \"b\"; driver = \"loopback\"; },\n"
-	"  { name = \"acme\"; driver = \"smpp\"; host = \"h2\"; tps = 50; password = \"b\"; languages = [ \"tr\", \"es\" ]; } );\n"
-	"routes = ( { name = \"y\"; links = [ \"acme\", \"b\" ]; }, { name = \"x\"; links = [ \"acme\" ]; } );\n"
-	"inbound = ( { client = \"shop\"; to = \"2\"; }, { client = \"shop\"; } );\n";
+static const char after[] = "node = 2; stop_timeout = 0.5; log_level = \"debug\";\n"
+			    "clients = ( { name = \"new\"; key_sha256 = \"" HASH_B "\"; },\n"
+			    "  { name = \"shop\"; key_sha256 = \"" HASH_A
+			    "\"; webhook: { url = \"http://a/\"; secret = \"two\"; batch = 5; }; } );\n"
+			    "links = ( { name = \"b\"; driver = \"loopback\"; },\n"
+			    "  { name = \"acme\"; driver = \"smpp\"; host = \"h2\"; tps = 50; password = "
+			    "\"b\"; languages = [ \"tr\", \"es\" ]; } );\n"
+			    "routes = ( { name = \"y\"; links = [ \"acme\", \"b\" ]; }, { name = \"x\"; "
+			    "links = [ \"acme\" ]; } );\n"
+			    "inbound = ( { client = \"shop\"; to = \"2\"; }, { client = \"shop\"; } );\n";
 
 static const struct {
 	const char *text;
 	enum conf_apply apply;
 	const char *link;
 } changes[] = {
-	{ "stop_timeout: 15 -> 0.5", CONF_APPLY_RELOAD, NULL },
-	{ "node: 1 -> 2", CONF_APPLY_RESTART, NULL },
-	{ "log_level: info -> debug", CONF_APPLY_RELOAD, NULL },
-	{ "clients.new: added", CONF_APPLY_RELOAD, NULL },
-	{ "clients.shop.webhook.secret: changed", CONF_APPLY_RELOAD, NULL },
-	{ "clients.shop.webhook.batch: 100 -> 5", CONF_APPLY_RELOAD, NULL },
-	{ "clients.gone: removed", CONF_APPLY_RELOAD, NULL },
-	{ "links.b: added", CONF_APPLY_LINK, "b" },
-	{ "links.acme.tps: 100 -> 50", CONF_APPLY_RELOAD, "acme" },
-	{ "links.acme.languages: [ ] -> [ \"tr\", \"es\" ]", CONF_APPLY_RELOAD, "acme" },
-	{ "links.acme.host: \"h\" -> \"h2\"", CONF_APPLY_LINK, "acme" },
-	{ "links.acme.password: changed", CONF_APPLY_LINK, "acme" },
-	{ "links.old: removed", CONF_APPLY_LINK, "old" },
-	{ "routes.y.links: [ \"acme\" ] -> [ \"acme\", \"b\" ]", CONF_APPLY_RELOAD, NULL },
-	{ "routes: order changed", CONF_APPLY_RELOAD, NULL },
-	{ "inbound[0].to: \"1\" -> \"2\"", CONF_APPLY_RELOAD, NULL },
-	{ "inbound[1]: added", CONF_APPLY_RELOAD, NULL },
+	{"stop_timeout: 15 -> 0.5", CONF_APPLY_RELOAD, NULL},
+	{"node: 1 -> 2", CONF_APPLY_RESTART, NULL},
+	{"log_level: info -> debug", CONF_APPLY_RELOAD, NULL},
+	{"clients.new: added", CONF_APPLY_RELOAD, NULL},
+	{"clients.shop.webhook.secret: changed", CONF_APPLY_RELOAD, NULL},
+	{"clients.shop.webhook.batch: 100 -> 5", CONF_APPLY_RELOAD, NULL},
+	{"clients.gone: removed", CONF_APPLY_RELOAD, NULL},
+	{"links.b: added", CONF_APPLY_LINK, "b"},
+	{"links.acme.tps: 100 -> 50", CONF_APPLY_RELOAD, "acme"},
+	{"links.acme.languages: [ ] -> [ \"tr\", \"es\" ]", CONF_APPLY_RELOAD, "acme"},
+	{"links.acme.host: \"h\" -> \"h2\"", CONF_APPLY_LINK, "acme"},
+	{"links.acme.password: changed", CONF_APPLY_LINK, "acme"},
+	{"links.old: removed", CONF_APPLY_LINK, "old"},
+	{"routes.y.links: [ \"acme\" ] -> [ \"acme\", \"b\" ]", CONF_APPLY_RELOAD, NULL},
+	{"routes: order changed", CONF_APPLY_RELOAD, NULL},
+	{"inbound[0].to: \"1\" -> \"2\"", CONF_APPLY_RELOAD, NULL},
+	{"inbound[1]: added", CONF_APPLY_RELOAD, NULL},
 };
 
 static void expect_change(void *arg, const struct conf_change *change)
@@ -579,7 +604,8 @@ static void test_the_example_file_is_the_table(void **state)
 	char *committed = read_all("conf/posthorn.conf.example"), *printed = print_settings();
 
 	if (strcmp(committed, printed) != 0)
-		fail_msg("conf/posthorn.conf.example differs from the table; write it with: conf_test --print");
+		fail_msg("conf/posthorn.conf.example differs from the table; write it with: conf_test "
+			 "--print");
 	for (size_t i = 0; i < conf_n_settings; i++) {
 		const struct conf_setting *s = &conf_settings[i];
 		char line[128];
@@ -626,7 +652,8 @@ static void test_the_example_loads_commented_and_uncommented(void **state)
 	free(text);
 }
 
-/* A link, client or route from the example has the defaults too: compare with one that has only what is required. */
+/* A link, client or route from the example has the defaults too: compare with one that has only what is
+ * required. */
 static void test_items_of_the_example_are_at_their_defaults(void **state)
 {
 	char *text = read_all("conf/posthorn.conf.example");
@@ -638,7 +665,8 @@ static void test_items_of_the_example_are_at_their_defaults(void **state)
 	snprintf(bare_text, sizeof(bare_text),
 		"clients = ( { name = \"shop\"; key_sha256 = \"%s\"; } );\n"
 		"links = ( { name = \"acme\"; driver = \"smpp\"; host = \"%s\"; },\n"
-		"{ name = \"sim1\"; driver = \"modem\"; device = \"%s\"; }, { name = \"null\"; driver = \"loopback\"; } );\n"
+		"{ name = \"sim1\"; driver = \"modem\"; device = \"%s\"; }, { name = \"null\"; driver = "
+		"\"loopback\"; } );\n"
 		"routes = ( { links = [ \"acme\" ]; } ); inbound = ( { client = \"shop\"; } );\n",
 		c->clients[0].key_sha256, c->links[0].host, c->links[1].device);
 	bare = load_ok(bare_text);
@@ -677,13 +705,15 @@ static void test_the_table_is_sound(void **state)
 		if (s->type == CONF_ENUM)
 			assert_true(conf_word_index(s->words, s->def) >= 0);
 		if (s->type == CONF_INT || s->type == CONF_DOUBLE || s->type == CONF_DURATION) {
-			double def = s->type == CONF_INT ? (double)strtoll(s->def, NULL, 0) : strtod(s->def, NULL);
+			double def =
+				s->type == CONF_INT ? (double)strtoll(s->def, NULL, 0) : strtod(s->def, NULL);
 
 			if (!(s->min <= def && def <= s->max))
 				fail_msg("default of %s is out of its range", s->name);
 		}
 		for (size_t j = 0; j < i; j++) {
-			if (conf_settings[j].section == s->section && strcmp(conf_settings[j].name, s->name) == 0)
+			if (conf_settings[j].section == s->section &&
+				strcmp(conf_settings[j].name, s->name) == 0)
 				fail_msg("%s is there twice", s->name);
 		}
 	}
@@ -695,7 +725,7 @@ static void test_hashes_match_their_standards(void **state)
 {
 	uint8_t hash[SECRET_HASH_LEN], key[20];
 	char hex[SECRET_HEX_SIZE];
-	const struct secret_span spans[] = { { "Hi", 2 }, { "", 0 }, { " There", 6 } };
+	const struct secret_span spans[] = {{"Hi", 2}, {"", 0}, {" There", 6}};
 
 	/* FIPS 180-4, example of one block: "abc". */
 	assert_int_equal(secret_sha256("abc", 3, hash), 0);
@@ -710,7 +740,7 @@ static void test_hashes_match_their_standards(void **state)
 
 static void test_hexadecimal_is_strict(void **state)
 {
-	uint8_t octets[2] = { 0 };
+	uint8_t octets[2] = {0};
 
 	assert_int_equal(secret_unhex("aBc0", octets, 2), 0);
 	assert_int_equal(octets[0], 0xab);
@@ -739,35 +769,55 @@ static const struct {
 	int64_t ms;
 	const char *shown;
 } times[] = {
-	{ "1970-01-01T00:00:00Z", 0, "1970-01-01T00:00:00.000Z" },
-	{ "1969-12-31T23:59:59.999Z", -1, "1969-12-31T23:59:59.999Z" },
+	{"1970-01-01T00:00:00Z", 0, "1970-01-01T00:00:00.000Z"},
+	{"1969-12-31T23:59:59.999Z", -1, "1969-12-31T23:59:59.999Z"},
 	/* RFC 3339, 5.8 */
-	{ "1985-04-12T23:20:50.52Z", 482196050520, "1985-04-12T23:20:50.520Z" },
-	{ "1996-12-19T16:39:57-08:00", 851042397000, "1996-12-20T00:39:57.000Z" },
-	{ "1990-12-31T23:59:60Z", 662688000000, "1991-01-01T00:00:00.000Z" },
-	{ "1990-12-31T15:59:60-08:00", 662688000000, "1991-01-01T00:00:00.000Z" },
-	{ "1937-01-01T12:00:27.87+00:20", -1041337172130, "1937-01-01T11:40:27.870Z" },
+	{"1985-04-12T23:20:50.52Z", 482196050520, "1985-04-12T23:20:50.520Z"},
+	{"1996-12-19T16:39:57-08:00", 851042397000, "1996-12-20T00:39:57.000Z"},
+	{"1990-12-31T23:59:60Z", 662688000000, "1991-01-01T00:00:00.000Z"},
+	{"1990-12-31T15:59:60-08:00", 662688000000, "1991-01-01T00:00:00.000Z"},
+	{"1937-01-01T12:00:27.87+00:20", -1041337172130, "1937-01-01T11:40:27.870Z"},
 	/* leap days: every fourth year, not the hundredth, but the four hundredth */
-	{ "2024-02-29T12:00:00Z", 1709208000000, "2024-02-29T12:00:00.000Z" },
-	{ "2000-02-29T00:00:00Z", 951782400000, "2000-02-29T00:00:00.000Z" },
-	{ "2100-02-28T23:59:59.999Z", 4107542399999, "2100-02-28T23:59:59.999Z" },
-	{ "2100-03-01T00:00:00Z", 4107542400000, "2100-03-01T00:00:00.000Z" },
-	{ "2024-03-01T00:30:00+01:00", 1709249400000, "2024-02-29T23:30:00.000Z" },
+	{"2024-02-29T12:00:00Z", 1709208000000, "2024-02-29T12:00:00.000Z"},
+	{"2000-02-29T00:00:00Z", 951782400000, "2000-02-29T00:00:00.000Z"},
+	{"2100-02-28T23:59:59.999Z", 4107542399999, "2100-02-28T23:59:59.999Z"},
+	{"2100-03-01T00:00:00Z", 4107542400000, "2100-03-01T00:00:00.000Z"},
+	{"2024-03-01T00:30:00+01:00", 1709249400000, "2024-02-29T23:30:00.000Z"},
 	/* the ends, small letters, a long fraction, the offset that means "unknown" */
-	{ "0000-01-01T00:00:00Z", -62167219200000, "0000-01-01T00:00:00.000Z" },
-	{ "9999-12-31T23:59:59.999Z", 253402300799999, "9999-12-31T23:59:59.999Z" },
-	{ "2001-09-09t01:46:40.123999999z", 1000000000123, "2001-09-09T01:46:40.123Z" },
-	{ "2001-09-09T01:46:40.5-00:00", 1000000000500, "2001-09-09T01:46:40.500Z" },
-	{ "2001-09-09T23:46:40+22:00", 1000000000000, "2001-09-09T01:46:40.000Z" },
+	{"0000-01-01T00:00:00Z", -62167219200000, "0000-01-01T00:00:00.000Z"},
+	{"9999-12-31T23:59:59.999Z", 253402300799999, "9999-12-31T23:59:59.999Z"},
+	{"2001-09-09t01:46:40.123999999z", 1000000000123, "2001-09-09T01:46:40.123Z"},
+	{"2001-09-09T01:46:40.5-00:00", 1000000000500, "2001-09-09T01:46:40.500Z"},
+	{"2001-09-09T23:46:40+22:00", 1000000000000, "2001-09-09T01:46:40.000Z"},
 };
 
 static const char *const bad_times[] = {
-	"", "2024", "2024-02-30T00:00:00Z", "2023-02-29T00:00:00Z", "2100-02-29T00:00:00Z", "2024-00-01T00:00:00Z",
-	"2024-13-01T00:00:00Z", "2024-01-00T00:00:00Z", "2024-04-31T00:00:00Z", "2024-01-01 00:00:00Z",
-	"2024-01-01T24:00:00Z", "2024-01-01T00:60:00Z", "2024-01-01T00:00:61Z", "2024-01-01T00:00:60Z",
-	"2024-01-15T23:59:60Z", "2024-01-01T00:00:00", "2024-01-01T00:00:00.Z", "2024-01-01T00:00:00,5Z",
-	"2024-01-01T00:00:00+0100", "2024-01-01T00:00:00+24:00", "2024-01-01T00:00:00+01:60", "2024-01-01T00:00:00ZZ",
-	"2024-1-01T00:00:00Z", "+024-01-01T00:00:00Z", " 2024-01-01T00:00:00Z", "2024-01-01T00:00Z",
+	"",
+	"2024",
+	"2024-02-30T00:00:00Z",
+	"2023-02-29T00:00:00Z",
+	"2100-02-29T00:00:00Z",
+	"2024-00-01T00:00:00Z",
+	"2024-13-01T00:00:00Z",
+	"2024-01-00T00:00:00Z",
+	"2024-04-31T00:00:00Z",
+	"2024-01-01 00:00:00Z",
+	"2024-01-01T24:00:00Z",
+	"2024-01-01T00:60:00Z",
+	"2024-01-01T00:00:61Z",
+	"2024-01-01T00:00:60Z",
+	"2024-01-15T23:59:60Z",
+	"2024-01-01T00:00:00",
+	"2024-01-01T00:00:00.Z",
+	"2024-01-01T00:00:00,5Z",
+	"2024-01-01T00:00:00+0100",
+	"2024-01-01T00:00:00+24:00",
+	"2024-01-01T00:00:00+01:60",
+	"2024-01-01T00:00:00ZZ",
+	"2024-1-01T00:00:00Z",
+	"+024-01-01T00:00:00Z",
+	" 2024-01-01T00:00:00Z",
+	"2024-01-01T00:00Z",
 };
 
 static void test_times_are_read_and_written(void **state)
@@ -801,7 +851,8 @@ static void test_times_beyond_the_format_are_clamped(void **state)
 
 static void test_a_time_ends_where_its_length_says(void **state)
 {
-	const char text[] = { '2', '0', '2', '4', '-', '0', '1', '-', '0', '1', 'T', '0', '0', ':', '0', '0', ':', '0', '0', 'Z' };
+	const char text[] = {'2', '0', '2', '4', '-', '0', '1', '-', '0', '1', 'T', '0', '0', ':', '0', '0',
+		':', '0', '0', 'Z'};
 	int64_t ms;
 
 	assert_int_equal(clock_parse_rfc3339(text, sizeof(text), &ms), 0);
@@ -830,7 +881,8 @@ static void test_clocks_go_forward(void **state)
 
 	assert_true(clock_mono_us() >= us);
 	assert_true(ms >= us / 1000 && ms <= clock_mono_us() / 1000);
-	assert_true(clock_ms() > 1700000000000); /* 2023: a clock in seconds or microseconds would show here */
+	assert_true(
+		clock_ms() > 1700000000000); /* 2023: a clock in seconds or microseconds would show here */
 	assert_true(clock_ms() < 17000000000000);
 }
 

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* log_test.c -- log lines: quoting, bounds, levels, and that a reader who does not read stops nobody.
  *
- * Standard error is replaced by a pipe or a file while a line is written, and put back before anything is asserted.
+ * Standard error is replaced by a pipe or a file while a line is written, and put back before anything is
+ * asserted.
  */
 #include <config.h>
 
@@ -74,19 +75,20 @@ static const char *body(const char *line)
 	return line + 3 + CLOCK_TEXT_LEN + 1;
 }
 
-#define EXPECT_LINE(expected, call) \
-	do { \
-		take_stderr_by_pipe(); \
-		call; \
-		give_stderr_back(); \
+#define EXPECT_LINE(expected, call)                                     \
+	do {                                                            \
+		take_stderr_by_pipe();                                  \
+		call;                                                   \
+		give_stderr_back();                                     \
 		assert_string_equal(body(read_lines()), expected "\n"); \
-		close(reader); \
+		close(reader);                                          \
 	} while (0)
 
 static void test_a_line_is_level_event_and_fields(void **state)
 {
 	log_open(LOG_LEVEL_INFO);
-	EXPECT_LINE("level=info event=link_up link=acme took_ms=41", log_info("link_up", "link=%s took_ms=%d", "acme", 41));
+	EXPECT_LINE("level=info event=link_up link=acme took_ms=41",
+		log_info("link_up", "link=%s took_ms=%d", "acme", 41));
 	EXPECT_LINE("level=warn event=started", log_warn("started", NULL));
 	EXPECT_LINE("level=error event=e a=x:7/y", log_error("e", "a=%s:%d/y", "x", 7));
 }
@@ -94,23 +96,25 @@ static void test_a_line_is_level_event_and_fields(void **state)
 static const struct {
 	const char *value, *shown;
 } quoted[] = {
-	{ "plain", "plain" },
-	{ "+12025550142", "+12025550142" },
-	{ "", "\"\"" },
-	{ "two words", "\"two words\"" },
-	{ "a\" level=error", "\"a\\\" level=error\"" },
-	{ "k=v", "\"k=v\"" },
-	{ "back\\slash", "\"back\\\\slash\"" },
-	{ "line\nevent=forged", "\"line\\nevent=forged\"" },
-	{ "\r\t\x01\x1b[31m\x7f", "\"\\r\\t\\x01\\x1b[31m\\x7f\"" },
-	{ "Привет€😀", "Привет€😀" },
-	{ "да нет", "\"да нет\"" },
-	{ "\xff", "\"\\xff\"" },
-	{ "a\xc0\xaf", "\"a\\xc0\\xaf\"" },         /* overlong "/" */
-	{ "\xed\xa0\x80", "\"\\xed\\xa0\\x80\"" },  /* a surrogate */
-	{ "\xc2\x9b" "31m", "\"\\xc2\\x9b31m\"" },  /* C1: control sequence introducer */
-	{ "\xe2\x82", "\"\\xe2\\x82\"" },           /* cut in the middle */
-	{ "%s%n", "%s%n" },
+	{"plain", "plain"},
+	{"+12025550142", "+12025550142"},
+	{"", "\"\""},
+	{"two words", "\"two words\""},
+	{"a\" level=error", "\"a\\\" level=error\""},
+	{"k=v", "\"k=v\""},
+	{"back\\slash", "\"back\\\\slash\""},
+	{"line\nevent=forged", "\"line\\nevent=forged\""},
+	{"\r\t\x01\x1b[31m\x7f", "\"\\r\\t\\x01\\x1b[31m\\x7f\""},
+	{"Привет€😀", "Привет€😀"},
+	{"да нет", "\"да нет\""},
+	{"\xff", "\"\\xff\""},
+	{"a\xc0\xaf", "\"a\\xc0\\xaf\""},	 /* overlong "/" */
+	{"\xed\xa0\x80", "\"\\xed\\xa0\\x80\""}, /* a surrogate */
+	{"\xc2\x9b"
+	 "31m",
+		"\"\\xc2\\x9b31m\""},	/* C1: control sequence introducer */
+	{"\xe2\x82", "\"\\xe2\\x82\""}, /* cut in the middle */
+	{"%s%n", "%s%n"},
 };
 
 static void test_values_cannot_leave_their_field(void **state)
@@ -133,15 +137,18 @@ static void test_conversions_take_their_arguments(void **state)
 	const char *volatile nothing = NULL; /* volatile: else the compiler sees it and warns, rightly */
 
 	log_open(LOG_LEVEL_INFO);
-	EXPECT_LINE("level=info event=e a=-1 b=4294967295 c=ff d=9223372036854775807 e=18446744073709551615 f=1.50 g=x",
-		log_info("e", "a=%d b=%u c=%x d=%" PRId64 " e=%" PRIu64 " f=%.2f g=%c", -1, 4294967295u, 255, INT64_MAX,
-			UINT64_MAX, 1.5, 'x'));
+	EXPECT_LINE("level=info event=e a=-1 b=4294967295 c=ff d=9223372036854775807 e=18446744073709551615 "
+		    "f=1.50 g=x",
+		log_info("e", "a=%d b=%u c=%x d=%" PRId64 " e=%" PRIu64 " f=%.2f g=%c", -1, 4294967295u, 255,
+			INT64_MAX, UINT64_MAX, 1.5, 'x'));
 	EXPECT_LINE("level=info event=e a=7 b=-7 c=200 d=0007 e=ab f=5% g=9",
-		log_info("e", "a=%zu b=%lld c=%hhu d=%04d e=%.*s f=%d%% g=%jd", (size_t)7, -7ll, 200, 7, 2, "abcdef", 5,
-			(intmax_t)9));
-	EXPECT_LINE("level=info event=e a=\"   7\" b=(null) c=1", log_info("e", "a=%*d b=%s c=%ld", 4, 7, nothing, 1l));
+		log_info("e", "a=%zu b=%lld c=%hhu d=%04d e=%.*s f=%d%% g=%jd", (size_t)7, -7ll, 200, 7, 2,
+			"abcdef", 5, (intmax_t)9));
+	EXPECT_LINE("level=info event=e a=\"   7\" b=(null) c=1",
+		log_info("e", "a=%*d b=%s c=%ld", 4, 7, nothing, 1l));
 	errno = ENOENT;
-	EXPECT_LINE("level=info event=e error=\"No such file or directory\" n=1", log_info("e", "error=%m n=%d", 1));
+	EXPECT_LINE("level=info event=e error=\"No such file or directory\" n=1",
+		log_info("e", "error=%m n=%d", 1));
 }
 
 static void test_errno_is_kept(void **state)
@@ -181,10 +188,10 @@ static void test_levels_are_obeyed(void **state)
 static const struct {
 	const char *beginning, *end;
 } cut[] = {
-	{ "", "...\n" },
-	{ "x", "...\n" }, /* from odd places: no letter of two octets is cut in two */
-	{ " ", "...\"\n" },
-	{ " x", "...\"\n" },
+	{"", "...\n"},
+	{"x", "...\n"}, /* from odd places: no letter of two octets is cut in two */
+	{" ", "...\"\n"},
+	{" x", "...\"\n"},
 };
 
 static void test_a_long_line_is_cut_and_says_so(void **state)
@@ -304,8 +311,11 @@ static void test_the_journal_stamps_lines_itself(void **state)
 	log_open(LOG_LEVEL_INFO);
 	give_stderr_back();
 	read_lines();
-	assert_memory_equal(out, "<3>level=error event=a\n<4>level=warn event=b\n<6>level=info event=c\n<7>level=debug event=d\nts=",
-		strlen("<3>level=error event=a\n<4>level=warn event=b\n<6>level=info event=c\n<7>level=debug event=d\nts="));
+	assert_memory_equal(out,
+		"<3>level=error event=a\n<4>level=warn event=b\n<6>level=info event=c\n<7>level=debug "
+		"event=d\nts=",
+		strlen("<3>level=error event=a\n<4>level=warn event=b\n<6>level=info event=c\n<7>level=debug "
+		       "event=d\nts="));
 	close(reader);
 }
 
