@@ -1,14 +1,14 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* conf.h -- the configuration as plain C: read whole, checked whole, then never written again.
  *
- * A file is either right and becomes a `struct conf`, or it is refused with one message that names file, line and
- * setting.  There is no half-loaded state, which is what makes a reload all or nothing: load the new one beside the old,
- * compare, swap, free the old.  What may be set, its type, range, default and help stand in one table (conf_table.c);
- * the parser, the comparison, the example file and the manual page all follow it.
+ * A file is either right and becomes a `struct conf`, or it is refused with one message that names file, line
+ * and setting.  There is no half-loaded state, which is what makes a reload all or nothing: load the new one
+ * beside the old, compare, swap, free the old.  What may be set, its type, range, default and help stand in
+ * one table (conf_table.c); the parser, the comparison, the example file and the manual page all follow it.
  *
- * Fields are named as their settings.  Durations are given in seconds (decimals allowed) and kept in milliseconds, which
- * the field says: `timeout` becomes `timeout_ms`.  Strings are never NULL; "" means not given.  Paths are complete:
- * relative ones start from the folder of the configuration file.
+ * Fields are named as their settings.  Durations are given in seconds (decimals allowed) and kept in
+ * milliseconds, which the field says: `timeout` becomes `timeout_ms`.  Strings are never NULL; "" means not
+ * given.  Paths are complete: relative ones start from the folder of the configuration file.
  */
 #ifndef BASE_CONF_H
 #define BASE_CONF_H
@@ -26,7 +26,12 @@ struct sockaddr;
 enum conf_role { CONF_ROLE_CLIENT, CONF_ROLE_OPERATOR };
 enum conf_class { CONF_CLASS_OTP, CONF_CLASS_SERVICE, CONF_CLASS_MARKETING };
 enum conf_bind { CONF_BIND_TRANSCEIVER, CONF_BIND_TRANSMITTER, CONF_BIND_RECEIVER, CONF_BIND_SPLIT };
-enum conf_alphabet { CONF_ALPHABET_GSM7_UNPACKED, CONF_ALPHABET_GSM7_PACKED, CONF_ALPHABET_LATIN1, CONF_ALPHABET_ASCII };
+enum conf_alphabet {
+	CONF_ALPHABET_GSM7_UNPACKED,
+	CONF_ALPHABET_GSM7_PACKED,
+	CONF_ALPHABET_LATIN1,
+	CONF_ALPHABET_ASCII
+};
 enum conf_concat { CONF_CONCAT_UDH8, CONF_CONCAT_UDH16, CONF_CONCAT_SAR, CONF_CONCAT_PAYLOAD };
 enum conf_receipt_id { CONF_RECEIPT_ID_AUTO, CONF_RECEIPT_ID_TEXT, CONF_RECEIPT_ID_HEX, CONF_RECEIPT_ID_DEC };
 enum conf_on_uncertain { CONF_ON_UNCERTAIN_RESEND, CONF_ON_UNCERTAIN_HOLD, CONF_ON_UNCERTAIN_FAIL };
@@ -64,8 +69,8 @@ struct conf_http_tls {
 };
 
 struct conf_http {
-	char *listen; /* "HOST:PORT", "[v6]:PORT" or "unix:/PATH" */
-	char *admin_listen;
+	char *listen;	    /* "127.0.0.1:8775" or "[::1]:8775" */
+	char *admin_listen; /* "": none */
 	int64_t max_body;
 	int64_t max_connections;
 	int64_t max_per_address;
@@ -163,7 +168,7 @@ struct conf_route {
 	struct conf_strings client;
 	struct conf_strings sender;
 	struct conf_strings links;
-	unsigned class_mask;       /* 1u << enum conf_class; all bits when `class` is empty */
+	unsigned class_mask;	       /* 1u << enum conf_class; all bits when `class` is empty */
 	const struct conf_link **link; /* `links`, resolved: links.n of them, in order of preference */
 };
 
@@ -196,11 +201,12 @@ struct conf {
 	size_t n_inbound;
 };
 
-/* Read and check `path`.  On failure `err` (of `n_err` octets) holds one line, "FILE:LINE: links[0].windw: unknown
- * setting; did you mean "window"?", and the result is -EINVAL (the file is wrong), -ENOMEM, or why it cannot be read. */
+/* Read and check `path`.  On failure `err` (of `n_err` octets) holds one line, "FILE:LINE: links[0].windw:
+ * unknown setting; did you mean "window"?", and the result is -EINVAL (the file is wrong), -ENOMEM, or why it
+ * cannot be read. */
 int conf_load(const char *path, struct conf **ret, char *err, size_t n_err);
-/* The same from memory, for tests and for what comes over a pipe; `name` stands for FILE, and its folder is where
- * relative paths start. */
+/* The same from memory, for tests and for what comes over a pipe; `name` stands for FILE, and its folder is
+ * where relative paths start. */
 int conf_load_string(const char *text, const char *name, struct conf **ret, char *err, size_t n_err);
 /* Wipes the secrets.  NULL is fine. */
 void conf_free(struct conf *c);
@@ -208,14 +214,14 @@ void conf_free(struct conf *c);
 const struct conf_client *conf_find_client(const struct conf *c, const char *name);
 const struct conf_link *conf_find_link(const struct conf *c, const char *name);
 
-/* Whether `allow` lets this peer in: an empty list lets everybody in; peers on Unix sockets always pass. */
+/* Whether `allow` lets this peer in: an empty list lets everybody in. */
 bool conf_client_allows(const struct conf_client *cl, const struct sockaddr *peer);
 
 /* What a change needs to take effect, in rising order. */
 enum conf_apply {
-	CONF_APPLY_RELOAD,  /* taken over while running */
-	CONF_APPLY_LINK,    /* the link must be stopped and started again */
-	CONF_APPLY_RESTART  /* only a restart of the process; a reload refuses or leaves it */
+	CONF_APPLY_RELOAD, /* taken over while running */
+	CONF_APPLY_LINK,   /* the link must be stopped and started again */
+	CONF_APPLY_RESTART /* only a restart of the process; a reload refuses or leaves it */
 };
 
 struct conf_change {
@@ -226,12 +232,13 @@ struct conf_change {
 
 typedef void (*conf_change_cb)(void *arg, const struct conf_change *change);
 
-/* Tell every difference between two configurations; returns how many.  `change` is lent for the call.  Clients, links
- * and named routes are compared by name, so moving one in the file is no change (for routes the order is one). */
+/* Tell every difference between two configurations; returns how many.  `change` is lent for the call.
+ * Clients, links and named routes are compared by name, so moving one in the file is no change (for routes
+ * the order is one). */
 size_t conf_diff(const struct conf *old, const struct conf *new, conf_change_cb cb, void *arg);
 
-/* Write the whole table as an example file: every setting commented out at its default, with help, range and unit.
- * Settings begin with "#" directly, prose with "# ", so that uncommenting gives a file that loads. */
+/* Write the whole table as an example file: every setting commented out at its default, with help, range and
+ * unit. Settings begin with "#" directly, prose with "# ", so that uncommenting gives a file that loads. */
 void conf_print_settings(FILE *f);
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* secret.h -- hashes, signatures and random keys, and forgetting them.
  *
- * API keys are compared by their SHA-256 and never stored; webhooks are signed with HMAC-SHA256.  The work is GnuTLS's.
- * Keys are random (160 bits), not chosen by people, so a plain fast hash is enough: there is nothing to guess.
+ * API keys are compared by their SHA-256 and never stored; webhooks are signed with HMAC-SHA256.  The work is
+ * GnuTLS's. Keys are random (160 bits), not chosen by people, so a plain fast hash is enough: there is
+ * nothing to guess.
  */
 #ifndef BASE_SECRET_H
 #define BASE_SECRET_H
@@ -13,7 +14,7 @@
 
 #define SECRET_HASH_LEN 32 /* octets of SHA-256 */
 #define SECRET_HEX_SIZE (2 * SECRET_HASH_LEN + 1)
-#define SECRET_KEY_LEN  35 /* "ph_" and 32 characters of base32 */
+#define SECRET_KEY_LEN	35 /* "ph_" and 32 characters of base32 */
 #define SECRET_KEY_SIZE (SECRET_KEY_LEN + 1)
 
 struct secret_span {

@@ -26,4 +26,11 @@ tests_unit_codec_msisdn_SOURCES = tests/unit/codec_msisdn.c
 tests_unit_codec_msisdn_LDADD = $(CODEC_TEST_LIBS)
 tests_unit_codec_receipt_SOURCES = tests/unit/codec_receipt.c tests/unit/codec_hex.h
 tests_unit_codec_receipt_LDADD = $(CODEC_TEST_LIBS)
+BASE_TESTS = tests/unit/conf_test tests/unit/log_test
+check_PROGRAMS += $(BASE_TESTS)
+UNIT_TESTS += $(BASE_TESTS)
+tests_unit_conf_test_SOURCES = tests/unit/conf_test.c
+tests_unit_conf_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_log_test_SOURCES = tests/unit/log_test.c
+tests_unit_log_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif

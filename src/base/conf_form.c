@@ -1,0 +1,243 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conf_form.c -- see conf_form.h. */
+#include <config.h>
+
+#include "base/conf_form.h"
+
+#include <arpa/inet.h>
+#include <ctype.h>
+#include <errno.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define DIGITS	"0123456789"
+#define UPPER	"ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define LOWER	"abcdefghijklmnopqrstuvwxyz"
+#define LETTERS UPPER LOWER
+
+#define DISTANCE_MAX 64 /* octets of names that are compared */
+
+static bool only(const char *text, const char *allowed)
+{
+	return text[strspn(text, allowed)] == '\0';
+}
+
+/* A decimal number from 0 to `max` that fills the text. */
+static bool read_small(const char *text, long max, long *ret)
+{
+	size_t n = strlen(text);
+
+	if (n == 0 || n > 5 || !only(text, DIGITS))
+		return false;
+	*ret = strtol(text, NULL, 10);
+	return *ret <= max;
+}
+
+int conf_form_cidr(const char *text, struct conf_cidr *ret)
+{
+	char host[INET6_ADDRSTRLEN];
+	const char *slash = strchrnul(text, '/');
+	struct conf_cidr net = {.addr = {[10] = 0xff, [11] = 0xff}};
+	long n_bits = 128;
+	bool v4;
+
+	if ((size_t)(slash - text) >= sizeof(host))
+		return -EINVAL;
+	memcpy(host, text, (size_t)(slash - text));
+	host[slash - text] = '\0';
+	v4 = inet_pton(AF_INET, host, net.addr + 12) == 1;
+	if (!v4 && inet_pton(AF_INET6, host, net.addr) != 1)
+		return -EINVAL;
+	if (*slash == '/') {
+		if (!read_small(slash + 1, v4 ? 32 : 128, &n_bits))
+			return -EINVAL;
+		n_bits += v4 ? 96 : 0;
+	}
+	net.n_bits = (uint8_t)n_bits;
+	for (long i = n_bits; i < 128; i++) {
+		if ((net.addr[i / 8] >> (7 - i % 8) & 1) != 0)
+			return -EINVAL;
+	}
+	*ret = net;
+	return 0;
+}
+
+/* ADDRESS:PORT with a literal address: names would need a resolver before anything runs. */
+static bool is_listen(const char *text)
+{
+	char host[INET6_ADDRSTRLEN + 2];
+	const char *colon = strrchr(text, ':');
+	uint8_t addr[16];
+	size_t n;
+	long port;
+
+	if (colon == NULL || !read_small(colon + 1, 65535, &port))
+		return false;
+	n = (size_t)(colon - text);
+	if (n < 2 || n >= sizeof(host))
+		return false;
+	memcpy(host, text, n);
+	host[n] = '\0';
+	if (host[0] != '[')
+		return inet_pton(AF_INET, host, addr) == 1;
+	if (host[n - 1] != ']')
+		return false;
+	host[n - 1] = '\0';
+	return inet_pton(AF_INET6, host + 1, addr) == 1;
+}
+
+static bool is_url(const char *text)
+{
+	size_t n = strncmp(text, "https://", 8) == 0 ? 8 : strncmp(text, "http://", 7) == 0 ? 7 : 0;
+	size_t n_host = strcspn(text + n, "/?#");
+
+	return n > 0 && n_host > 0 && strcspn(text, " \"<>\\^`{|}") == strlen(text) &&
+	       memchr(text + n, '@', n_host) == NULL; /* a password there would be shown in lists and logs */
+}
+
+static bool has_control(const char *text)
+{
+	for (; *text != '\0'; text++) {
+		if ((unsigned char)*text < ' ' || *text == 0x7f)
+			return true;
+	}
+	return false;
+}
+
+const char *conf_form_fault(enum conf_form form, const char *text)
+{
+	struct conf_cidr net;
+
+	if (has_control(text))
+		return "holds a control character";
+	switch (form) {
+	case CONF_FORM_ANY:
+	case CONF_FORM_PATH: return NULL;
+	case CONF_FORM_NAME:
+		return only(text, LETTERS DIGITS "._-")
+			       ? NULL
+			       : "may have letters, digits, \".\", \"_\" and \"-\" only";
+	case CONF_FORM_HEX:
+		return only(text, DIGITS "abcdefABCDEF") ? NULL : "may have hexadecimal digits only";
+	case CONF_FORM_DIGITS: return only(text, DIGITS) ? NULL : "may have digits only";
+	case CONF_FORM_PHONE:
+		return only(text + (text[0] == '+'), DIGITS) && text[text[0] == '+'] != '\0'
+			       ? NULL
+			       : "is not a number, such as \"+12025550142\"";
+	case CONF_FORM_COUNTRY: return only(text, UPPER) ? NULL : "is not a country, such as \"GB\"";
+	case CONF_FORM_CIDR:
+		return conf_form_cidr(text, &net) == 0
+			       ? NULL
+			       : "is not a network, such as \"192.0.2.0/24\" or \"2001:db8::/32\"";
+	case CONF_FORM_URL:
+		return is_url(text) ? NULL : "is not an http or https URL without a password in it";
+	case CONF_FORM_LISTEN:
+		return is_listen(text)
+			       ? NULL
+			       : "is not an address and port, such as \"127.0.0.1:8775\" or \"[::1]:8775\"";
+	case CONF_FORM_HOST:
+		return only(text, LETTERS DIGITS ".-:_") ? NULL : "is not a host name or address";
+	}
+	return NULL;
+}
+
+/* Past a comment or a string at `p`, counting lines; `p` itself when there is neither. */
+static const char *skip_inert(const char *p, unsigned *line)
+{
+	const char *start = p;
+
+	if (*p == '#' || (p[0] == '/' && p[1] == '/'))
+		return p + strcspn(p, "\n");
+	if (p[0] == '/' && p[1] == '*') {
+		p = strstr(p + 2, "*/");
+		p = p != NULL ? p + 2 : start + strlen(start);
+	} else if (*p == '"') {
+		for (p++; *p != '\0' && *p != '"'; p++)
+			p += p[0] == '\\' && p[1] != '\0';
+		p += *p == '"';
+	}
+	for (; start < p; start++)
+		*line += *start == '\n';
+	return p;
+}
+
+static bool fits(const char *number, size_t n)
+{
+	char text[72];
+	char *end;
+	bool wide = n > 0 && number[n - 1] == 'L';
+	long long v;
+
+	while (n > 0 && number[n - 1] == 'L')
+		n--;
+	if (n >= sizeof(text))
+		return false;
+	memcpy(text, number, n);
+	text[n] = '\0';
+	errno = 0;
+	v = strtoll(text, &end, strncasecmp(text, "0x", 2) == 0 ? 16 : 10);
+	if (*end != '\0')
+		return true; /* a decimal, or no number at all: the parser's business */
+	return errno == 0 && (wide || (v >= INT32_MIN && v <= INT32_MAX));
+}
+
+unsigned conf_form_overflow(const char *text, char *ret_number, size_t n)
+{
+	static const char word[] = LETTERS DIGITS "_.*-+";
+	unsigned line = 1;
+	const char *p = text, *next;
+
+	while (*p != '\0') {
+		next = skip_inert(p, &line);
+		if (next == p) {
+			size_t n_word = strspn(p, word);
+			size_t n_sign = *p == '-' || *p == '+';
+
+			if (n_word > n_sign && strchr(DIGITS, p[n_sign]) != NULL &&
+				!fits(p + (*p == '+'), n_word - (*p == '+'))) {
+				snprintf(ret_number, n, "%.*s", (int)(n_word < 64 ? n_word : 64), p);
+				return line;
+			}
+			line += *p == '\n';
+			next = p + (n_word > 0 ? n_word : 1);
+		}
+		p = next;
+	}
+	return 0;
+}
+
+static int min3(int a, int b, int c)
+{
+	int m = a < b ? a : b;
+
+	return m < c ? m : c;
+}
+
+int conf_form_distance(const char *a, const char *b)
+{
+	int rows[3][DISTANCE_MAX + 1];
+	int *before = rows[0], *above = rows[1], *row = rows[2], *spare;
+	size_t n_a = strlen(a), n_b = strlen(b);
+
+	if (n_a > DISTANCE_MAX || n_b > DISTANCE_MAX)
+		return INT_MAX;
+	for (size_t j = 0; j <= n_b; j++)
+		above[j] = (int)j;
+	for (size_t i = 1; i <= n_a; i++) {
+		row[0] = (int)i;
+		for (size_t j = 1; j <= n_b; j++) {
+			int ca = tolower((unsigned char)a[i - 1]), cb = tolower((unsigned char)b[j - 1]);
+
+			row[j] = min3(above[j] + 1, row[j - 1] + 1, above[j - 1] + (ca != cb));
+			if (i > 1 && j > 1 && ca == tolower((unsigned char)b[j - 2]) &&
+				cb == tolower((unsigned char)a[i - 2]) && before[j - 2] + 1 < row[j])
+				row[j] = before[j - 2] + 1;
+		}
+		spare = before;
+		before = above;
+		above = row;
+		row = spare;
+	}
+	return above[n_b];
+}

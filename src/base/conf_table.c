@@ -1,0 +1,305 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conf_table.c -- see conf_table.h.
+ *
+ * Order is the order of the example file.  Bounds are there to catch slips and to keep memory and protocol
+ * fields safe; they are not advice.
+ */
+#include <config.h>
+
+#include "base/conf_table.h"
+
+#include <string.h>
+
+/* One setting, one entry, as it reads best: */
+/* clang-format off */
+#define GROUP(parent_, field, type) \
+	.parent = parent_, .offset = offsetof(type, field), .size = sizeof(((type *)NULL)->field)
+#define LIST(field, max) \
+	.parent = CONF_TOP, .offset = offsetof(struct conf, field), .size = sizeof(*((struct conf *)NULL)->field), \
+	.is_list = true, .count_offset = offsetof(struct conf, n_##field), .max_items = max
+
+const struct conf_section_info conf_sections[CONF_N_SECTIONS] = {
+	[CONF_TOP] = { .name = "", .help = "The process", .size = sizeof(struct conf) },
+	[CONF_QUEUE] = { .name = "queue", .help = "How much may wait; beyond it nothing is accepted (503)",
+		GROUP(CONF_TOP, queue, struct conf) },
+	[CONF_HTTP] = { .name = "http", .help = "The HTTP interface", GROUP(CONF_TOP, http, struct conf) },
+	[CONF_HTTP_TLS] = { .name = "tls", .help = "HTTPS on http.listen; both or neither",
+		GROUP(CONF_HTTP, tls, struct conf_http) },
+	[CONF_RETENTION] = { .name = "retention", .help = "How long what is finished is kept",
+		GROUP(CONF_TOP, retention, struct conf) },
+	[CONF_WEBHOOK] = { .name = "webhook", .help = "Delivery of events to the webhooks of all clients",
+		GROUP(CONF_TOP, webhook, struct conf) },
+	[CONF_CLIENT] = { .name = "clients", .help = "Who may use the HTTP interface", LIST(clients, 4096),
+		.has_name = true },
+	[CONF_CLIENT_WEBHOOK] = { .name = "webhook", .help = "Where the client wants its events",
+		GROUP(CONF_CLIENT, webhook, struct conf_client) },
+	[CONF_LINK] = { .name = "links", .help = "Connections to carriers, and modems", LIST(links, 1024),
+		.has_name = true },
+	[CONF_ROUTE] = { .name = "routes", .help = "Which links a message may take: the first matching rule decides",
+		LIST(routes, 4096), .has_name = true },
+	[CONF_INBOUND] = { .name = "inbound", .help = "Which client gets an inbound message: the first matching rule",
+		LIST(inbound, 4096) },
+};
+
+#define CLASS_WORDS "otp|service|marketing"
+/* The national languages of 3GPP TS 23.038, 6.2.1.2.4, by ISO 639-1. */
+#define LANGUAGE_WORDS "tr|es|pt|bn|gu|hi|kn|ml|or|pa|ta|te|ur"
+
+#define DAY 86400
+#define MB  1048576
+
+/* Section, name, type, and the field; what follows is by name. */
+#define S(section, struct_, name, type)       section, #name, type, offsetof(struct_, name)
+#define DURATION(section, struct_, name)      section, #name, CONF_DURATION, offsetof(struct_, name##_ms)
+#define RANGE(default_, min_, max_)           .def = default_, .min = min_, .max = max_
+#define WORDS(default_, words_)               .def = default_, .words = words_, .max = 32
+#define TEXT(default_, max_)                  .def = default_, .max = max_
+
+#define TOP(name, type)       S(CONF_TOP, struct conf, name, type)
+#define QUEUE(name)           S(CONF_QUEUE, struct conf_queue, name, CONF_INT)
+#define HTTP(name, type)      S(CONF_HTTP, struct conf_http, name, type)
+#define TLS(name)             S(CONF_HTTP_TLS, struct conf_http_tls, name, CONF_STRING)
+#define RETENTION(name)       S(CONF_RETENTION, struct conf_retention, name, CONF_INT)
+#define WEBHOOK(name, type)   S(CONF_WEBHOOK, struct conf_webhook, name, type)
+#define CLIENT(name, type)    S(CONF_CLIENT, struct conf_client, name, type)
+#define CLIENT_WEBHOOK(name, type) S(CONF_CLIENT_WEBHOOK, struct conf_client_webhook, name, type)
+#define LINK(name, type)      S(CONF_LINK, struct conf_link, name, type)
+#define LINK_DURATION(name)   DURATION(CONF_LINK, struct conf_link, name)
+#define ROUTE(name, type)     S(CONF_ROUTE, struct conf_route, name, type)
+#define INBOUND(name)         S(CONF_INBOUND, struct conf_inbound, name, CONF_STRING)
+
+#define RESTART   .apply = CONF_APPLY_RESTART
+#define RELINK    .apply = CONF_APPLY_LINK
+#define SMPP      .driver = "smpp", RELINK
+#define MODEM     .driver = "modem", RELINK
+#define LOOPBACK  .driver = "loopback", RELINK
+
+const struct conf_setting conf_settings[] = {
+	{ TOP(data_dir, CONF_STRING), TEXT("/var/lib/posthorn", 4000), .form = CONF_FORM_PATH, RESTART,
+		.help = "Folder of the database; one process at a time." },
+	{ DURATION(CONF_TOP, struct conf, stop_timeout), RANGE("15", 0, 3600), .unit = "seconds",
+		.help = "How long an orderly stop may take to drain what is in flight." },
+	{ TOP(node, CONF_INT), RANGE("0", 0, 63), RESTART,
+		.help = "Number of this gateway among several; part of every message id." },
+	{ TOP(log_level, CONF_ENUM), WORDS("info", "error|warn|info|debug"),
+		.help = "What is logged; message texts and full numbers only at debug." },
+	{ TOP(modem_ports, CONF_STRINGS), TEXT("/dev/ttyUSB* /dev/ttyACM*", 4000),
+		.help = "Globs of the ports where modems named by IMEI, ICCID or IMSI are looked for." },
+
+	{ QUEUE(max_waiting), RANGE("50000000", 1, 10e9), .unit = "messages",
+		.help = "Messages of all clients that may wait." },
+	{ QUEUE(disk_reserve_mb), RANGE("512", 1, 10e6), .unit = "megabytes",
+		.help = "Free space below which nothing is accepted; sending stops at a quarter of it." },
+	{ QUEUE(lane_window), RANGE("1000", 16, 1e6), .unit = "messages", RESTART,
+		.help = "Messages of one lane that are held in memory; the rest waits on disk." },
+	{ QUEUE(max_resident), RANGE("16384", 1024, 10e6), .unit = "messages", RESTART,
+		.help = "Messages of all lanes that are held in memory." },
+
+	{ HTTP(listen, CONF_STRING), TEXT("127.0.0.1:8775", 64), .form = CONF_FORM_LISTEN, RESTART,
+		.flags = CONF_REQUIRED, .help = "Address and port of the interface for clients." },
+	{ HTTP(admin_listen, CONF_STRING), TEXT("127.0.0.1:8776", 64), .form = CONF_FORM_LISTEN, RESTART,
+		.help = "Address and port of health and metrics, without a key; \"\" for none." },
+	{ HTTP(max_body, CONF_INT), RANGE("8388608", 1024, 1024.0 * MB), .unit = "octets",
+		.help = "Largest body of a request; streams (NDJSON) have no such bound." },
+	{ HTTP(max_connections, CONF_INT), RANGE("4096", 1, 1e6), .unit = "connections",
+		.help = "Connections at a time." },
+	{ HTTP(max_per_address, CONF_INT), RANGE("1024", 1, 1e6), .unit = "connections",
+		.help = "Connections at a time from one address." },
+	{ TLS(cert), TEXT("", 4000), .form = CONF_FORM_PATH, RESTART,
+		.help = "File with the certificate and its chain, PEM." },
+	{ TLS(key), TEXT("", 4000), .form = CONF_FORM_PATH, RESTART,
+		.help = "File with the private key, PEM." },
+
+	{ RETENTION(body_days), RANGE("30", 0, 36500), .unit = "days",
+		.help = "Texts of finished messages are scrubbed after this; 0 keeps them." },
+	{ RETENTION(row_days), RANGE("180", 0, 36500), .unit = "days",
+		.help = "Finished messages are deleted after this; 0 keeps them." },
+
+	{ WEBHOOK(concurrency, CONF_INT), RANGE("4", 1, 16), .unit = "requests", RESTART,
+		.help = "Requests at a time to one endpoint; events of one message stay in order." },
+	{ WEBHOOK(max_events, CONF_INT), RANGE("1000000", 1000, 100e6), .unit = "events",
+		.help = "Events kept for one endpoint; beyond it the oldest become dead letters." },
+	{ DURATION(CONF_WEBHOOK, struct conf_webhook, timeout), RANGE("10", 0.1, 300), .unit = "seconds",
+		.help = "How long an endpoint may take to answer." },
+	{ WEBHOOK(keep_hours, CONF_INT), RANGE("72", 1, 8760), .unit = "hours",
+		.help = "How long an event is tried before it becomes a dead letter." },
+	{ WEBHOOK(allow_private, CONF_BOOL), .def = "true",
+		.help = "Whether endpoints may lie in private and loopback networks." },
+
+	{ CLIENT(name, CONF_STRING), TEXT("", 64), .form = CONF_FORM_NAME, .flags = CONF_REQUIRED, .example = "shop",
+		.help = "Name in logs, lists and metrics; messages belong to it for good." },
+	{ CLIENT(role, CONF_ENUM), WORDS("client", "client|operator"),
+		.help = "A client sees what is its own, an operator everything." },
+	{ CLIENT(key_sha256, CONF_STRING), .def = "", .min = 64, .max = 64, .form = CONF_FORM_HEX,
+		.flags = CONF_REQUIRED | CONF_HIDDEN,
+		.example = "62af8704764faf8ea82fc61ce9c4c3908b6cb97d463a634e9e587d7c885db0ef",
+		.help = "SHA-256 of the API key, as printed by \"posthorn key new\"." },
+	{ CLIENT(allow, CONF_STRINGS), TEXT("", 64), .form = CONF_FORM_CIDR,
+		.help = "Networks it may come from, such as \"192.0.2.0/24\"; none: from everywhere." },
+	{ CLIENT(default_country, CONF_STRING), .def = "", .min = 2, .max = 2, .form = CONF_FORM_COUNTRY,
+		.help = "Country (ISO 3166, two letters) whose national numbers are understood." },
+	{ CLIENT(from, CONF_STRING), TEXT("", 44),
+		.help = "Sender when a message names none." },
+	{ CLIENT(class, CONF_ENUM), WORDS("service", CLASS_WORDS),
+		.help = "Class when a message names none." },
+	{ CLIENT(tps, CONF_DOUBLE), RANGE("0.0", 0, 1e6), .unit = "parts per second",
+		.help = "Shapes how fast its messages are sent; 0 is no limit." },
+	{ CLIENT(burst, CONF_INT), RANGE("0", 0, 1e6), .unit = "parts",
+		.help = "What may go at once after a pause; 0 is one second of tps." },
+	{ CLIENT(requests_per_second, CONF_DOUBLE), RANGE("0.0", 0, 1e6), .unit = "requests per second",
+		.help = "Beyond it requests are refused with 429; 0 is no limit." },
+	{ CLIENT(max_waiting, CONF_INT), RANGE("0", 0, 10e9), .unit = "messages",
+		.help = "Beyond it messages are refused with 429; 0 is no limit of its own." },
+	{ CLIENT(max_parts, CONF_INT), RANGE("10", 1, 64), .unit = "parts",
+		.help = "Longer messages are refused." },
+	{ CLIENT(smart, CONF_BOOL), .def = "false",
+		.help = "Replace look-alike characters where that saves parts." },
+	{ DURATION(CONF_CLIENT, struct conf_client, ttl), RANGE("86400", 1, 31.0 * DAY), .unit = "seconds",
+		.help = "How long a message may wait when it does not say." },
+	{ CLIENT_WEBHOOK(url, CONF_STRING), TEXT("", 2000), .form = CONF_FORM_URL,
+		.help = "Events are posted here; none: they are not kept." },
+	{ CLIENT_WEBHOOK(secret, CONF_STRING), TEXT("", 256), .flags = CONF_SECRET,
+		.help = "Key of the signature in Posthorn-Signature; none: not signed." },
+	{ CLIENT_WEBHOOK(batch, CONF_INT), RANGE("100", 1, 1000), .unit = "events",
+		.help = "Events in one request." },
+
+	{ LINK(name, CONF_STRING), TEXT("", 64), .form = CONF_FORM_NAME, .flags = CONF_REQUIRED, .example = "acme",
+		.help = "Name in routes, logs, lists and metrics." },
+	{ LINK(driver, CONF_STRING), TEXT("", 32), .form = CONF_FORM_NAME, .flags = CONF_REQUIRED, .example = "smpp",
+		RELINK, .help = "Kind of link: smpp, modem, loopback." },
+	{ LINK(tps, CONF_DOUBLE), RANGE("0.0", 0, 1e6), .unit = "parts per second",
+		.help = "Fastest the carrier takes; 0 is no limit." },
+	{ LINK(burst, CONF_INT), RANGE("0", 0, 1e6), .unit = "parts",
+		.help = "What may go at once after a pause; 0 is one second of tps." },
+	{ LINK(window, CONF_INT), RANGE("50", 1, 1000), .unit = "parts", RELINK,
+		.help = "Parts per bind that may be without an answer." },
+	{ LINK_DURATION(response_timeout), RANGE("10", 0.1, 600), .unit = "seconds", RELINK,
+		.help = "How long an answer may take." },
+	{ LINK_DURATION(connect_timeout), RANGE("10", 0.1, 600), .unit = "seconds", RELINK,
+		.help = "How long connecting may take." },
+	{ LINK_DURATION(reconnect_min), RANGE("1", 0.01, 3600), .unit = "seconds", RELINK,
+		.help = "First pause before a lost connection is tried again; doubles each time." },
+	{ LINK_DURATION(reconnect_max), RANGE("60", 0.01, 86400), .unit = "seconds", RELINK,
+		.help = "Longest such pause." },
+	{ LINK(alphabet, CONF_ENUM), WORDS("gsm7-unpacked", "gsm7-unpacked|gsm7-packed|latin1|ascii"),
+		.help = "What data_coding 0 means on this link." },
+	{ LINK(concat, CONF_ENUM), WORDS("udh8", "udh8|udh16|sar|payload"),
+		.help = "How long messages are split: header with 8- or 16-bit reference, SAR or payload TLV." },
+	{ LINK(languages, CONF_STRINGS), WORDS("", LANGUAGE_WORDS),
+		.help = "National language tables that this link understands." },
+	{ LINK_DURATION(receipt_timeout), RANGE("172800", 1, 31.0 * DAY), .unit = "seconds",
+		.help = "Without a receipt for so long a message ends as unconfirmed." },
+	{ LINK(on_uncertain, CONF_ENUM), WORDS("resend", "resend|hold|fail"),
+		.help = "What happens to a part whose answer was lost with the connection." },
+	{ LINK(max_attempts, CONF_INT), RANGE("5", 1, 100), .unit = "attempts",
+		.help = "Attempts of one part before it is rejected." },
+	{ LINK_DURATION(retry_min), RANGE("5", 0.01, 3600), .unit = "seconds",
+		.help = "First pause before a part is tried again; doubles each time." },
+	{ LINK_DURATION(retry_max), RANGE("600", 0.01, 86400), .unit = "seconds",
+		.help = "Longest such pause." },
+
+	{ LINK(host, CONF_STRING), TEXT("", 255), .form = CONF_FORM_HOST, SMPP, .flags = CONF_REQUIRED,
+		.example = "smsc.example", .help = "Name or address of the SMSC." },
+	{ LINK(port, CONF_INT), RANGE("2775", 1, 65535), SMPP,
+		.help = "TCP port of the SMSC." },
+	/* Bounds of these strings: SMPP 3.4, 4.1.1, less the final NUL. */
+	{ LINK(system_id, CONF_STRING), TEXT("", 15), SMPP,
+		.help = "Who we are to the SMSC." },
+	{ LINK(password, CONF_STRING), TEXT("", 8), SMPP, .flags = CONF_SECRET,
+		.help = "Password that goes with it." },
+	{ LINK(system_type, CONF_STRING), TEXT("", 12), SMPP,
+		.help = "System type, where the carrier asks for one." },
+	{ LINK(bind, CONF_ENUM), WORDS("transceiver", "transceiver|transmitter|receiver|split"), SMPP,
+		.help = "Kind of bind; split is a transmitter and a receiver." },
+	{ LINK(binds, CONF_INT), RANGE("1", 1, 32), .unit = "binds", SMPP,
+		.help = "Binds at a time; of split, so many of each." },
+	{ LINK_DURATION(enquire_link), RANGE("30", 0, 3600), .unit = "seconds", SMPP,
+		.help = "Silence after which the SMSC is asked whether it is there; 0 never asks." },
+	{ LINK(tls, CONF_BOOL), .def = "false", SMPP,
+		.help = "Connect with TLS." },
+	{ LINK(tls_verify, CONF_BOOL), .def = "true", SMPP,
+		.help = "Check certificate and host name." },
+	{ LINK(tls_ca, CONF_STRING), TEXT("", 4000), .form = CONF_FORM_PATH, SMPP,
+		.help = "File with the authorities to trust, PEM; none: the system's." },
+	{ LINK(receipt_id, CONF_ENUM), WORDS("auto", "auto|text|hex|dec"), SMPP,
+		.help = "How receipts spell message ids; auto learns from hits." },
+	{ LINK(source_ton, CONF_INT), RANGE("-1", -1, 7), SMPP,
+		.help = "Type of number of senders; -1 is from the sender." },
+	{ LINK(source_npi, CONF_INT), RANGE("-1", -1, 18), SMPP,
+		.help = "Numbering plan of senders; -1 is from the sender." },
+	{ LINK(dest_ton, CONF_INT), RANGE("-1", -1, 7), SMPP,
+		.help = "Type of number of recipients; -1 is from the number." },
+	{ LINK(dest_npi, CONF_INT), RANGE("-1", -1, 18), SMPP,
+		.help = "Numbering plan of recipients; -1 is from the number." },
+	{ LINK(service_type, CONF_STRING), TEXT("", 5), SMPP,
+		.help = "Service type, where the carrier asks for one." },
+	{ LINK(interface_version, CONF_INT), RANGE("0x34", 0, 255), SMPP,
+		.help = "SMPP version told when binding." },
+	{ LINK(address_range, CONF_STRING), TEXT("", 40), SMPP,
+		.help = "Own addresses told when binding." },
+
+	{ LINK(device, CONF_STRING), TEXT("", 4000), MODEM, .flags = CONF_REQUIRED,
+		.example = "/dev/serial/by-id/usb-modem-if00-port0",
+		.help = "Port, or imei:NUMBER, iccid:NUMBER, imsi:NUMBER, tcp:HOST:PORT." },
+	/* 3GPP TS 31.101, 9.5.1: four to eight digits. */
+	{ LINK(pin, CONF_STRING), .def = "", .min = 4, .max = 8, .form = CONF_FORM_DIGITS, MODEM,
+		.flags = CONF_SECRET, .help = "PIN of the SIM; tried once." },
+	{ LINK(smsc, CONF_STRING), TEXT("", 21), .form = CONF_FORM_PHONE, MODEM,
+		.help = "Number of the service centre; none: the SIM's." },
+
+	{ LINK(delay_ms, CONF_INT), RANGE("0", 0, 3600000), .unit = "milliseconds", LOOPBACK,
+		.help = "Pause before a receipt." },
+	{ LINK(outcome, CONF_ENUM), WORDS("delivered", "delivered|undelivered|rejected|retry|unknown|none"), LOOPBACK,
+		.help = "How every part ends; none is taken and never reported." },
+
+	{ ROUTE(name, CONF_STRING), TEXT("", 64), .form = CONF_FORM_NAME,
+		.help = "Name in logs and previews; none: routeN, counted from 1." },
+	{ ROUTE(prefix, CONF_STRINGS), TEXT("", 15), .min = 1, .form = CONF_FORM_DIGITS,
+		.help = "Beginnings of recipients, digits with country code; none: all." },
+	{ ROUTE(class, CONF_STRINGS), WORDS("", CLASS_WORDS),
+		.help = "Classes; none: all." },
+	{ ROUTE(client, CONF_STRINGS), TEXT("", 64), .form = CONF_FORM_NAME,
+		.help = "Names of clients; none: all." },
+	{ ROUTE(sender, CONF_STRINGS), TEXT("", 44), .min = 1,
+		.help = "Senders; none: all." },
+	{ ROUTE(links, CONF_STRINGS), TEXT("", 64), .form = CONF_FORM_NAME, .flags = CONF_REQUIRED, .example = "acme",
+		.help = "Names of links, the best first." },
+
+	{ INBOUND(to), TEXT("", 44), .help = "Number or short code that the message came to; none: all." },
+	{ INBOUND(from), TEXT("", 44), .help = "Number that it came from; none: all." },
+	{ INBOUND(keyword), TEXT("", 64), .help = "First word of the text, in any case; none: all." },
+	{ INBOUND(link), TEXT("", 64), .form = CONF_FORM_NAME, .help = "Link that it came in by; none: all." },
+	{ INBOUND(client), TEXT("", 64), .form = CONF_FORM_NAME, .flags = CONF_REQUIRED, .example = "shop",
+		.help = "Client that gets it." },
+};
+
+/* clang-format on */
+
+const size_t conf_n_settings = sizeof(conf_settings) / sizeof(conf_settings[0]);
+
+const char *conf_word(const char *words, size_t i, size_t *ret_n)
+{
+	const char *end;
+
+	while (words != NULL) {
+		end = strchrnul(words, '|');
+		if (i-- == 0) {
+			*ret_n = (size_t)(end - words);
+			return words;
+		}
+		words = *end != '\0' ? end + 1 : NULL;
+	}
+	return NULL;
+}
+
+ptrdiff_t conf_word_index(const char *words, const char *word)
+{
+	const char *w;
+	size_t n;
+
+	for (size_t i = 0; (w = conf_word(words, i, &n)) != NULL; i++) {
+		if (strlen(word) == n && memcmp(w, word, n) == 0)
+			return (ptrdiff_t)i;
+	}
+	return -1;
+}
