@@ -9,3 +9,5 @@ libposthorn_a_SOURCES += \
 	src/base/conf_use.c \
 	src/base/log.c src/base/log.h \
 	src/base/secret.c src/base/secret.h
+libposthorn_a_SOURCES += src/base/buf.c src/base/buf.h src/base/stream.c src/base/stream.h \
+	src/base/stream_tls.c src/base/stream_tls.h

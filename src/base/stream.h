@@ -43,8 +43,11 @@ uv_loop_t *stream_loop_uv(struct stream_loop *sl);
 /* ---- Callbacks and settings of a stream. ---- */
 
 struct stream_ops {
-	/* Connected, and the TLS handshake is done.  May be NULL. */
+	/* Connected, and the TLS handshake is done.  On a later step than the call that made the stream.  May be NULL. */
 	void (*on_open)(void *arg);
+
+	/* What stream_resume() asked for begins: comes before any on_read().  May be NULL. */
+	void (*on_resume)(void *arg);
 
 	/* Lent for this call.  Never n = 0. */
 	void (*on_read)(void *arg, const uint8_t *data, size_t n);
@@ -91,7 +94,7 @@ void stream_tls_unref(struct stream_tls *tls);
 /* "127.0.0.1:8775", "[::1]:8775", "*:8775" (all addresses).  Numeric only: a listener must not wait for a resolver. */
 int stream_parse_address(const char *where, struct sockaddr_storage *ret_addr);
 
-/* A connection waits; take it with stream_accept(). */
+/* A connection waits; take it with stream_accept(), or it is dropped. */
 typedef void (*stream_accept_cb)(void *arg, struct stream_listener *l);
 
 /* `tls` may be NULL.  Port 0 takes a free one. */
@@ -100,7 +103,7 @@ int stream_listen(struct stream_loop *sl, const char *where, struct stream_tls *
 int stream_listener_port(const struct stream_listener *l);
 void stream_listener_stop(struct stream_listener *l); /* frees itself in libuv's close callback; no callback comes */
 
-/* Call from on_accept.  The stream may be read when on_open comes: on a later turn with TLS, else before this returns. */
+/* Call from on_accept. */
 int stream_accept(struct stream_listener *l, const struct stream_conf *c, struct stream **ret_s);
 
 /* ---- Client side. ---- */
@@ -123,10 +126,13 @@ int stream_connect(struct stream_loop *sl, const struct stream_target *t, const 
  * ended.  Before on_open() it waits for the opening. */
 int stream_write(struct stream *s, const void *data, size_t n);
 
+/* Ask for on_drain() although nothing was refused.  It comes when nothing is unsent, on a later step. */
+void stream_want_drain(struct stream *s);
+
 /* Hand everything to the kernel now.  Seldom needed. */
 void stream_flush(struct stream *s);
 
-/* Stop reading, so that the peer feels it; go on.  on_read() never comes from inside stream_resume(). */
+/* Stop reading, so that the peer feels it; go on.  No callback comes from inside stream_resume(). */
 void stream_pause(struct stream *s);
 void stream_resume(struct stream *s);
 
@@ -138,14 +144,15 @@ void stream_unread(struct stream *s, size_t n);
  * too or close_timeout_ms is over: a reset would take our last answer out of the peer's hands. */
 void stream_close(struct stream *s);
 
-/* End at once with a reset if anything is unsent.  `err` is what on_closed() will be told. */
+/* End at once.  A reset, so that a cut answer does not look like a finished one.  `err` is what on_closed() will be
+ * told. */
 void stream_abort(struct stream *s, int err);
 
 /* ---- Questions. ---- */
 
 size_t stream_unsent(const struct stream *s);
 uint64_t stream_octets_in(const struct stream *s);  /* as the protocol above sees them: without TLS's own */
-uint64_t stream_octets_out(const struct stream *s); /* taken by the kernel */
+uint64_t stream_octets_out(const struct stream *s); /* written and no longer unsent */
 bool stream_is_tls(const struct stream *s);
 void stream_peer(const struct stream *s, struct sockaddr_storage *ret_addr);
 
@@ -154,7 +161,7 @@ const char *stream_error_text(const struct stream *s);
 
 /* ---- A stream without a wire: for fuzzing and for measuring without the kernel. ---- */
 
-/* `sink` gets what would have been sent.  Open at once. */
+/* `sink` gets what would have been sent. */
 typedef void (*stream_sink_cb)(void *arg, const uint8_t *data, size_t n);
 int stream_memory(struct stream_loop *sl, const struct stream_conf *c, stream_sink_cb sink, void *sink_arg,
 	struct stream **ret_s);

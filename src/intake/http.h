@@ -66,7 +66,8 @@ struct http_ops {
 	/* The body is finished.  With HTTP_BODY_BUFFER it is lent for this call; else data is NULL. */
 	void (*on_complete)(void *arg, struct http_request *q, const uint8_t *data, size_t n);
 
-	/* Connection lost, or the rest of the body was refused, before the answer was complete: forget q. */
+	/* Connection lost, or the rest of the body was refused, before the answer was complete: forget q.  A client that
+	 * only closes its sending side may still read, so that alone does not abort a request in work. */
 	void (*on_abort)(void *arg, struct http_request *q);
 
 	/* Between http_respond_begin() and _end(): what was unsent has left; go on writing.  May be NULL. */
@@ -75,7 +76,7 @@ struct http_ops {
 
 /* 0 means the default in brackets. */
 struct http_conf {
-	size_t max_head;             /* request line and headers [16,384]; at most 65,535 */
+	size_t max_head;             /* request line and headers [16,384]; at most 32,000 */
 	size_t max_body;             /* octets of a buffered body [8 MiB] */
 	size_t max_answer;           /* unsent octets of one connection [16 MiB] */
 	unsigned max_connections;    /* [4,096] */
@@ -154,7 +155,8 @@ int http_respond(struct http_request *q, int status, const char *content_type, c
 /* The API's error form; `field` may be NULL. */
 int http_respond_error(struct http_request *q, int status, const char *code, const char *message, const char *field);
 
-/* An answer in pieces.  -ENOBUFS from _chunk: nothing of it was taken; on_writable() follows. */
+/* An answer in pieces.  -ENOBUFS from _chunk: nothing of it was taken; on_writable() follows.  -EMSGSIZE: more than half
+ * of max_answer in one piece. */
 int http_respond_begin(struct http_request *q, int status, const char *content_type);
 int http_respond_chunk(struct http_request *q, const void *data, size_t n);
 void http_respond_end(struct http_request *q);
