@@ -59,7 +59,8 @@ void smsc_conn_respond(struct smsc_conn *c, const void *p, size_t n, unsigned n_
 		c->delayed_head = 0;
 	}
 	assert(c->delayed_end + sizeof(d) + n <= SMSC_OUT_CAP);
-	d.due_ms = c->sim->now_ms + c->sim->script.slow_ms;
+	/* The clock counts whole milliseconds: one more, so that none is answered early. */
+	d.due_ms = c->sim->now_ms + c->sim->script.slow_ms + 1;
 	memcpy(c->delayed + c->delayed_end, &d, sizeof(d));
 	memcpy(c->delayed + c->delayed_end + sizeof(d), p, n);
 	c->delayed_end += sizeof(d) + n;

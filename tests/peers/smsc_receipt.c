@@ -104,7 +104,8 @@ uint32_t smsc_receipts_due(const struct smsc_receipts *q, uint64_t id, uint32_t 
 	const struct smsc_script *s = q->script;
 	uint32_t jitter = s->receipt_jitter_ms ? (uint32_t)(smsc_hash(&id, 8, 1) % (s->receipt_jitter_ms + 1)) : 0;
 
-	return now_ms + s->receipt_delay_ms + jitter;
+	/* The clock counts whole milliseconds: one more, so that no delay is cut short. */
+	return now_ms + s->receipt_delay_ms + jitter + (s->receipt_delay_ms > 0);
 }
 
 uint64_t smsc_receipts_issue(struct smsc_receipts *q, struct smsc_str dest, uint32_t now_ms, uint32_t due_ms)
