@@ -906,7 +906,7 @@ def test_wireshark_finds_nothing_malformed():
         pcap(path, pdus)
         assert tshark(path, "smpp") == len(pdus) == 36, len(pdus)
         assert tshark(path, bad) == 0
-        # A receipt cut inside its last TLV: the filter does find something when there is something.
+        # A receipt cut short: the filter does find something when there is something.
         cut = next(p for p in pdus if p[7] == DELIVER)[:-1]
         pcap(path, [struct.pack(">I", len(cut)) + cut[4:]])
         assert tshark(path, bad) == 1
