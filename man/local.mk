@@ -1,2 +1,4 @@
 # SPDX-License-Identifier: Apache-2.0
 dist_man_MANS += man/posthorn.conf.5
+
+dist_man_MANS += man/posthorn-smsc-sim.1

@@ -1,1 +1,72 @@
 # SPDX-License-Identifier: Apache-2.0
+# The simulated carrier.  It links nothing of the gateway: an independent reading of SMPP 3.4.
+
+bin_PROGRAMS += posthorn-smsc-sim
+posthorn_smsc_sim_SOURCES = \
+	tests/peers/smsc_conn.c \
+	tests/peers/smsc_control.c \
+	tests/peers/smsc_deliver.c \
+	tests/peers/smsc_pdu.c \
+	tests/peers/smsc_pdu.h \
+	tests/peers/smsc_receipt.c \
+	tests/peers/smsc_receipt.h \
+	tests/peers/smsc_script.c \
+	tests/peers/smsc_script.h \
+	tests/peers/smsc_session.c \
+	tests/peers/smsc_sim.c \
+	tests/peers/smsc_sim.h \
+	tests/peers/smsc_stats.c \
+	tests/peers/smsc_stats.h
+posthorn_smsc_sim_LDADD = $(UV_LIBS) $(JANSSON_LIBS) -lm
+
+check_PROGRAMS += smpp_blast
+smpp_blast_SOURCES = tests/peers/smpp_blast.c
+
+# Scripts of misbehaviour: for our tests, and for users who want to rehearse a fault.
+smscscriptsdir = $(pkgdatadir)/smsc-scripts
+dist_smscscripts_DATA = \
+	tests/peers/scripts/bind-password-twice.smsc \
+	tests/peers/scripts/bind-refused.smsc \
+	tests/peers/scripts/bind-silent.smsc \
+	tests/peers/scripts/drop-after-100.smsc \
+	tests/peers/scripts/drop-mid-window.smsc \
+	tests/peers/scripts/garbage-after-20.smsc \
+	tests/peers/scripts/half-pdu-after-20.smsc \
+	tests/peers/scripts/id-dec-resp-hex-receipt.smsc \
+	tests/peers/scripts/id-hex-resp-dec-receipt.smsc \
+	tests/peers/scripts/id-hex.smsc \
+	tests/peers/scripts/id-leading-zeros.smsc \
+	tests/peers/scripts/id-uuid.smsc \
+	tests/peers/scripts/invalid-destination.smsc \
+	tests/peers/scripts/lose-fifth.smsc \
+	tests/peers/scripts/mo-every-10.smsc \
+	tests/peers/scripts/nack-third.smsc \
+	tests/peers/scripts/no-enquire-answer.smsc \
+	tests/peers/scripts/queue-full-once.smsc \
+	tests/peers/scripts/receipt-first.smsc \
+	tests/peers/scripts/receipt-none.smsc \
+	tests/peers/scripts/receipt-other-bind.smsc \
+	tests/peers/scripts/receipt-text-only.smsc \
+	tests/peers/scripts/receipt-tlv-only.smsc \
+	tests/peers/scripts/receipt-twice.smsc \
+	tests/peers/scripts/receipt-unknown-id.smsc \
+	tests/peers/scripts/slow-50ms.smsc \
+	tests/peers/scripts/status-resp-short.smsc \
+	tests/peers/scripts/swallow-fifth.smsc \
+	tests/peers/scripts/system-error.smsc \
+	tests/peers/scripts/throttle-every-10.smsc \
+	tests/peers/scripts/throttle-twice.smsc \
+	tests/peers/scripts/tps-100.smsc \
+	tests/peers/scripts/unbind-mid-window.smsc \
+	tests/peers/scripts/undelivered-prefix.smsc \
+	tests/peers/scripts/unknown-command-after-20.smsc \
+	tests/peers/scripts/wrong-length-after-20.smsc
+
+EXTRA_DIST += tests/peers/test_smsc_sim.py tests/peers/test_net_smpp.pl
+
+# The simulator judged by octets of the standard, by Net::SMPP and by Wireshark.
+.PHONY: check-peers
+check-peers: posthorn-smsc-sim$(EXEEXT)
+	POSTHORN_SMSC_SIM=./posthorn-smsc-sim $(PYTHON3) $(srcdir)/tests/peers/test_smsc_sim.py
+	if command -v perl >/dev/null; then \
+		POSTHORN_SMSC_SIM=./posthorn-smsc-sim perl $(srcdir)/tests/peers/test_net_smpp.pl; fi
