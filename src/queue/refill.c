@@ -151,6 +151,7 @@ static void lane_read(struct store_query *sq)
 	struct queue *q = lq->q;
 	struct lane *l = lq->lane;
 	struct q_load *p = &lq->load;
+	bool good = sq->r == 0;
 
 	q->now_ms = clock_ms();
 	l->refilling = false;
@@ -181,7 +182,7 @@ static void lane_read(struct store_query *sq)
 	}
 	store_query_done(sq);
 	free(lq);
-	if (sq->r == 0 && (l->n_rows > l->n_rows_staged || l->counting) && l->out && l->wait.n < q->lane_window / 2)
+	if (good && (l->n_rows > l->n_rows_staged || l->counting) && l->out && l->wait.n < q->lane_window / 2)
 		refill_lane(q, l);
 	lane_drop_if_idle(q, l);
 }
