@@ -264,6 +264,7 @@ void dispatch_unsent(struct queue *q, struct qmsg *qm, uint64_t parts)
 void dispatch_submit(struct queue *q, struct qmsg *qm)
 {
 	struct outlet *o = qm->out;
+	uint64_t id = qm->m->id;
 	struct segment_plan plan;
 	struct part p;
 	int r = 0;
@@ -286,6 +287,16 @@ void dispatch_submit(struct queue *q, struct qmsg *qm)
 		if (r == 0) {
 			qm->leased &= ~(1ull << (part - 1));
 			qm->flying |= 1ull << (part - 1);
+		}
+		if (r == -EMSGSIZE || r == -EINVAL) { /* no wire of this link can carry it */
+			struct settle s = { .key = p.key, .outcome = OUTCOME_REJECTED, .text = "too large for the link" };
+
+			qm->leased &= ~(1ull << (part - 1));
+			qm->flying |= 1ull << (part - 1);
+			queue_settle(q, o, &s);
+			if (qmsg_find(q, id) != qm)
+				return;
+			r = 0;
 		}
 	}
 	if (!qm->leased)

@@ -591,6 +591,7 @@ struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boo
 	q->id_end = boot->next_id + 65536;
 	q->recover_upto = boot->next_id;
 	q->stored_low = boot->low_water;
+	q->index_run = (uint32_t)((boot->indexed_to & ((1ull << MSG_COUNTER_BITS) - 1)) >> 16);
 	q->next_lane = boot->next_lane ? boot->next_lane : 1;
 	q->now_ms = clock_ms();
 	q->now_us = clock_mono_us();

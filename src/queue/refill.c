@@ -252,7 +252,7 @@ void refill_count_lane(struct queue *q, struct lane *l)
 	cq->count.lane = l->key.id;
 	cq->count.after_seq = l->cursor;
 	cq->count.upto_seq = q->recover_upto;
-	store_read(q->store, STORE_QUEUE, &cq->count.q);
+	store_read(q->store, STORE_API, &cq->count.q);
 }
 
 /* ---- due --------------------------------------------------------------------------------------------------------------- */
@@ -335,8 +335,9 @@ static void due_one(struct queue *q, struct store_loaded *x)
 	}
 	sm = loaded_msg(q, x);
 	if (x->due_reason == REASON_NO_RECEIPT || x->due_reason == REASON_HOLD) {
-		if (!(part && x->finals >> (part - 1) & 1))
-			settle_rows_final(q, &sm, part ? part : 1, x->m->class, STATE_UNCONFIRMED,
+		/* Part 0 speaks of all that is still open. */
+		for (uint64_t open = (part ? 1ull << (part - 1) : parts_mask(sm.n_parts)) & ~x->finals; open; open &= open - 1)
+			settle_rows_final(q, &sm, (unsigned)__builtin_ctzll(open) + 1, x->m->class, STATE_UNCONFIRMED,
 				x->due_reason == REASON_HOLD ? REASON_NO_ANSWER : REASON_NO_RECEIPT, false);
 		fire(q, x, STORE_SETTLE);
 		return;

@@ -639,9 +639,7 @@ int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *
 	struct final_job *j;
 
 	for (int i = 0; i < 2 && !e; i++) {
-		/* The TLV is spelt like the response, the text as the link's setting says; the driver gives the TLV first
-		 * and the text second, or the text alone. */
-		bool text = i == 1 || !r->smsc_id2;
+		bool text = i == 1 || !r->smsc_id_tlv; /* the TLV is spelt like the response */
 
 		if (!spelt[i] || receipt_id_normalise(spelt[i], o->receipt_form, text, id) < 0)
 			continue;

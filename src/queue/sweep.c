@@ -271,6 +271,7 @@ static void index_next(struct queue *q)
 	q->q_index.q.done = index_read;
 	q->q_index.q.arg = q;
 	q->q_index.below_id = q->next_id;
+	q->q_index.run = q->index_run;
 	q->index_busy = true;
 	store_read(q->store, STORE_API, &q->q_index.q);
 }

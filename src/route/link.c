@@ -53,7 +53,7 @@ static void set_state(struct link *l, enum link_state s, const char *reason)
 	l->state = s;
 	if (reason != l->reason)
 		snprintf(l->reason, sizeof(l->reason), "%s", reason);
-	l->outlet.up = s == LINK_UP || s == LINK_DRAINING;
+	l->outlet.up = (s == LINK_UP || s == LINK_DRAINING) && l->outlet.window; /* 0: it only receives */
 	l->outlet.draining = s == LINK_DRAINING || s == LINK_STOPPING;
 }
 
@@ -245,10 +245,11 @@ void link_set_driver_data(struct link *l, void *data)
 
 void link_up(struct link *l, unsigned window)
 {
-	assert(window > 0);
 	l->outlet.window = window;
 	if (l->state == LINK_STARTING || l->state == LINK_DOWN)
 		set_state(l, LINK_UP, "");
+	else
+		set_state(l, l->state, l->reason);
 	queue_outlet_changed(l->queue, &l->outlet);
 }
 
