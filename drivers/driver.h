@@ -8,7 +8,8 @@
  *     open ─► start ─► link_up ─► submit … link_settled ─► link_down ─► (by itself) link_up …
  *                                                  └► stop ─► link_stopped ─► close
  *
- *  - exactly one link_settled() follows each submit() that returned 0, also when the wire breaks;
+ *  - exactly one link_settled() follows each submit() that returned 0, also when the wire breaks; it may follow
+ *    link_down(), since a link that goes down may still hear answers (a late answer, settle.late, is one more);
  *  - no part is settled from inside submit();
  *  - a receipt or an inbound message is acknowledged to the peer only by ack(), which the core calls after the commit;
  *  - a driver reconnects by itself, with back-off and jitter; it never gives up unless the peer's refusal is permanent,
@@ -65,6 +66,7 @@ struct driver_token {
 /* A delivery receipt, as the driver read it. */
 struct link_receipt {
 	const char *smsc_id;  /* as received */
+	bool smsc_id_tlv;     /* it is from receipted_message_id, which is as a rule spelt like the response */
 	const char *smsc_id2; /* a second spelling in the same PDU (text beside the TLV), or NULL */
 	uint64_t from;        /* the handset: the recipient of our message; 0 = unknown */
 	enum receipt_state state;
@@ -103,7 +105,8 @@ struct driver {
 	int (*start)(struct link *l);
 
 	/* 0: taken, exactly one link_settled() follows, even if the wire breaks.
-	 * -EAGAIN: no room on the wire now, link_ready() follows.  -ENOTCONN: not up. */
+	 * -EAGAIN: no room on the wire now, link_ready() or link_down() follows.  -ENOTCONN: not up.
+	 * -EMSGSIZE: no PDU of this link can hold it; nothing was taken. */
 	int (*submit)(struct link *l, const struct part *p);
 
 	/* The commit is done (status 0: acknowledge) or failed (-errno: ask the peer to send again). */
@@ -128,8 +131,10 @@ void *link_driver_data(const struct link *l);
 void link_set_driver_data(struct link *l, void *data);
 
 void link_up(struct link *l, unsigned window);             /* can send; window: parts that may be in flight in all.
-                                                            * Called again when the window changes. */
-void link_down(struct link *l, const char *reason);        /* lent string, for people */
+                                                            * Called again when the window changes.  0: a link that
+                                                            * only receives. */
+void link_down(struct link *l, const char *reason);        /* lent string, for people; called again when a new
+                                                            * attempt failed for another reason */
 void link_ready(struct link *l);                           /* after -EAGAIN: room again */
 void link_settled(struct link *l, const struct settle *s);
 void link_receipt(struct link *l, const struct link_receipt *r, struct driver_token token);

@@ -1,1 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
+libposthorn_a_SOURCES += \
+	drivers/driver.h \
+	drivers/driver.c \
+	drivers/loopback.c
+EXTRA_DIST += drivers/drivers.def
+
+if HAVE_SMPP34
+libposthorn_a_SOURCES += \
+	drivers/smpp/pdu.h \
+	drivers/smpp/pdu.c \
+	drivers/smpp/status.h \
+	drivers/smpp/status.c \
+	drivers/smpp/window.h \
+	drivers/smpp/window.c \
+	drivers/smpp/session.h \
+	drivers/smpp/session.c \
+	drivers/smpp/text.h \
+	drivers/smpp/text.c \
+	drivers/smpp/smpp.h \
+	drivers/smpp/submit.c \
+	drivers/smpp/deliver.c \
+	drivers/smpp/smpp.c
+endif

@@ -1,0 +1,260 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* loopback.c -- a driver without a wire: the worked example for a new driver, and a test double for what lies above.
+ *
+ * Each part that is taken is settled `delay` later with the `outcome` of the configuration; delivered and undelivered
+ * are followed by a receipt, as a carrier would send it.  What it shows:
+ *
+ *  - nothing is settled from inside submit(): a timer does it, also when the delay is 0;
+ *  - the delay is the same for all, so the parts in flight are a ring in order of their time, and one timer serves it;
+ *    nothing is allocated for a part;
+ *  - a receipt whose ack() says "not stored" is sent again, as a carrier would;
+ *  - stop() settles what is in flight, and link_stopped() comes from the timer's close callback, when nothing of
+ *    libuv is left, so that the core may call close() from it.
+ */
+#include <config.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+
+#include "driver.h"
+
+/* Receipts to be sent again wait in the same ring.  Beyond this many they are dropped: the core then has a disk
+ * that refuses everything. */
+#define RECEIPTS_AGAIN 1024
+
+enum entry_kind { ENTRY_SUBMIT, ENTRY_RECEIPT };
+
+struct entry {
+	uint64_t due_ms; /* of uv_now() */
+	uint64_t key, to;
+	enum entry_kind kind;
+	bool want_receipt;
+};
+
+struct loopback {
+	struct link *link;
+	uv_timer_t timer;
+	bool running, up, stopping, starved;
+	unsigned window, in_flight;
+	uint64_t delay_ms;
+	enum conf_outcome outcome;
+	unsigned size, first, n; /* of ring[] */
+	struct entry ring[];
+};
+
+static int loopback_open(struct link *l, const struct conf_link *c)
+{
+	unsigned window = c->window > 0 ? (unsigned)c->window : 1;
+	unsigned size = window + RECEIPTS_AGAIN;
+	struct loopback *lb;
+
+	lb = calloc(1, sizeof(*lb) + size * sizeof(lb->ring[0]));
+	if (!lb)
+		return -ENOMEM;
+	lb->link = l;
+	lb->window = window;
+	lb->size = size;
+	lb->delay_ms = (uint64_t)c->delay_ms;
+	lb->outcome = c->outcome;
+	link_set_driver_data(l, lb);
+	return 0;
+}
+
+static void on_up(uv_timer_t *t)
+{
+	struct loopback *lb = t->data;
+
+	lb->up = true;
+	link_up(lb->link, lb->window);
+}
+
+static int loopback_start(struct link *l)
+{
+	struct loopback *lb = link_driver_data(l);
+	int r;
+
+	r = uv_timer_init(link_loop(l), &lb->timer);
+	if (r < 0)
+		return r;
+	lb->timer.data = lb;
+	lb->running = true;
+	lb->stopping = false;
+	return uv_timer_start(&lb->timer, on_up, 0, 0);
+}
+
+static void on_timer(uv_timer_t *t);
+
+static void arm(struct loopback *lb)
+{
+	uint64_t now = uv_now(link_loop(lb->link));
+	uint64_t due = lb->ring[lb->first].due_ms;
+
+	uv_timer_start(&lb->timer, on_timer, lb->stopping || due <= now ? 0 : due - now, 0);
+}
+
+static int push(struct loopback *lb, const struct entry *e)
+{
+	struct entry *slot = &lb->ring[(lb->first + lb->n) % lb->size];
+
+	if (lb->n == lb->size)
+		return -EAGAIN;
+	*slot = *e;
+	slot->due_ms = uv_now(link_loop(lb->link)) + lb->delay_ms;
+	if (lb->n++ == 0)
+		arm(lb);
+	return 0;
+}
+
+static int loopback_submit(struct link *l, const struct part *p)
+{
+	struct loopback *lb = link_driver_data(l);
+	const struct entry e = {
+		.key = p->key, .to = p->to, .kind = ENTRY_SUBMIT, .want_receipt = p->want_receipt,
+	};
+	int r;
+
+	if (!lb->up)
+		return -ENOTCONN;
+	r = lb->in_flight < lb->window ? push(lb, &e) : -EAGAIN;
+	if (r < 0)
+		lb->starved = true;
+	else
+		lb->in_flight++;
+	return r;
+}
+
+static void tell_receipt(struct loopback *lb, uint64_t key, uint64_t to)
+{
+	bool ok = lb->outcome == CONF_OUTCOME_DELIVERED;
+	char id[RECEIPT_ID_SIZE];
+	const struct link_receipt r = {
+		.smsc_id = id,
+		.from = to,
+		.state = ok ? RECEIPT_DELIVERED : RECEIPT_UNDELIVERABLE,
+		.stat_raw = ok ? "DELIVRD" : "UNDELIV",
+		.err = ok ? "000" : "001",
+	};
+
+	snprintf(id, sizeof(id), "%" PRIx64, key);
+	link_receipt(lb->link, &r, (struct driver_token){ key, to });
+}
+
+static void settle_part(struct loopback *lb, const struct entry *e)
+{
+	static const enum outcome outcomes[] = {
+		[CONF_OUTCOME_DELIVERED] = OUTCOME_SENT,
+		[CONF_OUTCOME_UNDELIVERED] = OUTCOME_SENT,
+		[CONF_OUTCOME_NONE] = OUTCOME_SENT,
+		[CONF_OUTCOME_REJECTED] = OUTCOME_REJECTED,
+		[CONF_OUTCOME_RETRY] = OUTCOME_RETRY,
+		[CONF_OUTCOME_UNKNOWN] = OUTCOME_UNKNOWN,
+	};
+	struct settle s = { .key = e->key, .outcome = outcomes[lb->outcome] };
+	char id[RECEIPT_ID_SIZE];
+
+	if (s.outcome == OUTCOME_SENT) {
+		snprintf(id, sizeof(id), "%" PRIx64, e->key);
+		s.smsc_id = id;
+	} else {
+		s.text = "as configured";
+	}
+	link_settled(lb->link, &s);
+	if (e->want_receipt &&
+		(lb->outcome == CONF_OUTCOME_DELIVERED || lb->outcome == CONF_OUTCOME_UNDELIVERED))
+		tell_receipt(lb, e->key, e->to);
+}
+
+static void on_timer_closed(uv_handle_t *h)
+{
+	struct loopback *lb = h->data;
+
+	lb->running = false;
+	link_stopped(lb->link);
+}
+
+static void on_timer(uv_timer_t *t)
+{
+	struct loopback *lb = t->data;
+	uint64_t now = uv_now(t->loop);
+
+	/* What the core submits from inside link_settled() waits for another turn, whatever the delay. */
+	for (unsigned left = lb->n; left && (lb->stopping || lb->ring[lb->first].due_ms <= now); left--) {
+		struct entry e = lb->ring[lb->first];
+
+		lb->first = (lb->first + 1) % lb->size;
+		lb->n--;
+		if (e.kind == ENTRY_RECEIPT) {
+			tell_receipt(lb, e.key, e.to);
+		} else {
+			lb->in_flight--;
+			settle_part(lb, &e);
+		}
+	}
+	if (lb->starved && !lb->stopping && lb->in_flight < lb->window) {
+		lb->starved = false;
+		link_ready(lb->link);
+	}
+	if (lb->stopping && !lb->in_flight) {
+		lb->n = 0;
+		if (!uv_is_closing((uv_handle_t *)t))
+			uv_close((uv_handle_t *)t, on_timer_closed);
+	} else if (lb->n) {
+		arm(lb);
+	}
+}
+
+static void loopback_ack(struct link *l, struct driver_token token, int status)
+{
+	struct loopback *lb = link_driver_data(l);
+	const struct entry e = { .key = token.a, .to = token.b, .kind = ENTRY_RECEIPT };
+
+	if (status < 0 && lb->up)
+		push(lb, &e);
+}
+
+static void loopback_stop(struct link *l)
+{
+	struct loopback *lb = link_driver_data(l);
+
+	lb->up = false;
+	lb->stopping = true;
+	lb->starved = false;
+	if (lb->running && !uv_is_closing((uv_handle_t *)&lb->timer))
+		uv_timer_start(&lb->timer, on_timer, 0, 0);
+}
+
+static void loopback_close(struct link *l)
+{
+	struct loopback *lb = link_driver_data(l);
+
+	assert(!lb->running);
+	link_set_driver_data(l, NULL);
+	free(lb);
+}
+
+static void loopback_stats(struct link *l, struct driver_stats *ret)
+{
+	const struct loopback *lb = link_driver_data(l);
+
+	*ret = (struct driver_stats){
+		.binds = 1,
+		.binds_up = lb->up,
+		.response_ms_p50 = (uint32_t)lb->delay_ms,
+		.response_ms_p99 = (uint32_t)lb->delay_ms,
+	};
+}
+
+const struct driver loopback_driver = {
+	.name = "loopback",
+	.caps = DRIVER_DLR,
+	.open = loopback_open,
+	.start = loopback_start,
+	.submit = loopback_submit,
+	.ack = loopback_ack,
+	.stop = loopback_stop,
+	.close = loopback_close,
+	.stats = loopback_stats,
+};

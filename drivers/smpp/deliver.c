@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* deliver.c -- what a deliver_sm or data_sm is: a delivery receipt, or a message of somebody.
+ *
+ * esm_class says so (SMPP 3.4, 5.2.12), and where an SMSC leaves it at 0, the TLVs receipted_message_id and
+ * message_state say so too, or a text that begins as a receipt and has both an id and a state we know.  The last
+ * is a guess, and it is kept narrow: a person's message that begins with "id:" is still a message.
+ *
+ * Of TLVs and text the TLVs win; a different id in the text goes along as a second spelling.  A receipt without any id
+ * belongs to nothing we could find: it is logged and answered, since it would only come again.
+ *
+ * Parts that sar_ TLVs hold together are handed on with the header that says the same (3GPP TS 23.040, 9.2.3.24.8),
+ * so that there is one way to join parts. */
+#include <config.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "codec/udh.h"
+#include "smpp/smpp.h"
+#include "smpp/status.h"
+#include "smpp/text.h"
+
+#define ESM_TYPE         0x3c
+#define ESM_RECEIPT      0x04
+#define ESM_INTERMEDIATE 0x20
+#define ESM_UDH          0x40
+
+#define SAR_UDH_LEN 7u
+
+/* ---- receipts ---- */
+
+static void copy_str(char *dst, size_t size, struct pdu_str s)
+{
+	size_t n = s.n < size ? s.n : size - 1;
+
+	memcpy(dst, s.s, n);
+	dst[n] = 0;
+}
+
+/* The digits of an address, as a number; 0 when it is none. */
+static uint64_t number_of(struct pdu_str s)
+{
+	uint64_t v = 0;
+	size_t i = s.n && s.s[0] == '+' ? 1 : 0;
+
+	if (s.n - i > 18)
+		return 0;
+	for (; i < s.n; i++) {
+		if (s.s[i] < '0' || s.s[i] > '9')
+			return 0;
+		v = v * 10 + (uint64_t)(s.s[i] - '0');
+	}
+	return v;
+}
+
+/* Type of network and code; some put three digits there. */
+static void network_error(const uint8_t *e, char *dst, size_t size)
+{
+	if (e[0] >= '0' && e[0] <= '9' && e[1] >= '0' && e[1] <= '9' && e[2] >= '0' && e[2] <= '9')
+		snprintf(dst, size, "%c%c%c", e[0], e[1], e[2]);
+	else
+		snprintf(dst, size, "%03u", e[1] << 8 | e[2]);
+}
+
+static bool begins_with_id(const struct pdu_sm *sm)
+{
+	const uint8_t *t = sm->text;
+	size_t step = text_is_ucs2(sm->data_coding) ? 2 : 1;
+
+	if (sm->n_text < 3 * step)
+		return false;
+	t += step - 1;
+	return (t[0] | 0x20) == 'i' && (t[step] | 0x20) == 'd' && t[2 * step] == ':';
+}
+
+/* `r` is filled when the text was read. */
+static bool is_receipt(const struct pdu_sm *sm, struct receipt *r)
+{
+	unsigned type = sm->esm_class & ESM_TYPE;
+	bool tlvs = sm->receipted_id.n > 0;
+
+	memset(r, 0, sizeof(*r));
+	if (type != ESM_RECEIPT && type != ESM_INTERMEDIATE && type != 0)
+		return false;
+	if (type == 0 && !tlvs && ((sm->esm_class & ESM_UDH) || !begins_with_id(sm)))
+		return false;
+	if (sm->n_text)
+		receipt_parse(sm->text, sm->n_text, text_is_ucs2(sm->data_coding), r);
+	return type != 0 || tlvs || (r->has_id && r->has_stat && r->stat_known);
+}
+
+/* -ENOENT: a receipt for nothing. */
+static int give_receipt(struct smpp *m, const struct pdu_sm *sm, const struct receipt *text, struct driver_token token)
+{
+	char id[RECEIPT_ID_SIZE], err[16], stat[24];
+	struct link_receipt r = {
+		.smsc_id = text->id,
+		.from = number_of(sm->source),
+		.state = text->has_stat ? text->state : RECEIPT_NONE,
+		.stat_raw = text->stat_raw,
+		.err = text->err,
+		.intermediate = (sm->esm_class & ESM_TYPE) == ESM_INTERMEDIATE,
+	};
+
+	if (sm->receipted_id.n) {
+		copy_str(id, sizeof(id), sm->receipted_id);
+		r.smsc_id = id;
+		r.smsc_id_tlv = true;
+		if (text->has_id && strcmp(text->id, id) != 0)
+			r.smsc_id2 = text->id;
+	}
+	if (!r.smsc_id[0])
+		return -ENOENT;
+	if (sm->message_state >= 0 && receipt_state_from_tlv((uint8_t)sm->message_state) != RECEIPT_NONE) {
+		r.state = receipt_state_from_tlv((uint8_t)sm->message_state);
+		if (!text->has_stat) {
+			snprintf(stat, sizeof(stat), "%d", sm->message_state);
+			r.stat_raw = stat;
+		}
+	}
+	if (sm->network_error) {
+		network_error(sm->network_error, err, sizeof(err));
+		r.err = err;
+	}
+	link_receipt(m->link, &r, token);
+	return 0;
+}
+
+/* ---- messages ---- */
+
+static size_t put_sar_udh(uint8_t *dst, const struct pdu_sm *sm)
+{
+	const uint8_t udh[SAR_UDH_LEN] = {
+		SAR_UDH_LEN - 1, UDH_CONCAT16, 4, (uint8_t)(sm->sar_ref >> 8), (uint8_t)sm->sar_ref, sm->sar_total,
+		sm->sar_seq,
+	};
+
+	memcpy(dst, udh, sizeof(udh));
+	return sizeof(udh);
+}
+
+static void give_message(struct smpp *m, const struct pdu_sm *sm, struct driver_token token)
+{
+	char from[PDU_ADDRESS_MAX * 4], to[PDU_ADDRESS_MAX * 4];
+	struct gsm7_shift shift = { 0, 0 };
+	struct link_inbound in = {
+		.from = from,
+		.to = to,
+		.text = m->utf8,
+		.raw = sm->text,
+		.n_raw = sm->n_text,
+		.data_coding = sm->data_coding,
+		.esm_class = sm->esm_class,
+	};
+	size_t n_udh = 0;
+
+	copy_str(from, sizeof(from), sm->source);
+	copy_str(to, sizeof(to), sm->dest);
+	if (sm->esm_class & ESM_UDH) {
+		/* A broken header is shown with the text, as nobody knows where it ends. */
+		if (udh_check(sm->text, sm->n_text, &n_udh) < 0)
+			n_udh = 0;
+		else
+			udh_find_shift(sm->text, sm->n_text, &shift);
+	} else if (sm->sar_total > 1) {
+		in.n_raw = (uint32_t)put_sar_udh(m->raw, sm) + sm->n_text;
+		memcpy(m->raw + SAR_UDH_LEN, sm->text, sm->n_text);
+		in.raw = m->raw;
+		in.esm_class |= ESM_UDH;
+	}
+	in.n_text = (uint32_t)text_decode(m->alphabet, sm->data_coding, sm->text + n_udh, sm->n_text - n_udh, n_udh,
+		shift, m->utf8, TEXT_UTF8_MAX(PDU_MAX));
+	link_inbound(m->link, &in, token);
+}
+
+int smpp_deliver(struct smpp *m, const uint8_t *pdu, size_t n, struct driver_token token, uint32_t *ret_status)
+{
+	struct pdu_sm sm;
+	struct receipt text;
+
+	if (pdu_read_sm(pdu, n, &sm, ret_status) < 0) {
+		m->counters.malformed++;
+		log_warn("smpp_malformed", "link=%s octets=%zu answer=%s", m->conf.link, n, status_name(*ret_status));
+		return -EBADMSG;
+	}
+	if (!is_receipt(&sm, &text)) {
+		give_message(m, &sm, token);
+		return 0;
+	}
+	if (give_receipt(m, &sm, &text, token) == 0)
+		return 0;
+	m->counters.malformed++;
+	log_warn("smpp_receipt_without_id", "link=%s octets=%zu", m->conf.link, n);
+	*ret_status = ESME_OK;
+	return -EBADMSG;
+}

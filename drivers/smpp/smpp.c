@@ -1,0 +1,376 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* smpp.c -- the driver for SMPP 3.4 carriers: a link as a set of binds.
+ *
+ * `bind` and `binds` of the configuration make sessions: so many transceivers, transmitters or receivers, or (split) so many
+ * pairs of transmitter and receiver.  The window is one of each bind, so the link has as many places as its bound
+ * transmitters have together, and the core is told whenever that changes.  A part goes out on the bind that waits for
+ * the fewest answers; a receipt may come in on any.
+ *
+ * The link is up while one bind can send.  What the last failure was is what link_down() says. */
+#include <config.h>
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/log.h"
+#include "base/secret.h"
+#include "smpp/smpp.h"
+#include "smpp/status.h"
+#include "smpp/text.h"
+
+/* ---- what the core is told ---- */
+
+static uint32_t window_up(const struct smpp *m)
+{
+	uint32_t window = 0;
+
+	for (unsigned i = 0; i < m->n_sessions; i++)
+		window += session_can_submit(m->sessions[i]) ? m->conf.window : 0;
+	return window;
+}
+
+static unsigned binds_up(const struct smpp *m)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < m->n_sessions; i++)
+		n += session_is_up(m->sessions[i]);
+	return n;
+}
+
+static void tell(struct smpp *m, const char *reason)
+{
+	uint32_t window = window_up(m);
+	bool up = m->receive_only ? binds_up(m) > 0 : window > 0;
+
+	if (m->stopping)
+		return;
+	if (!up) {
+		m->up = false;
+		if (reason)
+			link_down(m->link, reason);
+		return;
+	}
+	if (!m->up || window != m->told_window) {
+		m->up = true;
+		m->told_window = window;
+		link_up(m->link, window);
+	}
+}
+
+static void on_room(void *arg)
+{
+	struct smpp *m = arg;
+
+	if (!m->starved || m->stopping)
+		return;
+	m->starved = false;
+	link_ready(m->link);
+}
+
+static void on_up(void *arg, struct session *s)
+{
+	tell(arg, NULL);
+	on_room(arg);
+}
+
+static void on_down(void *arg, struct session *s, const char *reason)
+{
+	struct smpp *m = arg;
+
+	tell(m, reason);
+	/* The bind that had no room may be the one that is gone. */
+	if (window_up(m))
+		on_room(m);
+}
+
+static void on_settled(void *arg, const struct settle *st)
+{
+	struct smpp *m = arg;
+
+	link_settled(m->link, st);
+}
+
+static int on_sm(void *arg, struct session *s, const uint8_t *pdu, size_t n, const struct pdu_header *h,
+	uint32_t *ret_status)
+{
+	const struct driver_token token = {
+		.a = (uint64_t)session_index(s) << 32 | session_generation(s),
+		.b = (uint64_t)h->id << 32 | h->seq,
+	};
+
+	return smpp_deliver(arg, pdu, n, token, ret_status);
+}
+
+static void on_stopped(void *arg, struct session *s)
+{
+	struct smpp *m = arg;
+
+	if (--m->n_running == 0)
+		link_stopped(m->link);
+}
+
+static const struct session_ops session_ops = {
+	.up = on_up,
+	.down = on_down,
+	.settled = on_settled,
+	.room = on_room,
+	.sm = on_sm,
+	.stopped = on_stopped,
+};
+
+/* ---- open and close ---- */
+
+static void free_smpp(struct smpp *m)
+{
+	for (unsigned i = 0; i < m->n_sessions; i++)
+		session_free(m->sessions[i]);
+	if (m->conf.streams)
+		stream_loop_stop(m->conf.streams);
+	if (m->conf.tls)
+		stream_tls_unref(m->conf.tls);
+	secret_free(m->conf.password);
+	free(m->conf.host);
+	free(m->conf.system_id);
+	free(m->conf.system_type);
+	free(m->conf.address_range);
+	free(m->raw);
+	free(m->utf8);
+	free(m);
+}
+
+static int copy_settings(struct smpp *m, const struct conf_link *c)
+{
+	struct session_conf *sc = &m->conf;
+
+	m->alphabet = c->alphabet;
+	m->concat = c->concat;
+	m->source_ton = (int)c->source_ton;
+	m->source_npi = (int)c->source_npi;
+	m->dest_ton = (int)c->dest_ton;
+	m->dest_npi = (int)c->dest_npi;
+	strncpy(m->service_type, c->service_type, PDU_SERVICE_TYPE_MAX);
+	sc->link = link_name(m->link);
+	sc->port = (int)c->port;
+	sc->interface_version = (uint8_t)c->interface_version;
+	sc->window = (uint32_t)c->window;
+	sc->connect_timeout_ms = (uint64_t)c->connect_timeout_ms;
+	sc->response_timeout_ms = (uint64_t)c->response_timeout_ms;
+	sc->enquire_link_ms = (uint64_t)c->enquire_link_ms;
+	sc->reconnect_min_ms = (uint64_t)c->reconnect_min_ms;
+	sc->reconnect_max_ms = (uint64_t)c->reconnect_max_ms;
+	sc->host = strdup(c->host);
+	sc->system_id = strdup(c->system_id);
+	sc->password = strdup(c->password);
+	sc->system_type = strdup(c->system_type);
+	sc->address_range = strdup(c->address_range);
+	m->raw = malloc(PDU_MAX + 16);
+	m->utf8 = malloc(TEXT_UTF8_MAX(PDU_MAX));
+	if (!sc->host || !sc->system_id || !sc->password || !sc->system_type || !sc->address_range || !m->raw || !m->utf8)
+		return -ENOMEM;
+	return 0;
+}
+
+/* A bind that cannot be written should be known before it is tried. */
+static int check_bind(const struct session_conf *sc)
+{
+	const struct pdu_bind b = {
+		.id = PDU_BIND_TRANSCEIVER,
+		.seq = 1,
+		.system_id = sc->system_id,
+		.password = sc->password,
+		.system_type = sc->system_type,
+		.address_range = sc->address_range,
+	};
+	uint8_t pdu[PDU_BIND_MAX];
+	int n = pdu_put_bind(pdu, &b);
+
+	secret_wipe(pdu, sizeof(pdu));
+	return n < 0 ? n : 0;
+}
+
+static int add_sessions(struct smpp *m, enum session_kind kind, int64_t binds)
+{
+	for (int64_t i = 0; i < binds && m->n_sessions < SMPP_MAX_SESSIONS; i++) {
+		int r = session_new(link_loop(m->link), kind, m->n_sessions, &m->conf, &m->counters, &session_ops, m,
+			&m->sessions[m->n_sessions]);
+
+		if (r < 0)
+			return r;
+		m->n_sessions++;
+	}
+	return 0;
+}
+
+static int make_sessions(struct smpp *m, const struct conf_link *c)
+{
+	int r;
+
+	switch (c->bind) {
+	case CONF_BIND_TRANSCEIVER: return add_sessions(m, SESSION_TRX, c->binds);
+	case CONF_BIND_TRANSMITTER: return add_sessions(m, SESSION_TX, c->binds);
+	case CONF_BIND_RECEIVER:
+		m->receive_only = true;
+		return add_sessions(m, SESSION_RX, c->binds);
+	case CONF_BIND_SPLIT:
+		r = add_sessions(m, SESSION_TX, c->binds);
+		return r < 0 ? r : add_sessions(m, SESSION_RX, c->binds);
+	}
+	return -EINVAL;
+}
+
+static int make_tls(struct smpp *m, const struct conf_link *c)
+{
+	const struct stream_tls_client_conf tls = {
+		.verify = c->tls_verify,
+		.ca_file = *c->tls_ca ? c->tls_ca : NULL,
+	};
+
+	return c->tls ? stream_tls_client_new(&tls, &m->conf.tls) : 0;
+}
+
+static int smpp_open(struct link *l, const struct conf_link *c)
+{
+	struct smpp *m = calloc(1, sizeof(*m));
+	int r;
+
+	if (!m)
+		return -ENOMEM;
+	m->link = l;
+	r = copy_settings(m, c);
+	if (r == 0)
+		r = check_bind(&m->conf);
+	if (r == 0)
+		r = make_tls(m, c);
+	if (r == 0)
+		r = stream_loop_new(link_loop(l), &m->conf.streams);
+	if (r == 0)
+		r = make_sessions(m, c);
+	if (r < 0) {
+		free_smpp(m);
+		return r;
+	}
+	link_set_driver_data(l, m);
+	return 0;
+}
+
+static void smpp_close(struct link *l)
+{
+	struct smpp *m = link_driver_data(l);
+
+	assert(!m->n_running);
+	link_set_driver_data(l, NULL);
+	free_smpp(m);
+}
+
+static int smpp_start(struct link *l)
+{
+	struct smpp *m = link_driver_data(l);
+	int r;
+
+	m->stopping = m->up = m->starved = false;
+	for (unsigned i = 0; i < m->n_sessions; i++) {
+		r = session_start(m->sessions[i]);
+		/* Only setting up a timer can fail, and libuv's cannot. */
+		assert(r == 0);
+		m->n_running++;
+	}
+	return 0;
+}
+
+static void smpp_stop(struct link *l)
+{
+	struct smpp *m = link_driver_data(l);
+
+	if (m->stopping)
+		return;
+	m->stopping = true;
+	for (unsigned i = 0; i < m->n_sessions; i++)
+		session_stop(m->sessions[i]);
+}
+
+/* ---- traffic ---- */
+
+/* The bind that waits for the fewest answers, of those not in `tried`. */
+static struct session *pick(const struct smpp *m, uint64_t tried)
+{
+	struct session *best = NULL;
+
+	for (unsigned i = 0; i < m->n_sessions; i++) {
+		struct session *s = m->sessions[i];
+
+		if (tried >> i & 1 || !session_can_submit(s))
+			continue;
+		if (!best || session_outstanding(s) < session_outstanding(best))
+			best = s;
+	}
+	return best;
+}
+
+static int smpp_submit(struct link *l, const struct part *p)
+{
+	struct smpp *m = link_driver_data(l);
+	struct session *s;
+	uint64_t tried = 0;
+	int r = -ENOTCONN;
+
+	if (m->stopping)
+		return r;
+	while ((s = pick(m, tried))) {
+		uint32_t seq = session_seq(s);
+		int n = smpp_encode(m, p, seq);
+
+		if (n < 0)
+			return n;
+		r = session_submit(s, p->key, seq, m->pdu, (size_t)n);
+		if (r == 0)
+			return 0;
+		tried |= 1ull << session_index(s);
+	}
+	if (tried && window_up(m))
+		r = -EAGAIN;
+	m->starved = r == -EAGAIN;
+	return r;
+}
+
+static void smpp_ack(struct link *l, struct driver_token token, int status)
+{
+	struct smpp *m = link_driver_data(l);
+	uint64_t index = token.a >> 32;
+
+	assert(index < m->n_sessions);
+	session_ack(m->sessions[index], (uint32_t)token.a, (uint32_t)(token.b >> 32), (uint32_t)token.b,
+		status == 0 ? ESME_OK : ESME_TEMPORARY);
+}
+
+static void smpp_stats(struct link *l, struct driver_stats *ret)
+{
+	const struct smpp *m = link_driver_data(l);
+	const struct session_counters *c = &m->counters;
+
+	*ret = (struct driver_stats){
+		.binds = m->n_sessions,
+		.binds_up = binds_up(m),
+		.reconnects = c->reconnects,
+		.enquire_timeouts = c->enquire_timeouts,
+		.response_timeouts = c->response_timeouts,
+		.malformed = c->malformed,
+		.throttled = c->throttled,
+		.response_ms_p50 = histogram_percentile(&c->response_ms, 50),
+		.response_ms_p99 = histogram_percentile(&c->response_ms, 99),
+	};
+}
+
+const struct driver smpp_driver = {
+	.name = "smpp",
+	.caps = DRIVER_MO | DRIVER_DLR,
+	.open = smpp_open,
+	.start = smpp_start,
+	.submit = smpp_submit,
+	.ack = smpp_ack,
+	.stop = smpp_stop,
+	.close = smpp_close,
+	.stats = smpp_stats,
+};

@@ -1,0 +1,55 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* smpp.h -- one SMPP link, as the files of this folder see it.  smpp.c has the operations, submit.c makes submit_sm from
+ * parts, deliver.c makes receipts and inbound messages from deliver_sm. */
+#ifndef SMPP_SMPP_H
+#define SMPP_SMPP_H
+
+#include "smpp/session.h"
+
+#define SMPP_MAX_SESSIONS 64u /* 32 binds, of each kind when split */
+
+/* The text of 64 parts joined is at most 64 * 153 septets with an escape before some, or 64 * 67 UTF-16 units. */
+#define SMPP_PAYLOAD_MAX 20480u
+
+struct smpp {
+	struct link *link;
+	struct session_conf conf;
+	struct session_counters counters;
+	struct session *sessions[SMPP_MAX_SESSIONS];
+	unsigned n_sessions, n_running;
+	bool receive_only;
+	bool up, starved, stopping;
+	uint32_t told_window;
+
+	/* Settings of the PDUs; strings are copies, as a reload frees the link's. */
+	enum conf_alphabet alphabet;
+	enum conf_concat concat;
+	int source_ton, source_npi, dest_ton, dest_npi; /* -1: from the address */
+	char service_type[PDU_SERVICE_TYPE_MAX + 1];
+
+	/* The sender of the last part: most of a link's messages have the same. */
+	char from[PDU_ADDRESS_MAX + 1];
+	char source[PDU_ADDRESS_MAX + 1];
+	uint8_t ton, npi;
+	bool from_known;
+
+	/* Scratch, used within one call. */
+	uint8_t pdu[PDU_SUBMIT_MAX(SMPP_PAYLOAD_MAX)];
+	uint8_t payload[SMPP_PAYLOAD_MAX];
+	uint8_t *raw; /* PDU_MAX + 16 octets: a header made of sar_ TLVs, and the text */
+	char *utf8;   /* TEXT_UTF8_MAX(PDU_MAX) */
+};
+
+/* Make the submit_sm of a part in m->pdu: its octets, or -EMSGSIZE. */
+int smpp_encode(struct smpp *m, const struct part *p, uint32_t seq);
+
+/* TON, NPI and address of a sender (SMPP 3.4, 5.2.5 and 5.2.6). */
+void smpp_sender(struct smpp *m, const char *from);
+
+/* A relative validity_period (SMPP 3.4, 7.1.1.2); "" for 0. */
+void smpp_validity(uint32_t validity_s, char ret[static PDU_TIME_LEN + 1]);
+
+/* Hand a deliver_sm or data_sm to the core.  0, or -EBADMSG and the status to answer with. */
+int smpp_deliver(struct smpp *m, const uint8_t *pdu, size_t n, struct driver_token token, uint32_t *ret_status);
+
+#endif
