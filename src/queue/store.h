@@ -110,6 +110,7 @@ enum store_op_kind {
 struct store_op {
 	struct store_op *next; /* the store's */
 	uint8_t kind;          /* enum store_op_kind; tells the struct it begins */
+	uint8_t list;          /* the store's */
 	uint16_t rows;         /* about how many rows it writes; at least 1 */
 	int r;                 /* the outcome, set before done() */
 	void (*done)(struct store_op *op); /* may be NULL */
