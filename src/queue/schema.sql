@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The store, version 1.  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
+-- The store, version 1 (kept in user_version).  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
 -- values.  Keys are integers: id = node << 49 | counter, key = id << 8 | part, part 0 is the message itself.
 -- Times are Unix milliseconds.  Executed as it stands on an empty database; later versions migrate (store_sqlite.c).
 
@@ -86,6 +86,7 @@ CREATE TABLE dead (
 	why TEXT NOT NULL, died INTEGER NOT NULL,
 	PRIMARY KEY (endpoint, seq)
 ) WITHOUT ROWID;
+CREATE INDEX dead_died ON dead (died); -- for retention
 
 -- client: who gets it, 0 = nobody yet (kept and listed for operators).
 CREATE TABLE inbound (
@@ -104,9 +105,10 @@ CREATE TABLE stream (client INTEGER NOT NULL, name TEXT NOT NULL, at INTEGER NOT
 	accepted INTEGER NOT NULL, rejected INTEGER NOT NULL, digest BLOB NOT NULL, done INTEGER NOT NULL,
 	PRIMARY KEY (client, name)) WITHOUT ROWID;
 
--- Everything of this client with this tag and an id up to upto_id is cancelled unless a part of it had left.
+-- Everything of this client with this tag and an id up to upto_id is cancelled unless a part of it had left.  The row
+-- goes when all of that has become final.
 CREATE TABLE cancel (n INTEGER PRIMARY KEY, client INTEGER NOT NULL, tag TEXT NOT NULL, upto_id INTEGER NOT NULL,
-	at INTEGER NOT NULL, done INTEGER NOT NULL);
+	at INTEGER NOT NULL);
 
 -- ref, tag and recipient, indexed behind the hot path in sorted runs of 65,536 ids (run = counter >> 16).
 CREATE TABLE lookup (run INTEGER NOT NULL, hash INTEGER NOT NULL, id INTEGER NOT NULL,

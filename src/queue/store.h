@@ -59,6 +59,7 @@ struct store_conf {
 struct store_boot {
 	uint64_t next_id;    /* first id of a block already reserved on disk; node bits included */
 	uint64_t low_water;  /* every id below is final, or has a row in waiting, due or backlog */
+	uint64_t indexed_to; /* the look-up table covers every id below */
 	uint32_t next_lane;
 	bool fresh;          /* the database was just made */
 };
@@ -83,6 +84,7 @@ int store_lanes(struct store *s, void (*each)(void *arg, const struct store_lane
 int store_cancels(struct store *s,
 	void (*each)(void *arg, uint64_t n, uint32_t client, const char *tag, uint64_t upto_id), void *arg);
 
+/* While anything is staged or under way the store keeps the loop alive; idle, it does not. */
 void store_stage(struct store *s, enum store_list list, struct store_op *op);
 
 /* Operations staged or in the writer's hands, by list; what back-pressure looks at. */
@@ -108,6 +110,7 @@ enum store_op_kind {
 struct store_op {
 	struct store_op *next; /* the store's */
 	uint8_t kind;          /* enum store_op_kind; tells the struct it begins */
+	uint8_t list;          /* the store's */
 	uint16_t rows;         /* about how many rows it writes; at least 1 */
 	int r;                 /* the outcome, set before done() */
 	void (*done)(struct store_op *op); /* may be NULL */
@@ -128,7 +131,7 @@ struct store_msg {
 enum store_place {
 	PLACE_MEMORY,  /* stays in memory, found again by the low-water scan */
 	PLACE_BACKLOG, /* lane, seq */
-	PLACE_DUE      /* due_at, reason scheduled */
+	PLACE_DUE      /* a due row at m->send_at_ms, key part 0, reason scheduled */
 };
 struct store_accept {
 	struct message *m;
@@ -201,7 +204,7 @@ struct op_attempt {
 	uint16_t tries;
 	uint32_t code;
 	char text[64];
-	bool keep_lease;       /* uncertain and held: the lease row was replaced by the due row all the same */
+	bool keep_lease;       /* news of a part that is in flight again: its lease row stays */
 };
 
 /* -- a final state of a message (part 0) or of a part.  One part of one is the message.  For several: the first part
@@ -245,7 +248,7 @@ struct op_due_fire {
 	uint64_t key;
 	uint32_t lane;         /* 0: only delete the due row */
 	uint64_t seq;
-	uint32_t end_minute;
+	uint32_t end_minute;   /* ttl end in minutes, rounded up */
 };
 struct op_backlog_delete {
 	struct store_op op;
@@ -256,7 +259,7 @@ struct op_backlog_delete {
 /* -- receipts to come, pushed out of memory; sorted by hash */
 struct store_spill {
 	uint64_t hash, key;
-	int64_t deadline;      /* a due row with REASON_NO_RECEIPT */
+	int64_t deadline;      /* a due row of the message (key part 0) with REASON_NO_RECEIPT */
 	uint32_t lane;         /* backlog row to delete */
 	uint64_t seq;
 };
@@ -289,7 +292,8 @@ struct op_inbound {
 
 struct op_events {
 	struct store_op op;    /* OP_EVENTS_DONE: delete up to seq.  OP_EVENTS_DEAD: move [from_seq, seq] to dead.
-	                        * OP_EVENTS_REPLAY: dead rows of the endpoint with at >= since come back. */
+	                        * OP_EVENTS_REPLAY: dead rows of the endpoint with at >= since come back under new
+	                        * seqs, at most 5,000 at once: stage it again while ret_n is 5,000. */
 	uint32_t endpoint;
 	unsigned shard;
 	uint64_t from_seq, seq;
@@ -335,12 +339,12 @@ struct op_lookup {
 	uint64_t indexed_to;   /* not 0: the run is complete, look-ups may use it up to this id (not included) */
 };
 
-/* -- retention, one small step */
+/* -- retention, one small step.  Only what is final goes.  With both limits 0 it still sweeps waiting and frees pages. */
 struct op_purge {
 	struct store_op op;
 	int64_t bodies_before, rows_before; /* created; 0 = leave */
 	unsigned limit;
-	uint64_t ret_n;        /* rows deleted or scrubbed; less than limit: nothing more to do */
+	uint64_t ret_n;        /* rows looked at; less than limit: nothing more to do for now */
 };
 
 /* ---- look-ups ---------------------------------------------------------------------------------------------- */
@@ -386,7 +390,7 @@ struct store_loaded {
 	int64_t due_at;        /* the due row that brought it, or 0 */
 	uint64_t due_key;
 	uint8_t due_reason, skip;
-	uint16_t tries;        /* attempts so far (Q_DUE: the due row's) */
+	uint16_t tries;        /* of the due row; else as many attempt rows as cost a try */
 	struct store_sent *sent; /* parts submitted and not final, on links that may report */
 	unsigned n_sent;
 };
@@ -397,18 +401,19 @@ struct q_load {
 	int64_t upto;          /* Q_DUE: at <= upto; Q_EXPIRED: end <= this minute */
 	int64_t after_at;      /* Q_DUE: rows after (after_at, after_key) */
 	uint64_t after_key;
-	uint64_t from_id, upto_id; /* Q_FRESH: [from, upto); unresolved and neither in backlog nor due.  Q_LOAD: from_id */
+	uint64_t from_id, upto_id; /* Q_FRESH: [from, upto), from rising; unresolved and neither in backlog nor due.  Q_LOAD: from_id */
 	unsigned limit;
 	bool no_body;
 	/* results */
 	struct store_loaded *rows;
 	unsigned n_rows;
 	uint64_t last_seq;     /* of the last row examined */
-	int64_t last_at;       /* Q_DUE: of the last row examined, or of the first one still to come, 0 = none */
+	int64_t last_at;       /* Q_DUE, more: of the last row examined; else of the first one after upto, 0 = none */
 	uint64_t last_key, next_id; /* Q_FRESH: go on here */
 	bool more;
 };
 
+/* Counts all rows, whatever their number (about 0.1 s a million): better asked of STORE_API. */
 struct q_lane_count {
 	struct store_query q;
 	uint32_t lane;
@@ -490,7 +495,7 @@ struct q_list {
 	uint64_t to;           /* 0: all */
 	char ref[MSG_REF_MAX + 1], tag[MSG_REF_MAX + 1]; /* "": all */
 	int state;             /* -1: all */
-	int64_t since, until;  /* created; 0: open */
+	int64_t since, until;  /* since <= created < until; 0: open */
 	uint64_t after;        /* ids below; 0: from the newest */
 	unsigned limit;
 	struct store_detail *rows; /* without attempts */
@@ -553,16 +558,18 @@ struct q_tagged {
 	uint64_t next_id;
 	bool more;
 };
-/* The rows of one run of the look-up table, sorted; n_rows = 0: the run is not complete yet. */
+/* The rows of one run of the look-up table, sorted.  ret_indexed_to is the end of the run, or 0: not complete yet.
+ * A complete run may be empty (ids that a restart left unused). */
 struct q_index {
 	struct store_query q;
 	uint32_t run;
-	uint64_t below_id;     /* only when every id of the run is below */
+	uint64_t below_id;     /* complete: every id of the run is below */
 	struct store_lookup *rows;
 	unsigned n_rows;
 	uint64_t ret_indexed_to;
 };
-/* Hash of a value as the look-up table keeps it; `what` is 'r' ref, 't' tag, 'n' number. */
+/* Hash of a value as the look-up table keeps it; `what` is 'r' ref, 't' tag, 'n' number (the uint64_t).  Only tags are
+ * kept by client; for the others `client` is not looked at. */
 uint64_t store_lookup_hash(char what, uint32_t client, const void *value, size_t n);
 
 #endif
