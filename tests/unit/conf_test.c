@@ -764,6 +764,26 @@ static void test_keys_are_random_and_well_formed(void **state)
 	assert_string_not_equal(a, b);
 }
 
+/* 32 letters, 400 keys: a letter missing from a place by chance has odds of one in 10^5, five or more of none. */
+static void test_every_place_of_a_key_takes_every_letter(void **state)
+{
+	uint8_t seen[SECRET_KEY_LEN][256] = {{0}};
+	char key[SECRET_KEY_SIZE];
+
+	for (int i = 0; i < 400; i++) {
+		assert_int_equal(secret_key_new(key), 0);
+		for (int j = 3; j < SECRET_KEY_LEN; j++)
+			seen[j][(unsigned char)key[j]] = 1;
+	}
+	for (int j = 3; j < SECRET_KEY_LEN; j++) {
+		int n = 0;
+
+		for (int c = 0; c < 256; c++)
+			n += seen[j][c];
+		assert_true(n >= 28);
+	}
+}
+
 static const struct {
 	const char *text;
 	int64_t ms;
@@ -909,6 +929,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_hashes_match_their_standards),
 		cmocka_unit_test(test_hexadecimal_is_strict),
 		cmocka_unit_test(test_keys_are_random_and_well_formed),
+		cmocka_unit_test(test_every_place_of_a_key_takes_every_letter),
 		cmocka_unit_test(test_times_are_read_and_written),
 		cmocka_unit_test(test_times_beyond_the_format_are_clamped),
 		cmocka_unit_test(test_a_time_ends_where_its_length_says),
