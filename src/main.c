@@ -66,7 +66,7 @@ struct app {
 	struct link *link[LINKS_MAX];
 	unsigned n_links, links_leaving;
 	uv_signal_t sigterm, sigint, sighup;
-	uv_timer_t stop_timer;
+	
 	bool stopping, reloading;
 	unsigned http_open;
 	int64_t stop_deadline_ms;
@@ -302,7 +302,6 @@ static void store_closed(void *arg)
 	uv_close((uv_handle_t *)&a->sigterm, NULL);
 	uv_close((uv_handle_t *)&a->sigint, NULL);
 	uv_close((uv_handle_t *)&a->sighup, NULL);
-	uv_close((uv_handle_t *)&a->stop_timer, NULL);
 }
 
 static void links_gone(struct app *a)
@@ -554,7 +553,6 @@ static int run(struct app *a)
 	int r;
 
 	uv_loop_init(&a->loop);
-	uv_timer_init(&a->loop, &a->stop_timer);
 	r = stream_loop_new(&a->loop, &a->streams);
 	if (r == 0)
 		r = start_parts(a, err, sizeof(err));
