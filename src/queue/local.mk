@@ -2,3 +2,20 @@
 libposthorn_a_SOURCES += src/queue/fresh.c src/queue/fresh.h src/queue/sent.c src/queue/sent.h \
 	src/queue/queue.c src/queue/queue.h src/queue/queue_impl.h src/queue/lane.c src/queue/dispatch.c \
 	src/queue/settle.c src/queue/refill.c src/queue/cancel.c src/queue/sweep.c
+libposthorn_a_SOURCES += \
+	src/queue/names.c src/queue/names.h \
+	src/queue/store.h src/queue/store_sqlite.h \
+	src/queue/store_sqlite.c src/queue/store_sqlite_apply.c src/queue/store_sqlite_db.c \
+	src/queue/store_sqlite_load.c src/queue/store_sqlite_purge.c src/queue/store_sqlite_settle.c \
+	src/queue/store_sqlite_view.c
+
+# The schema as one C string.
+EXTRA_DIST += src/queue/schema.sql
+BUILT_SOURCES += src/queue/schema_sql.h
+CLEANFILES += src/queue/schema_sql.h
+src/queue/schema_sql.h: src/queue/schema.sql
+	$(AM_V_GEN)mkdir -p src/queue && { \
+	echo '/* Made from schema.sql. */'; echo 'static const char schema_sql[] ='; \
+	$(SED) -e 's/[\\"]/\\&/g' -e 's/^/"/' -e 's/$$/\\n"/' $(srcdir)/src/queue/schema.sql; echo ';'; } > $@.tmp && \
+	mv $@.tmp $@
+src/queue/store_sqlite_db.$(OBJEXT): src/queue/schema_sql.h

@@ -1,0 +1,404 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store_sqlite.h -- what the files of the SQLite store share.  Nobody else includes it.
+ *
+ *     store_sqlite.c         the threads, the hand-over, the commit
+ *     store_sqlite_db.c      files, connections, schema, what is known at start
+ *     store_sqlite_settle.c  operations that say what became of a part or message
+ *     store_sqlite_apply.c   all other operations
+ *     store_sqlite_load.c    reads of the queue and the webhooks
+ *     store_sqlite_view.c    reads of the API and of background work
+ *
+ * Who touches what: the loop thread owns the handles and the staged lists; the writer thread owns struct writer; a reader
+ * thread owns its struct reader.  All else passes under store.mutex or is atomic.
+ *
+ * Inside the store results are SQLite's codes; they become -errno where they leave it.
+ */
+#ifndef STORE_SQLITE_H
+#define STORE_SQLITE_H
+
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <string.h>
+
+#include "queue/store.h"
+
+#define COMMIT_ROWS      5000
+#define COMMIT_BULK_ROWS 1000 /* while settle or otp operations wait */
+#define ID_BLOCK         65536
+#define PAGE_ROWS        50000 /* a read examines no more … */
+#define PAGE_US          50000 /* … and takes no longer */
+
+/* ---- statements --------------------------------------------------------------------------------------------- */
+
+#define WRITER_STATEMENTS(X)                                                                                           \
+	X(W_BEGIN, "BEGIN IMMEDIATE")                                                                                  \
+	X(W_COMMIT, "COMMIT")                                                                                          \
+	X(W_META_SET, "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (k) DO UPDATE SET v = excluded.v")                 \
+	X(W_MESSAGE, "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")                 \
+	X(W_BODY, "INSERT INTO body VALUES (?1, ?2)")                                                                  \
+	X(W_BOUND, "INSERT OR REPLACE INTO bound VALUES (?1, ?2, ?3, ?4)")                                             \
+	X(W_BACKLOG, "INSERT OR REPLACE INTO backlog VALUES (?1, ?2, ?3, ?4)")                                         \
+	X(W_BACKLOG_DELETE, "DELETE FROM backlog WHERE lane = ?1 AND seq = ?2")                                        \
+	X(W_DUE, "INSERT OR REPLACE INTO due VALUES (?1, ?2, ?3, ?4, ?5)")                                             \
+	X(W_DUE_DELETE, "DELETE FROM due WHERE at = ?1 AND key = ?2")                                                  \
+	X(W_LEASE, "INSERT OR REPLACE INTO lease VALUES (?1, ?2, ?3)")                                                 \
+	X(W_LEASE_DELETE, "DELETE FROM lease WHERE key = ?1")                                                          \
+	X(W_LEASES_DELETE, "DELETE FROM lease WHERE key BETWEEN ?1 AND ?2")                                            \
+	X(W_LEFT, "SELECT EXISTS (SELECT 1 FROM lease WHERE key BETWEEN ?1 AND ?2)"                                    \
+		  " OR EXISTS (SELECT 1 FROM submit WHERE key BETWEEN ?1 AND ?2)")                                     \
+	X(W_SUBMIT, "INSERT INTO submit VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")                               \
+	X(W_SUBMITTED_TO, "SELECT m.recipient, m.client, m.bits, coalesce(b.parts, 0), s.link = ?3 OR EXISTS"          \
+			  " (SELECT 1 FROM attempt a WHERE a.key = ?1 AND a.link = ?3 AND a.outcome = 0)"               \
+			  " FROM submit s JOIN message m ON m.id = ?2 LEFT JOIN bound b ON b.id = ?2"                  \
+			  " WHERE s.key = ?1")                                                                         \
+	X(W_ATTEMPT, "INSERT INTO attempt VALUES (?1, (SELECT coalesce(max(n), 0) + 1 FROM attempt WHERE key = ?1),"   \
+		     " ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")                                                               \
+	X(W_FINAL, "INSERT INTO final VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING")                         \
+	X(W_FINAL_STATE, "SELECT state, (SELECT max(state) FROM correction WHERE key = ?1) FROM final WHERE key = ?1") \
+	X(W_FINAL_PARTS, "SELECT f.state, (SELECT c.state FROM correction c WHERE c.key = f.key ORDER BY c.n DESC"     \
+			 " LIMIT 1) FROM final f WHERE f.key BETWEEN ?1 AND ?2")                                       \
+	X(W_CORRECTION, "INSERT INTO correction VALUES (?1, (SELECT coalesce(max(n), 0) + 1 FROM correction"           \
+			" WHERE key = ?1), ?2, ?3, ?4)")                                                               \
+	X(W_EVENT, "INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                               \
+	X(W_EVENTS_DELETE, "DELETE FROM event WHERE endpoint = ?1 AND shard = ?2 AND seq BETWEEN ?3 AND ?4")           \
+	X(W_EVENTS_DEAD, "INSERT INTO dead SELECT endpoint, seq, shard, kind, key, state, at, parts_delivered, part,"  \
+			 " error, ?5, ?6 FROM event WHERE endpoint = ?1 AND shard = ?2 AND seq BETWEEN ?3 AND ?4")     \
+	X(W_DEAD, "SELECT seq, kind, key, state, at, parts_delivered, part, error FROM dead"                           \
+		  " WHERE endpoint = ?1 AND at >= ?2 ORDER BY seq LIMIT ?3")                                           \
+	X(W_DEAD_DELETE, "DELETE FROM dead WHERE endpoint = ?1 AND seq = ?2")                                          \
+	X(W_WAITING, "INSERT OR IGNORE INTO waiting VALUES (?1, ?2)")                                                  \
+	X(W_WAITING_FIND, "SELECT key FROM waiting WHERE hash = ?1 ORDER BY key DESC LIMIT 64")                        \
+	X(W_PARKED, "INSERT INTO receipt_parked VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                        \
+	X(W_PARKED_FIND, "SELECT n, link, recipient, state, stat, err, at FROM receipt_parked WHERE hash = ?1"         \
+			 " ORDER BY n")                                                                                \
+	X(W_PARKED_DELETE, "DELETE FROM receipt_parked WHERE n = ?1")                                                  \
+	X(W_IDEM_0, "INSERT INTO idem_0 VALUES (?1, ?2, ?3, ?4)")                                                      \
+	X(W_IDEM_1, "INSERT INTO idem_1 VALUES (?1, ?2, ?3, ?4)")                                                      \
+	X(W_IDEM_FIND, "SELECT bhash, answer FROM idem_0 WHERE client = ?1 AND khash = ?2 UNION ALL"                   \
+		       " SELECT bhash, answer FROM idem_1 WHERE client = ?1 AND khash = ?2")                           \
+	X(W_IDEM_DROP_0, "DELETE FROM idem_0")                                                                         \
+	X(W_IDEM_DROP_1, "DELETE FROM idem_1")                                                                         \
+	X(W_STREAM, "INSERT INTO stream VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO UPDATE SET"             \
+		    " at = excluded.at, rows = excluded.rows, accepted = excluded.accepted,"                           \
+		    " rejected = excluded.rejected, digest = excluded.digest, done = excluded.done")                   \
+	X(W_STREAM_FIND, "SELECT rows, accepted, rejected, digest, done FROM stream WHERE client = ?1 AND name = ?2")  \
+	X(W_STREAMS_DROP, "DELETE FROM stream WHERE at < ?1")                                                          \
+	X(W_CANCEL, "INSERT INTO cancel VALUES (NULL, ?1, ?2, ?3, ?4)")                                                \
+	X(W_CANCEL_DELETE, "DELETE FROM cancel WHERE n = ?1")                                                          \
+	X(W_INBOUND, "INSERT INTO inbound VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")                          \
+	X(W_NAME, "INSERT OR IGNORE INTO name VALUES (?1, ?2, ?3)")                                                    \
+	X(W_LANE, "INSERT OR REPLACE INTO lane VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                       \
+	X(W_LOOKUP, "INSERT OR IGNORE INTO lookup VALUES (?1, ?2, ?3)")                                                \
+	X(W_MESSAGE_AT, "SELECT id, created FROM message WHERE id >= ?1 ORDER BY id LIMIT 1")                          \
+	X(W_MESSAGE_TOP, "SELECT coalesce(max(id), 0) FROM message")                                                   \
+	X(W_IS_FINAL, "SELECT at FROM final WHERE key = ?1")                                                           \
+	X(W_OLD_BODIES, "SELECT id FROM body WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3")                         \
+	X(W_OLD_MESSAGES, "SELECT id FROM message WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3")                    \
+	X(W_PURGE_BODY, "DELETE FROM body WHERE id = ?1")                                                              \
+	X(W_PURGE_MESSAGE, "DELETE FROM message WHERE id = ?1")                                                        \
+	X(W_PURGE_BOUND, "DELETE FROM bound WHERE id = ?1")                                                            \
+	X(W_PURGE_SUBMIT, "DELETE FROM submit WHERE key BETWEEN ?1 AND ?2")                                            \
+	X(W_PURGE_ATTEMPT, "DELETE FROM attempt WHERE key BETWEEN ?1 AND ?2")                                          \
+	X(W_PURGE_FINAL, "DELETE FROM final WHERE key BETWEEN ?1 AND ?2")                                              \
+	X(W_PURGE_CORRECTION, "DELETE FROM correction WHERE key BETWEEN ?1 AND ?2")                                    \
+	X(W_PURGE_LOOKUP, "DELETE FROM lookup WHERE (run, hash, id) IN"                                                \
+			  " (SELECT run, hash, id FROM lookup WHERE run < ?1 LIMIT ?2)")                               \
+	X(W_PURGE_INBOUND, "DELETE FROM inbound WHERE at < ?1 AND n IN (SELECT n FROM inbound ORDER BY n LIMIT ?2)")   \
+	X(W_PURGE_PARKED, "DELETE FROM receipt_parked WHERE at < ?1 AND n IN"                                          \
+			  " (SELECT n FROM receipt_parked ORDER BY n LIMIT ?2)")                                       \
+	X(W_PURGE_DEAD, "DELETE FROM dead WHERE (endpoint, seq) IN"                                                    \
+			" (SELECT endpoint, seq FROM dead WHERE died < ?1 ORDER BY died LIMIT ?2)")                    \
+	X(W_OLD_WAITING, "SELECT hash, key FROM waiting WHERE (hash, key) > (?1, ?2) ORDER BY hash, key LIMIT ?3")     \
+	X(W_PURGE_WAITING, "DELETE FROM waiting WHERE hash = ?1 AND key = ?2")                                         \
+	X(W_VACUUM, "PRAGMA incremental_vacuum(64)")
+
+#define READER_STATEMENTS(X)                                                                                           \
+	X(R_BEGIN, "BEGIN")                                                                                            \
+	X(R_END, "COMMIT")                                                                                             \
+	X(R_MESSAGE, "SELECT id, client, route, campaign, bits, recipient, created, send_at, ttl_end, sender, ref,"    \
+		     " tag FROM message WHERE id = ?1")                                                                \
+	X(R_BODY, "SELECT text FROM body WHERE id = ?1")                                                               \
+	X(R_BOUND, "SELECT id, link, ref, parts FROM bound WHERE id >= ?1 AND id < ?2 ORDER BY id")                    \
+	X(R_LEASES, "SELECT key, link, at FROM lease WHERE key >= ?1 AND key < ?2 ORDER BY key")                       \
+	X(R_SUBMITS, "SELECT key, link, at, smsc_id FROM submit WHERE key >= ?1 AND key < ?2 ORDER BY key")            \
+	X(R_FINALS, "SELECT key, state, at, reason, part, error FROM final WHERE key >= ?1 AND key < ?2 ORDER BY key") \
+	X(R_TRIES, "SELECT key, outcome FROM attempt WHERE key >= ?1 AND key < ?2 ORDER BY key")                       \
+	X(R_ATTEMPTS, "SELECT key, n, at, next_at, link, code, outcome, reason, text, smsc_id FROM attempt"            \
+		      " WHERE key >= ?1 AND key < ?2 ORDER BY key, n")                                                 \
+	X(R_CORRECTIONS, "SELECT key, state, at, error FROM correction WHERE key >= ?1 AND key < ?2 ORDER BY key, n")  \
+	X(R_BACKLOG, "SELECT seq, id, end FROM backlog WHERE lane = ?1 AND seq > ?2 ORDER BY seq")                     \
+	X(R_BACKLOG_UPTO, "SELECT end FROM backlog WHERE lane = ?1 AND seq <= ?2")                                     \
+	X(R_BACKLOG_FRESH, "SELECT b.id FROM lane l JOIN backlog b ON b.lane = l.id WHERE b.seq >= ?1")                \
+	X(R_DUE, "SELECT at, key, reason, tries, skip FROM due WHERE (at, key) > (?1, ?2) ORDER BY at, key")           \
+	X(R_DUE_FRESH, "SELECT key FROM due")                                                                          \
+	X(R_IDS, "SELECT id FROM message WHERE id >= ?1 AND id < ?2 ORDER BY id")                                      \
+	X(R_IDS_DOWN, "SELECT id, client, campaign, recipient, ref, tag, created FROM message"                         \
+		      " WHERE id >= ?1 AND id < ?2 ORDER BY id DESC")                                                  \
+	X(R_CREATED_AT, "SELECT id, created FROM message WHERE id >= ?1 ORDER BY id LIMIT 1")                          \
+	X(R_TOP, "SELECT coalesce(max(id), 0) FROM message")                                                           \
+	X(R_BOTTOM, "SELECT coalesce(min(id), 0) FROM message")                                                        \
+	X(R_IDS_TAGGED, "SELECT id, client, tag FROM message WHERE id >= ?1 AND id < ?2 ORDER BY id")                  \
+	X(R_LOOKUP_UP, "SELECT id FROM lookup WHERE run = ?1 AND hash = ?2 AND id >= ?3 ORDER BY id")                  \
+	X(R_LOOKUP_DOWN, "SELECT id FROM lookup WHERE run = ?1 AND hash = ?2 AND id < ?3 ORDER BY id DESC")            \
+	X(R_RUN, "SELECT id, client, recipient, ref, tag FROM message WHERE id >= ?1 AND id < ?2")                     \
+	X(R_META, "SELECT v FROM meta WHERE k = ?1")                                                                   \
+	X(R_EVENTS, "SELECT seq, kind, key, state, at, parts_delivered, part, error FROM event"                        \
+		    " WHERE endpoint = ?1 AND shard = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4")                          \
+	X(R_EVENT_MESSAGE, "SELECT m.recipient, m.ref, coalesce(b.parts, (m.bits >> 16) & 255),"                       \
+			   " (SELECT link FROM submit WHERE key BETWEEN ?2 AND ?3 LIMIT 1)"                            \
+			   " FROM message m LEFT JOIN bound b ON b.id = m.id WHERE m.id = ?1")                         \
+	X(R_EVENT_INBOUND, "SELECT sender, recipient, text, link, at FROM inbound WHERE n = ?1")                       \
+	X(R_EVENTS_COUNT, "SELECT count(*) FROM event WHERE endpoint = ?1")                                            \
+	X(R_EVENTS_OLDEST, "SELECT at FROM event WHERE endpoint = ?1 AND shard = ?2 ORDER BY seq LIMIT 1")             \
+	X(R_DEAD_COUNT, "SELECT count(*) FROM dead WHERE endpoint = ?1")                                               \
+	X(R_STREAM, "SELECT rows, accepted, rejected, digest, done FROM stream WHERE client = ?1 AND name = ?2")       \
+	X(R_INBOUND, "SELECT n, at, link, client, sender, recipient, text, hex(raw), dcs FROM inbound"                 \
+		     " WHERE n < ?1 ORDER BY n DESC")                                                                  \
+	X(R_PARKED, "SELECT n, link, smsc_id, stat, err, recipient, at FROM receipt_parked WHERE n < ?1"               \
+		    " ORDER BY n DESC LIMIT ?2")                                                                       \
+	X(R_CANCELLED, "SELECT EXISTS (SELECT 1 FROM cancel WHERE client = ?1 AND tag = ?2 AND upto_id >= ?3)")
+
+#define STATEMENT_ENUM(name, sql) name,
+enum { WRITER_STATEMENTS(STATEMENT_ENUM) W_N };
+enum { READER_STATEMENTS(STATEMENT_ENUM) R_N };
+#undef STATEMENT_ENUM
+
+/* Bind integers to the first parameters. */
+#define BIND(st, ...) \
+	bind_ints(st, (const int64_t[]){__VA_ARGS__}, sizeof((const int64_t[]){__VA_ARGS__}) / sizeof(int64_t))
+
+static inline void bind_ints(sqlite3_stmt *st, const int64_t *v, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		sqlite3_bind_int64(st, (int)i + 1, v[i]);
+}
+
+/* Lent until the statement is reset; every statement is, before the row that owns the text goes. */
+static inline void bind_text(sqlite3_stmt *st, int at, const char *s)
+{
+	sqlite3_bind_text(st, at, s, -1, SQLITE_STATIC);
+}
+
+static inline void bind_text_or_null(sqlite3_stmt *st, int at, const char *s)
+{
+	if (s && *s)
+		bind_text(st, at, s);
+	else
+		sqlite3_bind_null(st, at);
+}
+
+static inline int64_t column(sqlite3_stmt *st, int i)
+{
+	return sqlite3_column_int64(st, i);
+}
+
+void column_copy(sqlite3_stmt *st, int i, char *to, size_t n); /* cut to n - 1 octets */
+
+/* Run a statement that yields nothing, or of whose result only the first row was wanted. */
+static inline int run(sqlite3_stmt *st)
+{
+	int rc = sqlite3_step(st);
+	int rc2 = sqlite3_reset(st);
+
+	return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc2 ? rc2 : rc;
+}
+
+/* ---- lists -------------------------------------------------------------------------------------------------- */
+
+struct op_list {
+	struct store_op *head, *tail;
+};
+
+static inline void op_list_add(struct op_list *l, struct store_op *op)
+{
+	op->next = NULL;
+	if (l->tail)
+		l->tail->next = op;
+	else
+		l->head = op;
+	l->tail = op;
+}
+
+static inline void op_list_splice(struct op_list *to, struct op_list *from)
+{
+	if (!from->head)
+		return;
+	if (to->tail)
+		to->tail->next = from->head;
+	else
+		to->head = from->head;
+	to->tail = from->tail;
+	*from = (struct op_list){0};
+}
+
+/* ---- the writer's side -------------------------------------------------------------------------------------- */
+
+struct wake {
+	uint32_t endpoint, shard;
+};
+
+struct wakes {
+	struct wake *items;
+	size_t n, cap;
+};
+
+#define WAKE_SLOTS 256
+
+struct writer {
+	struct store *store;
+	sqlite3 *db;
+	sqlite3_stmt *st[W_N];
+	uint64_t node;
+	unsigned shards;
+	int64_t now;             /* of this batch */
+	uint64_t batch;          /* a number for each try of a batch */
+	struct wakes wakes;
+	/* Which (endpoint, shard) this batch woke last, by a hash of both: repeats are kept out of wakes cheaply. */
+	struct { struct wake w; uint64_t batch; } woken[WAKE_SLOTS];
+	/* What a rollback takes back. */
+	struct writer_marks {
+		uint64_t seq;        /* last event */
+		uint64_t n_parked;
+		uint64_t next_block; /* counter, next to be reserved */
+		unsigned idem;       /* current generation */
+		int64_t idem_at;     /* when it began */
+		size_t n_wakes;
+		uint64_t purge_body, purge_message, purge_hash, purge_key; /* cursors of retention */
+	} m, saved;
+};
+
+typedef int apply_fn(struct writer *w, struct store_op *op);
+apply_fn apply_accept, apply_lease, apply_unlease, apply_due_fire, apply_backlog_delete, apply_spill, apply_cancel,
+	apply_cancel_done, apply_inbound, apply_events_done, apply_events_dead, apply_events_replay, apply_stream, apply_name,
+	apply_lane, apply_meta, apply_lookup, apply_idem_rotate, apply_reserve;
+apply_fn apply_submit, apply_attempt, apply_final, apply_receipt;
+apply_fn apply_purge;
+
+int meta_set(struct writer *w, const char *k, int64_t v);
+
+struct store_event_row {
+	uint8_t kind, state;
+	uint64_t key;
+	int64_t at;
+	unsigned parts_delivered, part;
+	const char *error;
+};
+int add_event(struct writer *w, uint32_t endpoint, unsigned shard, const struct store_event_row *e);
+
+static inline unsigned msg_bits(const struct message *m)
+{
+	return m->class | m->report << 2 | m->flags << 4 | m->encoding << 8 | m->wish << 12 | m->n_parts << 16;
+}
+
+static inline unsigned bits_report(unsigned bits)
+{
+	return bits >> 2 & 3;
+}
+
+static inline unsigned bits_parts(unsigned bits)
+{
+	return bits >> 16 & 0xff;
+}
+
+static inline uint32_t end_minute(int64_t ttl_end_ms)
+{
+	return (ttl_end_ms + 59999) / 60000;
+}
+
+static inline uint32_t lookup_run(uint64_t id)
+{
+	return (id & ((UINT64_C(1) << MSG_COUNTER_BITS) - 1)) >> 16;
+}
+
+/* ---- the readers' side -------------------------------------------------------------------------------------- */
+
+struct bitmap;
+
+struct reader {
+	struct store *store;
+	uv_thread_t thread;
+	uv_cond_t work;          /* with store.mutex */
+	struct store_query *head, *tail;
+	sqlite3 *db;
+	sqlite3_stmt *st[R_N];
+	uint64_t fresh_from, fresh_upto; /* as the store was when it was opened */
+	struct bitmap *waiting;  /* Q_FRESH: ids in backlog or due when the scan began */
+	uint64_t n_examined;
+	int64_t until_us;
+};
+
+typedef int read_fn(struct reader *r, struct store_query *q);
+read_fn read_backlog, read_due, read_leases, read_fresh, read_expired, read_lane_count, read_load, read_events;
+read_fn read_message, read_list, read_stream, read_webhooks, read_inbound, read_parked, read_tagged, read_index;
+
+/* Count a row; true when the page must end. */
+bool page_over(struct reader *r);
+void bitmap_free(struct bitmap *b);
+
+struct message *load_message(struct reader *r, uint64_t id, bool body, int *ret_rc);
+int load_one(struct reader *r, uint64_t id, bool body, struct store_loaded *ret);
+void free_loaded(struct store_loaded *rows, unsigned n);
+void free_load(struct q_load *q);
+void free_events(struct q_events *q);
+void free_view(struct store_query *q);
+
+/* Make room for one more item of `size` octets in an array that holds n. */
+int grow(void *array, unsigned n, size_t size);
+
+/* ---- the store ---------------------------------------------------------------------------------------------- */
+
+#define LATENCY_BUCKETS 64 /* four for each doubling of microseconds */
+
+struct store {
+	uv_loop_t *loop;
+	char *path, *vfs;
+	bool no_sync;
+	unsigned shards;
+	uint64_t node;
+	int lock_fd;
+	void (*on_events)(void *arg, uint32_t endpoint, unsigned shard);
+	void *arg;
+
+	/* loop thread */
+	uv_prepare_t prepare;
+	uv_idle_t idle;          /* runs while something is staged, so that the loop does not sleep on it */
+	uv_async_t async;
+	struct op_list staged[STORE_LISTS];
+	bool any_staged;
+	size_t pending[STORE_LISTS], n_pending; /* n_pending: operations and queries */
+	void (*closed)(void *arg);
+	void *closed_arg;
+	bool closing, stopping;
+	unsigned n_handles;
+
+	/* under mutex */
+	uv_mutex_t mutex;
+	uv_cond_t work;          /* the writer's */
+	struct op_list inbox[STORE_LISTS], outbox;
+	struct wakes out_wakes;
+	struct store_query *read_head, *read_tail; /* answered */
+	bool stop;
+	unsigned n_threads;
+
+	uv_thread_t writer_thread;
+	struct writer writer;
+	struct reader readers[2];
+
+	/* written by the writer thread, read by anybody */
+	_Atomic uint64_t commits, rows, busy_us, wal_octets, db_octets, free_octets;
+	_Atomic uint32_t latency[LATENCY_BUCKETS];
+	_Atomic int last_error;
+};
+
+/* store_sqlite_db.c */
+int db_lock(struct store *s, char *err, size_t n_err);
+void db_unlock(struct store *s);
+int db_open_writer(struct store *s, struct store_boot *ret_boot, char *err, size_t n_err);
+int db_open_reader(struct store *s, sqlite3 **ret_db);
+int db_prepare_reader(struct reader *r);
+void db_close_writer(struct writer *w);
+void db_close_reader(struct reader *r);
+int db_errno(int rc);
+
+#endif

@@ -1,0 +1,222 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store_sqlite_purge.c -- retention: bodies and rows that are old enough go, in steps so small that they disturb nobody.
+ *
+ * `created` never decreases with the id, so the first id that is too young is found by bisection and no index on time is
+ * needed.  A cursor walks from where the last step ended; what is not final yet is passed over and looked at again when
+ * the cursor has come round.  The cursors live in memory only: a restart looks again at what is left.
+ */
+#include "queue/store_sqlite.h"
+
+#define STEP_MAX   5000
+#define WAITING_MS (48 * INT64_C(3600000)) /* a waiting row outlives its final state, for repeats and corrections */
+
+struct step {
+	unsigned limit;
+	uint64_t n;    /* rows looked at, by the busiest of the walks */
+};
+
+static void looked_at(struct step *s, uint64_t n)
+{
+	if (s->n < n)
+		s->n = n;
+}
+
+static int one(struct writer *w, int which, int64_t arg, int64_t *ret_a, int64_t *ret_b)
+{
+	sqlite3_stmt *st = w->st[which];
+	int rc;
+
+	if (sqlite3_bind_parameter_count(st))
+		BIND(st, arg);
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW) {
+		*ret_a = column(st, 0);
+		if (ret_b)
+			*ret_b = column(st, 1);
+	}
+	sqlite3_reset(st);
+	return rc;
+}
+
+/* The first id created at or after `before`. */
+static int bound_by_time(struct writer *w, int64_t before, uint64_t *ret)
+{
+	int64_t low = 0, high = 0, id, created;
+	int rc = one(w, W_MESSAGE_TOP, 0, &high, NULL);
+
+	if (rc != SQLITE_ROW)
+		return rc;
+	high++;
+	while (low < high) {
+		int64_t middle = low + (high - low) / 2;
+
+		rc = one(w, W_MESSAGE_AT, middle, &id, &created);
+		if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+			return rc;
+		if (rc == SQLITE_DONE || created >= before)
+			high = middle;
+		else
+			low = id + 1;
+	}
+	*ret = low;
+	return SQLITE_OK;
+}
+
+static int delete_one(struct writer *w, int which, uint64_t id)
+{
+	BIND(w->st[which], id);
+	return run(w->st[which]);
+}
+
+static int delete_range(struct writer *w, int which, uint64_t id)
+{
+	BIND(w->st[which], msg_key(id, 0), msg_key(id, 255));
+	return run(w->st[which]);
+}
+
+static int delete_message(struct writer *w, uint64_t id)
+{
+	static const int by_id[] = {W_PURGE_BODY, W_PURGE_BOUND, W_PURGE_MESSAGE};
+	static const int by_key[] = {W_PURGE_SUBMIT, W_PURGE_ATTEMPT, W_PURGE_FINAL, W_PURGE_CORRECTION, W_LEASES_DELETE};
+	int rc = SQLITE_OK;
+
+	for (size_t i = 0; !rc && i < sizeof by_id / sizeof *by_id; i++)
+		rc = delete_one(w, by_id[i], id);
+	for (size_t i = 0; !rc && i < sizeof by_key / sizeof *by_key; i++)
+		rc = delete_range(w, by_key[i], id);
+	return rc;
+}
+
+static int delete_body(struct writer *w, uint64_t id)
+{
+	return delete_one(w, W_PURGE_BODY, id);
+}
+
+/* Walk ids from *cursor up to what was created before `before`; `gone` is called for those that are final. */
+static int walk(struct writer *w, struct step *s, int which, uint64_t *cursor, int64_t before,
+	int (*gone)(struct writer *w, uint64_t id))
+{
+	uint64_t ids[STEP_MAX], upto = 0;
+	int64_t at;
+	unsigned n = 0;
+	int rc;
+
+	rc = bound_by_time(w, before, &upto);
+	if (rc)
+		return rc == SQLITE_DONE ? SQLITE_OK : rc;
+	BIND(w->st[which], *cursor, upto, s->limit);
+	while (n < s->limit && (rc = sqlite3_step(w->st[which])) == SQLITE_ROW)
+		ids[n++] = column(w->st[which], 0);
+	sqlite3_reset(w->st[which]);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return rc;
+	for (unsigned i = 0; i < n; i++) {
+		rc = one(w, W_IS_FINAL, msg_key(ids[i], 0), &at, NULL);
+		if (rc == SQLITE_ROW)
+			rc = gone(w, ids[i]);
+		if (rc != SQLITE_OK && rc != SQLITE_DONE)
+			return rc;
+	}
+	*cursor = n == s->limit ? ids[n - 1] + 1 : 0;
+	looked_at(s, n);
+	return SQLITE_OK;
+}
+
+static int delete_some(struct writer *w, struct step *s, int which, int64_t before)
+{
+	int rc;
+
+	BIND(w->st[which], before, s->limit);
+	rc = run(w->st[which]);
+	looked_at(s, sqlite3_changes64(w->db));
+	return rc;
+}
+
+/* Runs of the look-up table go when none of their messages is left. */
+static int purge_lookup(struct writer *w, struct step *s)
+{
+	int64_t id, created;
+	int rc = one(w, W_MESSAGE_AT, 0, &id, &created);
+
+	if (rc != SQLITE_ROW)
+		return rc == SQLITE_DONE ? SQLITE_OK : rc;
+	return delete_some(w, s, W_PURGE_LOOKUP, lookup_run(id));
+}
+
+static int purge_rows(struct writer *w, struct step *s, int64_t before)
+{
+	int rc = walk(w, s, W_OLD_MESSAGES, &w->m.purge_message, before, delete_message);
+
+	if (!rc)
+		rc = purge_lookup(w, s);
+	if (!rc)
+		rc = delete_some(w, s, W_PURGE_INBOUND, before);
+	if (!rc)
+		rc = delete_some(w, s, W_PURGE_DEAD, before);
+	if (!rc) {
+		rc = delete_some(w, s, W_PURGE_PARKED, before);
+		if (!rc)
+			w->m.n_parked -= sqlite3_changes64(w->db);
+	}
+	return rc;
+}
+
+/* Waiting rows whose message has been final for long enough, or is gone. */
+static int sweep_waiting(struct writer *w, struct step *s)
+{
+	struct { uint64_t hash, key; } rows[STEP_MAX];
+	sqlite3_stmt *st = w->st[W_OLD_WAITING];
+	unsigned n = 0;
+	int64_t a, at;
+	int rc;
+
+	BIND(st, w->m.purge_hash, w->m.purge_key, s->limit);
+	while (n < s->limit && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		rows[n].hash = column(st, 0);
+		rows[n++].key = column(st, 1);
+	}
+	sqlite3_reset(st);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return rc;
+	for (unsigned i = 0; i < n; i++) {
+		rc = one(w, W_IS_FINAL, msg_key(msg_key_id(rows[i].key), 0), &at, NULL);
+		if (rc == SQLITE_ROW && at > w->now - WAITING_MS)
+			continue;
+		if (rc == SQLITE_DONE) { /* not final: gone only when the message is */
+			rc = one(w, W_MESSAGE_AT, msg_key_id(rows[i].key), &a, &at);
+			if (rc == SQLITE_ROW && (uint64_t)a == msg_key_id(rows[i].key))
+				continue;
+		}
+		if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+			return rc;
+		BIND(w->st[W_PURGE_WAITING], rows[i].hash, rows[i].key);
+		rc = run(w->st[W_PURGE_WAITING]);
+		if (rc)
+			return rc;
+	}
+	/* Hashes are signed in the table: the walk begins at the lowest. */
+	w->m.purge_hash = n == s->limit ? rows[n - 1].hash : (uint64_t)INT64_MIN;
+	w->m.purge_key = n == s->limit ? rows[n - 1].key : 0;
+	looked_at(s, n);
+	return SQLITE_OK;
+}
+
+int apply_purge(struct writer *w, struct store_op *op)
+{
+	struct op_purge *o = (struct op_purge *)op;
+	struct step s = {.limit = o->limit < 1 ? 1 : o->limit > STEP_MAX ? STEP_MAX : o->limit};
+	int rc = SQLITE_OK;
+
+	if (o->bodies_before)
+		rc = walk(w, &s, W_OLD_BODIES, &w->m.purge_body, o->bodies_before, delete_body);
+	if (!rc && o->rows_before)
+		rc = purge_rows(w, &s, o->rows_before);
+	if (!rc)
+		rc = sweep_waiting(w, &s);
+	while (!rc && (rc = sqlite3_step(w->st[W_VACUUM])) == SQLITE_ROW)
+		rc = SQLITE_OK;
+	sqlite3_reset(w->st[W_VACUUM]);
+	o->ret_n = s.n;
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}

@@ -1,0 +1,506 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store_sqlite_settle.c -- operations that say what became of a part, and what that makes of its message.
+ *
+ * A message of one part has one final row, at key part 0.  A message of several has one for each part and one of its own
+ * at part 0, which is decided here, from rows:
+ *
+ *     a part failed for good           the message gets that state, naming the part
+ *     all parts delivered              delivered
+ *     all parts final, some unsure     unconfirmed
+ *     final already, and now all of    corrected to delivered, where state_may_correct() says so
+ *     its parts are delivered
+ *
+ * Parts that become final after their message are still stored: they count for parts_delivered and for a correction.
+ */
+#include "queue/store_sqlite.h"
+
+#include <errno.h>
+#include <stdio.h>
+
+/* ---- final states ------------------------------------------------------------------------------------------- */
+
+struct verdict {
+	unsigned part;
+	int64_t at;
+	enum msg_state state;
+	enum msg_reason reason;
+	const char *error;
+};
+
+struct verdict_result {
+	bool new, correction;
+	int8_t msg_state;
+};
+
+struct tally {
+	unsigned n_final, n_delivered;
+};
+
+static enum msg_state corrected(sqlite3_stmt *st)
+{
+	return column(st, sqlite3_column_type(st, 1) == SQLITE_NULL ? 0 : 1);
+}
+
+/* The state that holds now; *ret_state < 0: not final. */
+static int final_state(struct writer *w, uint64_t key, int *ret_state)
+{
+	sqlite3_stmt *st = w->st[W_FINAL_STATE];
+	int rc;
+
+	BIND(st, key);
+	rc = sqlite3_step(st);
+	*ret_state = rc == SQLITE_ROW ? (int)corrected(st) : -1;
+	sqlite3_reset(st);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int count_parts(struct writer *w, const struct store_msg *m, struct tally *ret)
+{
+	sqlite3_stmt *st = w->st[W_FINAL_PARTS];
+	int rc;
+
+	*ret = (struct tally){0};
+	BIND(st, msg_key(m->id, 1), msg_key(m->id, m->n_parts));
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		ret->n_final++;
+		ret->n_delivered += corrected(st) == STATE_DELIVERED;
+	}
+	sqlite3_reset(st);
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+/* *ret_new false: there was one already. */
+static int insert_final(struct writer *w, uint64_t key, const struct verdict *v, unsigned decided_by, bool *ret_new)
+{
+	sqlite3_stmt *st = w->st[W_FINAL];
+	int rc;
+
+	BIND(st, key, v->state, v->at, v->reason, decided_by);
+	bind_text_or_null(st, 6, v->error);
+	rc = run(st);
+	*ret_new = rc == SQLITE_OK && sqlite3_changes(w->db) == 1;
+	return rc;
+}
+
+static int insert_correction(struct writer *w, uint64_t key, const struct verdict *v)
+{
+	sqlite3_stmt *st = w->st[W_CORRECTION];
+
+	BIND(st, key, STATE_DELIVERED, v->at);
+	bind_text_or_null(st, 4, v->error);
+	return run(st);
+}
+
+static int delete_lease(struct writer *w, uint64_t id, unsigned part)
+{
+	sqlite3_stmt *st = w->st[part ? W_LEASE_DELETE : W_LEASES_DELETE];
+
+	if (part)
+		BIND(st, msg_key(id, part));
+	else
+		BIND(st, msg_key(id, 1), msg_key(id, 255));
+	return run(st);
+}
+
+static int delete_backlog(struct writer *w, const struct store_msg *m)
+{
+	if (!m->lane)
+		return SQLITE_OK;
+	BIND(w->st[W_BACKLOG_DELETE], m->lane, m->seq);
+	return run(w->st[W_BACKLOG_DELETE]);
+}
+
+static int tell(struct writer *w, const struct store_msg *m, enum event_kind kind, const struct verdict *v,
+	unsigned key_part, unsigned n_delivered)
+{
+	if (!m->endpoint || m->report == REPORT_NONE)
+		return SQLITE_OK;
+	return add_event(w, m->endpoint, m->id % w->shards,
+		&(struct store_event_row){
+			.kind = kind,
+			.state = v->state,
+			.key = msg_key(m->id, key_part),
+			.at = v->at,
+			.parts_delivered = n_delivered,
+			.part = v->part,
+			.error = v->error,
+		});
+}
+
+/* The message itself becomes final. */
+static int end_message(struct writer *w, const struct store_msg *m, const struct verdict *v, unsigned n_delivered,
+	struct verdict_result *ret)
+{
+	bool new;
+	int rc = insert_final(w, msg_key(m->id, 0), v, v->part, &new);
+
+	if (rc || !new)
+		return rc;
+	ret->msg_state = v->state;
+	rc = delete_backlog(w, m);
+	return rc ? rc : tell(w, m, EVENT_STATUS, v, 0, n_delivered);
+}
+
+/* Correct a final row where that is lawful; n_delivered is what the event will say. */
+static int correct(struct writer *w, const struct store_msg *m, unsigned key_part, const struct verdict *v,
+	unsigned n_delivered, bool loud, bool *ret_corrected)
+{
+	uint64_t key = msg_key(m->id, key_part);
+	int was, rc = final_state(w, key, &was);
+
+	*ret_corrected = false;
+	if (rc || was < 0 || !state_may_correct(was, v->state))
+		return rc;
+	*ret_corrected = true;
+	rc = insert_correction(w, key, v);
+	return rc || !loud ? rc : tell(w, m, EVENT_CORRECTION, v, key_part, n_delivered);
+}
+
+/* The message as a whole (part 0), or the only part of one. */
+static int settle_message(struct writer *w, const struct store_msg *m, const struct verdict *v,
+	struct verdict_result *ret)
+{
+	struct tally t = {.n_delivered = v->state == STATE_DELIVERED};
+	bool corrected_now;
+	int rc = SQLITE_OK;
+
+	if (m->n_parts > 1)
+		rc = count_parts(w, m, &t);
+	if (!rc)
+		rc = end_message(w, m, v, t.n_delivered, ret);
+	ret->new = ret->msg_state >= 0;
+	if (rc || ret->new)
+		return rc;
+	rc = correct(w, m, 0, v, t.n_delivered, true, &corrected_now);
+	if (corrected_now) {
+		ret->correction = true;
+		ret->msg_state = v->state;
+	}
+	return rc;
+}
+
+/* A part of several is final or corrected: what does that make of the message? */
+static int settle_whole(struct writer *w, const struct store_msg *m, const struct verdict *v, const struct tally *t,
+	struct verdict_result *ret)
+{
+	struct verdict whole = *v;
+	bool corrected_now;
+	int was, rc = final_state(w, msg_key(m->id, 0), &was);
+
+	if (rc)
+		return rc;
+	if (t->n_delivered == m->n_parts) {
+		whole.state = STATE_DELIVERED;
+		whole.part = 0;
+	}
+	if (was >= 0) {
+		if (t->n_delivered < m->n_parts)
+			return SQLITE_OK;
+		rc = correct(w, m, 0, &whole, t->n_delivered, true, &corrected_now);
+		if (corrected_now)
+			ret->msg_state = STATE_DELIVERED;
+		return rc;
+	}
+	if (v->state == STATE_DELIVERED || v->state == STATE_UNCONFIRMED) {
+		if (t->n_final < m->n_parts)
+			return SQLITE_OK;
+		if (t->n_delivered < m->n_parts) {
+			whole.state = STATE_UNCONFIRMED;
+			/* The reason is that of the silence, also when a delivered part came last. */
+			if (v->state == STATE_DELIVERED) {
+				whole.part = 0;
+				whole.reason = REASON_NO_RECEIPT;
+				whole.error = NULL;
+			}
+		}
+	}
+	return end_message(w, m, &whole, t->n_delivered, ret);
+}
+
+static int settle_part(struct writer *w, const struct store_msg *m, const struct verdict *v, struct verdict_result *ret)
+{
+	bool loud = m->report == REPORT_ALL;
+	struct tally t;
+	int rc;
+
+	rc = insert_final(w, msg_key(m->id, v->part), v, 0, &ret->new);
+	if (!rc && !ret->new)
+		rc = correct(w, m, v->part, v, 0, false, &ret->correction);
+	if (rc || (!ret->new && !ret->correction))
+		return rc;
+	rc = count_parts(w, m, &t);
+	if (!rc && loud)
+		rc = tell(w, m, ret->new ? EVENT_STATUS : EVENT_CORRECTION, v, v->part, t.n_delivered);
+	return rc ? rc : settle_whole(w, m, v, &t, ret);
+}
+
+static int settle(struct writer *w, const struct store_msg *m, const struct verdict *v, struct verdict_result *ret)
+{
+	*ret = (struct verdict_result){.msg_state = -1};
+	if (m->n_parts > 1 && v->part)
+		return settle_part(w, m, v, ret);
+	return settle_message(w, m, v, ret);
+}
+
+/* Has a part of it left, or is about to? */
+static int has_left(struct writer *w, uint64_t id, bool *ret)
+{
+	sqlite3_stmt *st = w->st[W_LEFT];
+	int rc;
+
+	BIND(st, msg_key(id, 1), msg_key(id, 255));
+	rc = sqlite3_step(st);
+	*ret = rc == SQLITE_ROW && column(st, 0);
+	sqlite3_reset(st);
+	return rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
+int apply_final(struct writer *w, struct store_op *op)
+{
+	struct op_final *o = (struct op_final *)op;
+	struct verdict v = {o->part, o->at, o->state, o->reason, o->error};
+	struct verdict_result result;
+	bool left;
+	int rc;
+
+	o->ret_new = o->ret_correction = false;
+	o->ret_msg_state = -1;
+	if (o->unless_submitted) {
+		rc = has_left(w, o->msg.id, &left);
+		if (rc)
+			return rc;
+		if (left) {
+			op->r = -EBUSY;
+			return SQLITE_OK;
+		}
+	}
+	rc = settle(w, &o->msg, &v, &result);
+	if (rc)
+		return rc;
+	o->ret_new = result.new;
+	o->ret_correction = result.correction;
+	o->ret_msg_state = result.msg_state;
+	return o->unless_submitted ? rc : delete_lease(w, o->msg.id, o->part);
+}
+
+/* ---- attempts ----------------------------------------------------------------------------------------------- */
+
+struct attempt_row {
+	uint64_t key;
+	int64_t at, next_at;
+	uint32_t link, code;
+	enum outcome outcome;
+	enum msg_reason reason;
+	const char *text, *smsc_id;
+};
+
+static int insert_attempt(struct writer *w, const struct attempt_row *a)
+{
+	sqlite3_stmt *st = w->st[W_ATTEMPT];
+
+	BIND(st, a->key, a->at, a->link, a->outcome, a->code, 0, 0, a->next_at, a->reason);
+	bind_text_or_null(st, 6, a->text);
+	bind_text_or_null(st, 7, a->smsc_id);
+	if (!a->next_at)
+		sqlite3_bind_null(st, 8);
+	return run(st);
+}
+
+int apply_attempt(struct writer *w, struct store_op *op)
+{
+	struct op_attempt *o = (struct op_attempt *)op;
+	uint64_t key = msg_key(o->msg.id, o->part);
+	int rc;
+
+	rc = insert_attempt(w, &(struct attempt_row){
+		.key = key, .at = o->at, .next_at = o->next_at, .link = o->link, .code = o->code, .outcome = o->outcome,
+		.reason = o->reason, .text = o->text});
+	if (!rc && !o->keep_lease)
+		rc = delete_lease(w, o->msg.id, o->part);
+	if (rc || o->next_at <= 0)
+		return rc;
+	BIND(w->st[W_DUE], o->next_at, key, o->reason, o->tries, o->skip);
+	rc = run(w->st[W_DUE]);
+	return rc || o->msg.n_parts > 1 ? rc : delete_backlog(w, &o->msg);
+}
+
+/* ---- receipts ----------------------------------------------------------------------------------------------- */
+
+/* Carriers give the number back with or without prefixes, so its tail is compared; 0 is unknown. */
+static bool same_number(uint64_t a, uint64_t b)
+{
+	return !a || !b || a == b || a % 10000000 == b % 10000000;
+}
+
+static void error_text(char *to, size_t n, const char *stat, const char *err)
+{
+	snprintf(to, n, *err ? "%s:%s" : "%s", stat, err);
+}
+
+/* One parked receipt of the right hash.  The caller's statement stands on it. */
+static int use_parked(struct writer *w, struct op_submit *o, sqlite3_stmt *st)
+{
+	char error[40];
+	struct verdict v = {o->part, column(st, 6), column(st, 3), REASON_RECEIPT, error};
+	struct verdict_result result = {.msg_state = -1};
+	int rc = SQLITE_OK;
+
+	error_text(error, sizeof error, (const char *)sqlite3_column_text(st, 4), (const char *)sqlite3_column_text(st, 5));
+	if (state_is_final(v.state))
+		rc = settle(w, &o->msg, &v, &result);
+	if (!rc && (result.new || result.correction)) {
+		o->ret_settled = true;
+		o->ret_state = v.state;
+	}
+	if (result.msg_state >= 0)
+		o->ret_msg_state = result.msg_state;
+	if (rc)
+		return rc;
+	BIND(w->st[W_PARKED_DELETE], column(st, 0));
+	w->m.n_parked--;
+	return run(w->st[W_PARKED_DELETE]);
+}
+
+static int look_in_parked(struct writer *w, struct op_submit *o)
+{
+	sqlite3_stmt *st = w->st[W_PARKED_FIND];
+	int rc, rc2 = SQLITE_OK;
+
+	BIND(st, o->hash);
+	while (!rc2 && (rc = sqlite3_step(st)) == SQLITE_ROW)
+		if (column(st, 1) == o->link && same_number(column(st, 2), o->to))
+			rc2 = use_parked(w, o, st);
+	sqlite3_reset(st);
+	return rc2 ? rc2 : rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+int apply_submit(struct writer *w, struct store_op *op)
+{
+	struct op_submit *o = (struct op_submit *)op;
+	uint64_t key = msg_key(o->msg.id, o->part);
+	sqlite3_stmt *st = w->st[W_SUBMIT];
+	bool first;
+	int rc;
+
+	o->ret_settled = false;
+	o->ret_state = 0;
+	o->ret_msg_state = -1;
+	BIND(st, key, o->at, o->link);
+	bind_text(st, 4, o->smsc_id);
+	rc = run(st);
+	first = sqlite3_changes(w->db) == 1;
+	if (!rc && !first)
+		rc = insert_attempt(w, &(struct attempt_row){.key = key, .at = o->at, .link = o->link,
+			.outcome = OUTCOME_SENT, .smsc_id = o->smsc_id});
+	if (!rc)
+		rc = delete_lease(w, o->msg.id, o->part);
+	if (!rc && first && o->last && o->msg.report == REPORT_ALL)
+		rc = tell(w, &o->msg, EVENT_STATUS, &(struct verdict){.at = o->at, .state = STATE_SENT}, 0, 0);
+	if (rc || !o->hash || !w->m.n_parked)
+		return rc;
+	return look_in_parked(w, o);
+}
+
+struct candidate {
+	uint64_t key;
+	bool settled;
+	struct store_msg msg;
+};
+
+/* Is this waiting part the one the receipt speaks of?  SQLITE_DONE: no. */
+static int check_candidate(struct writer *w, const struct op_receipt *o, struct candidate *c)
+{
+	sqlite3_stmt *st = w->st[W_SUBMITTED_TO];
+	uint64_t id = msg_key_id(c->key);
+	unsigned bits;
+	int rc, state;
+
+	BIND(st, c->key, id, o->link);
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW && (!column(st, 4) || !same_number(column(st, 0), o->to)))
+		rc = SQLITE_DONE;
+	if (rc != SQLITE_ROW) {
+		sqlite3_reset(st);
+		return rc;
+	}
+	bits = column(st, 2);
+	c->msg = (struct store_msg){
+		.id = id,
+		.endpoint = o->endpoint_of ? o->endpoint_of(o->endpoint_arg, column(st, 1)) : 0,
+		.report = bits_report(bits),
+		.n_parts = column(st, 3) ? column(st, 3) : bits_parts(bits),
+	};
+	sqlite3_reset(st);
+	rc = final_state(w, c->msg.n_parts > 1 ? c->key : msg_key(id, 0), &state);
+	c->settled = state >= 0;
+	return rc ? rc : SQLITE_ROW;
+}
+
+/* The newest that is not settled; else the newest, whose receipt this repeats or corrects.  best->key 0: none. */
+static int find_waiting(struct writer *w, const struct op_receipt *o, uint64_t hash, struct candidate *best)
+{
+	sqlite3_stmt *st = w->st[W_WAITING_FIND];
+	int rc, rc2 = SQLITE_OK;
+
+	BIND(st, hash);
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+		struct candidate c = {.key = column(st, 0)};
+
+		rc2 = check_candidate(w, o, &c);
+		if (rc2 == SQLITE_ROW && (!best->key || c.settled < best->settled))
+			*best = c;
+		if (rc2 != SQLITE_ROW && rc2 != SQLITE_DONE)
+			break;
+		rc2 = SQLITE_OK;
+		if (best->key && !best->settled)
+			break;
+	}
+	sqlite3_reset(st);
+	if (rc2)
+		return rc2;
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
+static int park(struct writer *w, const struct op_receipt *o)
+{
+	sqlite3_stmt *st = w->st[W_PARKED];
+
+	BIND(st, o->hash, o->link, 0, o->to, o->state, 0, 0, o->at);
+	bind_text(st, 3, o->smsc_id);
+	bind_text(st, 6, o->stat);
+	bind_text(st, 7, o->err);
+	w->m.n_parked++;
+	return run(st);
+}
+
+int apply_receipt(struct writer *w, struct store_op *op)
+{
+	struct op_receipt *o = (struct op_receipt *)op;
+	struct candidate best = {0};
+	struct verdict_result result;
+	char error[40];
+	int rc;
+
+	o->ret_key = 0;
+	o->ret_new = o->ret_correction = false;
+	o->ret_msg_state = -1;
+	rc = find_waiting(w, o, o->hash, &best);
+	if (!rc && !best.key && o->hash2)
+		rc = find_waiting(w, o, o->hash2, &best);
+	if (rc)
+		return rc;
+	if (!best.key)
+		return park(w, o);
+	o->ret_key = best.key;
+	if (!state_is_final(o->state))
+		return SQLITE_OK;
+	/* The waiting row stays, for the receipts that repeat or correct this one; retention sweeps it. */
+	error_text(error, sizeof error, o->stat, o->err);
+	rc = settle(w, &best.msg, &(struct verdict){msg_key_part(best.key), o->at, o->state, REASON_RECEIPT, error},
+		&result);
+	o->ret_new = result.new;
+	o->ret_correction = result.correction;
+	o->ret_msg_state = result.msg_state;
+	return rc;
+}
