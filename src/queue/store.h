@@ -259,7 +259,7 @@ struct op_backlog_delete {
 /* -- receipts to come, pushed out of memory; sorted by hash */
 struct store_spill {
 	uint64_t hash, key;
-	int64_t deadline;      /* a due row of the message (key part 0) with REASON_NO_RECEIPT */
+	int64_t deadline;      /* a due row of the same key, with REASON_NO_RECEIPT */
 	uint32_t lane;         /* backlog row to delete */
 	uint64_t seq;
 };
@@ -378,7 +378,7 @@ struct store_sent {
 	char smsc_id[66];
 };
 struct store_loaded {
-	struct message *m;     /* the receiver may take it and set NULL here */
+	struct message *m;     /* the receiver may take it and set NULL here.  NULL: the row is there, its message gone */
 	bool final;            /* the message is final: only its leftover rows are to be deleted */
 	uint64_t submitted, finals, leased, due; /* bit p-1, by part; due: a due row brought it (bit 0.. of due_key) */
 	uint32_t bound_link;   /* 0: not bound */

@@ -271,7 +271,7 @@ int apply_spill(struct writer *w, struct store_op *op)
 		rc = run(w->st[W_WAITING]);
 		if (rc)
 			break;
-		BIND(w->st[W_DUE], row->deadline, msg_key(msg_key_id(row->key), 0), REASON_NO_RECEIPT, 0, 0);
+		BIND(w->st[W_DUE], row->deadline, row->key, REASON_NO_RECEIPT, 0, 0);
 		rc = run(w->st[W_DUE]);
 		if (!rc && row->lane)
 			rc = delete_backlog(w, row->lane, row->seq);

@@ -52,11 +52,13 @@ void column_copy(sqlite3_stmt *st, int i, char *to, size_t n)
 
 int db_lock(struct store *s, char *err, size_t n_err)
 {
-	char *path = NULL;
+	size_t n = strlen(s->path) + sizeof ".lock";
+	char *path = malloc(n);
 	int r = 0;
 
-	if (asprintf(&path, "%s.lock", s->path) < 0)
+	if (!path)
 		return -ENOMEM;
+	snprintf(path, n, "%s.lock", s->path);
 	s->lock_fd = open(path, O_RDWR | O_CREAT | O_CLOEXEC, 0600);
 	if (s->lock_fd < 0) {
 		r = -errno;

@@ -327,7 +327,7 @@ static bool is_full(const struct q_load *q)
 	return q->limit && q->n_rows >= q->limit;
 }
 
-/* A row whose message is gone is not an error: somebody may have deleted by hand.  It is left out. */
+/* A row whose message is gone is no error (somebody may have deleted by hand): it comes back without one, as final. */
 static int append(struct reader *r, struct q_load *q, uint64_t id, struct store_loaded **ret)
 {
 	int rc;
@@ -336,10 +336,7 @@ static int append(struct reader *r, struct q_load *q, uint64_t id, struct store_
 	if (!*ret)
 		return SQLITE_NOMEM;
 	rc = load_one(r, id, !q->no_body, *ret);
-	if (rc == SQLITE_DONE) {
-		q->n_rows--;
-		*ret = NULL;
-	}
+	(*ret)->final |= rc == SQLITE_DONE;
 	return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
@@ -374,10 +371,8 @@ static int walk_lane(struct reader *r, struct q_load *q, int64_t end)
 			rc = rc2;
 			break;
 		}
-		if (l) {
-			l->lane = q->lane;
-			l->seq = q->last_seq;
-		}
+		l->lane = q->lane;
+		l->seq = q->last_seq;
 	}
 	sqlite3_reset(st);
 	return finish(q, rc);
@@ -431,20 +426,24 @@ int read_due(struct reader *r, struct store_query *query)
 			rc = rc2;
 			break;
 		}
-		if (l)
-			set_due(l, st);
+		set_due(l, st);
 	}
 	sqlite3_reset(st);
 	return finish(q, rc);
 }
 
+/* n_rows = 0: no such message. */
 int read_load(struct reader *r, struct store_query *query)
 {
 	struct q_load *q = (struct q_load *)query;
 	struct store_loaded *l;
+	int rc;
 
 	reset_load(q);
-	return finish(q, append(r, q, q->from_id, &l));
+	rc = append(r, q, q->from_id, &l);
+	if (!rc && !l->m)
+		q->n_rows = 0;
+	return finish(q, rc);
 }
 
 /* Leases never exceed the open windows, so they all come at once (limit 0) or by pages from from_id. */
@@ -529,7 +528,7 @@ int read_fresh(struct reader *r, struct store_query *query)
 {
 	struct q_load *q = (struct q_load *)query;
 	struct row_cursors c;
-	struct cursor ids;
+	struct cursor ids = {0};
 	int rc = r->waiting ? SQLITE_OK : mark_waiting(r), rc2;
 
 	reset_load(q);

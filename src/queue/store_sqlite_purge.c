@@ -97,14 +97,14 @@ static int delete_body(struct writer *w, uint64_t id)
 static int walk(struct writer *w, struct step *s, int which, uint64_t *cursor, int64_t before,
 	int (*gone)(struct writer *w, uint64_t id))
 {
-	uint64_t ids[STEP_MAX], upto;
+	uint64_t ids[STEP_MAX], upto = 0;
 	int64_t at;
 	unsigned n = 0;
 	int rc;
 
 	rc = bound_by_time(w, before, &upto);
 	if (rc)
-		return rc;
+		return rc == SQLITE_DONE ? SQLITE_OK : rc;
 	BIND(w->st[which], *cursor, upto, s->limit);
 	while (n < s->limit && (rc = sqlite3_step(w->st[which])) == SQLITE_ROW)
 		ids[n++] = column(w->st[which], 0);

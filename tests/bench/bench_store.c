@@ -242,6 +242,7 @@ int main(int argc, char **argv)
 	uint64_t n = argc > 1 ? strtoull(argv[1], NULL, 10) : 500000;
 	const char *dir = argc > 3 ? argv[3] : ".";
 	static const char *const ends[] = {"", "-wal", "-shm", ".lock"};
+	static struct op_lane lane = {.op = {.kind = OP_LANE, .rows = 1}, .lane = {.id = 1}};
 	struct store_boot boot;
 	char path[500], file[520];
 
@@ -255,6 +256,7 @@ int main(int argc, char **argv)
 	boot = open_store(path);
 	scan("all final", &boot);
 	backlog = true;
+	store_stage(store, STORE_SETTLE, &lane.op);
 	run("to backlog", n);
 	close_store();
 	boot = open_store(path);
