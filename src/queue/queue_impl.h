@@ -153,7 +153,7 @@ struct queue {
 	int64_t due_next_ms, due_after_at;
 	uint64_t due_after_key;
 	/* restart */
-	bool started, recovering;
+	bool started, recovering, leases_known;
 	uint64_t recover_upto;
 	struct q_load recover_query;
 	/* sweep */

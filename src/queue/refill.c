@@ -191,7 +191,7 @@ void refill_lane(struct queue *q, struct lane *l)
 {
 	struct lane_query *lq;
 
-	if (l->refilling || !l->key.id || !q->started || q->stopping || l->wait.n >= q->lane_window)
+	if (l->refilling || !l->key.id || !q->leases_known || q->stopping || l->wait.n >= q->lane_window)
 		return;
 	if (!l->counting && l->n_rows <= l->n_rows_staged)
 		return;
@@ -261,7 +261,7 @@ static void due_read(struct store_query *sq);
 
 static void due_ask(struct queue *q)
 {
-	if (q->due_reading || !q->started || q->stopping)
+	if (q->due_reading || !q->leases_known || q->stopping)
 		return;
 	q->due_reading = true;
 	memset(&q->due_query, 0, sizeof(q->due_query));
@@ -474,8 +474,8 @@ static void lease_one(struct queue *q, struct store_loaded *x)
 	struct qmsg *qm;
 	uint64_t todo;
 
-	if (!x->m || x->final || !leased)
-		return;
+	if (!x->m || x->final || !leased || x->m->id >= q->recover_upto)
+		return; /* leased by this process already: no uncertainty */
 	todo = parts_mask(x->bound_parts ? x->bound_parts : x->m->n_parts) & ~(x->submitted | x->finals | leased);
 	log_warn("uncertain_after_restart", "msg=%llu parts=%d link=%s", (unsigned long long)x->m->id,
 		__builtin_popcountll(leased), names_text(q->names, NAME_LINK, link));
@@ -502,6 +502,7 @@ static void leases_read(struct store_query *sq)
 	for (unsigned i = 0; sq->r == 0 && i < p->n_rows; i++)
 		lease_one(q, &p->rows[i]);
 	store_query_done(sq);
+	q->leases_known = true; /* from here on old messages may be leased again */
 	fresh_ask(q, q->stored_low);
 	for (struct lane *l = q->lanes; l; l = l->next_all)
 		if (l->out)

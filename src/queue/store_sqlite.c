@@ -610,6 +610,7 @@ static int open_readers(struct store *s, const struct store_boot *boot, char *er
 
 static int start_threads(struct store *s)
 {
+	look_at_disk(s, &(uint64_t){ 0 }); /* free_octets is asked for before the writer's first look */
 	if (uv_thread_create(&s->writer_thread, write_thread, s) < 0)
 		return -EAGAIN;
 	s->n_threads++;

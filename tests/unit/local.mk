@@ -33,4 +33,9 @@ tests_unit_conf_test_SOURCES = tests/unit/conf_test.c
 tests_unit_conf_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_log_test_SOURCES = tests/unit/log_test.c
 tests_unit_log_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+QUEUE_TESTS = tests/unit/queue_test
+check_PROGRAMS += $(QUEUE_TESTS)
+UNIT_TESTS += $(QUEUE_TESTS)
+tests_unit_queue_test_SOURCES = tests/unit/queue_test.c
+tests_unit_queue_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
