@@ -669,6 +669,9 @@ int store_open(uv_loop_t *loop, const struct store_conf *c, struct store **ret, 
 	struct store *s = store_alloc(loop, c);
 	int r;
 
+	/* Nobody reads SQLite's memory statistics, and each malloc() would take a global mutex for them.  Refused, and
+	 * harmless, when SQLite is in use already. */
+	sqlite3_config(SQLITE_CONFIG_MEMSTATUS, 0);
 	*ret_boot = (struct store_boot){0};
 	if (!s || !s->path || (c->vfs && !s->vfs)) {
 		snprintf(err, n_err, "out of memory");

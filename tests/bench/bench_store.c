@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -173,6 +174,7 @@ static void run(const char *what, uint64_t n)
 	static struct group groups[GROUPS];
 	struct store_stats st;
 	int64_t from = clock_mono_us();
+	clock_t cpu = clock();
 	double s;
 
 	n_wanted = n;
@@ -191,9 +193,9 @@ static void run(const char *what, uint64_t n)
 	uv_run(uv_default_loop(), UV_RUN_DEFAULT);
 	s = (clock_mono_us() - from) / 1e6;
 	store_stats(store, &st);
-	printf("%-12s %9llu messages  %8.0f /s  (%.2f s, writer busy %.2f s, %llu commits, p50 %u us, p99 %u us, failed"
+	printf("%-12s %9llu messages  %8.0f /s  (%.2f s, CPU %.2f s, writer busy %.2f s, %llu commits, p50 %u us, p99 %u us, failed"
 	       " %llu)\n",
-		what, (unsigned long long)n_ended, n_ended / s, s, st.busy_us / 1e6, (unsigned long long)st.commits,
+		what, (unsigned long long)n_ended, n_ended / s, s, (double)(clock() - cpu) / CLOCKS_PER_SEC, st.busy_us / 1e6, (unsigned long long)st.commits,
 		st.commit_us_p50, st.commit_us_p99, (unsigned long long)n_failed);
 }
 
