@@ -1,0 +1,475 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api_control.c -- cancel messages; show and control links, queue and webhooks.
+ *
+ * An operator's control takes effect at once and is logged; it is not written to the configuration, so a restart
+ * forgets it.
+ */
+#include "intake/api_impl.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+/* ---- Cancel. ---- */
+
+static const char *cancel_word(int r)
+{
+	switch (r) {
+	case CANCEL_DONE: return "cancelled";
+	case CANCEL_IN_FLIGHT: return "in_flight";
+	case CANCEL_FINAL: return "final";
+	}
+	return "not_found";
+}
+
+static void on_cancelled(void *arg, int r)
+{
+	struct api_call *c = arg;
+	char text[96];
+	int n;
+
+	if (c->q && r == CANCEL_NOT_FOUND) {
+		api_refuse(c, API_NOT_FOUND, NULL, "there is no such message");
+	} else if (c->q && r < 0) {
+		api_refuse(c, api_code_of_errno(r), NULL, "%s", api_code_help(api_code_of_errno(r)));
+	} else if (c->q) {
+		n = snprintf(text, sizeof(text), "{\"id\":\"%llu\",\"result\":\"%s\"}", (unsigned long long)c->id, cancel_word(r));
+		api_answer(c, 200, text, (size_t)n);
+	}
+	api_let_go(c);
+}
+
+void api_cancel_message(struct api_call *c, const uint8_t *body, size_t n)
+{
+	int r;
+
+	if (!api_parse_id(c->param[0], &c->id)) {
+		api_refuse(c, API_NOT_FOUND, NULL, "there is no such message; an id is a decimal number");
+		return;
+	}
+	r = queue_cancel(c->api->p.queue, c->id, c->scope, on_cancelled, c);
+	if (r < 0)
+		api_refuse(c, api_code_of_errno(r), NULL, "%s", api_code_help(api_code_of_errno(r)));
+	else
+		api_hold(c);
+}
+
+#define CANCEL_LISTED 10000
+
+struct tag_cancel {
+	struct api_call *c;
+	bool list, truncated;
+	unsigned listed;
+	struct json_out out;
+	char tag[MSG_REF_MAX + 1];
+};
+
+static void on_tag_each(void *arg, uint64_t id, int r)
+{
+	struct tag_cancel *t = arg;
+	struct json_mark m = json_out_mark(&t->out);
+
+	if (t->truncated || ++t->listed > CANCEL_LISTED) {
+		t->truncated = true;
+		return;
+	}
+	json_out_open(&t->out, '{');
+	json_out_kid(&t->out, "id", id);
+	json_out_kstr(&t->out, "result", cancel_word(r));
+	json_out_close(&t->out, '}');
+	if (json_out_full(&t->out)) {
+		json_out_rewind(&t->out, m);
+		t->truncated = true;
+	}
+}
+
+static void answer_tag(struct tag_cancel *t, const uint64_t counts[CANCEL_N])
+{
+	struct json_out o;
+
+	json_out_init(&o, API_ANSWER_MAX);
+	json_out_open(&o, '{');
+	json_out_ku64(&o, "cancelled", counts[CANCEL_DONE]);
+	json_out_ku64(&o, "in_flight", counts[CANCEL_IN_FLIGHT]);
+	json_out_ku64(&o, "final", counts[CANCEL_FINAL]);
+	if (t->list) {
+		json_out_key(&o, "results");
+		json_out_open(&o, '[');
+		if (buf_len(&t->out.b))
+			json_out_raw(&o, (const char *)buf_data(&t->out.b), buf_len(&t->out.b));
+		json_out_close(&o, ']');
+		if (t->truncated)
+			json_out_kbool(&o, "truncated", true);
+	}
+	json_out_close(&o, '}');
+	api_answer_out(t->c, 200, &o);
+}
+
+static void on_tag_done(void *arg, int r, const uint64_t counts[CANCEL_N])
+{
+	struct tag_cancel *t = arg;
+	struct api_call *c = t->c;
+
+	if (c->q && r < 0)
+		api_refuse(c, api_code_of_errno(r), NULL, "%s", api_code_help(api_code_of_errno(r)));
+	else if (c->q)
+		answer_tag(t, counts);
+	json_out_done(&t->out);
+	free(t);
+	api_let_go(c);
+}
+
+/* false: the request was answered. */
+static bool tag_params(struct api_call *c, struct tag_cancel *t, uint32_t *ret_client)
+{
+	char results[16];
+
+	if (!api_query_text(c, "tag", t->tag, sizeof(t->tag)) || !api_query_text(c, "results", results, sizeof(results)) ||
+		!api_query_scope(c, ret_client))
+		return false;
+	if (!*ret_client)
+		*ret_client = c->client; /* a tag belongs to a client; an operator who names none means its own */
+	t->list = !strcmp(results, "all");
+	if (t->tag[0] == '\0')
+		api_refuse(c, API_INVALID_PARAMETER, "tag", "\"tag\" is missing: DELETE /v1/messages?tag=TAG");
+	else if (results[0] && !t->list)
+		api_refuse(c, API_INVALID_PARAMETER, "results", "\"results\" is \"all\", or is left out");
+	else
+		return true;
+	return false;
+}
+
+void api_cancel_tag(struct api_call *c, const uint8_t *body, size_t n)
+{
+	struct tag_cancel *t = calloc(1, sizeof(*t));
+	uint32_t client;
+	int r;
+
+	if (!t) {
+		api_refuse(c, API_QUEUE_BUSY, NULL, "out of memory; try again");
+		return;
+	}
+	t->c = c;
+	json_out_init(&t->out, API_ANSWER_MAX - 4096);
+	if (!tag_params(c, t, &client)) {
+		free(t);
+		return;
+	}
+	r = queue_cancel_tag(c->api->p.queue, client, t->tag, t->list ? on_tag_each : NULL, on_tag_done, t);
+	if (r < 0) {
+		free(t);
+		api_refuse(c, api_code_of_errno(r), NULL, "%s", api_code_help(api_code_of_errno(r)));
+	} else {
+		api_hold(c);
+	}
+}
+
+/* ---- Links. ---- */
+
+static const char *reports_word(const struct link_view *v)
+{
+	if (v->outlet->reports)
+		return "yes";
+	return v->state == LINK_UP ? "no" : "unknown";
+}
+
+static void put_link(void *arg, struct link *l)
+{
+	struct json_out *o = arg;
+	struct link_view v;
+
+	link_view(l, &v);
+	json_out_open(o, '{');
+	json_out_kstr(o, "name", v.name);
+	json_out_kstr(o, "driver", v.driver);
+	json_out_kstr(o, "state", link_state_name(v.state));
+	json_out_kstr(o, "reason", v.reason ? v.reason : "");
+	json_out_ktime(o, "since", v.since_ms);
+	json_out_kstr(o, "reports", reports_word(&v));
+	json_out_ku64(o, "window", v.outlet->window);
+	json_out_ku64(o, "in_flight", v.outlet->in_flight);
+	json_out_key(o, "tps");
+	json_out_real(o, v.outlet->tps);
+	json_out_key(o, "slow");
+	json_out_real(o, v.outlet->slow > 0 ? v.outlet->slow : 1);
+	json_out_ku64(o, "sent", v.outlet->sent);
+	json_out_ku64(o, "retried", v.outlet->retried);
+	json_out_ku64(o, "rejected", v.outlet->rejected);
+	json_out_ku64(o, "throttled", v.outlet->throttled);
+	json_out_ku64(o, "uncertain", v.outlet->uncertain);
+	json_out_ku64(o, "receipts", v.receipts);
+	json_out_ku64(o, "inbound", v.inbound);
+	json_out_ku64(o, "binds", v.driver_stats.binds);
+	json_out_ku64(o, "binds_up", v.driver_stats.binds_up);
+	json_out_ku64(o, "reconnects", v.driver_stats.reconnects);
+	json_out_ku64(o, "enquire_timeouts", v.driver_stats.enquire_timeouts);
+	json_out_ku64(o, "response_timeouts", v.driver_stats.response_timeouts);
+	json_out_ku64(o, "malformed", v.driver_stats.malformed);
+	json_out_ku64(o, "response_ms_p50", v.driver_stats.response_ms_p50);
+	json_out_ku64(o, "response_ms_p99", v.driver_stats.response_ms_p99);
+	json_out_close(o, '}');
+}
+
+void api_list_links(struct api_call *c, const uint8_t *body, size_t n)
+{
+	struct json_out o;
+
+	json_out_init(&o, API_ANSWER_MAX);
+	json_out_open(&o, '{');
+	json_out_key(&o, "links");
+	json_out_open(&o, '[');
+	c->api->p.link_each(c->api->p.link_arg, put_link, &o);
+	json_out_close(&o, ']');
+	json_out_close(&o, '}');
+	api_answer_out(c, 200, &o);
+}
+
+void api_control_link(struct api_call *c, const uint8_t *body, size_t n)
+{
+	const char *what = c->param[1];
+	struct link *l = c->api->p.link_find(c->api->p.link_arg, c->param[0]);
+	struct json_out o;
+	struct link_view v;
+
+	if (!l) {
+		api_refuse(c, API_NOT_FOUND, NULL, "there is no such link; GET /v1/links lists them");
+		return;
+	}
+	if (strcmp(what, "start") != 0 && strcmp(what, "stop") != 0 && strcmp(what, "drain") != 0) {
+		api_refuse(c, API_NOT_FOUND, NULL, "a link can be told to start, stop or drain");
+		return;
+	}
+	link_view(l, &v);
+	if (!strcmp(what, "start") && v.state == LINK_STOPPING) {
+		api_refuse(c, API_LINK_STATE, NULL, "the link is still stopping; try again when it is stopped");
+		return;
+	}
+	log_info("link_control", "link=%s do=%s client=%s", c->param[0], what,
+		names_text(c->api->p.names, NAME_CLIENT, c->client));
+	if (!strcmp(what, "start"))
+		link_start(l);
+	else if (!strcmp(what, "stop"))
+		link_stop(l);
+	else
+		link_drain(l);
+	link_view(l, &v);
+	json_out_init(&o, 4096);
+	json_out_open(&o, '{');
+	json_out_kstr(&o, "name", v.name);
+	json_out_kstr(&o, "state", link_state_name(v.state));
+	json_out_close(&o, '}');
+	api_answer_out(c, 202, &o);
+}
+
+/* ---- The queue. ---- */
+
+struct lanes {
+	struct api_call *c;
+	struct json_out o;
+	bool truncated;
+};
+
+static void put_lane(void *arg, const struct queue_lane_view *v)
+{
+	struct lanes *l = arg;
+	struct names *names = l->c->api->p.names;
+	struct json_mark m = json_out_mark(&l->o);
+	struct json_out *o = &l->o;
+
+	if (l->truncated || (v->waiting == 0 && v->in_flight == 0))
+		return;
+	json_out_open(o, '{');
+	json_out_kstr(o, "class", msg_class_name(v->class));
+	json_out_kstr(o, "client", names_text(names, NAME_CLIENT, v->client));
+	json_out_kstr(o, "campaign", names_text(names, NAME_CAMPAIGN, v->campaign));
+	json_out_kstr(o, "route", names_text(names, NAME_ROUTE, v->route));
+	json_out_kstr(o, "link", names_text(names, NAME_LINK, v->link));
+	json_out_ku64(o, "waiting", v->waiting);
+	json_out_ku64(o, "in_memory", v->in_memory);
+	json_out_ku64(o, "in_flight", v->in_flight);
+	json_out_kstr(o, "reason", msg_reason_name(v->reason));
+	json_out_ktime(o, "since", v->since_ms);
+	json_out_ktime(o, "next_try", v->next_try_ms);
+	json_out_ktime(o, "oldest", v->oldest_ms);
+	if (v->oldest_id)
+		json_out_kid(o, "oldest_id", v->oldest_id);
+	json_out_close(o, '}');
+	if (buf_len(&o->b) + 64 < API_ANSWER_MAX && !json_out_full(o))
+		return;
+	json_out_rewind(o, m);
+	l->truncated = true;
+}
+
+void api_show_queue(struct api_call *c, const uint8_t *body, size_t n)
+{
+	struct lanes l = { .c = c };
+	struct queue_stats s;
+
+	queue_stats(c->api->p.queue, &s);
+	json_out_init(&l.o, API_ANSWER_MAX);
+	json_out_open(&l.o, '{');
+	json_out_ku64(&l.o, "waiting", s.waiting);
+	json_out_ku64(&l.o, "in_memory", s.resident);
+	json_out_ku64(&l.o, "in_flight", s.in_flight);
+	json_out_ku64(&l.o, "receipts_waiting", s.receipts_waiting);
+	json_out_kbool(&l.o, "recovering", s.recovering);
+	json_out_key(&l.o, "lanes");
+	json_out_open(&l.o, '[');
+	queue_lanes(c->api->p.queue, put_lane, &l);
+	json_out_close(&l.o, ']');
+	if (l.truncated)
+		json_out_kbool(&l.o, "truncated", true);
+	json_out_close(&l.o, '}');
+	api_answer_out(c, 200, &l.o);
+}
+
+/* ---- Webhooks. ---- */
+
+#define ENDPOINTS_MAX 10000
+
+/* The endpoints are read one after the other: each costs a count over its rows. */
+struct hooks {
+	struct api_call *c;
+	struct json_out o;
+	struct q_webhooks q;
+	uint32_t *endpoints;
+	unsigned n, cap, at;
+	uint32_t wanted;
+};
+
+static void count_hook(void *arg, uint32_t endpoint, const struct webhook_view *v)
+{
+	struct hooks *h = arg;
+
+	if (h->n < h->cap)
+		h->endpoints[h->n++] = endpoint;
+}
+
+static void put_hook(void *arg, uint32_t endpoint, const struct webhook_view *v)
+{
+	struct hooks *h = arg;
+	struct json_out *o = &h->o;
+
+	if (endpoint != h->wanted)
+		return;
+	json_out_open(o, '{');
+	json_out_kstr(o, "client", v->client);
+	json_out_kstr(o, "url", v->url);
+	json_out_ku64(o, "waiting", h->q.waiting);
+	json_out_ku64(o, "dead", h->q.dead);
+	json_out_ktime(o, "oldest", h->q.oldest_at);
+	json_out_ku64(o, "posted", v->posted);
+	json_out_ku64(o, "delivered", v->delivered);
+	json_out_ku64(o, "failed", v->failed);
+	json_out_kstr(o, "last_error", v->last_error ? v->last_error : "");
+	json_out_ktime(o, "last_ok", v->last_ok_ms);
+	json_out_ktime(o, "retry_at", v->retry_at_ms);
+	json_out_ku64(o, "busy_shards", v->busy_shards);
+	json_out_close(o, '}');
+}
+
+static void hooks_end(struct hooks *h)
+{
+	struct api_call *c = h->c;
+
+	if (c->q) {
+		json_out_close(&h->o, ']');
+		json_out_close(&h->o, '}');
+		api_answer_out(c, 200, &h->o);
+	} else {
+		json_out_done(&h->o);
+	}
+	free(h->endpoints);
+	free(h);
+	api_let_go(c);
+}
+
+static void hooks_next(struct hooks *h);
+
+static void on_hook(struct store_query *q)
+{
+	struct hooks *h = q->arg;
+
+	h->wanted = h->q.endpoint;
+	webhooks_each(h->c->api->p.webhooks, put_hook, h);
+	store_query_done(q);
+	h->at++;
+	hooks_next(h);
+}
+
+static void hooks_next(struct hooks *h)
+{
+	if (h->at == h->n || !h->c->q) {
+		hooks_end(h);
+		return;
+	}
+	h->q = (struct q_webhooks){
+		.q = { .kind = Q_WEBHOOKS, .done = on_hook, .arg = h },
+		.endpoint = h->endpoints[h->at],
+	};
+	store_read(h->c->api->p.store, STORE_API, &h->q.q);
+}
+
+void api_list_webhooks(struct api_call *c, const uint8_t *body, size_t n)
+{
+	struct hooks *h = calloc(1, sizeof(*h));
+
+	if (h) {
+		h->cap = auth_n_clients(c->api->auth) < ENDPOINTS_MAX ? auth_n_clients(c->api->auth) : ENDPOINTS_MAX;
+		h->endpoints = calloc(h->cap + 1, sizeof(*h->endpoints));
+	}
+	if (!h || !h->endpoints) {
+		free(h);
+		api_refuse(c, API_QUEUE_BUSY, NULL, "out of memory; try again");
+		return;
+	}
+	h->c = c;
+	json_out_init(&h->o, API_ANSWER_MAX);
+	json_out_open(&h->o, '{');
+	json_out_key(&h->o, "webhooks");
+	json_out_open(&h->o, '[');
+	if (c->api->p.webhooks)
+		webhooks_each(c->api->p.webhooks, count_hook, h);
+	api_hold(c);
+	hooks_next(h);
+}
+
+static void on_replayed(void *arg, int64_t n)
+{
+	struct api_call *c = arg;
+	char text[48];
+	int len;
+
+	if (c->q && n < 0) {
+		api_refuse(c, api_code_of_errno((int)n), NULL, "%s", api_code_help(api_code_of_errno((int)n)));
+	} else if (c->q) {
+		len = snprintf(text, sizeof(text), "{\"replayed\":%lld}", (long long)n);
+		api_answer(c, 202, text, (size_t)len);
+	}
+	api_let_go(c);
+}
+
+void api_replay_webhook(struct api_call *c, const uint8_t *body, size_t n)
+{
+	uint32_t endpoint = names_find(c->api->p.names, NAME_CLIENT, c->param[0]);
+	int64_t since;
+	int r;
+
+	if (!api_query_time(c, "since", &since))
+		return;
+	if (!endpoint || !c->api->p.webhooks) {
+		api_refuse(c, API_NOT_FOUND, NULL, "there is no such webhook; GET /v1/webhooks lists them");
+		return;
+	}
+	r = webhooks_replay(c->api->p.webhooks, endpoint, since, on_replayed, c);
+	if (r == -ENOENT)
+		api_refuse(c, API_NOT_FOUND, NULL, "this client has no webhook");
+	else if (r < 0)
+		api_refuse(c, api_code_of_errno(r), NULL, "%s", api_code_help(api_code_of_errno(r)));
+	else
+		api_hold(c);
+}

@@ -1,0 +1,241 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* inbound.c -- see inbound.h.
+ *
+ * Numbers are compared as digits: a carrier writes the same short code as "12345" and "+12345".  A keyword is the first
+ * word of the text, compared without regard to the case of ASCII letters; what follows it may be a blank or a mark
+ * ("STOP.", "stop, please"), but "STOPPED" is another word.
+ */
+#include "intake/inbound.h"
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "route/link.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#define INBOUND_OPS  4096 /* staged at once */
+#define INBOUND_KEEP 64   /* finished operations kept for the next message */
+#define INBOUND_TEXT_MAX 65536
+
+struct inbound_op {
+	struct op_inbound op;
+	struct inbound_op *next, **at; /* in work: a list; free: next only */
+	struct inbound *in;
+	struct link *link;             /* NULL: gone */
+	struct driver_token token;
+	char *memory;                  /* the strings, one after the other */
+};
+
+struct inbound {
+	struct store *store;
+	struct names *names;
+	struct stats *stats;
+	const struct conf *conf;
+	struct inbound_op *work, *kept;
+	unsigned n_work, n_kept;
+};
+
+struct inbound *inbound_new(struct store *s, struct names *names, struct stats *stats, const struct conf *c)
+{
+	struct inbound *in = calloc(1, sizeof(*in));
+
+	if (!in)
+		return NULL;
+	in->store = s;
+	in->names = names;
+	in->stats = stats;
+	in->conf = c;
+	return in;
+}
+
+void inbound_reload(struct inbound *in, const struct conf *c)
+{
+	in->conf = c;
+}
+
+void inbound_free(struct inbound *in)
+{
+	struct inbound_op *o;
+
+	if (!in)
+		return;
+	while ((o = in->kept)) {
+		in->kept = o->next;
+		free(o);
+	}
+	free(in);
+}
+
+/* ---- Rules. ---- */
+
+static const char *without_plus(const char *s)
+{
+	return *s == '+' ? s + 1 : s;
+}
+
+static bool number_fits(const char *wanted, const char *number)
+{
+	return !*wanted || !strcasecmp(without_plus(wanted), without_plus(number));
+}
+
+static bool is_word_octet(unsigned char c)
+{
+	return c >= 0x80 || (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_';
+}
+
+static bool keyword_fits(const char *keyword, const char *text, size_t n)
+{
+	size_t len = strlen(keyword);
+
+	while (n > 0 && (unsigned char)*text <= ' ') {
+		text++;
+		n--;
+	}
+	if (len > n || strncasecmp(keyword, text, len) != 0)
+		return false;
+	return len == 0 || len == n || !is_word_octet((unsigned char)text[len]);
+}
+
+const char *inbound_client(const struct conf *c, const char *link, const struct link_inbound *m)
+{
+	for (size_t i = 0; i < c->n_inbound; i++) {
+		const struct conf_inbound *r = &c->inbound[i];
+
+		if (number_fits(r->to, m->to) && number_fits(r->from, m->from) && (!*r->link || !strcmp(r->link, link)) &&
+			keyword_fits(r->keyword, m->text, m->n_text))
+			return r->client;
+	}
+	return c->n_clients == 1 ? c->clients[0].name : NULL;
+}
+
+/* ---- Operations. ---- */
+
+static struct inbound_op *op_new(struct inbound *in)
+{
+	struct inbound_op *o = in->kept;
+
+	if (in->n_work >= INBOUND_OPS)
+		return NULL;
+	if (o) {
+		in->kept = o->next;
+		in->n_kept--;
+	} else {
+		o = malloc(sizeof(*o));
+		if (!o)
+			return NULL;
+	}
+	memset(o, 0, sizeof(*o));
+	o->in = in;
+	o->next = in->work;
+	o->at = &in->work;
+	if (o->next)
+		o->next->at = &o->next;
+	in->work = o;
+	in->n_work++;
+	return o;
+}
+
+static void op_free(struct inbound_op *o)
+{
+	struct inbound *in = o->in;
+
+	*o->at = o->next;
+	if (o->next)
+		o->next->at = o->at;
+	in->n_work--;
+	free(o->memory);
+	if (in->n_kept >= INBOUND_KEEP) {
+		free(o);
+		return;
+	}
+	o->next = in->kept;
+	in->kept = o;
+	in->n_kept++;
+}
+
+static void on_committed(struct store_op *op)
+{
+	struct inbound_op *o = op->arg;
+	struct inbound *in = o->in;
+	struct link *l = o->link;
+	struct driver_token token = o->token;
+	int r = op->r;
+
+	if (r == 0) {
+		stats_add(in->stats, STATS_INBOUND, 1);
+		if (!o->op.client)
+			stats_add(in->stats, STATS_INBOUND_UNROUTED, 1);
+	} else {
+		stats_add(in->stats, STATS_INBOUND_FAILED, 1);
+		log_error("inbound_lost_to_store", "link=%s error=%s", names_text(in->names, NAME_LINK, o->op.link), strerror(-r));
+	}
+	op_free(o);
+	if (l)
+		link_ack(l, token, r);
+}
+
+static char *put(char *at, const void *s, size_t n)
+{
+	memcpy(at, s, n);
+	at[n] = '\0';
+	return at + n + 1;
+}
+
+static int copy_in(struct inbound_op *o, const struct link_inbound *m)
+{
+	size_t n_from = strlen(m->from), n_to = strlen(m->to);
+	uint32_t n_text = m->n_text < INBOUND_TEXT_MAX ? m->n_text : INBOUND_TEXT_MAX;
+	uint32_t n_raw = m->n_raw < INBOUND_TEXT_MAX ? m->n_raw : INBOUND_TEXT_MAX;
+	char *at;
+
+	o->memory = at = malloc(n_from + n_to + n_text + n_raw + 4);
+	if (!at)
+		return -ENOMEM;
+	o->op.from = at;
+	at = put(at, m->from, n_from);
+	o->op.to = at;
+	at = put(at, m->to, n_to);
+	o->op.text = at;
+	o->op.n_text = n_text;
+	at = put(at, m->text ? m->text : "", n_text);
+	o->op.raw = (const uint8_t *)at;
+	o->op.n_raw = n_raw;
+	put(at, m->raw ? m->raw : (const uint8_t *)"", n_raw);
+	return 0;
+}
+
+int inbound_take(void *arg, struct link *l, const struct link_inbound *m, struct driver_token token)
+{
+	struct inbound *in = arg;
+	const char *client = inbound_client(in->conf, link_name(l), m);
+	const struct conf_client *cl = client ? conf_find_client(in->conf, client) : NULL;
+	struct inbound_op *o = op_new(in);
+
+	if (!o)
+		return -EAGAIN;
+	if (copy_in(o, m) < 0) {
+		op_free(o);
+		return -ENOMEM;
+	}
+	o->link = l;
+	o->token = token;
+	o->op.op = (struct store_op){ .kind = OP_INBOUND, .rows = 2, .done = on_committed, .arg = o };
+	o->op.at = clock_ms();
+	o->op.link = link_id(l);
+	o->op.client = cl ? names_get(in->names, NAME_CLIENT, cl->name) : 0;
+	o->op.endpoint = cl && *cl->webhook.url ? o->op.client : 0;
+	o->op.dcs = m->data_coding;
+	o->op.esm_class = m->esm_class;
+	store_stage(in->store, STORE_SETTLE, &o->op.op);
+	return 0;
+}
+
+void inbound_forget(struct inbound *in, const struct link *l)
+{
+	for (struct inbound_op *o = in->work; o; o = o->next)
+		if (o->link == l)
+			o->link = NULL;
+}
