@@ -33,4 +33,11 @@ tests_unit_conf_test_SOURCES = tests/unit/conf_test.c
 tests_unit_conf_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_log_test_SOURCES = tests/unit/log_test.c
 tests_unit_log_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+INTAKE_TESTS = tests/unit/stream_test tests/unit/http_test
+check_PROGRAMS += $(INTAKE_TESTS)
+UNIT_TESTS += $(INTAKE_TESTS)
+tests_unit_stream_test_SOURCES = tests/unit/stream_test.c
+tests_unit_stream_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_http_test_SOURCES = tests/unit/http_test.c
+tests_unit_http_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
