@@ -428,7 +428,7 @@ static int on_llhttp_body(llhttp_t *p, const char *at, size_t n)
 	struct http_server *srv = w->w.conn->srv;
 
 	w->w.n_body += n;
-	if (w->w.answered)
+	if (w->w.answered || n == 0) /* none: llhttp goes on after a pause at the end of a span */
 		return 0;
 	if (w->w.want == HTTP_BODY_BUFFER)
 		return keep_body(w, (const uint8_t *)at, n);

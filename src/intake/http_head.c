@@ -152,6 +152,11 @@ static int split_target(struct http_head *h, struct http_refusal *why)
 	return 0;
 }
 
+static bool is_digit(char c)
+{
+	return c >= '0' && c <= '9';
+}
+
 static int parse_request_line(struct http_head *h, size_t n, struct http_refusal *why)
 {
 	const char *s = http_head_at(h, 0);
@@ -167,7 +172,8 @@ static int parse_request_line(struct http_head *h, size_t n, struct http_refusal
 	h->target = (uint16_t)(target - s);
 	h->n_target = (uint16_t)(version - target);
 	version++;
-	if ((size_t)(s + n - version) != 8 || memcmp(version, "HTTP/", 5) != 0 || version[6] != '.')
+	if ((size_t)(s + n - version) != 8 || memcmp(version, "HTTP/", 5) != 0 || version[6] != '.' ||
+		!is_digit(version[5]) || !is_digit(version[7]))
 		return bad(why, "the request line is not METHOD TARGET HTTP/1.1");
 	if (version[5] != '1' || (version[7] != '0' && version[7] != '1'))
 		return refuse(why, 505, "http_version", "this server speaks HTTP/1.1 and HTTP/1.0");

@@ -17,3 +17,9 @@ FUZZ_TARGETS += $(BASE_FUZZ)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_conf
 tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c tests/fuzz/replay.c
 tests_fuzz_fuzz_conf_LDADD = $(POSTHORN_LIBS)
+
+check_PROGRAMS += tests/fuzz/fuzz_http
+FUZZ_TARGETS += tests/fuzz/fuzz_http
+EXTRA_DIST += tests/fuzz/corpus/fuzz_http
+tests_fuzz_fuzz_http_SOURCES = tests/fuzz/fuzz_http.c tests/fuzz/replay.c
+tests_fuzz_fuzz_http_LDADD = $(POSTHORN_LIBS)

@@ -38,4 +38,11 @@ check_PROGRAMS += $(QUEUE_TESTS)
 UNIT_TESTS += $(QUEUE_TESTS)
 tests_unit_queue_test_SOURCES = tests/unit/queue_test.c
 tests_unit_queue_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+INTAKE_TESTS = tests/unit/stream_test tests/unit/http_test
+check_PROGRAMS += $(INTAKE_TESTS)
+UNIT_TESTS += $(INTAKE_TESTS)
+tests_unit_stream_test_SOURCES = tests/unit/stream_test.c
+tests_unit_stream_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_http_test_SOURCES = tests/unit/http_test.c
+tests_unit_http_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
