@@ -53,6 +53,10 @@ static void show(const struct cli *cli, const json_t *answer, const char *name, 
 		view_object(cli, answer, columns);
 		return;
 	}
+	if (!json_array_size(rows) && cli->style == TABLE_ALIGNED) {
+		cli_note("none");
+		return;
+	}
 	t = view_table(cli, rows, columns, true);
 	table_print(t, stdout);
 	table_free(t);

@@ -80,6 +80,7 @@ struct submit {
 	/* the outcome */
 	uint64_t n_accepted, n_rejected;
 	bool replay;
+	bool resumable; /* it broke off on the way: the same command again goes on */
 	struct refusal *refusals; /* sorted by index */
 	size_t n_refusals, n_room;
 };
@@ -552,6 +553,7 @@ static enum attempt attempt(struct submit *s, struct text *why, long *ret_wait_s
 		return result;
 	}
 	if (cli_interrupted || r == -EINTR) {
+		s->resumable = s->n_sent > 0;
 		*ret_end = CLI_INTERRUPTED;
 		return ATTEMPT_FAILED;
 	}
@@ -597,6 +599,7 @@ static int send_all(struct submit *s)
 		}
 		if (result == ATTEMPT_FAILED)
 			break;
+		s->resumable = true;
 		n_done = s->n_accepted + s->n_rejected;
 		/* Getting further, by what the gateway says or else by what was sent, is worth another full set. */
 		if (n_done > n_done_most || s->n_sent > s->n_sent_most)
@@ -782,18 +785,18 @@ static int dry_run(struct submit *s)
 
 static int submit_file(struct submit *s)
 {
-	bool seekable;
+	bool is_file;
 	int end = open_rows(s);
 
 	if (end != CLI_OK)
 		return end;
 	/* Of a pipe only a dry run reads all first: whoever feeds us slowly should not wait for us as well. */
-	seekable = input_size(s->in) > 0;
-	if (seekable && strcmp(s->path, "-") == 0 && !s->key_id) {
+	is_file = input_is_file(s->in);
+	if (is_file && strcmp(s->path, "-") == 0 && !s->key_id) {
 		end = make_key(s);
 		s->key_id = s->key.at;
 	}
-	if (end == CLI_OK && (seekable || s->dry_run))
+	if (end == CLI_OK && (is_file || s->dry_run))
 		end = check_file(s);
 	if (end != CLI_OK)
 		return end;
@@ -805,7 +808,7 @@ static int submit_file(struct submit *s)
 		end = cli_ready(s->cli);
 	if (end != CLI_OK)
 		return end;
-	if (seekable && !s->n_rows) {
+	if (is_file && !s->n_rows) {
 		if (!s->n_bad)
 			cli_error("%s holds no rows", s->path);
 		return s->n_bad ? report_outcome(s) : CLI_USAGE;
@@ -815,7 +818,7 @@ static int submit_file(struct submit *s)
 	end = send_all(s);
 	if (end == CLI_OK)
 		return report_outcome(s);
-	if (s->n_sent || s->n_sent_most)
+	if (s->resumable)
 		cli_note("hint: what the gateway took stays accepted; the same command again goes on from there%s%s%s",
 			strcmp(s->path, "-") == 0 ? " (with --key-id " : "",
 			strcmp(s->path, "-") == 0 ? s->key.at : "", strcmp(s->path, "-") == 0 ? ")" : "");
@@ -845,9 +848,9 @@ int cmd_submit(struct cli *cli, int argc, char **argv)
 		"\n"
 		"Examples:\n"
 		"  posthorn submit customers.csv --campaign spring --class marketing\n"
-		"  posthorn submit export.csv --map Phone=to --map Message=text --ignore-unknown\n"
+		"  posthorn submit list.csv --map Phone=to --map Message=text --ignore-unknown\n"
 		"  posthorn submit customers.csv --dry-run\n"
-		"  posthorn submit list.ndjson --errors refused.csv --send-at '2026-12-24 09:00'\n"
+		"  posthorn submit a.ndjson --errors no.csv --send-at '2026-12-24 09:00'\n"
 		"  generate | posthorn submit - --format ndjson\n"
 		"\n"
 		"Exit status 4: some rows were refused; the others are accepted.";

@@ -138,6 +138,11 @@ void input_rewind(struct input *in)
 	in->at = 0;
 }
 
+bool input_is_file(const struct input *in)
+{
+	return in->copy < 0;
+}
+
 uint64_t input_size(const struct input *in)
 {
 	return in->copy < 0 ? (uint64_t)in->first.st_size : 0;

@@ -26,6 +26,9 @@ bool input_waits(const struct input *in);
 
 void input_rewind(struct input *in);
 
+/* A regular file, which can be read through beforehand? */
+bool input_is_file(const struct input *in);
+
 /* Octets in all; 0 when that is not known beforehand.  Octets read since the last rewind. */
 uint64_t input_size(const struct input *in);
 uint64_t input_position(const struct input *in);

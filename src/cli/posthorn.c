@@ -11,7 +11,7 @@
 
 static const struct command commands[] = {
 	{ "send", "send one message", cmd_send },
-	{ "submit", "send a file of messages (CSV or NDJSON), going on where it broke off", cmd_submit },
+	{ "submit", "send a file of messages (CSV or NDJSON)", cmd_submit },
 	{ "preview", "show parts, encoding and route of a text; send nothing", cmd_preview },
 	{ "status", "show messages and their parts", cmd_status },
 	{ "events", "show the timeline of a message", cmd_events },
@@ -44,8 +44,8 @@ static const char main_doc[] = "Talk to a Posthorn SMS gateway.\v"
 	"`posthorn COMMAND --help` explains one, with examples.\n"
 	"\n"
 	"To begin:\n"
-	"  posthorn key new                           make a key, enter its hash in posthorn.conf\n"
-	"  export POSTHORN_KEY=ph_...                 or key=... in ~/.config/posthorn/cli.conf\n"
+	"  posthorn key new                           make a key; its hash is for the gateway\n"
+	"  export POSTHORN_KEY=ph_...                 or in ~/.config/posthorn/cli.conf\n"
 	"  posthorn send +79121234567 Hello --wait    send, and see it arrive\n"
 	"  posthorn submit customers.csv --campaign spring\n"
 	"\n"

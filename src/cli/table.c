@@ -340,6 +340,8 @@ void table_print(struct table *t, FILE *to)
 {
 	struct text line = { 0 };
 
+	if (!t->n_columns)
+		return;
 	if (t->style == TABLE_ALIGNED) {
 		measure(t);
 		squeeze(t);
