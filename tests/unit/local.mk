@@ -45,4 +45,10 @@ tests_unit_stream_test_SOURCES = tests/unit/stream_test.c
 tests_unit_stream_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_http_test_SOURCES = tests/unit/http_test.c
 tests_unit_http_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/cli_csv_test
+UNIT_TESTS += tests/unit/cli_csv_test
+tests_unit_cli_csv_test_SOURCES = tests/unit/cli_csv_test.c src/cli/csv.c src/cli/fields.c src/cli/input.c \
+	src/cli/progress.c src/cli/rows.c src/cli/table.c src/cli/text.c src/cli/when.c
+tests_unit_cli_csv_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
+tests_unit_cli_csv_test_LDADD = $(CMOCKA_LIBS) $(JANSSON_LIBS)
 endif

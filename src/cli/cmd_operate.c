@@ -1,0 +1,201 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* cmd_operate.c -- `links`, `queue`, `webhooks`, `receipts`: what the operator looks at and turns. */
+#include "config.h"
+
+#include <string.h>
+
+#include "cli/cli.h"
+#include "cli/view.h"
+#include "cli/when.h"
+
+struct operate_input {
+	struct cli *cli;
+	char since[WHEN_OCTETS];
+	const char *words[2];
+	size_t n_words;
+	size_t n_words_most;
+};
+
+enum {
+	OPT_SINCE = 0x100,
+};
+
+static error_t parse_operate(int key, char *arg, struct argp_state *state)
+{
+	struct operate_input *in = state->input;
+
+	switch (key) {
+	case ARGP_KEY_INIT:
+		state->child_inputs[0] = in->cli;
+		return 0;
+	case OPT_SINCE:
+		if (when_parse(arg, time(NULL), in->since, NULL) < 0)
+			argp_error(state, "--since: cannot read the time \"%s\"", arg);
+		return 0;
+	case ARGP_KEY_ARG:
+		if (in->n_words == in->n_words_most)
+			argp_error(state, "\"%s\" is one word too many", arg);
+		else
+			in->words[in->n_words++] = arg;
+		return 0;
+	default:
+		return ARGP_ERR_UNKNOWN;
+	}
+}
+
+/* The rows of one kind as a table, and whatever else the answer says. */
+static void show(const struct cli *cli, const json_t *answer, const char *name, const struct view_column *columns)
+{
+	const json_t *rows = view_rows_of(answer, name);
+	struct table *t;
+
+	if (!rows || json_object_size(answer) > 1) {
+		view_object(cli, answer, columns);
+		return;
+	}
+	if (!json_array_size(rows) && cli->style == TABLE_ALIGNED) {
+		cli_note("none");
+		return;
+	}
+	t = view_table(cli, rows, columns, true);
+	table_print(t, stdout);
+	table_free(t);
+}
+
+static int ask(struct cli *cli, const char *method, const char *path, const char *name,
+	const struct view_column *columns)
+{
+	struct api_answer answer;
+	int end = cli_call(cli, method, path, NULL, &answer);
+
+	if (end != CLI_OK)
+		return end;
+	if (!cli_printed_json(cli, &answer))
+		show(cli, answer.json, name, columns);
+	api_answer_done(&answer);
+	return CLI_OK;
+}
+
+static int wrong(const char *command, const char *what)
+{
+	cli_error("%s", what);
+	cli_note("Try `posthorn %s --help'.", command);
+	return CLI_USAGE;
+}
+
+int cmd_links(struct cli *cli, int argc, char **argv)
+{
+	static const char doc[] = "Show the links with state, reason and counters, or control one.\v"
+				  "stop: at once; what is under way ends as it ends.  drain: send nothing new, then stop.  start: "
+				  "up again.\n"
+				  "\n"
+				  "Examples:\n"
+				  "  posthorn links\n"
+				  "  posthorn links drain acme\n"
+				  "  watch -n 2 posthorn links";
+	static const struct view_column columns[] = { { "name", NULL }, { "driver", NULL }, { "state", NULL },
+		{ "reason", NULL }, { "since", NULL }, { "window", NULL }, { "rate", NULL }, { "reports", NULL }, { 0 } };
+	static const char *const verbs[] = { "start", "stop", "drain" };
+	const struct argp argp = { .parser = parse_operate, .args_doc = "\nstart|stop|drain NAME", .doc = doc,
+		.children = cli_argp_children };
+	struct operate_input in = { .cli = cli, .n_words_most = 2 };
+	struct text path = { 0 };
+	bool known = false;
+	int end;
+
+	cli_parse(&argp, argc, argv, 0, &in);
+	for (size_t i = 0; in.n_words && i < 3; i++)
+		known |= strcmp(in.words[0], verbs[i]) == 0;
+	if (in.n_words && (!known || in.n_words != 2))
+		return wrong("links", "say start, stop or drain, and the name of one link");
+	end = cli_ready(cli);
+	if (end != CLI_OK)
+		return end;
+	if (!in.n_words)
+		return ask(cli, "GET", "/v1/links", "links", columns);
+	text_puts(&path, "/v1/links/");
+	text_url(&path, in.words[1]);
+	text_printf(&path, "/%s", in.words[0]);
+	end = ask(cli, "POST", path.at, "links", columns);
+	text_done(&path);
+	return end;
+}
+
+int cmd_queue(struct cli *cli, int argc, char **argv)
+{
+	static const char doc[] = "Show what waits: by lane, link and reason, with the oldest of each.\v"
+				  "Example:\n"
+				  "  posthorn queue";
+	static const struct view_column columns[] = { { "lane", NULL }, { "class", NULL }, { "client", NULL },
+		{ "campaign", NULL }, { "route", NULL }, { "link", NULL }, { "reason", NULL }, { "waiting", NULL },
+		{ "oldest", NULL }, { 0 } };
+	const struct argp argp = { .parser = parse_operate, .doc = doc, .children = cli_argp_children };
+	struct operate_input in = { .cli = cli };
+	int end;
+
+	cli_parse(&argp, argc, argv, 0, &in);
+	end = cli_ready(cli);
+	return end == CLI_OK ? ask(cli, "GET", "/v1/queue", "lanes", columns) : end;
+}
+
+int cmd_webhooks(struct cli *cli, int argc, char **argv)
+{
+	static const char doc[] =
+		"Show webhook endpoints with their backlog and dead letters, or send events of a client again.\v"
+		"Examples:\n"
+		"  posthorn webhooks\n"
+		"  posthorn webhooks replay shop --since 2h\n"
+		"  posthorn webhooks replay shop --since '2026-11-21 15:30'";
+	static const struct argp_option options[] = {
+		{ "since", OPT_SINCE, "TIME", 0, "Replay events from then on: 2h, today, RFC 3339", 0 },
+		{ 0 },
+	};
+	static const struct view_column columns[] = { { "client", NULL }, { "url", NULL }, { "state", NULL },
+		{ "backlog", NULL }, { "dead", NULL }, { "oldest", NULL }, { "last_error", "last error" }, { 0 } };
+	const struct argp argp = { .options = options, .parser = parse_operate, .args_doc = "\nreplay CLIENT",
+		.doc = doc, .children = cli_argp_children };
+	struct operate_input in = { .cli = cli, .n_words_most = 2 };
+	struct text path = { 0 };
+	int end;
+
+	cli_parse(&argp, argc, argv, 0, &in);
+	if (in.n_words && (in.n_words != 2 || strcmp(in.words[0], "replay") != 0))
+		return wrong("webhooks", "say `replay` and the name of one client");
+	/* From the beginning of time is seldom meant, and it cannot be called back. */
+	if (in.n_words && !in.since[0])
+		return wrong("webhooks", "replay from when?  Give --since");
+	end = cli_ready(cli);
+	if (end != CLI_OK)
+		return end;
+	if (!in.n_words)
+		return ask(cli, "GET", "/v1/webhooks", "webhooks", columns);
+	text_puts(&path, "/v1/webhooks/");
+	text_url(&path, in.words[1]);
+	text_puts(&path, "/replay?since=");
+	text_url(&path, in.since);
+	end = ask(cli, "POST", path.at, "webhooks", columns);
+	text_done(&path);
+	return end;
+}
+
+int cmd_receipts(struct cli *cli, int argc, char **argv)
+{
+	static const char doc[] = "Show delivery receipts that matched no message yet.\v"
+				  "Some are early and will match when the carrier's answer comes; many of them mean that "
+				  "`receipt_id` of the link is set wrong.\n"
+				  "\n"
+				  "Example:\n"
+				  "  posthorn receipts";
+	static const struct view_column columns[] = { { "at", NULL }, { "link", NULL }, { "smsc_id", "smsc id" },
+		{ "to", NULL }, { "from", NULL }, { "state", NULL }, { "error.code", "error" }, { 0 } };
+	const struct argp argp = { .parser = parse_operate, .args_doc = "[parked]", .doc = doc,
+		.children = cli_argp_children };
+	struct operate_input in = { .cli = cli, .n_words_most = 1 };
+	int end;
+
+	cli_parse(&argp, argc, argv, 0, &in);
+	if (in.n_words && strcmp(in.words[0], "parked") != 0)
+		return wrong("receipts", "the only receipts to list are the parked ones");
+	end = cli_ready(cli);
+	return end == CLI_OK ? ask(cli, "GET", "/v1/receipts/parked", "receipts", columns) : end;
+}
