@@ -17,3 +17,12 @@ FUZZ_TARGETS += $(BASE_FUZZ)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_conf
 tests_fuzz_fuzz_conf_SOURCES = tests/fuzz/fuzz_conf.c tests/fuzz/replay.c
 tests_fuzz_fuzz_conf_LDADD = $(POSTHORN_LIBS)
+# What a carrier sends.
+if HAVE_SMPP34
+SMPP_FUZZ = tests/fuzz/fuzz_pdu
+check_PROGRAMS += $(SMPP_FUZZ)
+FUZZ_TARGETS += $(SMPP_FUZZ)
+tests_fuzz_fuzz_pdu_SOURCES = tests/fuzz/fuzz_pdu.c tests/fuzz/replay.c
+tests_fuzz_fuzz_pdu_LDADD = $(POSTHORN_LIBS)
+endif
+EXTRA_DIST += tests/fuzz/corpus/fuzz_pdu
