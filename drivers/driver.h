@@ -131,8 +131,7 @@ void *link_driver_data(const struct link *l);
 void link_set_driver_data(struct link *l, void *data);
 
 void link_up(struct link *l, unsigned window);             /* can send; window: parts that may be in flight in all.
-                                                            * Called again when the window changes.  0: a link that
-                                                            * only receives. */
+                                                            * Called again when the window changes. */
 void link_down(struct link *l, const char *reason);        /* lent string, for people; called again when a new
                                                             * attempt failed for another reason */
 void link_ready(struct link *l);                           /* after -EAGAIN: room again */

@@ -340,7 +340,7 @@ int pdu_put_bind(uint8_t dst[static PDU_BIND_MAX], const struct pdu_bind *b)
 	memset(&t, 0, sizeof(t));
 	t.command_id = b->id;
 	t.sequence_number = b->seq;
-	t.interface_version = b->interface_version;
+	t.interface_version = SMPP_VERSION; /* it packs no other */
 	if (!fill(t.system_id, sizeof(t.system_id), b->system_id) ||
 		!fill(t.password, sizeof(t.password), b->password) ||
 		!fill(t.system_type, sizeof(t.system_type), b->system_type) ||
@@ -348,6 +348,8 @@ int pdu_put_bind(uint8_t dst[static PDU_BIND_MAX], const struct pdu_bind *b)
 		return -EINVAL;
 	if (smpp34_pack2(dst, PDU_BIND_MAX, &n, &t) != 0)
 		return -EINVAL;
+	/* Behind it are addr_ton, addr_npi and address_range with its NUL. */
+	dst[(size_t)n - strlen(b->address_range) - 4] = b->interface_version;
 	return n;
 }
 

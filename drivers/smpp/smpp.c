@@ -43,11 +43,13 @@ static unsigned binds_up(const struct smpp *m)
 static void tell(struct smpp *m, const char *reason)
 {
 	uint32_t window = window_up(m);
-	bool up = m->receive_only ? binds_up(m) > 0 : window > 0;
 
 	if (m->stopping)
 		return;
-	if (!up) {
+	/* "Up" means that it can send. */
+	if (m->receive_only && binds_up(m))
+		reason = "bound as receiver, cannot send";
+	if (!window) {
 		m->up = false;
 		if (reason)
 			link_down(m->link, reason);

@@ -28,3 +28,12 @@ check_PROGRAMS += $(CLI_FUZZ)
 FUZZ_TARGETS += $(CLI_FUZZ)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_csv
 tests_fuzz_fuzz_csv_SOURCES = tests/fuzz/fuzz_csv.c tests/fuzz/replay.c src/cli/csv.c src/cli/text.c
+# What a carrier sends.
+if HAVE_SMPP34
+SMPP_FUZZ = tests/fuzz/fuzz_pdu
+check_PROGRAMS += $(SMPP_FUZZ)
+FUZZ_TARGETS += $(SMPP_FUZZ)
+tests_fuzz_fuzz_pdu_SOURCES = tests/fuzz/fuzz_pdu.c tests/fuzz/replay.c
+tests_fuzz_fuzz_pdu_LDADD = $(POSTHORN_LIBS)
+endif
+EXTRA_DIST += tests/fuzz/corpus/fuzz_pdu

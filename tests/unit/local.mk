@@ -52,3 +52,23 @@ tests_unit_cli_csv_test_SOURCES = tests/unit/cli_csv_test.c src/cli/csv.c src/cl
 tests_unit_cli_csv_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_cli_csv_test_LDADD = $(CMOCKA_LIBS) $(JANSSON_LIBS)
 endif
+
+if HAVE_CMOCKA
+if HAVE_SMPP34
+SMPP_TESTS = \
+	tests/unit/smpp_pdu \
+	tests/unit/smpp_status \
+	tests/unit/smpp_text \
+	tests/unit/smpp_window
+check_PROGRAMS += $(SMPP_TESTS)
+UNIT_TESTS += $(SMPP_TESTS)
+tests_unit_smpp_pdu_SOURCES = tests/unit/smpp_pdu.c tests/unit/codec_hex.h
+tests_unit_smpp_pdu_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_smpp_status_SOURCES = tests/unit/smpp_status.c
+tests_unit_smpp_status_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_smpp_text_SOURCES = tests/unit/smpp_text.c tests/unit/codec_hex.h
+tests_unit_smpp_text_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_smpp_window_SOURCES = tests/unit/smpp_window.c tests/unit/codec_hex.h
+tests_unit_smpp_window_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
+endif

@@ -1,0 +1,82 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* fuzz_pdu.c -- any octets as what an SMSC sends.
+ *
+ * The input is a stream: PDUs are cut out of it as the session does, and each goes through our readers and through the
+ * gate to libsmpp34.  Promises held: nothing outside the PDU is read (each PDU is copied into an allocation of its own
+ * size), what is returned lies inside it, and every text comes out as sound UTF-8. */
+#include "codec/utf8.h"
+#include "smpp/pdu.h"
+#include "smpp/text.h"
+
+#include <assert.h>
+#include <stdlib.h>
+#include <string.h>
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static void is_inside(const uint8_t *pdu, size_t n, const void *at, size_t n_at)
+{
+	if (n_at)
+		assert((const uint8_t *)at >= pdu + PDU_HEADER && (const uint8_t *)at + n_at <= pdu + n);
+}
+
+static void decode(const struct pdu_sm *sm)
+{
+	size_t cap = TEXT_UTF8_MAX(sm->n_text), n;
+	char *out = malloc(cap);
+
+	for (int a = CONF_ALPHABET_GSM7_UNPACKED; a <= CONF_ALPHABET_ASCII; a++) {
+		n = text_decode((enum conf_alphabet)a, sm->data_coding, sm->text, sm->n_text, 0,
+			(struct gsm7_shift){ 0, 0 }, out, cap);
+		assert(n <= cap && utf8_check(out, n, NULL) == 0);
+	}
+	free(out);
+}
+
+static void one_pdu(const uint8_t *pdu, size_t n)
+{
+	struct pdu_header h;
+	struct pdu_sm sm;
+	struct pdu_str id;
+	uint32_t status = 0;
+	char text[256];
+
+	pdu_header_read(pdu, &h);
+	assert(h.length == n);
+	id = pdu_read_id(pdu, n);
+	is_inside(pdu, n, id.s, id.n);
+	if (pdu_read_sm(pdu, n, &sm, &status) == 0) {
+		is_inside(pdu, n, sm.text, sm.n_text);
+		is_inside(pdu, n, sm.source.s, sm.source.n);
+		is_inside(pdu, n, sm.dest.s, sm.dest.n);
+		is_inside(pdu, n, sm.receipted_id.s, sm.receipted_id.n);
+		is_inside(pdu, n, sm.additional_text.s, sm.additional_text.n);
+		is_inside(pdu, n, sm.network_error, sm.network_error ? 3 : 0);
+		assert(sm.sar_total == 0 || (sm.sar_seq >= 1 && sm.sar_seq <= sm.sar_total));
+		assert(sm.message_state >= -1 && sm.message_state <= 255);
+		decode(&sm);
+	} else {
+		assert(status != 0);
+	}
+	if (pdu_describe(pdu, n, text, sizeof(text)) == 0)
+		assert(memchr(text, 0, sizeof(text)));
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	while (size) {
+		int32_t n = pdu_frame(data, size);
+		uint8_t *copy;
+
+		if (n <= 0)
+			break;
+		assert((size_t)n <= size && (size_t)n >= PDU_HEADER);
+		copy = malloc((size_t)n);
+		memcpy(copy, data, (size_t)n);
+		one_pdu(copy, (size_t)n);
+		free(copy);
+		data += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
