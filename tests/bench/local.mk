@@ -4,3 +4,6 @@ EXTRA_PROGRAMS = bench_store
 bench_store_SOURCES = tests/bench/bench_store.c
 bench_store_LDADD = $(POSTHORN_LIBS)
 CLEANFILES += bench_store
+EXTRA_PROGRAMS += tests/bench/load
+tests_bench_load_SOURCES = tests/bench/load.c
+tests_bench_load_LDADD = $(UV_LIBS)
