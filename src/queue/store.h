@@ -546,7 +546,7 @@ struct q_parked {
 	unsigned n_rows;
 	uint64_t next;
 };
-/* Ids of a client with a tag, below upto_id, that are not final; rising, resumable. */
+/* Ids of a client with a tag, from from_id up to upto_id (included), that are not final; rising, resumable. */
 struct q_tagged {
 	struct store_query q;
 	uint32_t client;

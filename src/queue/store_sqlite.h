@@ -124,11 +124,11 @@
 	X(R_SUBMITS, "SELECT key, link, at, smsc_id FROM submit WHERE key >= ?1 AND key < ?2 ORDER BY key")            \
 	X(R_FINALS, "SELECT key, state, at, reason, part, error FROM final WHERE key >= ?1 AND key < ?2 ORDER BY key") \
 	X(R_TRIES, "SELECT key, outcome FROM attempt WHERE key >= ?1 AND key < ?2 ORDER BY key")                       \
-	X(R_ATTEMPTS, "SELECT key, n, at, next_at, link, code, outcome, reason, text, smsc_id FROM attempt"            \
-		      " WHERE key >= ?1 AND key < ?2 ORDER BY key, n")                                                 \
+	X(R_ATTEMPTS, "SELECT key, n, at, coalesce(next_at, 0), link, code, outcome, reason, text, smsc_id"            \
+		      " FROM attempt WHERE key >= ?1 AND key < ?2 ORDER BY key, n")                                    \
 	X(R_CORRECTIONS, "SELECT key, state, at, error FROM correction WHERE key >= ?1 AND key < ?2 ORDER BY key, n")  \
 	X(R_BACKLOG, "SELECT seq, id, end FROM backlog WHERE lane = ?1 AND seq > ?2 ORDER BY seq")                     \
-	X(R_BACKLOG_UPTO, "SELECT end FROM backlog WHERE lane = ?1 AND seq <= ?2")                                     \
+	X(R_BACKLOG_ENDS, "SELECT end FROM backlog WHERE lane = ?1 AND seq > ?2 AND seq < ?3")                         \
 	X(R_BACKLOG_FRESH, "SELECT b.id FROM lane l JOIN backlog b ON b.lane = l.id WHERE b.seq >= ?1")                \
 	X(R_DUE, "SELECT at, key, reason, tries, skip FROM due WHERE (at, key) > (?1, ?2) ORDER BY at, key")           \
 	X(R_DUE_FRESH, "SELECT key FROM due")                                                                          \
