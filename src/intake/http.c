@@ -1031,6 +1031,8 @@ void http_server_stop(struct http_server *srv, unsigned drain_ms, void (*on_stop
 
 	if (!srv->stopping || at_ms < srv->stop_at_ms)
 		srv->stop_at_ms = at_ms;
+	if (!srv->stopping)
+		uv_ref((uv_handle_t *)&srv->tick); /* the loop must last until the deadline */
 	srv->stopping = true;
 	srv->on_stopped = on_stopped;
 	while (srv->n_listeners > 0)
