@@ -44,9 +44,10 @@ void buf_commit(struct buf *b, size_t n);
 void buf_consume(struct buf *b, size_t n);
 void buf_truncate(struct buf *b, size_t n);
 
+/* NULL before the first octet. */
 static inline uint8_t *buf_data(const struct buf *b)
 {
-	return b->mem + b->start;
+	return b->mem != NULL ? b->mem + b->start : NULL;
 }
 
 static inline size_t buf_len(const struct buf *b)

@@ -10,5 +10,5 @@ libposthorn_a_SOURCES += \
 	src/base/log.c src/base/log.h \
 	src/base/secret.c src/base/secret.h
 libposthorn_a_SOURCES += src/base/buf.c src/base/buf.h src/base/stream.c src/base/stream.h \
-	src/base/stream_tls.c src/base/stream_tls.h
+	src/base/stream_int.h src/base/stream_open.c src/base/stream_tls.c src/base/stream_tls.h
 libposthorn_a_SOURCES += src/base/hash.h src/base/notify.c src/base/notify.h

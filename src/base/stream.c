@@ -25,7 +25,7 @@
  * first the streams that were resumed, then one flush for every stream that was written to.
  */
 #include "base/stream.h"
-#include "base/buf.h"
+#include "base/stream_int.h"
 #include "base/stream_tls.h"
 
 #include <assert.h>
@@ -35,132 +35,20 @@
 #include <string.h>
 
 enum {
-	READ_BUF = 64 * 1024,
 	MAX_OUT = 64 * 1024,
 	OPEN_TIMEOUT_MS = 10000,
 	CLOSE_TIMEOUT_MS = 2000,
 	TICK_MS = 50,            /* of the deadlines: they only catch what went wrong */
-	MIN_ATTEMPT_MS = 1000,   /* for one address of several */
-	POOL_BUFS = 64,          /* empty output buffers kept by the loop, */
-	POOL_BUF_MAX = 64 * 1024, /* each of at most this size */
-	BACKLOG = 1024,
+	POOL_BUF_MAX = 64 * 1024, /* an empty output buffer that is kept */
 	MIN_PROGRESS = 4096, /* octets fetched per close_timeout_ms by a peer that is still there */
-	ADDRESS_TEXT = 128 /* more than the longest "[v6%zone]" */
-};
-
-/* ---- Lists: a stream can be on several, and leaves all of them when it ends. ---- */
-
-struct node {
-	struct node *prev, *next;
-};
-
-static void list_init(struct node *n)
-{
-	n->prev = n;
-	n->next = n;
-}
-
-static bool list_empty(const struct node *n)
-{
-	return n->next == n;
-}
-
-static void list_del(struct node *n)
-{
-	n->prev->next = n->next;
-	n->next->prev = n->prev;
-	list_init(n);
-}
-
-static void list_add(struct node *head, struct node *n)
-{
-	n->prev = head->prev;
-	n->next = head;
-	head->prev->next = n;
-	head->prev = n;
-}
-
-/* Move all of `from` to the empty list `to`, so that what is added meanwhile waits for the next turn. */
-static void list_take(struct node *from, struct node *to)
-{
-	list_init(to);
-	if (list_empty(from))
-		return;
-	*to = *from;
-	to->prev->next = to;
-	to->next->prev = to;
-	list_init(from);
-}
-
-#define STREAM_OF(node, member) ((struct stream *)(void *)((char *)(node) - offsetof(struct stream, member)))
-
-struct mem {
-	uint8_t *mem;
-	size_t cap;
-};
-
-struct stream_loop {
-	uv_loop_t *uv;
-	uv_prepare_t prepare;
-	uv_idle_t idle; /* runs while something waits for on_prepare(): the loop must neither sleep nor end */
-	uv_timer_t timer;
-	struct node dirty; /* streams with something to flush */
-	struct node ready; /* resumed, or to be told that they are open */
-	struct node timed; /* with a deadline */
-	struct mem pool[POOL_BUFS];
-	unsigned n_pool;
-	unsigned n_streams;
-	unsigned n_handles; /* still to be closed when stopping */
-	uint8_t *pbuf;      /* decrypted octets; NULL until a stream has TLS */
-	uint8_t rbuf[READ_BUF];
-};
-
-enum stream_state { ST_OPENING, ST_HANDSHAKE, ST_OPEN, ST_CLOSING, ST_ENDED };
-
-/* What is needed until the connection stands.  Outlives the stream when the resolver cannot be cancelled. */
-struct opening {
-	uv_getaddrinfo_t resolve;
-	uv_connect_t connect;
-	struct stream *s; /* NULL: nobody waits any more */
-	struct addrinfo *addrs, *next;
-	struct sockaddr_storage source;
-	bool has_source;
-	bool resolving;
-	int err; /* of the last attempt */
-};
-
-struct stream {
-	uv_tcp_t tcp;
-	struct stream_loop *sl;
-	const struct stream_ops *ops;
-	void *arg;
-	struct node dirty, ready, timed;
-	struct buf out; /* written, not yet with the kernel or encrypted */
-	struct buf fly; /* with uv_write() */
-	struct buf in;  /* given back by the protocol */
-	struct tls_session *tls;
-	struct opening *opening;
-	stream_sink_cb sink; /* without a wire */
-	void *sink_arg;
-	union {
-		uv_write_t write;
-		uv_shutdown_t shutdown;
-	} req; /* the second begins when the first has ended for good */
-	uint64_t octets_in, octets_out;
-	uint64_t open_until_ms; /* 0: the handshake is done */
-	uint64_t deadline_ms;
-	size_t unsent_before; /* when the deadline of ST_CLOSING was last set */
-	size_t n_unread; /* asked for inside on_read() */
-	unsigned close_timeout_ms, keepalive_s;
-	int err;
-	enum stream_state state;
-	bool is_tls, told_open, paused, reading, in_read, writing, want_drain, eof, said_bye, shut, reopening;
 };
 
 static void flush(struct stream *s, bool may_call);
 static void pump(struct stream *s);
-static void end(struct stream *s, int err);
-static void attempt(struct stream *s);
+static void handshake(struct stream *s);
+static void start_reading(struct stream *s);
+
+#define STREAM_OF(node, member) ((struct stream *)(void *)((char *)(node) - offsetof(struct stream, member)))
 
 /* ---- The loop ---- */
 
@@ -175,16 +63,16 @@ static void wake_prepare(struct stream_loop *sl)
 
 static void mark_dirty(struct stream *s)
 {
-	if (list_empty(&s->dirty)) {
-		list_add(&s->sl->dirty, &s->dirty);
+	if (stream_list_empty(&s->dirty)) {
+		stream_list_add(&s->sl->dirty, &s->dirty);
 		wake_prepare(s->sl);
 	}
 }
 
 static void mark_ready(struct stream *s)
 {
-	if (list_empty(&s->ready)) {
-		list_add(&s->sl->ready, &s->ready);
+	if (stream_list_empty(&s->ready)) {
+		stream_list_add(&s->sl->ready, &s->ready);
 		wake_prepare(s->sl);
 	}
 }
@@ -192,23 +80,23 @@ static void mark_ready(struct stream *s)
 static void on_prepare(uv_prepare_t *h)
 {
 	struct stream_loop *sl = h->data;
-	struct node now;
+	struct stream_node now;
 
-	list_take(&sl->ready, &now);
-	while (!list_empty(&now)) {
+	stream_list_take(&sl->ready, &now);
+	while (!stream_list_empty(&now)) {
 		struct stream *s = STREAM_OF(now.next, ready);
 
-		list_del(&s->ready);
+		stream_list_del(&s->ready);
 		pump(s);
 	}
-	list_take(&sl->dirty, &now);
-	while (!list_empty(&now)) {
+	stream_list_take(&sl->dirty, &now);
+	while (!stream_list_empty(&now)) {
 		struct stream *s = STREAM_OF(now.next, dirty);
 
-		list_del(&s->dirty);
+		stream_list_del(&s->dirty);
 		flush(s, true);
 	}
-	if (list_empty(&sl->ready) && list_empty(&sl->dirty))
+	if (stream_list_empty(&sl->ready) && stream_list_empty(&sl->dirty))
 		uv_idle_stop(&sl->idle);
 }
 
@@ -228,7 +116,7 @@ static void on_tick(uv_timer_t *h)
 {
 	struct stream_loop *sl = h->data;
 	uint64_t now_ms = uv_now(sl->uv);
-	struct node *n, *next;
+	struct stream_node *n, *next;
 
 	for (n = sl->timed.next; n != &sl->timed; n = next) {
 		struct stream *s = STREAM_OF(n, timed);
@@ -236,27 +124,26 @@ static void on_tick(uv_timer_t *h)
 		next = n->next;
 		if (s->deadline_ms > now_ms)
 			continue;
-		if (s->state == ST_OPENING && s->opening->next != NULL && !s->reopening) {
+		if (s->state == ST_OPENING && stream_opening_has_next(s)) {
 			/* This address is silent; leave time for the others. */
-			s->opening->err = -ETIMEDOUT;
-			attempt(s);
+			stream_opening_next(s, -ETIMEDOUT);
 			continue;
 		}
 		if (s->state == ST_CLOSING && still_moving(s))
 			continue;
-		end(s, s->state == ST_CLOSING && s->shut ? 0 : -ETIMEDOUT);
+		stream_end(s, s->state == ST_CLOSING && s->shut ? 0 : -ETIMEDOUT);
 	}
-	if (list_empty(&sl->timed))
+	if (stream_list_empty(&sl->timed))
 		uv_timer_stop(&sl->timer);
 }
 
-static void set_deadline(struct stream *s, uint64_t at_ms)
+void stream_set_deadline(struct stream *s, uint64_t at_ms)
 {
 	struct stream_loop *sl = s->sl;
 
 	s->deadline_ms = at_ms;
-	if (list_empty(&s->timed))
-		list_add(&sl->timed, &s->timed);
+	if (stream_list_empty(&s->timed))
+		stream_list_add(&sl->timed, &s->timed);
 	if (!uv_is_active((uv_handle_t *)&sl->timer))
 		uv_timer_start(&sl->timer, on_tick, TICK_MS, TICK_MS);
 }
@@ -269,9 +156,9 @@ int stream_loop_new(uv_loop_t *loop, struct stream_loop **ret_sl)
 		return -ENOMEM;
 	memset(sl, 0, offsetof(struct stream_loop, rbuf));
 	sl->uv = loop;
-	list_init(&sl->dirty);
-	list_init(&sl->ready);
-	list_init(&sl->timed);
+	stream_list_init(&sl->dirty);
+	stream_list_init(&sl->ready);
+	stream_list_init(&sl->timed);
 	/* These three only note themselves in the loop and cannot fail. */
 	uv_prepare_init(loop, &sl->prepare);
 	uv_idle_init(loop, &sl->idle);
@@ -326,13 +213,13 @@ static void give_mem(struct stream_loop *sl, struct buf *b)
 		buf_done(b);
 		return;
 	}
-	sl->pool[sl->n_pool++] = (struct mem){ b->mem, b->cap };
+	sl->pool[sl->n_pool++] = (struct stream_mem){ b->mem, b->cap };
 	*b = (struct buf){ .max = b->max };
 }
 
 /* ---- Birth and death ---- */
 
-static int stream_new(struct stream_loop *sl, const struct stream_conf *c, struct stream **ret_s)
+int stream_new(struct stream_loop *sl, const struct stream_conf *c, struct stream **ret_s)
 {
 	struct stream *s = calloc(1, sizeof(*s));
 	size_t max_out = c->max_out > 0 ? c->max_out : MAX_OUT;
@@ -352,9 +239,9 @@ static int stream_new(struct stream_loop *sl, const struct stream_conf *c, struc
 	buf_init(&s->out, max_out);
 	buf_init(&s->fly, SIZE_MAX); /* it only ever gets what a bounded buffer held */
 	buf_init(&s->in, 2 * READ_BUF);
-	list_init(&s->dirty);
-	list_init(&s->ready);
-	list_init(&s->timed);
+	stream_list_init(&s->dirty);
+	stream_list_init(&s->ready);
+	stream_list_init(&s->timed);
 	s->open_until_ms = uv_now(sl->uv) + (c->open_timeout_ms > 0 ? c->open_timeout_ms : OPEN_TIMEOUT_MS);
 	s->close_timeout_ms = c->close_timeout_ms > 0 ? c->close_timeout_ms : CLOSE_TIMEOUT_MS;
 	s->keepalive_s = c->keepalive_s;
@@ -379,12 +266,12 @@ static void on_discarded(uv_handle_t *h)
 	stream_free(h->data);
 }
 
-static void discard(struct stream *s)
+void stream_discard(struct stream *s)
 {
 	s->state = ST_ENDED;
-	list_del(&s->dirty);
-	list_del(&s->ready);
-	list_del(&s->timed);
+	stream_list_del(&s->dirty);
+	stream_list_del(&s->ready);
+	stream_list_del(&s->timed);
 	uv_close((uv_handle_t *)&s->tcp, on_discarded);
 }
 
@@ -396,44 +283,24 @@ static void on_closed(uv_handle_t *h)
 	stream_free(s);
 }
 
-static void opening_free(struct opening *o)
-{
-	uv_freeaddrinfo(o->addrs);
-	free(o);
-}
-
-static void opening_leave(struct stream *s)
-{
-	struct opening *o = s->opening;
-
-	s->opening = NULL;
-	if (o == NULL)
-		return;
-	o->s = NULL;
-	if (o->resolving)
-		uv_cancel((uv_req_t *)&o->resolve); /* may fail; its callback frees in either case */
-	else
-		opening_free(o);
-}
-
 /* uv_connect_t lives in the opening, and libuv ends it before the close callback: only then may the opening go. */
-static void on_closed_opening(uv_handle_t *h)
+void stream_closed_opening(uv_handle_t *h)
 {
-	opening_leave(h->data);
+	stream_opening_leave(h->data);
 	on_closed(h);
 }
 
 static void end_with(struct stream *s, int err, bool reset)
 {
-	uv_close_cb cb = s->opening != NULL ? on_closed_opening : on_closed;
+	uv_close_cb cb = s->opening != NULL ? stream_closed_opening : on_closed;
 
 	if (s->state == ST_ENDED)
 		return;
 	s->state = ST_ENDED;
 	s->err = err;
-	list_del(&s->dirty);
-	list_del(&s->ready);
-	list_del(&s->timed);
+	stream_list_del(&s->dirty);
+	stream_list_del(&s->ready);
+	stream_list_del(&s->timed);
 	if (s->reopening)
 		return; /* on_reopen() finishes it */
 	if (reset && s->sink == NULL && s->opening == NULL && uv_tcp_close_reset(&s->tcp, cb) == 0)
@@ -441,7 +308,7 @@ static void end_with(struct stream *s, int err, bool reset)
 	uv_close((uv_handle_t *)&s->tcp, cb);
 }
 
-static void end(struct stream *s, int err)
+void stream_end(struct stream *s, int err)
 {
 	end_with(s, err, false);
 }
@@ -456,12 +323,12 @@ void stream_close(struct stream *s)
 	if (s->state == ST_ENDED || s->state == ST_CLOSING)
 		return;
 	if (s->state != ST_OPEN) {
-		end(s, 0);
+		stream_end(s, 0);
 		return;
 	}
 	s->state = ST_CLOSING;
 	s->unsent_before = stream_unsent(s);
-	set_deadline(s, uv_now(s->sl->uv) + s->close_timeout_ms);
+	stream_set_deadline(s, uv_now(s->sl->uv) + s->close_timeout_ms);
 	mark_dirty(s);
 }
 
@@ -532,7 +399,7 @@ static void on_written(uv_write_t *req, int status)
 	if (s->state == ST_ENDED)
 		return;
 	if (status < 0)
-		end(s, status);
+		stream_end(s, status);
 	else
 		flush(s, true);
 }
@@ -554,7 +421,7 @@ static void write_rest(struct stream *s, struct buf *w)
 	s->want_drain = true;
 	r = uv_write(&s->req.write, (uv_stream_t *)&s->tcp, &b, 1, on_written);
 	if (r < 0)
-		end(s, r);
+		stream_end(s, r);
 	else
 		s->writing = true;
 }
@@ -571,7 +438,7 @@ static void write_wire(struct stream *s, bool may_call)
 		b = uv_buf_init((char *)buf_data(w), (unsigned)buf_len(w));
 		n = uv_try_write((uv_stream_t *)&s->tcp, &b, 1);
 		if (n < 0 && n != UV_EAGAIN) {
-			end(s, n);
+			stream_end(s, n);
 			return;
 		}
 		if (n > 0)
@@ -594,14 +461,12 @@ static void encrypt(struct stream *s)
 	take_mem(s->sl, wire(s));
 	r = tls_session_send(s->tls, buf_data(&s->out), buf_len(&s->out));
 	if (r < 0) {
-		end(s, r);
+		stream_end(s, r);
 		return;
 	}
 	buf_consume(&s->out, buf_len(&s->out));
 	give_mem(s->sl, &s->out);
 }
-
-static void start_reading(struct stream *s);
 
 static void on_shutdown(uv_shutdown_t *req, int status)
 {
@@ -610,10 +475,10 @@ static void on_shutdown(uv_shutdown_t *req, int status)
 	if (s->state == ST_ENDED)
 		return;
 	if (status < 0 || s->eof) {
-		end(s, 0);
+		stream_end(s, 0);
 		return;
 	}
-	set_deadline(s, uv_now(s->sl->uv) + s->close_timeout_ms);
+	stream_set_deadline(s, uv_now(s->sl->uv) + s->close_timeout_ms);
 	start_reading(s); /* on_data() discards until the peer's end */
 }
 
@@ -624,7 +489,7 @@ static void say_goodbye(struct stream *s)
 	s->shut = true;
 	s->req.shutdown.data = s;
 	if (uv_shutdown(&s->req.shutdown, (uv_stream_t *)&s->tcp, on_shutdown) < 0)
-		end(s, 0);
+		stream_end(s, 0);
 }
 
 static void flush_memory(struct stream *s)
@@ -635,7 +500,7 @@ static void flush_memory(struct stream *s)
 		give_mem(s->sl, &s->out);
 	}
 	if (s->state == ST_CLOSING)
-		end(s, 0);
+		stream_end(s, 0);
 	else
 		drained(s, true);
 }
@@ -692,7 +557,7 @@ static void start_reading(struct stream *s)
 		return;
 	r = uv_read_start((uv_stream_t *)&s->tcp, on_alloc, on_data);
 	if (r < 0)
-		end(s, r);
+		stream_end(s, r);
 	else
 		s->reading = true;
 }
@@ -715,7 +580,7 @@ static void deliver(struct stream *s, const uint8_t *data, size_t n)
 	size_t kept = lend(s, data, n);
 
 	if (kept > 0 && s->state == ST_OPEN && buf_add(&s->in, data + n - kept, kept) < 0)
-		end(s, -ENOMEM);
+		stream_end(s, -ENOMEM);
 }
 
 static void deliver_kept(struct stream *s)
@@ -738,13 +603,13 @@ static void got_eof(struct stream *s)
 	s->eof = true;
 	stop_reading(s);
 	if (s->state == ST_CLOSING && s->shut)
-		end(s, 0);
+		stream_end(s, 0);
 	else if (s->state == ST_CLOSING)
 		return; /* flush first; on_shutdown() sees eof */
 	else if (s->state == ST_OPEN && s->ops->on_eof != NULL)
 		s->ops->on_eof(s->arg);
 	else
-		end(s, UV_EOF);
+		stream_end(s, UV_EOF);
 }
 
 static void handshake(struct stream *s)
@@ -755,11 +620,11 @@ static void handshake(struct stream *s)
 	if (s->state != ST_HANDSHAKE || r == -EAGAIN)
 		return;
 	if (r < 0) {
-		end(s, r);
+		stream_end(s, r);
 		return;
 	}
 	s->state = ST_OPEN;
-	list_del(&s->timed);
+	stream_list_del(&s->timed);
 	s->told_open = true;
 	if (buf_len(&s->out) > 0)
 		mark_dirty(s);
@@ -780,7 +645,7 @@ static void decrypt(struct stream *s)
 		if (n == 0)
 			got_eof(s);
 		else if (n < 0)
-			end(s, (int)n);
+			stream_end(s, (int)n);
 		else
 			deliver(s, s->sl->pbuf, (size_t)n);
 		if (n <= 0)
@@ -789,7 +654,7 @@ static void decrypt(struct stream *s)
 	if (s->state == ST_ENDED)
 		return;
 	if (tls_session_keep(s->tls) < 0)
-		end(s, -ENOMEM);
+		stream_end(s, -ENOMEM);
 	else if (buf_len(tls_session_out(s->tls)) > 0)
 		mark_dirty(s); /* a key update is answered */
 }
@@ -805,7 +670,7 @@ static void on_data(uv_stream_t *h, ssize_t n, const uv_buf_t *b)
 		if (n == UV_EOF)
 			got_eof(s);
 		else
-			end(s, s->state == ST_CLOSING ? s->err : (int)n);
+			stream_end(s, s->state == ST_CLOSING ? s->err : (int)n);
 		return;
 	}
 	if (s->state == ST_CLOSING)
@@ -863,173 +728,9 @@ void stream_unread(struct stream *s, size_t n)
 	stream_pause(s);
 }
 
-/* ---- Addresses ---- */
+/* ---- Opening ---- */
 
-int stream_parse_address(const char *where, struct sockaddr_storage *ret_addr)
-{
-	const char *colon = strrchr(where, ':');
-	char host[ADDRESS_TEXT], *end_of_port;
-	size_t n = colon != NULL ? (size_t)(colon - where) : 0;
-	long port;
-
-	if (n == 0 || n >= sizeof(host) || colon[1] < '0' || colon[1] > '9')
-		return -EINVAL;
-	port = strtol(colon + 1, &end_of_port, 10);
-	if (*end_of_port != '\0' || port > 65535)
-		return -EINVAL;
-	memcpy(host, where, n);
-	host[n] = '\0';
-	memset(ret_addr, 0, sizeof(*ret_addr));
-	if (strcmp(host, "*") == 0)
-		return uv_ip6_addr("::", (int)port, (struct sockaddr_in6 *)ret_addr);
-	if (host[0] == '[' && host[n - 1] == ']') {
-		host[n - 1] = '\0';
-		return uv_ip6_addr(host + 1, (int)port, (struct sockaddr_in6 *)ret_addr);
-	}
-	return uv_ip4_addr(host, (int)port, (struct sockaddr_in *)ret_addr);
-}
-
-void stream_peer(const struct stream *s, struct sockaddr_storage *ret_addr)
-{
-	int n = sizeof(*ret_addr);
-
-	memset(ret_addr, 0, sizeof(*ret_addr));
-	if (s->sink == NULL)
-		uv_tcp_getpeername(&s->tcp, (struct sockaddr *)ret_addr, &n);
-}
-
-/* ---- Listening ---- */
-
-struct stream_listener {
-	uv_tcp_t tcp;
-	struct stream_loop *sl;
-	struct stream_tls *tls;
-	stream_accept_cb on_accept;
-	void *arg;
-	int port;
-	uv_tcp_t drop;     /* takes what on_accept left */
-	bool offered;      /* a connection waits in libuv */
-	bool dropping;     /* `drop` is being closed */
-	bool stopped, closed;
-};
-
-static void listener_free(struct stream_listener *l)
-{
-	if (!l->closed || l->dropping)
-		return;
-	stream_tls_unref(l->tls);
-	free(l);
-}
-
-static void on_listener_closed(uv_handle_t *h)
-{
-	struct stream_listener *l = h->data;
-
-	l->closed = true;
-	listener_free(l);
-}
-
-void stream_listener_stop(struct stream_listener *l)
-{
-	if (l == NULL)
-		return;
-	l->stopped = true;
-	uv_close((uv_handle_t *)&l->tcp, on_listener_closed);
-}
-
-int stream_listener_port(const struct stream_listener *l)
-{
-	return l->port;
-}
-
-static void on_dropped(uv_handle_t *h);
-
-/* libuv listens no further while one waits, so what nobody could take (no memory) must go. */
-static void drop_offered(struct stream_listener *l)
-{
-	if (l->dropping || l->stopped)
-		return;
-	uv_tcp_init(l->sl->uv, &l->drop);
-	l->drop.data = l;
-	l->dropping = true;
-	l->offered = false;
-	uv_accept((uv_stream_t *)&l->tcp, (uv_stream_t *)&l->drop);
-	uv_close((uv_handle_t *)&l->drop, on_dropped);
-}
-
-static void on_dropped(uv_handle_t *h)
-{
-	struct stream_listener *l = h->data;
-
-	l->dropping = false;
-	if (l->offered)
-		drop_offered(l);
-	listener_free(l);
-}
-
-static void on_connection(uv_stream_t *h, int status)
-{
-	struct stream_listener *l = h->data;
-
-	/* An error here is one connection that went before we took it, or no descriptors: libuv has then closed the
-	 * waiting one.  The listener lives on. */
-	if (status < 0)
-		return;
-	l->offered = true;
-	l->on_accept(l->arg, l);
-	if (l->offered)
-		drop_offered(l);
-}
-
-static int learn_port(struct stream_listener *l)
-{
-	struct sockaddr_storage a;
-	int n = sizeof(a);
-	int r = uv_tcp_getsockname(&l->tcp, (struct sockaddr *)&a, &n);
-
-	if (r < 0)
-		return r;
-	l->port = ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port :
-						  ((struct sockaddr_in *)&a)->sin_port);
-	return 0;
-}
-
-int stream_listen(struct stream_loop *sl, const char *where, struct stream_tls *tls, stream_accept_cb on_accept, void *arg,
-	struct stream_listener **ret_l)
-{
-	struct stream_listener *l;
-	struct sockaddr_storage a;
-	int r = stream_parse_address(where, &a);
-
-	if (r < 0)
-		return r;
-	l = calloc(1, sizeof(*l));
-	if (l == NULL)
-		return -ENOMEM;
-	r = uv_tcp_init(sl->uv, &l->tcp);
-	if (r < 0) {
-		free(l);
-		return r;
-	}
-	l->tcp.data = l;
-	l->sl = sl;
-	l->tls = stream_tls_ref(tls);
-	l->on_accept = on_accept;
-	l->arg = arg;
-	r = uv_tcp_bind(&l->tcp, (struct sockaddr *)&a, 0);
-	if (r == 0)
-		r = uv_listen((uv_stream_t *)&l->tcp, BACKLOG, on_connection);
-	if (r == 0)
-		r = learn_port(l);
-	if (r < 0) {
-		stream_listener_stop(l);
-		return r;
-	}
-	*ret_l = l;
-	return 0;
-}
-
-static int begin_tls(struct stream *s, struct stream_tls *tls, const char *server_name)
+int stream_begin_tls(struct stream *s, struct stream_tls *tls, const char *server_name)
 {
 	struct stream_loop *sl = s->sl;
 
@@ -1052,192 +753,22 @@ static void set_options(struct stream *s)
 }
 
 /* The TCP connection stands: plain streams are open, others begin to shake hands. */
-static void stands(struct stream *s)
+void stream_stands(struct stream *s)
 {
 	set_options(s);
 	if (s->tls == NULL) {
 		s->state = ST_OPEN;
-		list_del(&s->timed);
+		stream_list_del(&s->timed);
 		mark_ready(s);
 		if (buf_len(&s->out) > 0)
 			mark_dirty(s);
 		return;
 	}
 	s->state = ST_HANDSHAKE;
-	set_deadline(s, s->open_until_ms);
+	stream_set_deadline(s, s->open_until_ms);
 	start_reading(s);
 	if (s->state == ST_HANDSHAKE)
 		handshake(s);
-}
-
-int stream_accept(struct stream_listener *l, const struct stream_conf *c, struct stream **ret_s)
-{
-	struct stream *s;
-	int r = stream_new(l->sl, c, &s);
-
-	if (r < 0)
-		return r;
-	r = uv_accept((uv_stream_t *)&l->tcp, (uv_stream_t *)&s->tcp);
-	l->offered = r < 0;
-	if (r == 0 && l->tls != NULL)
-		r = begin_tls(s, l->tls, NULL);
-	if (r < 0) {
-		discard(s);
-		return r;
-	}
-	*ret_s = s;
-	stands(s);
-	return 0;
-}
-
-/* ---- Connecting ---- */
-
-static void on_connected(uv_connect_t *req, int status)
-{
-	struct opening *o = req->data;
-	struct stream *s = o->s;
-
-	if (s->state == ST_ENDED || s->reopening)
-		return;
-	if (status < 0) {
-		o->err = status;
-		attempt(s);
-		return;
-	}
-	opening_leave(s);
-	stands(s);
-}
-
-/* Try the next address.  Each gets its share of the time that is left. */
-static void connect_next(struct stream *s)
-{
-	struct opening *o = s->opening;
-	struct addrinfo *a = o->next;
-	uint64_t now_ms = uv_now(s->sl->uv), share_ms, left = 1;
-	int r = 0;
-
-	o->next = a->ai_next;
-	for (struct addrinfo *x = a->ai_next; x != NULL; x = x->ai_next)
-		left++;
-	share_ms = s->open_until_ms > now_ms ? (s->open_until_ms - now_ms) / left : 0;
-	if (share_ms < MIN_ATTEMPT_MS && left > 1)
-		share_ms = MIN_ATTEMPT_MS;
-	set_deadline(s, now_ms + share_ms < s->open_until_ms ? now_ms + share_ms : s->open_until_ms);
-	o->connect.data = o;
-	if (o->has_source)
-		r = uv_tcp_bind(&s->tcp, (struct sockaddr *)&o->source, 0);
-	if (r == 0)
-		r = uv_tcp_connect(&o->connect, &s->tcp, a->ai_addr, on_connected);
-	if (r < 0) {
-		o->err = r;
-		attempt(s);
-	}
-}
-
-/* A socket that failed to connect is of no more use, and a handle is renewed only by closing it. */
-static void on_reopen(uv_handle_t *h)
-{
-	struct stream *s = h->data;
-	int r;
-
-	s->reopening = false;
-	if (s->state == ST_ENDED) {
-		on_closed_opening(h);
-		return;
-	}
-	r = uv_tcp_init(s->sl->uv, &s->tcp);
-	assert(r == 0); /* without a socket it only fills in the struct */
-	s->tcp.data = s;
-	connect_next(s);
-}
-
-static void attempt(struct stream *s)
-{
-	struct opening *o = s->opening;
-
-	while (o->next != NULL && o->has_source && o->next->ai_family != o->source.ss_family)
-		o->next = o->next->ai_next;
-	if (o->next == NULL) {
-		end(s, o->err);
-		return;
-	}
-	s->reopening = true;
-	list_del(&s->timed);
-	uv_close((uv_handle_t *)&s->tcp, on_reopen);
-}
-
-static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
-{
-	struct opening *o = req->data;
-	struct stream *s = o->s;
-
-	o->resolving = false;
-	o->addrs = res;
-	o->next = res;
-	if (s == NULL) {
-		opening_free(o);
-		return;
-	}
-	if (s->state == ST_ENDED)
-		return; /* on_closed_opening() is on its way */
-	o->err = status < 0 ? status : -EADDRNOTAVAIL; /* the second: none of the source's family */
-	attempt(s);
-}
-
-static int resolve(struct stream *s, const struct stream_target *t)
-{
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV };
-	struct opening *o = s->opening;
-	struct in6_addr numeric;
-	char service[8];
-	int r;
-
-	/* AI_ADDRCONFIG would hide ::1 and 127.0.0.1 on a host without other addresses of the family. */
-	if (uv_inet_pton(AF_INET, t->host, &numeric) == 0 || uv_inet_pton(AF_INET6, t->host, &numeric) == 0)
-		hints.ai_flags = AI_NUMERICHOST | AI_NUMERICSERV;
-	snprintf(service, sizeof(service), "%u", (unsigned)t->port & 0xffff);
-	o->resolve.data = o;
-	r = uv_getaddrinfo(s->sl->uv, &o->resolve, on_resolved, t->host, service, &hints);
-	o->resolving = r == 0;
-	return r;
-}
-
-static int parse_source(struct opening *o, const char *source)
-{
-	if (source == NULL)
-		return 0;
-	o->has_source = true;
-	if (uv_ip4_addr(source, 0, (struct sockaddr_in *)&o->source) == 0)
-		return 0;
-	return uv_ip6_addr(source, 0, (struct sockaddr_in6 *)&o->source);
-}
-
-int stream_connect(struct stream_loop *sl, const struct stream_target *t, const struct stream_conf *c,
-	struct stream **ret_s)
-{
-	struct stream *s;
-	int r = stream_new(sl, c, &s);
-
-	if (r < 0)
-		return r;
-	s->opening = calloc(1, sizeof(*s->opening));
-	r = s->opening != NULL ? 0 : -ENOMEM;
-	if (r == 0) {
-		s->opening->s = s;
-		r = parse_source(s->opening, t->source);
-	}
-	if (r == 0 && t->tls != NULL)
-		r = begin_tls(s, t->tls, t->server_name != NULL ? t->server_name : t->host);
-	if (r == 0)
-		r = resolve(s, t);
-	if (r < 0) {
-		opening_leave(s);
-		discard(s);
-		return r;
-	}
-	set_deadline(s, s->open_until_ms);
-	*ret_s = s;
-	return 0;
 }
 
 /* ---- Without a wire ---- */
@@ -1253,7 +784,7 @@ int stream_memory(struct stream_loop *sl, const struct stream_conf *c, stream_si
 	s->sink = sink;
 	s->sink_arg = sink_arg;
 	*ret_s = s;
-	stands(s);
+	stream_stands(s);
 	return 0;
 }
 
@@ -1275,6 +806,15 @@ size_t stream_feed(struct stream *s, const uint8_t *data, size_t n)
 }
 
 /* ---- Questions ---- */
+
+void stream_peer(const struct stream *s, struct sockaddr_storage *ret_addr)
+{
+	int n = sizeof(*ret_addr);
+
+	memset(ret_addr, 0, sizeof(*ret_addr));
+	if (s->sink == NULL)
+		uv_tcp_getpeername(&s->tcp, (struct sockaddr *)ret_addr, &n);
+}
 
 uint64_t stream_octets_in(const struct stream *s)
 {

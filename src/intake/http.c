@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http.c -- the HTTP server: connections, their deadlines, and the way of a request through llhttp.  The only file that
+/* http.c -- one HTTP connection: its states, its deadlines, and the way of a request through llhttp.  The only file that
  * includes llhttp.h.
  *
  *      CONN_IDLE --first octet--> CONN_HEAD --headers complete: on_request()--> CONN_BODY --all of it--> CONN_WORK
@@ -27,44 +27,15 @@
 #include <time.h>
 
 #include "intake/http_int.h"
-#include "intake/http_peers.h"
 
 enum {
-	LISTENERS_MAX = 8,
 	SPARE_WORKS = 64,             /* kept for the next requests, */
 	SPARE_BUF_MAX = 64 * 1024,    /* each with buffers of at most this size */
-	REFUSED_MAX = 64,             /* connections that are being told to come later */
 	DISCARD_MAX = 64 * 1024,      /* of a body nobody wants, to keep the connection */
 	UNSENT_MAX = 256 * 1024,      /* answers waiting, before the next pipelined request is read */
 	OVERHEAD_MAX = 16 * 1024,     /* chunk sizes, extensions, trailers: this and, */
 	OVERHEAD_PER_OCTET = 8,       /* for each octet of body, one chunk's worth */
-	END_OF_CHUNKS = 16,           /* beyond max_answer, so that the last chunk always fits */
 	EXTRA_MAX = 4096,             /* http_header_add() */
-	SCRATCH_MAX = 16 * 1024,      /* one head of an answer */
-};
-
-struct node {
-	struct node *prev, *next;
-};
-
-enum conn_state { CONN_IDLE, CONN_HEAD, CONN_BODY, CONN_WORK, CONN_CLOSING };
-
-/* Each has one length, so each list is in order. */
-enum wait { WAIT_IDLE, WAIT_HEAD, WAIT_BODY, WAIT_WRITE, N_WAITS };
-
-struct http_conn {
-	struct http_server *srv;
-	struct stream *s;
-	struct work *w; /* NULL while idle */
-	struct node all, timed;
-	uint64_t deadline_ms;
-	uint64_t mark;    /* WAIT_BODY: octets in; WAIT_WRITE and WAIT_IDLE: octets fetched, when the wait began */
-	enum conn_state state;
-	enum wait wait;
-	struct http_peer_key peer;
-	bool counted; /* in max_connections and per address */
-	bool running; /* inside on_read() or on_resume(): what ends a request there must not start the next */
-	bool eof;
 };
 
 struct work {
@@ -73,68 +44,16 @@ struct work {
 	struct work *spare; /* next in the pool */
 };
 
-struct http_server {
-	struct stream_loop *sl;
-	struct http_conf conf;
-	const struct http_ops *ops;
-	void *arg;
-	void (*on_stopped)(void *arg);
-	struct stream_listener *listeners[LISTENERS_MAX];
-	unsigned n_listeners;
-	unsigned n_conns; /* all */
-	unsigned n_refused;
-	struct node all;
-	struct node waits[N_WAITS];
-	unsigned wait_ms[N_WAITS];
-	struct http_peers *peers; /* NULL: no limit per address */
-	struct work *spares;
-	unsigned n_spares;
-	uv_timer_t tick;
-	unsigned tick_ms;
-	uint64_t stop_at_ms;
-	bool stopping, closing_tick;
-	struct http_counters counters;
-	struct buf scratch;
-	time_t date_at;
-	char date[32];
-};
-
 static void request_over(struct http_conn *c);
-static void refuse(struct http_conn *c, int status, const char *code, const char *message);
-
-/* ---- Lists ---- */
-
-#define CONN_OF(node, member) ((struct http_conn *)(void *)((char *)(node) - offsetof(struct http_conn, member)))
-
-static void list_init(struct node *n)
-{
-	n->prev = n;
-	n->next = n;
-}
-
-static void list_del(struct node *n)
-{
-	n->prev->next = n->next;
-	n->next->prev = n->prev;
-	list_init(n);
-}
-
-static void list_add(struct node *head, struct node *n)
-{
-	n->prev = head->prev;
-	n->next = head;
-	head->prev->next = n;
-	head->prev = n;
-}
 
 /* ---- Deadlines ---- */
 
-static void wait_for(struct http_conn *c, enum wait what)
+void http_conn_wait(struct http_conn *c, enum wait what)
 {
 	struct http_server *srv = c->srv;
 
-	list_del(&c->timed);
-	list_add(&srv->waits[what], &c->timed);
+	http_list_del(&c->timed);
+	http_list_add(&srv->waits[what], &c->timed);
 	c->wait = what;
 	c->deadline_ms = uv_now(stream_loop_uv(srv->sl)) + srv->wait_ms[what];
 	c->mark = what == WAIT_BODY ? c->w->w.n_raw : stream_octets_out(c->s);
@@ -142,10 +61,10 @@ static void wait_for(struct http_conn *c, enum wait what)
 
 static void wait_no_more(struct http_conn *c)
 {
-	list_del(&c->timed);
+	http_list_del(&c->timed);
 }
 
-static void close_conn(struct http_conn *c)
+void http_conn_close(struct http_conn *c)
 {
 	c->state = CONN_CLOSING;
 	wait_no_more(c);
@@ -162,7 +81,7 @@ static void check_fetching(struct http_conn *c)
 		stream_abort(c->s, -ETIMEDOUT);
 		return;
 	}
-	wait_for(c, c->wait);
+	http_conn_wait(c, c->wait);
 }
 
 static void check_body(struct http_conn *c)
@@ -170,55 +89,30 @@ static void check_body(struct http_conn *c)
 	uint64_t least = (uint64_t)c->srv->conf.body_min_rate * c->srv->conf.body_window_ms / 1000;
 
 	if (c->w->w.n_raw - c->mark >= least) {
-		wait_for(c, WAIT_BODY);
+		http_conn_wait(c, WAIT_BODY);
 		return;
 	}
 	c->srv->counters.timeouts++;
-	refuse(c, 408, "request_timeout", "the body came too slowly");
+	http_conn_refuse(c, 408, "request_timeout", "the body came too slowly");
 }
 
-static void expire(struct http_conn *c)
+void http_conn_expire(struct http_conn *c)
 {
 	switch (c->wait) {
 	case WAIT_IDLE:
 		if (stream_unsent(c->s) > 0)
 			check_fetching(c);
 		else
-			close_conn(c);
+			http_conn_close(c);
 		break;
 	case WAIT_HEAD:
 		c->srv->counters.timeouts++;
-		refuse(c, 408, "request_timeout", "the headers took too long");
+		http_conn_refuse(c, 408, "request_timeout", "the headers took too long");
 		break;
 	case WAIT_BODY: check_body(c); break;
 	case WAIT_WRITE: check_fetching(c); break;
 	case N_WAITS: break;
 	}
-}
-
-static void abort_all(struct http_server *srv)
-{
-	for (struct node *n = srv->all.next; n != &srv->all; n = n->next)
-		stream_abort(CONN_OF(n, all)->s, -ECONNABORTED);
-}
-
-static void on_tick(uv_timer_t *h)
-{
-	struct http_server *srv = h->data;
-	uint64_t now_ms = uv_now(stream_loop_uv(srv->sl));
-
-	for (int i = 0; i < N_WAITS; i++) {
-		struct node *head = &srv->waits[i];
-
-		while (head->next != head && CONN_OF(head->next, timed)->deadline_ms <= now_ms) {
-			struct http_conn *c = CONN_OF(head->next, timed);
-
-			wait_no_more(c); /* whatever comes of it, the loop goes on */
-			expire(c);
-		}
-	}
-	if (srv->stopping && now_ms >= srv->stop_at_ms)
-		abort_all(srv);
 }
 
 /* ---- Works: the part of a connection that is there only during a request ---- */
@@ -241,6 +135,16 @@ static void work_free(struct work *w)
 	buf_done(&w->w.body);
 	buf_done(&w->w.extra);
 	free(w);
+}
+
+void http_works_free(struct http_server *srv)
+{
+	while (srv->spares != NULL) {
+		struct work *w = srv->spares;
+
+		srv->spares = w->spare;
+		work_free(w);
+	}
 }
 
 static struct work *work_get(struct http_conn *c)
@@ -316,7 +220,7 @@ bool http_conn_ends(const struct http_conn *c)
 void http_conn_writing(struct http_conn *c)
 {
 	if (c->state == CONN_WORK)
-		wait_for(c, WAIT_WRITE);
+		http_conn_wait(c, WAIT_WRITE);
 }
 
 bool http_work_discardable(const struct http_work *w)
@@ -340,7 +244,7 @@ void http_conn_answered(struct http_conn *c)
 		return;
 	}
 	if (!w->keep) {
-		close_conn(c);
+		http_conn_close(c);
 		return;
 	}
 	/* The rest of the body is read and thrown away, still under its deadline. */
@@ -363,7 +267,7 @@ static void tell_abort(struct http_conn *c)
 }
 
 /* Answer in the handler's stead and end the connection: what follows on it cannot be trusted. */
-static void refuse(struct http_conn *c, int status, const char *code, const char *message)
+void http_conn_refuse(struct http_conn *c, int status, const char *code, const char *message)
 {
 	struct http_work *w = c->w != NULL ? &c->w->w : NULL;
 	bool answered = w != NULL && w->answered, begun = w != NULL && w->begun;
@@ -374,7 +278,7 @@ static void refuse(struct http_conn *c, int status, const char *code, const char
 	c->srv->counters.errors++;
 	tell_abort(c);
 	if (answered) {
-		close_conn(c);
+		http_conn_close(c);
 		return;
 	}
 	if (begun) {
@@ -391,7 +295,7 @@ static void refuse(struct http_conn *c, int status, const char *code, const char
 		http_answer(c, w, status, "application/json", buf_data(&b), buf_len(&b), false) < 0)
 		stream_abort(c->s, -ENOMEM);
 	buf_done(&b);
-	close_conn(c);
+	http_conn_close(c);
 }
 
 /* ---- llhttp's callbacks: they only note; what follows from it happens when llhttp has returned ---- */
@@ -461,7 +365,7 @@ static enum http_method method_of(uint8_t m)
 
 static void refuse_why(struct http_conn *c, const struct http_refusal *why)
 {
-	refuse(c, why->status, why->code, why->message);
+	http_conn_refuse(c, why->status, why->code, why->message);
 }
 
 /* The second reader.  Whatever it makes of the head must be what http_head_parse() has let through. */
@@ -517,7 +421,7 @@ static void complete(struct http_conn *c)
 	if (!x->answered) {
 		c->state = CONN_WORK;
 		if (x->begun)
-			wait_for(c, WAIT_WRITE);
+			http_conn_wait(c, WAIT_WRITE);
 		if (x->want == HTTP_BODY_STREAM)
 			srv->ops->on_complete(srv->arg, &x->q, NULL, 0);
 		else if (x->n_span > 0)
@@ -537,14 +441,14 @@ static void begin_body(struct http_conn *c)
 	struct http_work *x = &c->w->w;
 
 	if (!x->answered && x->want == HTTP_BODY_BUFFER && x->q.content_length > (int64_t)c->srv->conf.max_body) {
-		refuse(c, 413, "body_too_large", "the body is larger than max_body");
+		http_conn_refuse(c, 413, "body_too_large", "the body is larger than max_body");
 		return;
 	}
 	if (!x->answered && !x->begun && x->expects)
 		stream_write(c->s, go_on, sizeof(go_on) - 1); /* without room it goes on unasked */
 	c->state = CONN_BODY;
 	if (!x->paused)
-		wait_for(c, WAIT_BODY);
+		http_conn_wait(c, WAIT_BODY);
 }
 
 static void start_request(struct http_conn *c)
@@ -560,7 +464,7 @@ static void start_request(struct http_conn *c)
 	}
 	describe(c->w);
 	if (lacks_length(x)) {
-		refuse(c, 411, "length_required", "a body needs Content-Length");
+		http_conn_refuse(c, 411, "length_required", "a body needs Content-Length");
 		return;
 	}
 	wait_no_more(c);
@@ -598,7 +502,7 @@ static size_t take_head(struct http_conn *c, const uint8_t *data, size_t n)
 	else if (r == 1)
 		start_request(c);
 	else if (c->wait != WAIT_HEAD || c->timed.next == &c->timed)
-		wait_for(c, WAIT_HEAD);
+		http_conn_wait(c, WAIT_HEAD);
 	return used;
 }
 
@@ -607,9 +511,9 @@ static void refuse_body(struct http_conn *c, enum llhttp_errno e)
 	const char *reason = llhttp_get_error_reason(&c->w->parser);
 
 	if (c->w->w.too_large)
-		refuse(c, 413, "body_too_large", "the body is larger than max_body");
+		http_conn_refuse(c, 413, "body_too_large", "the body is larger than max_body");
 	else
-		refuse(c, 400, "bad_request", e != HPE_USER && reason != NULL ? reason : "malformed body");
+		http_conn_refuse(c, 400, "bad_request", e != HPE_USER && reason != NULL ? reason : "malformed body");
 }
 
 /* With n = 0: go on where a pause stopped llhttp. */
@@ -631,7 +535,7 @@ static size_t take_body(struct http_conn *c, const uint8_t *data, size_t n)
 	}
 	x->n_raw += used;
 	if (x->n_raw - x->n_body > OVERHEAD_MAX + OVERHEAD_PER_OCTET * x->n_body) {
-		refuse(c, 400, "bad_request", "chunk extensions or trailers are too long");
+		http_conn_refuse(c, 400, "bad_request", "chunk extensions or trailers are too long");
 		return n;
 	}
 	/* What was lent as one piece is gone after this read. */
@@ -660,11 +564,11 @@ static void request_over(struct http_conn *c)
 	work_put(c->srv, c->w);
 	c->w = NULL;
 	if (!keep || http_conn_ends(c)) {
-		close_conn(c);
+		http_conn_close(c);
 		return;
 	}
 	c->state = CONN_IDLE;
-	wait_for(c, WAIT_IDLE);
+	http_conn_wait(c, WAIT_IDLE);
 	if (stream_unsent(c->s) > UNSENT_MAX)
 		stream_want_drain(c->s);
 	else if (!c->running)
@@ -712,11 +616,11 @@ static void on_eof(void *arg)
 
 	c->eof = true;
 	switch (c->state) {
-	case CONN_IDLE: close_conn(c); break;
+	case CONN_IDLE: http_conn_close(c); break;
 	case CONN_HEAD:
 	case CONN_BODY:
 		tell_abort(c);
-		close_conn(c);
+		http_conn_close(c);
 		break;
 	case CONN_WORK:
 		c->w->w.keep = false; /* it may still want the answer */
@@ -736,8 +640,6 @@ static void on_drain(void *arg)
 		stream_resume(c->s);
 }
 
-static void finish_stop(struct http_server *srv);
-
 static void on_closed(void *arg, int err)
 {
 	struct http_conn *c = arg;
@@ -755,14 +657,14 @@ static void on_closed(void *arg, int err)
 	} else {
 		srv->n_refused--;
 	}
-	list_del(&c->all);
-	list_del(&c->timed);
+	http_list_del(&c->all);
+	http_list_del(&c->timed);
 	srv->n_conns--;
 	free(c);
-	finish_stop(srv);
+	http_server_left(srv);
 }
 
-static const struct stream_ops stream_ops = {
+const struct stream_ops http_conn_ops = {
 	.on_resume = on_resume,
 	.on_read = on_read,
 	.on_eof = on_eof,
@@ -792,7 +694,7 @@ void http_request_resume(struct http_request *q)
 	x->paused = false;
 	if (x->conn->state != CONN_BODY)
 		return;
-	wait_for(x->conn, WAIT_BODY);
+	http_conn_wait(x->conn, WAIT_BODY);
 	stream_resume(x->conn->s);
 }
 
@@ -807,252 +709,4 @@ void http_request_drop(struct http_request *q)
 	c->state = CONN_CLOSING;
 	wait_no_more(c);
 	stream_abort(c->s, -ECONNABORTED);
-}
-
-/* ---- Taking connections ---- */
-
-static struct http_conn *conn_new(struct http_server *srv)
-{
-	struct http_conn *c = calloc(1, sizeof(*c));
-
-	if (c == NULL)
-		return NULL;
-	c->srv = srv;
-	list_init(&c->all);
-	list_init(&c->timed);
-	return c;
-}
-
-static struct stream_conf stream_conf_of(const struct http_conn *c)
-{
-	const struct http_conf *conf = &c->srv->conf;
-
-	return (struct stream_conf){
-		.ops = &stream_ops,
-		.arg = (void *)(uintptr_t)c,
-		.max_out = conf->max_answer + END_OF_CHUNKS,
-		.open_timeout_ms = conf->header_timeout_ms,
-		.close_timeout_ms = conf->linger_ms,
-	};
-}
-
-/* Under both limits?  If so it is counted. */
-static bool admit(struct http_conn *c)
-{
-	struct http_server *srv = c->srv;
-	struct sockaddr_storage addr;
-
-	if (srv->counters.open >= srv->conf.max_connections)
-		return false;
-	stream_peer(c->s, &addr);
-	http_peer_key_of(&addr, &c->peer);
-	if (!http_peers_enter(srv->peers, &c->peer, srv->conf.max_per_address))
-		return false;
-	c->counted = true;
-	srv->counters.open++;
-	srv->counters.connections++;
-	return true;
-}
-
-static void turn_away(struct http_conn *c)
-{
-	struct http_server *srv = c->srv;
-
-	srv->counters.refused++;
-	/* A handshake costs more than the answer is worth, and so does a crowd of refused ones. */
-	if (++srv->n_refused > REFUSED_MAX || stream_is_tls(c->s)) {
-		c->state = CONN_CLOSING;
-		stream_abort(c->s, 0);
-		return;
-	}
-	refuse(c, 503, "too_many_connections", "too many connections; try again later");
-}
-
-static void welcome(struct http_conn *c)
-{
-	c->srv->n_conns++;
-	list_add(&c->srv->all, &c->all);
-	if (admit(c))
-		wait_for(c, WAIT_IDLE);
-	else
-		turn_away(c);
-}
-
-static void on_accept(void *arg, struct stream_listener *l)
-{
-	struct http_server *srv = arg;
-	struct http_conn *c = conn_new(srv);
-	struct stream_conf sc;
-
-	if (c == NULL)
-		return; /* the listener drops what was not taken */
-	sc = stream_conf_of(c);
-	if (stream_accept(l, &sc, &c->s) < 0) {
-		free(c);
-		return;
-	}
-	welcome(c);
-}
-
-int http_server_attach(struct http_server *srv, stream_sink_cb sink, void *sink_arg, struct stream **ret_s)
-{
-	struct http_conn *c = conn_new(srv);
-	struct stream_conf sc;
-	int r;
-
-	if (c == NULL)
-		return -ENOMEM;
-	sc = stream_conf_of(c);
-	r = stream_memory(srv->sl, &sc, sink, sink_arg, &c->s);
-	if (r < 0) {
-		free(c);
-		return r;
-	}
-	*ret_s = c->s;
-	welcome(c);
-	return 0;
-}
-
-/* ---- Server ---- */
-
-static unsigned or_default(unsigned value, unsigned def)
-{
-	return value > 0 ? value : def;
-}
-
-static void fill_in(struct http_conf *c)
-{
-	c->max_head = c->max_head > 0 ? c->max_head : 16384;
-	c->max_head = c->max_head < 32000 ? c->max_head : 32000; /* offsets in a head have 16 bits */
-	c->max_body = c->max_body > 0 ? c->max_body : 8u << 20;
-	c->max_answer = c->max_answer > 0 ? c->max_answer : 16u << 20;
-	c->max_connections = or_default(c->max_connections, 4096);
-	c->max_per_address = or_default(c->max_per_address, c->max_connections);
-	c->header_timeout_ms = or_default(c->header_timeout_ms, 10000);
-	c->body_window_ms = or_default(c->body_window_ms, 10000);
-	c->body_min_rate = or_default(c->body_min_rate, 1024);
-	c->idle_timeout_ms = or_default(c->idle_timeout_ms, 60000);
-	c->write_timeout_ms = or_default(c->write_timeout_ms, 30000);
-	c->linger_ms = or_default(c->linger_ms, 2000);
-}
-
-/* A deadline is met within an eighth of the shortest, and within half a second in any case. */
-static void set_waits(struct http_server *srv)
-{
-	srv->wait_ms[WAIT_IDLE] = srv->conf.idle_timeout_ms;
-	srv->wait_ms[WAIT_HEAD] = srv->conf.header_timeout_ms;
-	srv->wait_ms[WAIT_BODY] = srv->conf.body_window_ms;
-	srv->wait_ms[WAIT_WRITE] = srv->conf.write_timeout_ms;
-	srv->tick_ms = 500;
-	for (int i = 0; i < N_WAITS; i++) {
-		list_init(&srv->waits[i]);
-		if (srv->wait_ms[i] / 8 < srv->tick_ms)
-			srv->tick_ms = srv->wait_ms[i] / 8;
-	}
-	if (srv->tick_ms < 10)
-		srv->tick_ms = 10;
-}
-
-int http_server_new(struct stream_loop *sl, const struct http_conf *c, const struct http_ops *ops, void *arg,
-	struct http_server **ret_srv)
-{
-	struct http_server *srv = calloc(1, sizeof(*srv));
-	int r = 0;
-
-	if (srv == NULL)
-		return -ENOMEM;
-	srv->sl = sl;
-	srv->conf = *c;
-	srv->ops = ops;
-	srv->arg = arg;
-	fill_in(&srv->conf);
-	set_waits(srv);
-	list_init(&srv->all);
-	buf_init(&srv->scratch, SCRATCH_MAX);
-	if (srv->conf.max_per_address < srv->conf.max_connections)
-		r = http_peers_new(srv->conf.max_connections, &srv->peers);
-	if (r < 0) {
-		free(srv);
-		return r;
-	}
-	uv_timer_init(stream_loop_uv(sl), &srv->tick);
-	srv->tick.data = srv;
-	uv_timer_start(&srv->tick, on_tick, srv->tick_ms, srv->tick_ms);
-	uv_unref((uv_handle_t *)&srv->tick); /* it is the connections that keep the loop alive */
-	*ret_srv = srv;
-	return 0;
-}
-
-int http_server_listen(struct http_server *srv, const char *where)
-{
-	struct stream_listener **l = &srv->listeners[srv->n_listeners];
-	int r;
-
-	if (srv->n_listeners == LISTENERS_MAX)
-		return -ENOSPC;
-	r = stream_listen(srv->sl, where, srv->conf.tls, on_accept, srv, l);
-	if (r == 0)
-		srv->n_listeners++;
-	return r;
-}
-
-int http_server_port(const struct http_server *srv)
-{
-	return srv->n_listeners > 0 ? stream_listener_port(srv->listeners[0]) : 0;
-}
-
-static void on_tick_closed(uv_handle_t *h)
-{
-	struct http_server *srv = h->data;
-
-	srv->on_stopped(srv->arg);
-	while (srv->spares != NULL) {
-		struct work *w = srv->spares;
-
-		srv->spares = w->spare;
-		work_free(w);
-	}
-	http_peers_free(srv->peers);
-	buf_done(&srv->scratch);
-	free(srv);
-}
-
-static void finish_stop(struct http_server *srv)
-{
-	if (!srv->stopping || srv->n_conns > 0 || srv->closing_tick)
-		return;
-	srv->closing_tick = true;
-	uv_close((uv_handle_t *)&srv->tick, on_tick_closed);
-}
-
-void http_server_stop(struct http_server *srv, unsigned drain_ms, void (*on_stopped)(void *arg))
-{
-	uint64_t at_ms = uv_now(stream_loop_uv(srv->sl)) + drain_ms;
-
-	if (!srv->stopping || at_ms < srv->stop_at_ms)
-		srv->stop_at_ms = at_ms;
-	srv->stopping = true;
-	srv->on_stopped = on_stopped;
-	while (srv->n_listeners > 0)
-		stream_listener_stop(srv->listeners[--srv->n_listeners]);
-	for (struct node *n = srv->all.next; n != &srv->all; n = n->next) {
-		struct http_conn *c = CONN_OF(n, all);
-
-		if (c->state == CONN_IDLE || c->state == CONN_HEAD)
-			close_conn(c);
-	}
-	if (drain_ms == 0)
-		abort_all(srv);
-	finish_stop(srv);
-}
-
-void http_server_counters(const struct http_server *srv, struct http_counters *ret_counters)
-{
-	*ret_counters = srv->counters;
-	for (const struct node *n = srv->all.next; n != &srv->all; n = n->next) {
-		const struct http_conn *c = CONN_OF(n, all);
-
-		ret_counters->octets_in += stream_octets_in(c->s);
-		ret_counters->octets_out += stream_octets_out(c->s);
-	}
 }

@@ -115,6 +115,8 @@ static int add_head(struct http_conn *c, struct buf *b, const struct http_work *
 		r |= buf_add_str(b, "Connection: close\r\n");
 	else if (old)
 		r |= buf_add_str(b, "Connection: keep-alive\r\n");
+	if (w == NULL && status == 503)
+		r |= buf_add_str(b, "Retry-After: 1\r\n");
 	if (w != NULL)
 		r |= buf_add(b, buf_data(&w->extra), buf_len(&w->extra));
 	r |= buf_add_str(b, "\r\n");

@@ -9,12 +9,20 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #include "base/buf.h"
 #include "intake/http.h"
 #include "intake/http_head.h"
+#include "intake/http_peers.h"
 
 struct http_conn;
+struct work; /* a request and its parser: http.c */
+
+enum {
+	LISTENERS_MAX = 8,
+	SCRATCH_MAX = 16 * 1024, /* one head of an answer */
+};
 
 /* One request, from its first octet to its end. */
 struct http_work {
@@ -39,7 +47,94 @@ struct http_work {
 	bool too_large; /* the body is */
 };
 
-/* What the answers need of a connection; http.c keeps the rest. */
+/* ---- Connections and the server: http.c and http_server.c only ---- */
+
+struct http_node {
+	struct http_node *prev, *next;
+};
+
+enum conn_state { CONN_IDLE, CONN_HEAD, CONN_BODY, CONN_WORK, CONN_CLOSING };
+
+/* Each has one length, so each list is in order. */
+enum wait { WAIT_IDLE, WAIT_HEAD, WAIT_BODY, WAIT_WRITE, N_WAITS };
+
+struct http_conn {
+	struct http_server *srv;
+	struct stream *s;
+	struct work *w; /* NULL while idle */
+	struct http_node all, timed;
+	uint64_t deadline_ms;
+	uint64_t mark;    /* WAIT_BODY: octets in; WAIT_WRITE and WAIT_IDLE: octets fetched, when the wait began */
+	enum conn_state state;
+	enum wait wait;
+	struct http_peer_key peer;
+	bool counted; /* in max_connections and per address */
+	bool running; /* inside on_read() or on_resume(): what ends a request there must not start the next */
+	bool eof;
+};
+
+struct http_server {
+	struct stream_loop *sl;
+	struct http_conf conf;
+	const struct http_ops *ops;
+	void *arg;
+	void (*on_stopped)(void *arg);
+	struct stream_listener *listeners[LISTENERS_MAX];
+	unsigned n_listeners;
+	unsigned n_conns; /* all */
+	unsigned n_refused;
+	struct http_node all;
+	struct http_node waits[N_WAITS];
+	unsigned wait_ms[N_WAITS];
+	struct http_peers *peers; /* NULL: no limit per address */
+	struct work *spares;
+	unsigned n_spares;
+	uv_timer_t tick;
+	unsigned tick_ms;
+	uint64_t stop_at_ms;
+	bool stopping, closing_tick;
+	struct http_counters counters;
+	struct buf scratch;
+	time_t date_at;
+	char date[32];
+};
+
+#define HTTP_CONN_OF(node, member) ((struct http_conn *)(void *)((char *)(node) - offsetof(struct http_conn, member)))
+
+static inline void http_list_init(struct http_node *n)
+{
+	n->prev = n;
+	n->next = n;
+}
+
+static inline void http_list_del(struct http_node *n)
+{
+	n->prev->next = n->next;
+	n->next->prev = n->prev;
+	http_list_init(n);
+}
+
+static inline void http_list_add(struct http_node *head, struct http_node *n)
+{
+	n->prev = head->prev;
+	n->next = head;
+	head->prev->next = n;
+	head->prev = n;
+}
+
+/* http.c */
+extern const struct stream_ops http_conn_ops;
+void http_conn_wait(struct http_conn *c, enum wait what);
+void http_conn_expire(struct http_conn *c); /* its wait is over */
+void http_conn_close(struct http_conn *c);
+void http_conn_refuse(struct http_conn *c, int status, const char *code, const char *message);
+void http_works_free(struct http_server *srv);
+
+/* http_server.c: a connection is gone; was it the last that a stop waited for? */
+void http_server_left(struct http_server *srv);
+
+/* ---- What the answers need of a connection ---- */
+
 struct stream *http_conn_stream(const struct http_conn *c);
 struct buf *http_conn_scratch(struct http_conn *c);    /* empty; for one head */
 size_t http_conn_max_answer(const struct http_conn *c);

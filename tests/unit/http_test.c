@@ -21,6 +21,7 @@
 #include <cmocka.h>
 
 #include "intake/http.h"
+#include "tests/unit/tls_pair.h"
 
 enum { WAIT_MS = 5000, LATER_MAX = 64 };
 
@@ -857,6 +858,7 @@ static void test_connections_are_limited(void **state)
 		client_until(&a, &c[i], i < 2 ? "/query|" : "HTTP/1.1 503 ");
 	}
 	client_until(&a, &c[2], "\"too_many_connections\"");
+	assert_non_null(strstr(c[2].in, "\r\nRetry-After: "));
 	CLIENT_UNTIL(&a, &c[2], c[2].eof);
 	client_close(&c[2]);
 	http_server_counters(a.srv, &n);
@@ -1110,6 +1112,92 @@ static void test_an_answer_past_the_limit_can_be_replaced(void **state)
 	app_end(&a);
 }
 
+/* ---- TLS: the same server, a client of our own stream ---- */
+
+struct tls_client {
+	struct stream *s;
+	char in[4096];
+	size_t n;
+	bool eof;
+	int err;
+};
+
+static void tls_on_read(void *arg, const uint8_t *data, size_t n)
+{
+	struct tls_client *c = arg;
+
+	assert_true(n < sizeof(c->in) - c->n);
+	memcpy(c->in + c->n, data, n);
+	c->n += n;
+}
+
+static void tls_on_eof(void *arg)
+{
+	struct tls_client *c = arg;
+
+	c->eof = true;
+	stream_close(c->s);
+}
+
+static void tls_on_closed(void *arg, int err)
+{
+	struct tls_client *c = arg;
+
+	c->s = NULL;
+	c->err = err;
+}
+
+static void tls_connect(struct app *a, struct tls_client *c, struct stream_tls *tls)
+{
+	static const struct stream_ops client_ops = { .on_read = tls_on_read, .on_eof = tls_on_eof,
+		.on_closed = tls_on_closed };
+	struct stream_conf sc = { .ops = &client_ops, .arg = c };
+	struct stream_target t = { .host = "127.0.0.1", .port = http_server_port(a->srv), .tls = tls };
+
+	*c = (struct tls_client){ 0 };
+	assert_int_equal(stream_connect(a->sl, &t, &sc, &c->s), 0);
+}
+
+static void test_https(void **state)
+{
+	static const char requests[] = POST("/echo", "Content-Length: 5\r\n\r\nhello") GET("/later")
+		"GET /query HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+	struct stream_tls_client_conf no_check = { .verify = false };
+	struct http_conf conf = { .max_connections = 1 };
+	struct stream_tls *client;
+	struct tls_client c, d;
+	struct tls_pair pair;
+	struct http_counters n;
+	struct app a;
+
+	tls_pair_make(&pair, "localhost");
+	assert_int_equal(stream_tls_server_new(pair.cert, pair.key, &conf.tls), 0);
+	assert_int_equal(stream_tls_client_new(&no_check, &client), 0);
+	app_start(&a, &conf);
+	tls_connect(&a, &c, client);
+	assert_int_equal(stream_write(c.s, requests, strlen(requests)), 0);
+	TURN_UNTIL(&a, a.n_later == 1);
+	assert_true(http_request_is_tls(a.later[0]));
+	/* One too many is dropped before the handshake costs anything. */
+	tls_connect(&a, &d, client);
+	TURN_UNTIL(&a, d.s == NULL);
+	assert_int_not_equal(d.err, 0);
+	http_server_counters(a.srv, &n);
+	assert_int_equal(n.refused, 1);
+	http_respond(a.later[0], 200, "text/plain", "late", 4);
+	TURN_UNTIL(&a, c.s == NULL);
+	assert_int_equal(c.err, 0);
+	assert_true(c.eof);
+	assert_int_equal(count(c.in, "HTTP/1.1 200 OK\r\n"), 3);
+	assert_non_null(strstr(c.in, "\r\n\r\nhelloHTTP"));
+	assert_non_null(strstr(c.in, "\r\n\r\nlateHTTP"));
+	assert_non_null(strstr(c.in, "\r\n\r\n/query|"));
+	app_end(&a);
+	stream_tls_unref(client);
+	stream_tls_unref(conf.tls);
+	tls_pair_remove(&pair);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1138,6 +1226,7 @@ int main(void)
 		cmocka_unit_test(test_stop_lets_requests_in_work_finish),
 		cmocka_unit_test(test_headers_of_answers_cannot_be_injected),
 		cmocka_unit_test(test_an_answer_past_the_limit_can_be_replaced),
+		cmocka_unit_test(test_https),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -14,16 +14,13 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
-
-#include <gnutls/gnutls.h>
-#include <gnutls/x509.h>
 
 #include <cmocka.h>
 
 #include "base/buf.h"
 #include "base/stream.h"
+#include "tests/unit/tls_pair.h"
 
 enum { WAIT_MS = 5000 };
 
@@ -234,69 +231,10 @@ static void net_end(struct net *n)
 	free(n);
 }
 
-/* ---- Certificates: a CA is not needed, a self-signed one is its own ---- */
-
-struct pair {
-	char cert[64], key[64];
-};
-
-static void put(const char *path, const gnutls_datum_t *d)
-{
-	FILE *f = fopen(path, "w");
-
-	assert_non_null(f);
-	assert_int_equal(fwrite(d->data, 1, d->size, f), d->size);
-	fclose(f);
-}
-
-static void pair_make(struct pair *p, const char *name)
-{
-	gnutls_x509_privkey_t key;
-	gnutls_x509_crt_t crt;
-	gnutls_datum_t d;
-	int fd;
-
-	strcpy(p->cert, "/tmp/stream_test_cert_XXXXXX");
-	strcpy(p->key, "/tmp/stream_test_key_XXXXXX");
-	fd = mkstemp(p->cert);
-	assert_true(fd >= 0);
-	close(fd);
-	fd = mkstemp(p->key);
-	assert_true(fd >= 0);
-	close(fd);
-	gnutls_x509_privkey_init(&key);
-	assert_int_equal(gnutls_x509_privkey_generate(key, GNUTLS_PK_ECDSA,
-				 GNUTLS_CURVE_TO_BITS(GNUTLS_ECC_CURVE_SECP256R1), 0), 0);
-	gnutls_x509_crt_init(&crt);
-	gnutls_x509_crt_set_version(crt, 3);
-	gnutls_x509_crt_set_serial(crt, "\x01", 1);
-	gnutls_x509_crt_set_activation_time(crt, time(NULL) - 3600);
-	gnutls_x509_crt_set_expiration_time(crt, time(NULL) + 3600);
-	gnutls_x509_crt_set_dn_by_oid(crt, GNUTLS_OID_X520_COMMON_NAME, 0, name, (unsigned)strlen(name));
-	gnutls_x509_crt_set_subject_alt_name(crt, GNUTLS_SAN_DNSNAME, name, (unsigned)strlen(name), GNUTLS_FSAN_SET);
-	gnutls_x509_crt_set_basic_constraints(crt, 1, -1);
-	gnutls_x509_crt_set_key(crt, key);
-	assert_int_equal(gnutls_x509_crt_sign2(crt, crt, key, GNUTLS_DIG_SHA256, 0), 0);
-	assert_int_equal(gnutls_x509_crt_export2(crt, GNUTLS_X509_FMT_PEM, &d), 0);
-	put(p->cert, &d);
-	gnutls_free(d.data);
-	assert_int_equal(gnutls_x509_privkey_export2(key, GNUTLS_X509_FMT_PEM, &d), 0);
-	put(p->key, &d);
-	gnutls_free(d.data);
-	gnutls_x509_crt_deinit(crt);
-	gnutls_x509_privkey_deinit(key);
-}
-
-static void pair_remove(struct pair *p)
-{
-	unlink(p->cert);
-	unlink(p->key);
-}
-
 /* ---- Plain and TLS alike ---- */
 
 struct both {
-	struct pair pair;
+	struct tls_pair pair;
 	struct stream_tls *server, *client; /* NULL: plain */
 };
 
@@ -307,7 +245,7 @@ static void both_make(struct both *b, bool tls)
 	*b = (struct both){ 0 };
 	if (!tls)
 		return;
-	pair_make(&b->pair, "smsc.example");
+	tls_pair_make(&b->pair, "smsc.example");
 	assert_int_equal(stream_tls_server_new(b->pair.cert, b->pair.key, &b->server), 0);
 	assert_int_equal(stream_tls_client_new(&c, &b->client), 0);
 }
@@ -315,7 +253,7 @@ static void both_make(struct both *b, bool tls)
 static void both_done(struct both *b)
 {
 	if (b->server != NULL)
-		pair_remove(&b->pair);
+		tls_pair_remove(&b->pair);
 	stream_tls_unref(b->server);
 	stream_tls_unref(b->client);
 }
@@ -607,11 +545,11 @@ static void verify_as(const char *ca, struct stream_tls *server, const char *nam
 static void test_certificates_are_checked(void **state)
 {
 	struct stream_tls_client_conf missing = { .verify = true, .ca_file = "/nonexistent" };
-	struct pair a, b;
+	struct tls_pair a, b;
 	struct stream_tls *server, *none;
 
-	pair_make(&a, "smsc.example");
-	pair_make(&b, "smsc.example");
+	tls_pair_make(&a, "smsc.example");
+	tls_pair_make(&b, "smsc.example");
 	assert_int_equal(stream_tls_server_new(a.cert, a.key, &server), 0);
 	verify_as(a.cert, server, "smsc.example", true);
 	verify_as(a.cert, server, "other.example", false);
@@ -621,17 +559,17 @@ static void test_certificates_are_checked(void **state)
 	assert_int_equal(stream_tls_server_new("/nonexistent", a.key, &none), -ENOENT);
 	assert_int_equal(stream_tls_client_new(&missing, &none), -ENOENT);
 	stream_tls_unref(server);
-	pair_remove(&a);
-	pair_remove(&b);
+	tls_pair_remove(&a);
+	tls_pair_remove(&b);
 }
 
 static void test_reload_changes_the_certificate_or_nothing(void **state)
 {
-	struct pair a, b;
+	struct tls_pair a, b;
 	struct stream_tls *server;
 
-	pair_make(&a, "smsc.example");
-	pair_make(&b, "smsc.example");
+	tls_pair_make(&a, "smsc.example");
+	tls_pair_make(&b, "smsc.example");
 	assert_int_equal(stream_tls_server_new(a.cert, a.key, &server), 0);
 	assert_int_equal(unlink(a.key), 0);
 	assert_int_equal(stream_tls_reload(server), -ENOENT);
@@ -641,7 +579,7 @@ static void test_reload_changes_the_certificate_or_nothing(void **state)
 	assert_int_equal(stream_tls_reload(server), 0);
 	verify_as(a.cert, server, "smsc.example", true); /* the file is now b's */
 	stream_tls_unref(server);
-	pair_remove(&a);
+	tls_pair_remove(&a);
 }
 
 static void test_a_broken_handshake_ends_with_eproto(void **state)
