@@ -4,3 +4,4 @@ EXTRA_PROGRAMS = bench_store
 bench_store_SOURCES = tests/bench/bench_store.c
 bench_store_LDADD = $(POSTHORN_LIBS)
 CLEANFILES += bench_store
+BENCHES += bench_store
