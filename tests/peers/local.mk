@@ -6,6 +6,7 @@ posthorn_smsc_sim_SOURCES = \
 	tests/peers/smsc_conn.c \
 	tests/peers/smsc_control.c \
 	tests/peers/smsc_deliver.c \
+	tests/peers/smsc_judge.c \
 	tests/peers/smsc_pdu.c \
 	tests/peers/smsc_pdu.h \
 	tests/peers/smsc_receipt.c \

@@ -3,9 +3,10 @@
  *
  *   smpp_blast PORT BINDS WINDOW MESSAGES [RECEIPTS]
  *
- * Opens BINDS transceivers on loopback, keeps WINDOW submit_sm outstanding on each, and sends MESSAGES in all, every one
- * with its own destination and text.  With RECEIPTS = 1 it asks for receipts, acknowledges every deliver_sm and waits
- * for all of them.  One line of JSON at the end.  PDUs are octets written down here, not made by the code under test.
+ * Opens BINDS transceivers on loopback, keeps WINDOW submit_sm outstanding on each, and sends MESSAGES in
+ * all, every one with its own destination and text.  With RECEIPTS = 1 it asks for receipts, acknowledges
+ * every deliver_sm and waits for all of them.  One line of JSON at the end.  PDUs are octets written down
+ * here, not made by the code under test.
  */
 #include <arpa/inet.h>
 #include <errno.h>
@@ -39,15 +40,15 @@ static uint32_t window;
 static uint64_t total, sent, answered, refused, receipts;
 static bool want_receipts;
 
-static const uint8_t bind_pdu[] = {0, 0, 0, 30, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 1, 'b', 'l', 'a', 's', 't', 0, 'p', 'w',
-	0, 0, 0x34, 0, 0, 0};
+static const uint8_t bind_pdu[] = {0, 0, 0, 30, 0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 1, 'b', 'l', 'a', 's', 't',
+	0, 'p', 'w', 0, 0, 0x34, 0, 0, 0};
 
 /* SMPP 3.4, 4.4.1, field by field; command_length and what is named in the enum below are filled in later. */
-static const uint8_t submit_pdu[] = "\0\0\0\0\0\0\0\4\0\0\0\0\0\0\0\0" /* header */
-				    "\0"				/* service_type */
-				    "\5\0BLAST\0"			/* source */
+static const uint8_t submit_pdu[] = "\0\0\0\0\0\0\0\4\0\0\0\0\0\0\0\0"			 /* header */
+				    "\0"						 /* service_type */
+				    "\5\0BLAST\0"					 /* source */
 				    "\1\1\061\062\060\062\060\060\060\060\060\060\060\0" /* 12020000000 */
-				    "\0\0\0\0\0\0\0\0\0\20"		/* esm_class to sm_length 16 */
+				    "\0\0\0\0\0\0\0\0\0\20" /* esm_class to sm_length 16 */
 				    "message 00000000";
 enum {
 	SUBMIT_LEN = sizeof(submit_pdu) - 1,
@@ -171,7 +172,8 @@ static void push(struct peer *p)
 
 static void open_peer(uint16_t port)
 {
-	struct sockaddr_in a = {.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in a = {
+		.sin_family = AF_INET, .sin_port = htons(port), .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	struct peer *p = calloc(1, sizeof(*p));
 	int one = 1;
 
@@ -207,12 +209,13 @@ static void turn(void)
 	for (unsigned i = 0; i < n_peers; i++) {
 		fill(peers[i]);
 		push(peers[i]);
-		fds[i] = (struct pollfd){.fd = peers[i]->fd,
-			.events = (short)(POLLIN | (peers[i]->n_out ? POLLOUT : 0))};
+		fds[i] = (struct pollfd){
+			.fd = peers[i]->fd, .events = (short)(POLLIN | (peers[i]->n_out ? POLLOUT : 0))};
 	}
 	if (poll(fds, n_peers, 30000) <= 0) {
 		fprintf(stderr, "smpp_blast: nothing moved for 30 s: %llu of %llu answered, %llu receipts\n",
-			(unsigned long long)answered, (unsigned long long)total, (unsigned long long)receipts);
+			(unsigned long long)answered, (unsigned long long)total,
+			(unsigned long long)receipts);
 		exit(1);
 	}
 	for (unsigned i = 0; i < n_peers; i++)
@@ -251,7 +254,8 @@ int main(int argc, char **argv)
 	while (!finished())
 		turn();
 	took = now_s() - start;
-	printf("{\"messages\":%llu,\"refused\":%llu,\"receipts\":%llu,\"seconds\":%.3f,\"per_second\":%.0f}\n",
+	printf("{\"messages\":%llu,\"refused\":%llu,\"receipts\":%llu,\"seconds\":%.3f,\"per_second\":%.0f}"
+	       "\n",
 		(unsigned long long)total, (unsigned long long)refused, (unsigned long long)receipts, took,
 		(double)total / took);
 	for (unsigned i = 0; i < n_peers; i++) {

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* smsc_conn.c -- connections of the carrier simulator: accept, read into one buffer, write once a turn, close.
+/* smsc_conn.c -- connections of the carrier simulator: accept, read into one buffer, write once a turn,
+ * close.
  *
- * Reading never allocates: libuv reads behind what is left of the last PDU.  Writing has two buffers: one collects,
- * the other is with the kernel after a write that could not finish; most writes finish at once.
+ * Reading never allocates: libuv reads behind what is left of the last PDU.  Writing has two buffers: one
+ * collects, the other is with the kernel after a write that could not finish; most writes finish at once.
  */
 #include <arpa/inet.h>
 #include <assert.h>

@@ -271,5 +271,5 @@ void smsc_control_close(struct smsc_sim *sim)
 	struct control *k;
 
 	TAILQ_FOREACH(k, &controls, all)
-		hang_up(k);
+	hang_up(k);
 }

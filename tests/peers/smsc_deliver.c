@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* smsc_deliver.c -- receipts and MO on their way: choose a bind, keep its window, hear the answer, try again.
  *
- * An item is in exactly one place: the wheel, the queue of its account, or a slot of a connection.  It leaves with an
- * acknowledgement, a refusal for good, or after its last try; a lost connection puts it back.
+ * An item is in exactly one place: the wheel, the queue of its account, or a slot of a connection.  It leaves
+ * with an acknowledgement, a refusal for good, or after its last try; a lost connection puts it back.
  */
 #include "smsc_sim.h"
 
@@ -16,7 +16,8 @@ static struct smsc_conn *choose(struct smsc_account *a, const struct smsc_item *
 {
 	struct smsc_conn *c;
 
-	TAILQ_FOREACH(c, &a->rx, rx) {
+	TAILQ_FOREACH(c, &a->rx, rx)
+	{
 		if (it->other_bind && a->n_rx > 1 && (uint8_t)c->serial == it->origin)
 			continue;
 		if (can_take(c))
@@ -79,7 +80,8 @@ void smsc_deliver_pump(struct smsc_sim *sim)
 		pump(sim, (uint8_t)i);
 }
 
-/* Before anything else is written: other binds get it on the wire, the calling one has it ahead of its answer. */
+/* Before anything else is written: other binds get it on the wire, the calling one has it ahead of its
+ * answer. */
 void smsc_deliver_now(struct smsc_conn *caller)
 {
 	struct smsc_sim *sim = caller->sim;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* smsc_pdu.c -- strict reading and plain writing of SMPP 3.4 PDUs; smsc_pdu.h says why it stands alone.
  *
- * The reader keeps the first fault and from then on returns nothing, so that the field lists below read like the
- * tables of the standard, without a test after each field.
+ * The reader keeps the first fault and from then on returns nothing, so that the field lists below read like
+ * the tables of the standard, without a test after each field.
  */
 #include "smsc_pdu.h"
 
@@ -89,10 +89,9 @@ static bool all_digits(struct smsc_str s)
 /* SMPP 3.4, 5.2.6: all other values are reserved. */
 static bool known_npi(uint8_t npi)
 {
-	switch (npi) {
-	case 0: case 1: case 3: case 4: case 6: case 8: case 9: case 10: case 14: case 18: return true;
-	}
-	return false;
+	static const uint8_t known[] = {0, 1, 3, 4, 6, 8, 9, 10, 14, 18};
+
+	return memchr(known, npi, sizeof(known));
 }
 
 static void check_digits(struct reader *r, const struct smsc_addr *a, const char *why, uint32_t status)
@@ -144,29 +143,31 @@ static void get_time(struct reader *r, const char *why, uint32_t status)
 		return;
 	}
 	if (s.s[15] != 'R')
-		require(r, memcmp(s.s + 13, "48", 2) <= 0 && memcmp(s.s + 2, "12", 2) <= 0 &&
-				memcmp(s.s + 4, "31", 2) <= 0 && memcmp(s.s + 6, "23", 2) <= 0, why, status);
+		require(r,
+			memcmp(s.s + 13, "48", 2) <= 0 && memcmp(s.s + 2, "12", 2) <= 0 &&
+				memcmp(s.s + 4, "31", 2) <= 0 && memcmp(s.s + 6, "23", 2) <= 0,
+			why, status);
 }
 
 /* SMPP 3.4, 5.3.2: the sizes of those with a fixed one; 0 means that any size is fine. */
 static size_t tlv_size(uint16_t tag)
 {
-	switch (tag) {
-	case 0x0005: case 0x0006: case 0x0007: case 0x000D: case 0x000E: case 0x000F: case 0x0010:
-	case 0x0019: case 0x0030: case 0x0201: case 0x0205: case 0x020D: case 0x020E: case 0x020F:
-	case 0x0302: case 0x0304: case 0x0420: case 0x0421: case 0x0422: case 0x0425: case 0x0426:
-	case 0x0427: case 0x0501: case 0x1201: case 0x1204: case 0x1380:
-		return 1;
-	case 0x0008: case 0x0204: case 0x020A: case 0x020B: case 0x020C: case 0x1203: case 0x1383:
-		return 2;
-	case 0x0423: return 3;
-	case 0x0017: return 4;
-	}
-	return 0;
+	static const uint16_t one[] = {0x0005, 0x0006, 0x0007, 0x000D, 0x000E, 0x000F, 0x0010, 0x0019, 0x0030,
+		0x0201, 0x0205, 0x020D, 0x020E, 0x020F, 0x0302, 0x0304, 0x0420, 0x0421, 0x0422, 0x0425,
+		0x0426, 0x0427, 0x0501, 0x1201, 0x1204, 0x1380};
+	static const uint16_t two[] = {0x0008, 0x0204, 0x020A, 0x020B, 0x020C, 0x1203, 0x1383};
+
+	for (size_t i = 0; i < sizeof(one) / sizeof(one[0]); i++)
+		if (one[i] == tag)
+			return 1;
+	for (size_t i = 0; i < sizeof(two) / sizeof(two[0]); i++)
+		if (two[i] == tag)
+			return 2;
+	return tag == 0x0423 ? 3 : tag == 0x0017 ? 4 : 0; /* network_error_code, qos_time_to_live */
 }
 
-static void take_tlv(struct reader *r, struct smsc_message *m, uint16_t tag, const uint8_t *v, uint16_t n,
-	unsigned *sar)
+static void take_tlv(
+	struct reader *r, struct smsc_message *m, uint16_t tag, const uint8_t *v, uint16_t n, unsigned *sar)
 {
 	size_t size = tlv_size(tag);
 
@@ -175,7 +176,8 @@ static void take_tlv(struct reader *r, struct smsc_message *m, uint16_t tag, con
 		return;
 	switch (tag) {
 	case 0x0424:
-		require(r, m->n_text == 0, "text in short_message and in message_payload", ESME_RINVOPTPARSTREAM);
+		require(r, m->n_text == 0, "text in short_message and in message_payload",
+			ESME_RINVOPTPARSTREAM);
 		m->text = v;
 		m->n_text = n;
 		break;
@@ -191,9 +193,7 @@ static void take_tlv(struct reader *r, struct smsc_message *m, uint16_t tag, con
 		m->sar_seq = v[0];
 		*sar |= 4;
 		break;
-	case 0x001E:
-		fail(r, "receipted_message_id in a request to the SMSC", ESME_ROPTPARNOTALLWD);
-		break;
+	case 0x001E: fail(r, "receipted_message_id in a request to the SMSC", ESME_ROPTPARNOTALLWD); break;
 	}
 }
 
@@ -256,7 +256,8 @@ static void check_text(struct reader *r, const struct smsc_message *m)
 
 	if (r->bad)
 		return;
-	require(r, !(m->registered_delivery & 0xE0), "reserved bits in registered_delivery", ESME_RINVREGDLVFLG);
+	require(r, !(m->registered_delivery & 0xE0), "reserved bits in registered_delivery",
+		ESME_RINVREGDLVFLG);
 	if (m->esm_class & 0x40) {
 		check_udh(r, m);
 		if (r->bad)

@@ -1,13 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* smsc_pdu.h -- SMPP 3.4 PDUs as the carrier simulator reads and writes them.
  *
- * The simulator judges the gateway, so it must not share the gateway's mistakes: this is a second reading of the
- * standard that includes nothing from src/ or drivers/.  It is also stricter than a carrier: a real SMSC forgives
- * much, a simulator that forgave would hide what another SMSC refuses.
+ * The simulator judges the gateway, so it must not share the gateway's mistakes: this is a second reading of
+ * the standard that includes nothing from src/ or drivers/.  It is also stricter than a carrier: a real SMSC
+ * forgives much, a simulator that forgave would hide what another SMSC refuses.
  *
- * Reading makes views into the caller's buffer and copies nothing.  Each refusal comes with a reason in words and
- * the command_status that an SMSC would answer.  Writing goes to a bounded buffer; running out of room is our own
- * bug and asserts.
+ * Reading makes views into the caller's buffer and copies nothing.  Each refusal comes with a reason in words
+ * and the command_status that an SMSC would answer.  Writing goes to a bounded buffer; running out of room is
+ * our own bug and asserts.
  */
 #ifndef SMSC_PDU_H
 #define SMSC_PDU_H

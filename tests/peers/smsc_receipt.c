@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* smsc_receipt.c -- the pool, the wheel and the wording of deliver_sm; smsc_receipt.h says what they promise. */
+/* smsc_receipt.c -- the pool, the wheel and the wording of deliver_sm; smsc_receipt.h says what they promise.
+ */
 #include "smsc_receipt.h"
 
 #include <errno.h>
@@ -102,7 +103,8 @@ void smsc_receipts_free(struct smsc_receipts *q, uint32_t i)
 uint32_t smsc_receipts_due(const struct smsc_receipts *q, uint64_t id, uint32_t now_ms)
 {
 	const struct smsc_script *s = q->script;
-	uint32_t jitter = s->receipt_jitter_ms ? (uint32_t)(smsc_hash(&id, 8, 1) % (s->receipt_jitter_ms + 1)) : 0;
+	uint32_t jitter =
+		s->receipt_jitter_ms ? (uint32_t)(smsc_hash(&id, 8, 1) % (s->receipt_jitter_ms + 1)) : 0;
 
 	/* The clock counts whole milliseconds: one more, so that no delay is cut short. */
 	return now_ms + s->receipt_delay_ms + jitter + (s->receipt_delay_ms > 0);
@@ -128,8 +130,8 @@ static bool wanted(const struct smsc_receipts *q, uint8_t registered_delivery, u
 	return false;
 }
 
-uint32_t smsc_receipts_new(struct smsc_receipts *q, uint64_t id, const struct smsc_message *m, uint8_t account,
-	uint8_t origin, uint32_t now_ms)
+uint32_t smsc_receipts_new(struct smsc_receipts *q, uint64_t id, const struct smsc_message *m,
+	uint8_t account, uint8_t origin, uint32_t now_ms)
 {
 	unsigned outcome = q->states[id % STATES] & 0xFF;
 	struct smsc_item *it;
@@ -158,7 +160,8 @@ uint32_t smsc_receipts_new(struct smsc_receipts *q, uint64_t id, const struct sm
 	memcpy(it->source, m->source.digits.s, m->source.digits.n);
 	memcpy(it->dest, m->dest.digits.s, m->dest.digits.n);
 	q->stats->receipts_created++;
-	if (q->script->receipt_unknown_every && q->stats->receipts_created % q->script->receipt_unknown_every == 0)
+	if (q->script->receipt_unknown_every &&
+		q->stats->receipts_created % q->script->receipt_unknown_every == 0)
 		it->strange_id = 1;
 	return i;
 }
@@ -311,8 +314,8 @@ static int id_parse(const struct smsc_receipts *q, struct smsc_str s, uint64_t *
 	return 0;
 }
 
-int smsc_receipts_query(const struct smsc_receipts *q, struct smsc_str s, uint32_t now_ms, enum smsc_state *ret,
-	uint32_t *ret_done_ms)
+int smsc_receipts_query(const struct smsc_receipts *q, struct smsc_str s, uint32_t now_ms,
+	enum smsc_state *ret, uint32_t *ret_done_ms)
 {
 	uint64_t id, state;
 
@@ -351,8 +354,8 @@ void smsc_receipts_date(const struct smsc_receipts *q, uint32_t ms, char *buf)
 	strftime(buf, 13, "%y%m%d%H%M%S", &tm);
 }
 
-static void write_mo(const struct smsc_receipts *q, const struct smsc_item *it, uint32_t sequence,
-	struct smsc_out *o)
+static void write_mo(
+	const struct smsc_receipts *q, const struct smsc_item *it, uint32_t sequence, struct smsc_out *o)
 {
 	const struct smsc_mo *mo;
 	size_t start = smsc_out_begin(o, CMD_DELIVER_SM, 0, sequence);
@@ -360,13 +363,20 @@ static void write_mo(const struct smsc_receipts *q, const struct smsc_item *it, 
 
 	memcpy(&m, it->source, sizeof(m));
 	mo = &q->mo[m];
-	smsc_out_deliver(o, &(struct smsc_deliver){.esm_class = mo->esm_class, .data_coding = mo->data_coding,
-		.source_ton = 1, .source_npi = 1, .source = {mo->from, strlen(mo->from)},
-		.dest_npi = 1, .dest = {mo->to, strlen(mo->to)}, .text = mo->text, .n_text = mo->n_text});
+	smsc_out_deliver(o, &(struct smsc_deliver){.esm_class = mo->esm_class,
+				    .data_coding = mo->data_coding,
+				    .source_ton = 1,
+				    .source_npi = 1,
+				    .source = {mo->from, strlen(mo->from)},
+				    .dest_npi = 1,
+				    .dest = {mo->to, strlen(mo->to)},
+				    .text = mo->text,
+				    .n_text = mo->n_text});
 	smsc_out_end(o, start);
 }
 
-static const struct smsc_outcome *outcome_of(const struct smsc_receipts *q, const struct smsc_item *it, uint64_t id)
+static const struct smsc_outcome *outcome_of(
+	const struct smsc_receipts *q, const struct smsc_item *it, uint64_t id)
 {
 	static const struct smsc_outcome deleted = {.stat = "DELETED", .err = "000", .state = STATE_DELETED};
 
@@ -375,7 +385,8 @@ static const struct smsc_outcome *outcome_of(const struct smsc_receipts *q, cons
 	return &q->script->outcomes[it->outcome];
 }
 
-/* SMPP 3.4, appendix B.  The text of the message is left empty, as many carriers do: it would triple an item. */
+/* SMPP 3.4, appendix B.  The text of the message is left empty, as many carriers do: it would triple an item.
+ */
 static size_t receipt_text(const struct smsc_receipts *q, const struct smsc_item *it,
 	const struct smsc_outcome *oc, const char *id, char *buf, size_t n)
 {
@@ -408,10 +419,14 @@ void smsc_receipts_write(const struct smsc_receipts *q, uint32_t i, uint32_t seq
 		n_text = receipt_text(q, it, oc, spelt, text, sizeof(text));
 	start = smsc_out_begin(o, CMD_DELIVER_SM, 0, sequence);
 	smsc_out_deliver(o, &(struct smsc_deliver){.esm_class = 0x04, /* SMPP 3.4, 5.2.12: delivery receipt */
-		.source_ton = it->dest_tn >> 4, .source_npi = it->dest_tn & 15,
-		.source = {it->dest, strnlen(it->dest, sizeof(it->dest))},
-		.dest_ton = it->source_tn >> 4, .dest_npi = it->source_tn & 15,
-		.dest = {it->source, strnlen(it->source, sizeof(it->source))}, .text = text, .n_text = n_text});
+				    .source_ton = it->dest_tn >> 4,
+				    .source_npi = it->dest_tn & 15,
+				    .source = {it->dest, strnlen(it->dest, sizeof(it->dest))},
+				    .dest_ton = it->source_tn >> 4,
+				    .dest_npi = it->source_tn & 15,
+				    .dest = {it->source, strnlen(it->source, sizeof(it->source))},
+				    .text = text,
+				    .n_text = n_text});
 	if (q->script->receipt_form != RECEIPT_TEXT) {
 		smsc_out_u16(o, 0x001E);
 		smsc_out_u16(o, (uint16_t)(n_id + 1));

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* smsc_receipt.h -- deliver_sm that wait: receipts not yet due, receipts due but not yet acknowledged, MO.
  *
- * Millions may wait for an hour, so one costs 64 octets and nothing else: no timer, no allocation of its own, not even
- * the text of its message_id, which is spelt anew from its number.  Entries live in chunks and are named by index.
- * A wheel of two rings (1 ms and 1024 ms a slot) holds those with a time; what is due hangs in a queue of its account
- * until a bind of that account has room.  With `max` entries waiting, further receipts are dropped and counted.
+ * Millions may wait for an hour, so one costs 64 octets and nothing else: no timer, no allocation of its own,
+ * not even the text of its message_id, which is spelt anew from its number.  Entries live in chunks and are
+ * named by index. A wheel of two rings (1 ms and 1024 ms a slot) holds those with a time; what is due hangs
+ * in a queue of its account until a bind of that account has room.  With `max` entries waiting, further
+ * receipts are dropped and counted.
  *
  * The states of the newest messages, for query_sm and cancel_sm, are a ring of eight octets each.
  */
@@ -72,10 +73,10 @@ uint32_t smsc_receipts_due(const struct smsc_receipts *q, uint64_t id, uint32_t 
 
 /* Bring the wheel up to `now_ms` first (smsc_receipts_tick): an idle wheel stands still.
  *
- * Write down the receipt that registered_delivery asks for, if any; SMSC_NONE: none is due or no room.  The item is
- * in no list yet: pass it to smsc_receipts_wait(), or send it at once. */
-uint32_t smsc_receipts_new(struct smsc_receipts *q, uint64_t id, const struct smsc_message *m, uint8_t account,
-	uint8_t origin, uint32_t now_ms);
+ * Write down the receipt that registered_delivery asks for, if any; SMSC_NONE: none is due or no room.  The
+ * item is in no list yet: pass it to smsc_receipts_wait(), or send it at once. */
+uint32_t smsc_receipts_new(struct smsc_receipts *q, uint64_t id, const struct smsc_message *m,
+	uint8_t account, uint8_t origin, uint32_t now_ms);
 uint32_t smsc_receipts_new_mo(struct smsc_receipts *q, uint8_t account, const struct smsc_mo *mo);
 void smsc_receipts_wait(struct smsc_receipts *q, uint32_t i, uint32_t due_ms);
 void smsc_receipts_ready(struct smsc_receipts *q, uint32_t i);
@@ -93,8 +94,8 @@ void smsc_receipts_write(const struct smsc_receipts *q, uint32_t i, uint32_t seq
 size_t smsc_id_format(enum smsc_id_form form, bool receipt, uint64_t id, char *buf);
 
 /* The state of a message by the id that its submit_sm_resp carried; -ENOENT when it is unknown or too old. */
-int smsc_receipts_query(const struct smsc_receipts *q, struct smsc_str id, uint32_t now_ms, enum smsc_state *ret,
-	uint32_t *ret_done_ms);
+int smsc_receipts_query(const struct smsc_receipts *q, struct smsc_str id, uint32_t now_ms,
+	enum smsc_state *ret, uint32_t *ret_done_ms);
 /* -ENOENT: unknown; -EALREADY: final already. */
 int smsc_receipts_cancel(struct smsc_receipts *q, struct smsc_str id, uint32_t now_ms);
 

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* smsc_script.c -- parse the scripts of the carrier simulator and judge events by them.
+/* smsc_script.c -- parse the scripts of the carrier simulator; smsc_judge.c applies them.
  *
- * Parsing splits a line into words once and then walks them with a cursor; every complaint names file, line and word,
- * because a misspelt fault that silently does nothing would make a test pass that tests nothing.
+ * Parsing splits a line into words once and then walks them with a cursor; every complaint names file, line
+ * and word, because a misspelt fault that silently does nothing would make a test pass that tests nothing.
  */
 #include "smsc_script.h"
 
@@ -11,8 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include "smsc_stats.h"
 
 #define WORDS_MAX 32
 
@@ -27,7 +25,8 @@ struct words {
 void smsc_script_init(struct smsc_script *s)
 {
 	memset(s, 0, sizeof(*s));
-	s->outcomes[0] = (struct smsc_outcome){.stat = "DELIVRD", .err = "000", .state = STATE_DELIVERED, .weight = 1};
+	s->outcomes[0] =
+		(struct smsc_outcome){.stat = "DELIVRD", .err = "000", .state = STATE_DELIVERED, .weight = 1};
 	s->n_outcomes = 1;
 	s->total_weight = 1;
 }
@@ -138,16 +137,25 @@ static int find(const char *const *names, size_t n, const char *word)
 
 #define N_OF(a) (sizeof(a) / sizeof((a)[0]))
 
+/* One of the words in `names`, as its index. */
+static int choice(struct words *w, const char *const *names, size_t n, const char *what, int *ret)
+{
+	int i = find(names, n, peek(w));
+
+	if (i < 0)
+		return complain(w, "\"%s\" is no %s", peek(w), what);
+	w->i++;
+	*ret = i;
+	return 0;
+}
+
 static int event(struct words *w, enum smsc_event *ret)
 {
 	static const char *const names[] = {"submit_sm", "bind", "enquire_link", "query_sm", "unbind"};
-	int i = find(names, N_OF(names), peek(w));
+	int i = 0, r = choice(w, names, N_OF(names), "event", &i);
 
-	if (i < 0)
-		return complain(w, "\"%s\" is no event", peek(w));
-	w->i++;
 	*ret = (enum smsc_event)i;
-	return 0;
+	return r;
 }
 
 /* `5`, `1..2`, `10..`, `every 7`, or nothing: always. */
@@ -261,7 +269,8 @@ static int line_on(struct smsc_script *s, struct words *w)
 /* `after 100 submit_sm drop`; also written `drop after 100 [submit_sm]`. */
 static int line_after(struct smsc_script *s, struct words *w, const char *fault)
 {
-	struct words one = {.w = {(char *)fault}, .n = 1, .where = w->where, .err = w->err, .n_err = w->n_err};
+	struct words one = {
+		.w = {(char *)fault}, .n = 1, .where = w->where, .err = w->err, .n_err = w->n_err};
 	struct smsc_rule *u = new_rule(s);
 	int r = when(w, u);
 
@@ -335,7 +344,8 @@ static int line_tps(struct smsc_script *s, struct words *w)
 
 	if (r == 0 && s->tps == 0)
 		return complain(w, "tps 0 would take nothing");
-	/* A tenth of a second's worth: enough for a sender that works in ticks, too little to hide a burst. */
+	/* A tenth of a second's worth: enough for a sender that works in ticks, too little to hide a burst.
+	 */
 	s->tps_burst = s->tps / 10 ? s->tps / 10 : 1;
 	if (r == 0 && take(w, "burst"))
 		r = number32(w, 10000000, &s->tps_burst);
@@ -346,25 +356,19 @@ static int line_id(struct smsc_script *s, struct words *w)
 {
 	static const char *const forms[] = {
 		"dec", "hex", "uuid", "hex-resp-dec-receipt", "dec-resp-hex-receipt", "leading-zeros"};
-	int i = find(forms, N_OF(forms), peek(w));
+	int i = 0, r = choice(w, forms, N_OF(forms), "form of an id", &i);
 
-	if (i < 0)
-		return complain(w, "\"%s\" is no form of an id", peek(w));
-	w->i++;
 	s->id_form = (enum smsc_id_form)i;
-	return 0;
+	return r;
 }
 
 static int receipt_form(struct smsc_script *s, struct words *w)
 {
 	static const char *const forms[] = {"both", "text", "tlv"};
-	int i = find(forms, N_OF(forms), peek(w));
+	int i = 0, r = choice(w, forms, N_OF(forms), "form of a receipt (text, tlv, both)", &i);
 
-	if (i < 0)
-		return complain(w, "\"%s\" is no form of a receipt (text, tlv, both)", peek(w));
-	w->i++;
 	s->receipt_form = (enum smsc_receipt_form)i;
-	return 0;
+	return r;
 }
 
 static int line_receipt(struct smsc_script *s, struct words *w)
@@ -460,12 +464,12 @@ int smsc_script_line(struct smsc_script *s, const char *line, const char *where,
 	static const struct {
 		const char *name;
 		int (*parse)(struct smsc_script *, struct words *);
-	} kinds[] = {{"on", line_on}, {"bind", line_bind}, {"mo", line_mo}, {"tps", line_tps}, {"id", line_id},
-		{"receipt", line_receipt}, {"outcome", line_outcome}, {"slow", line_slow},
+	} kinds[] = {{"on", line_on}, {"bind", line_bind}, {"mo", line_mo}, {"tps", line_tps},
+		{"id", line_id}, {"receipt", line_receipt}, {"outcome", line_outcome}, {"slow", line_slow},
 		{"receipt-first", line_first}, {"status-resp-short", line_short},
 		{"no-enquire-answer", line_enquire}};
-	static const char *const faults[] = {"drop", "unbind", "garbage", "half-pdu", "wrong-length",
-		"unknown-command"};
+	static const char *const faults[] = {
+		"drop", "unbind", "garbage", "half-pdu", "wrong-length", "unknown-command"};
 	struct words w = {.where = where, .err = err, .n_err = n_err};
 	char copy[512];
 	int i, r;
@@ -537,7 +541,8 @@ int smsc_script_outcomes(struct smsc_script *s, const char *spec, char *err, siz
 		if ((sscanf(item, "%15[^:=]:err=%3[^=]=%u%c", stat, e, &weight, &tail) != 3 &&
 			    (e[0] = 0, sscanf(item, "%15[^:=]=%u%c", stat, &weight, &tail) != 2)) ||
 			weight == 0 || weight > 1000000)
-			return snprintf(err, n_err, "--outcomes: \"%s\" is not STAT[:err=ERR]=WEIGHT", item), -EINVAL;
+			return snprintf(err, n_err, "--outcomes: \"%s\" is not STAT[:err=ERR]=WEIGHT", item),
+			       -EINVAL;
 		new_outcome(s, stat)->weight = weight;
 		if (e[0])
 			strcpy(s->outcomes[s->n_outcomes].err, e);
@@ -546,64 +551,5 @@ int smsc_script_outcomes(struct smsc_script *s, const char *spec, char *err, siz
 	}
 	if (s->total_weight == 0)
 		return snprintf(err, n_err, "--outcomes: nothing given"), -EINVAL;
-	return 0;
-}
-
-/* `*` at the end stands for any rest, `?` for one character; an empty pattern matches all. */
-static bool matches(const char *pattern, struct smsc_str s)
-{
-	size_t i = 0;
-
-	if (!*pattern)
-		return true;
-	for (; *pattern; pattern++, i++) {
-		if (pattern[0] == '*' && pattern[1] == 0)
-			return true;
-		if (i == s.n || (*pattern != '?' && *pattern != s.s[i]))
-			return false;
-	}
-	return i == s.n;
-}
-
-void smsc_script_judge(struct smsc_script *s, enum smsc_event ev, struct smsc_str from, struct smsc_str to,
-	struct smsc_verdict *ret)
-{
-	*ret = (struct smsc_verdict){.answer = ACTION_NONE};
-	for (unsigned i = 0; i < s->n_rules; i++) {
-		struct smsc_rule *u = &s->rules[i];
-		bool hit;
-
-		if (u->event != ev || !matches(u->to, to) || !matches(u->from, from))
-			continue;
-		u->n_seen++;
-		hit = u->every ? u->n_seen % u->every == 0 : u->n_seen >= u->first && u->n_seen <= u->last;
-		if (!hit)
-			continue;
-		if (u->action == ACTION_MO) {
-			ret->mo = u;
-		} else if (u->after) {
-			ret->after = u->action;
-		} else if (ret->answer == ACTION_NONE) {
-			ret->answer = u->action;
-			ret->status = u->status;
-		}
-	}
-}
-
-unsigned smsc_script_outcome(const struct smsc_script *s, struct smsc_str to)
-{
-	unsigned pick;
-
-	for (unsigned i = 0; i < s->n_outcomes; i++)
-		if (s->outcomes[i].to[0] && matches(s->outcomes[i].to, to))
-			return i;
-	if (s->n_outcomes == 1)
-		return 0;
-	pick = (unsigned)(smsc_hash(to.s, to.n, 0) % s->total_weight);
-	for (unsigned i = 0; i < s->n_outcomes; i++) {
-		if (pick < s->outcomes[i].weight)
-			return i;
-		pick -= s->outcomes[i].weight;
-	}
 	return 0;
 }

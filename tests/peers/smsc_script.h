@@ -7,8 +7,8 @@
  *              `after N|every N EVENT FAULT`                           what to do once the answer is out
  *  - settings: `slow 50ms`, `receipt twice`, `id hex`, `tps 100`, ...
  *
- * Each rule counts the events that match it, over all connections and for the life of the process, so that a fault
- * that cuts the connection does not strike again at once after the peer has come back.
+ * Each rule counts the events that match it, over all connections and for the life of the process, so that a
+ * fault that cuts the connection does not strike again at once after the peer has come back.
  */
 #ifndef SMSC_SCRIPT_H
 #define SMSC_SCRIPT_H
@@ -68,9 +68,9 @@ struct smsc_outcome {
 struct smsc_rule {
 	enum smsc_event event;
 	enum smsc_action action;
-	bool after;		/* follows the answer */
-	uint64_t first, last;	/* of the matching events, from 1 */
-	uint64_t every;		/* 0: use first and last */
+	bool after;	      /* follows the answer */
+	uint64_t first, last; /* of the matching events, from 1 */
+	uint64_t every;	      /* 0: use first and last */
 	uint32_t status;
 	char to[24], from[24];
 	uint64_t n_seen;

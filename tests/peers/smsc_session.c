@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* smsc_session.c -- what the carrier simulator answers to each PDU, in each state of a bind.
  *
- * The order of the questions for a submit is that of a carrier: is the session right, is the PDU sound, what does the
- * script want, is the rate kept; only then is it taken.  A PDU that breaks the standard is counted and described, and
- * still gets the answer that an SMSC would give.
+ * The order of the questions for a submit is that of a carrier: is the session right, is the PDU sound, what
+ * does the script want, is the rate kept; only then is it taken.  A PDU that breaks the standard is counted
+ * and described, and still gets the answer that an SMSC would give.
  */
 #include <stdio.h>
 #include <string.h>
@@ -15,7 +15,8 @@
 
 static const struct smsc_str no_str = {"", 0};
 
-static void respond_status(struct smsc_conn *c, const struct smsc_header *h, uint32_t status, unsigned n_answers)
+static void respond_status(
+	struct smsc_conn *c, const struct smsc_header *h, uint32_t status, unsigned n_answers)
 {
 	uint8_t buf[64];
 	struct smsc_out o = {.p = buf, .cap = sizeof(buf)};
@@ -65,7 +66,8 @@ static void misbehave(struct smsc_conn *c, enum smsc_action action)
 	/* enquire_link is what a peer must understand in every state; here with its length cut or wrong. */
 	static const uint8_t enquire[16] = {0, 0, 0, 16, 0, 0, 0, 0x15, 0, 0, 0, 0, 0x7F, 0, 0, 1};
 	static const uint8_t wrong[16] = {0, 0, 0, 8, 0, 0, 0, 0x15, 0, 0, 0, 0, 0x7F, 0, 0, 1};
-	static const uint8_t unknown[20] = {0, 0, 0, 20, 0, 0, 6, 0x66, 0, 0, 0, 0, 0x7F, 0, 0, 2, 'w', 'h', 'a', 't'};
+	static const uint8_t unknown[20] = {
+		0, 0, 0, 20, 0, 0, 6, 0x66, 0, 0, 0, 0, 0x7F, 0, 0, 2, 'w', 'h', 'a', 't'};
 	static const char garbage[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n\xff\xfe\xfd\xfc";
 
 	switch (action) {
@@ -79,22 +81,32 @@ static void misbehave(struct smsc_conn *c, enum smsc_action action)
 	case ACTION_HALF_PDU: break_stream(c, enquire, 10); break;
 	case ACTION_WRONG_LENGTH: break_stream(c, wrong, sizeof(wrong)); break;
 	case ACTION_UNKNOWN_COMMAND: smsc_conn_write(c, unknown, sizeof(unknown)); break;
-	case ACTION_NONE: case ACTION_STATUS: case ACTION_NACK: case ACTION_SWALLOW: case ACTION_LOSE:
+	case ACTION_NONE:
+	case ACTION_STATUS:
+	case ACTION_NACK:
+	case ACTION_SWALLOW:
+	case ACTION_LOSE:
 	case ACTION_MO: break;
 	}
 }
 
 /* Say what the script puts in place of the right answer; false: nothing, go on. */
-static bool answered_by_script(struct smsc_conn *c, const struct smsc_header *h, const struct smsc_verdict *v,
-	unsigned n_answers)
+static bool answered_by_script(
+	struct smsc_conn *c, const struct smsc_header *h, const struct smsc_verdict *v, unsigned n_answers)
 {
 	switch (v->answer) {
-	case ACTION_NONE: case ACTION_LOSE: case ACTION_MO: return false;
+	case ACTION_NONE:
+	case ACTION_LOSE:
+	case ACTION_MO: return false;
 	case ACTION_STATUS: respond_status(c, h, v->status, n_answers); return true;
 	case ACTION_NACK: respond_nack(c, h->sequence, v->status, n_answers); return true;
 	case ACTION_SWALLOW: return true;
-	case ACTION_DROP: case ACTION_UNBIND: case ACTION_GARBAGE: case ACTION_HALF_PDU:
-	case ACTION_WRONG_LENGTH: case ACTION_UNKNOWN_COMMAND: misbehave(c, v->answer); return true;
+	case ACTION_DROP:
+	case ACTION_UNBIND:
+	case ACTION_GARBAGE:
+	case ACTION_HALF_PDU:
+	case ACTION_WRONG_LENGTH:
+	case ACTION_UNKNOWN_COMMAND: misbehave(c, v->answer); return true;
 	}
 	return false;
 }
@@ -117,10 +129,10 @@ static int account_of(struct smsc_sim *sim, const char *system_id)
 static uint32_t check_login(const struct smsc_options *o, const struct smsc_bind *b)
 {
 	if (o->system_id && (strlen(o->system_id) != b->system_id.n ||
-		memcmp(o->system_id, b->system_id.s, b->system_id.n) != 0))
+				    memcmp(o->system_id, b->system_id.s, b->system_id.n) != 0))
 		return ESME_RINVSYSID;
 	if (o->password && (strlen(o->password) != b->password.n ||
-		memcmp(o->password, b->password.s, b->password.n) != 0))
+				   memcmp(o->password, b->password.s, b->password.n) != 0))
 		return ESME_RINVPASWD;
 	return ESME_ROK;
 }
@@ -132,15 +144,17 @@ static void bind_accepted(struct smsc_conn *c, const struct smsc_header *h, cons
 	size_t start;
 	struct smsc_account *a = &c->sim->accounts[c->account];
 
-	c->bound = h->command == CMD_BIND_TRANSMITTER ? BOUND_TX :
-		h->command == CMD_BIND_RECEIVER ? BOUND_RX : BOUND_TRX;
+	c->bound = h->command == CMD_BIND_TRANSMITTER ? BOUND_TX
+		   : h->command == CMD_BIND_RECEIVER  ? BOUND_RX
+						      : BOUND_TRX;
 	c->sim->stats.binds++;
 	start = smsc_out_begin(&o, h->command | SMSC_RESP, 0, h->sequence);
 	smsc_out_cstr(&o, OUR_SYSTEM_ID, strlen(OUR_SYSTEM_ID));
 	if (b->interface_version >= 0x34)
 		smsc_out_octets(&o, "\x02\x10\x00\x01\x34", 5); /* sc_interface_version */
 	smsc_out_end(&o, start);
-	smsc_conn_respond(c, o.p, o.n, 0);
+	/* Never delayed: receipts may flow from now on, and none may come before this answer. */
+	smsc_conn_write(c, o.p, o.n);
 	if (c->bound & BOUND_RX) {
 		TAILQ_INSERT_TAIL(&a->rx, c, rx);
 		a->n_rx++;
@@ -217,7 +231,8 @@ static bool over_rate(struct smsc_sim *sim)
 	return false;
 }
 
-static void submit_taken(struct smsc_conn *c, const struct smsc_header *h, const struct smsc_message *m, bool lose)
+static void submit_taken(
+	struct smsc_conn *c, const struct smsc_header *h, const struct smsc_message *m, bool lose)
 {
 	struct smsc_sim *sim = c->sim;
 	uint8_t buf[128];
@@ -277,7 +292,8 @@ static void on_submit(struct smsc_conn *c, const struct smsc_header *h, const ui
 	smsc_stats_arrived(&sim->stats, sim->now_ms);
 	if (++c->in_hand > c->window_peak)
 		c->window_peak = c->in_hand;
-	r = h->command == CMD_SUBMIT_SM ? smsc_pdu_read_submit(body, n, &m, &f) : smsc_pdu_read_data(body, n, &m, &f);
+	r = h->command == CMD_SUBMIT_SM ? smsc_pdu_read_submit(body, n, &m, &f)
+					: smsc_pdu_read_data(body, n, &m, &f);
 	if (r < 0)
 		smsc_stats_malformed(&sim->stats, f.why, pdu, h->length);
 	else if (!(c->bound & BOUND_TX))
@@ -352,8 +368,10 @@ static void on_cancel(struct smsc_conn *c, const struct smsc_header *h, const ui
 		respond_status(c, h, f.status, 0);
 		return;
 	}
-	respond_status(c, h, smsc_receipts_cancel(&sim->receipts, q.message_id, sim->now_ms) < 0 ?
-		ESME_RCANCELFAIL : ESME_ROK, 0);
+	respond_status(c, h,
+		smsc_receipts_cancel(&sim->receipts, q.message_id, sim->now_ms) < 0 ? ESME_RCANCELFAIL
+										    : ESME_ROK,
+		0);
 }
 
 static void on_plain(struct smsc_conn *c, const struct smsc_header *h, const uint8_t *pdu)
@@ -364,8 +382,8 @@ static void on_plain(struct smsc_conn *c, const struct smsc_header *h, const uin
 	if (h->length != SMSC_HEADER_LEN)
 		smsc_stats_malformed(&sim->stats, "a body where none belongs", pdu, h->length);
 	*(h->command == CMD_UNBIND ? &sim->stats.unbinds : &sim->stats.enquire_links) += 1;
-	smsc_script_judge(&sim->script, h->command == CMD_UNBIND ? EVENT_UNBIND : EVENT_ENQUIRE_LINK, no_str, no_str,
-		&v);
+	smsc_script_judge(&sim->script, h->command == CMD_UNBIND ? EVENT_UNBIND : EVENT_ENQUIRE_LINK, no_str,
+		no_str, &v);
 	if (answered_by_script(c, h, &v, 0))
 		return;
 	respond_status(c, h, ESME_ROK, 0);
@@ -409,7 +427,8 @@ static void on_response(struct smsc_conn *c, const struct smsc_header *h, const 
 
 static bool is_bind(uint32_t command)
 {
-	return command == CMD_BIND_TRANSMITTER || command == CMD_BIND_RECEIVER || command == CMD_BIND_TRANSCEIVER;
+	return command == CMD_BIND_TRANSMITTER || command == CMD_BIND_RECEIVER ||
+	       command == CMD_BIND_TRANSCEIVER;
 }
 
 static bool needs_tx(uint32_t command)

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* smsc_sim.c -- posthorn-smsc-sim: a carrier on this machine, well behaved or not.
  *
- * It listens for SMPP 3.4 binds, takes messages, sends receipts and mobile originated messages, and misbehaves exactly
- * as its scripts say.  It is the independent witness of tests and benchmarks: it shares no code with the gateway, reads
- * every PDU strictly, and counts what it has seen.  It is also for users who want to try a configuration or rehearse a
- * fault without a carrier.
+ * It listens for SMPP 3.4 binds, takes messages, sends receipts and mobile originated messages, and
+ * misbehaves exactly as its scripts say.  It is the independent witness of tests and benchmarks: it shares no
+ * code with the gateway, reads every PDU strictly, and counts what it has seen.  It is also for users who
+ * want to try a configuration or rehearse a fault without a carrier.
  *
  * This file holds the options, the loop and the orderly end; smsc_sim.h shows the parts.
  */
@@ -43,21 +43,27 @@ enum {
 };
 
 static const struct argp_option options[] = {
-	{"listen", 'l', "ADDRESS:PORT", 0, "where to wait for binds (default 127.0.0.1:2775; port 0 chooses one)", 1},
-	{"control", OPT_CONTROL, "ADDRESS:PORT", 0, "take commands there: stats, mo, drop, pause, resume, quit", 1},
+	{"listen", 'l', "ADDRESS:PORT", 0,
+		"where to wait for binds (default 127.0.0.1:2775; port 0 chooses one)", 1},
+	{"control", OPT_CONTROL, "ADDRESS:PORT", 0,
+		"take commands there: stats, mo, drop, pause, resume, quit", 1},
 	{"system-id", OPT_SYSTEM_ID, "NAME", 0, "accept only this system_id", 1},
 	{"password", OPT_PASSWORD, "WORD", 0, "accept only this password", 1},
-	{"bind-timeout", OPT_BIND_TIMEOUT, "SECONDS", 0, "close connections that do not bind (default 30)", 1},
+	{"bind-timeout", OPT_BIND_TIMEOUT, "SECONDS", 0, "close connections that do not bind (default 30)",
+		1},
 	{"enquire-link", OPT_ENQUIRE_LINK, "SECONDS", 0, "ask quiet peers (default 0: never)", 1},
 	{"max-connections", OPT_MAX_CONNECTIONS, "N", 0, "connections at a time (default 256)", 1},
 	{"receipt-delay", OPT_RECEIPT_DELAY, "MS", 0, "from submit_sm to its receipt (default 0)", 2},
 	{"receipt-jitter", OPT_RECEIPT_JITTER, "MS", 0, "add up to this, by the id (default 0)", 2},
 	{"receipt-form", OPT_RECEIPT_FORM, "text|tlv|both", 0, "how receipts say it (default both)", 2},
-	{"receipt-retry", OPT_RECEIPT_RETRY, "MS", 0, "wait before a refused receipt goes again (default 1000)", 2},
-	{"receipt-tries", OPT_RECEIPT_TRIES, "N", 0, "give a receipt up after N tries (default 10, at most 30)", 2},
+	{"receipt-retry", OPT_RECEIPT_RETRY, "MS", 0,
+		"wait before a refused receipt goes again (default 1000)", 2},
+	{"receipt-tries", OPT_RECEIPT_TRIES, "N", 0,
+		"give a receipt up after N tries (default 10, at most 30)", 2},
 	{"deliver-window", OPT_DELIVER_WINDOW, "N", 0, "unanswered deliver_sm of a bind (default 100)", 2},
 	{"deliver-timeout", OPT_DELIVER_TIMEOUT, "MS", 0, "wait for deliver_sm_resp (default 10000)", 2},
-	{"outcomes", OPT_OUTCOMES, "LIST", 0, "weighted fates, e.g. DELIVRD=90,UNDELIV:err=021=5,EXPIRED=5", 2},
+	{"outcomes", OPT_OUTCOMES, "LIST", 0, "weighted fates, e.g. DELIVRD=90,UNDELIV:err=021=5,EXPIRED=5",
+		2},
 	{"max-pending", OPT_MAX_PENDING, "N", 0, "receipts kept waiting (default 10000000)", 2},
 	{"first-id", OPT_FIRST_ID, "N", 0, "number of the first message (default: from the clock)", 2},
 	{"script", 's', "FILE", 0, "misbehave as the file says; may be repeated", 3},
@@ -168,7 +174,8 @@ char *smsc_sim_json(struct smsc_sim *sim)
 	struct smsc_conn *c;
 	char *text;
 
-	TAILQ_FOREACH(c, &sim->conns, all) {
+	TAILQ_FOREACH(c, &sim->conns, all)
+	{
 		if (c->closing)
 			continue;
 		json_array_append_new(binds, json_bind(c));
@@ -176,7 +183,8 @@ char *smsc_sim_json(struct smsc_sim *sim)
 			peak = c->window_peak;
 	}
 	json_object_set_new(o, "window_peak", json_integer(peak));
-	json_object_set_new(o, "receipts_waiting", json_integer(sim->receipts.n_timed + sim->receipts.n_ready));
+	json_object_set_new(
+		o, "receipts_waiting", json_integer(sim->receipts.n_timed + sim->receipts.n_ready));
 	json_object_set_new(o, "uptime_ms", json_integer(sim->now_ms));
 	json_object_set_new(o, "connections_now", binds);
 	text = json_dumps(o, JSON_COMPACT);
@@ -198,8 +206,8 @@ static void write_stats(struct smsc_sim *sim, const char *json)
 		fprintf(stderr, "posthorn-smsc-sim: %s: %s\n", sim->opt.stats_path, strerror(errno));
 }
 
-/* Before the loop sleeps: what has become ready goes to the binds, the log and then the answers go out.  Writing
- * makes room for more receipts, hence the rounds; the rest comes with the acknowledgements. */
+/* Before the loop sleeps: what has become ready goes to the binds, the log and then the answers go out.
+ * Writing makes room for more receipts, hence the rounds; the rest comes with the acknowledgements. */
 static void on_prepare(uv_prepare_t *h)
 {
 	struct smsc_sim *sim = h->data;
@@ -280,7 +288,8 @@ static int parse_address(const char *text, struct sockaddr_storage *ret)
 	size_t n = colon ? (size_t)(colon - text) : 0;
 	char tail;
 
-	if (!colon || n == 0 || n >= sizeof(host) || sscanf(colon + 1, "%u%c", &port, &tail) != 1 || port > 65535)
+	if (!colon || n == 0 || n >= sizeof(host) || sscanf(colon + 1, "%u%c", &port, &tail) != 1 ||
+		port > 65535)
 		return -EINVAL;
 	memcpy(host, text, n);
 	host[n] = 0;
@@ -408,15 +417,22 @@ static int set_up(struct smsc_sim *sim, const char **ret_what)
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {options, parse, NULL,
-		"A simulated SMS carrier that speaks SMPP 3.4 and misbehaves as its scripts say.", NULL, NULL, NULL};
+		"A simulated SMS carrier that speaks SMPP 3.4 and misbehaves as its scripts say.", NULL, NULL,
+		NULL};
 	static struct smsc_sim sim; /* large: the log buffer, the rings */
 	const char *what;
 	char *json;
 	int r;
 
-	sim.opt = (struct smsc_options){.listen = "127.0.0.1:2775", .deliver_window = 100,
-		.deliver_timeout_ms = 10000, .receipt_retry_ms = 1000, .receipt_tries = 10, .bind_timeout_s = 30,
-		.max_connections = 256, .max_pending = 10000000, .max_keys = 64000000};
+	sim.opt = (struct smsc_options){.listen = "127.0.0.1:2775",
+		.deliver_window = 100,
+		.deliver_timeout_ms = 10000,
+		.receipt_retry_ms = 1000,
+		.receipt_tries = 10,
+		.bind_timeout_s = 30,
+		.max_connections = 256,
+		.max_pending = 10000000,
+		.max_keys = 64000000};
 	sim.log.fd = -1;
 	TAILQ_INIT(&sim.conns);
 	smsc_script_init(&sim.script);
@@ -425,12 +441,12 @@ int main(int argc, char **argv)
 	uv_loop_init(&sim.loop);
 	sim.start_ns = sim.tokens_ns = uv_hrtime();
 	sim.tokens = sim.script.tps_burst;
+	start_handles(&sim); /* before the port is announced: whoever reads it may send a signal */
 	r = set_up(&sim, &what);
 	if (r < 0) {
 		fprintf(stderr, "posthorn-smsc-sim: %s: %s\n", what, uv_strerror(r));
 		return 1;
 	}
-	start_handles(&sim);
 	uv_run(&sim.loop, UV_RUN_DEFAULT);
 	smsc_sim_clock(&sim);
 	on_prepare(&sim.prepare);

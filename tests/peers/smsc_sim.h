@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* smsc_sim.h -- the parts of the carrier simulator put together: options, connections, accounts.
  *
- * One loop, one thread.  Within a turn PDUs are parsed where they were received and answers pile up in a buffer for
- * each connection; before the loop sleeps, the audit log and then every buffer goes out in one write.  A connection
- * whose buffer is full is not read until the peer has taken its answers, so memory per connection is fixed.
+ * One loop, one thread.  Within a turn PDUs are parsed where they were received and answers pile up in a
+ * buffer for each connection; before the loop sleeps, the audit log and then every buffer goes out in one
+ * write.  A connection whose buffer is full is not read until the peer has taken its answers, so memory per
+ * connection is fixed.
  */
 #ifndef SMSC_SIM_H
 #define SMSC_SIM_H

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* smsc_stats.c -- counters, the table of seen messages and the audit log; smsc_stats.h says what each promises. */
+/* smsc_stats.c -- counters, the table of seen messages and the audit log; smsc_stats.h says what each
+ * promises. */
 #include "smsc_stats.h"
 
 #include <errno.h>
@@ -201,8 +202,9 @@ static json_t *json_malformed(const struct smsc_stats *s)
 	for (uint64_t i = 0; i < s->malformed && i < SMSC_MALFORMED_KEPT; i++) {
 		const struct smsc_malformed *m = &s->kept[i];
 
-		json_array_append_new(a, json_pack("{s:s, s:I, s:o}", "why", m->why, "length",
-			(json_int_t)m->length, "hex", json_hex(m->octets, m->n_octets)));
+		json_array_append_new(
+			a, json_pack("{s:s, s:I, s:o}", "why", m->why, "length", (json_int_t)m->length, "hex",
+				   json_hex(m->octets, m->n_octets)));
 	}
 	return a;
 }
@@ -218,7 +220,8 @@ static json_t *json_repeats(const struct smsc_stats *s)
 		to = json_string(r->to);
 		if (!to)
 			to = json_hex((const uint8_t *)r->to, strlen(r->to));
-		json_array_append_new(a, json_pack("{s:o, s:o}", "to", to, "hex", json_hex(r->text, r->n_text)));
+		json_array_append_new(
+			a, json_pack("{s:o, s:o}", "to", to, "hex", json_hex(r->text, r->n_text)));
 	}
 	return a;
 }
@@ -296,8 +299,8 @@ static char *word(char *p, struct smsc_str s)
 	return p;
 }
 
-void smsc_log_add(struct smsc_log *l, uint64_t time_us, uint32_t sequence, const char *id,
-	const struct smsc_message *m)
+void smsc_log_add(
+	struct smsc_log *l, uint64_t time_us, uint32_t sequence, const char *id, const struct smsc_message *m)
 {
 	size_t need = 256 + 3 * (m->source.digits.n + m->dest.digits.n) + 2 * (size_t)m->n_text;
 	char *p;

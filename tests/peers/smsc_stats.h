@@ -3,12 +3,14 @@
  *
  * The numbers are the evidence that tests and benchmarks quote, so each says exactly what it counts:
  *
- *  - a message is counted as unique or duplicate only when it was accepted (answered with status 0, or accepted and
- *    the answer lost on purpose): sending a refused text again is right, sending an accepted one again is not;
+ *  - a message is counted as unique or duplicate only when it was accepted (answered with status 0, or
+ * accepted and the answer lost on purpose): sending a refused text again is right, sending an accepted one
+ * again is not;
  *  - the key of a message is (destination, UDHI bit, sar_ TLVs, text octets with their UDH), 63 bits of hash;
  *  - the peak rate is the largest number of submits that arrived within any 1000 consecutive milliseconds.
  *
- * Everything is bounded: keys by `keys_max`, descriptions of malformed PDUs and of duplicates by small arrays.
+ * Everything is bounded: keys by `keys_max`, descriptions of malformed PDUs and of duplicates by small
+ * arrays.
  */
 #ifndef SMSC_STATS_H
 #define SMSC_STATS_H
@@ -75,8 +77,8 @@ void smsc_stats_malformed(struct smsc_stats *s, const char *why, const uint8_t *
 /* A new JSON object with all of it but the binds.  NULL without memory. */
 json_t *smsc_stats_json(const struct smsc_stats *s);
 
-/* The audit log: one line for each accepted message, in memory until smsc_log_flush(), which the loop calls once a
- * turn and before any answer of that turn is written. */
+/* The audit log: one line for each accepted message, in memory until smsc_log_flush(), which the loop calls
+ * once a turn and before any answer of that turn is written. */
 struct smsc_log {
 	int fd; /* -1: no log */
 	size_t n;

@@ -637,15 +637,22 @@ def test_broken_streams():
 
 
 def test_slow_delays_each_answer_but_not_the_window():
-    with Sim("--line", "slow 100ms") as sim, Peer(sim) as p:
+    with Sim("--line", "slow 200ms") as sim, Peer(sim, BIND_TX) as p:
         start = time.monotonic()
-        p.bind(BIND_TX)
         for _ in range(20):
             p.submit()
         assert [p.recv()[2] for _ in range(20)] == list(range(2, 22))
         took = time.monotonic() - start
         assert 0.2 <= took < 1.5, took
         assert sim.stats()["window_peak"] == 20
+
+
+def test_bind_is_answered_before_receipts_even_when_slow():
+    with Sim("--line", "slow 50ms") as sim:
+        with Peer(sim, BIND_TX) as p:
+            p.submit_ok(registered=1)
+        with Peer(sim, BIND_RX) as p:
+            receipt(p)
 
 
 def test_receipt_first_overtakes():
