@@ -53,7 +53,7 @@ static int open_range(sqlite3_stmt *st, uint64_t id)
 	return sqlite3_step(st);
 }
 
-static int close_range(sqlite3_stmt *st, int rc)
+static int end_range(sqlite3_stmt *st, int rc)
 {
 	sqlite3_reset(st);
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
@@ -98,7 +98,7 @@ static int add_leases(struct reader *r, struct store_detail *d)
 		p->link = column(st, 1);
 		p->leased_at = column(st, 2);
 	}
-	return close_range(st, rc);
+	return end_range(st, rc);
 }
 
 static int add_submits(struct reader *r, struct store_detail *d)
@@ -117,7 +117,7 @@ static int add_submits(struct reader *r, struct store_detail *d)
 		p->attempts++;
 		column_copy(st, 3, p->smsc_id, sizeof p->smsc_id);
 	}
-	return close_range(st, rc);
+	return end_range(st, rc);
 }
 
 static int add_finals(struct reader *r, struct store_detail *d)
@@ -143,7 +143,7 @@ static int add_finals(struct reader *r, struct store_detail *d)
 		p->reason = column(st, 3);
 		column_copy(st, 5, p->error, sizeof p->error);
 	}
-	return close_range(st, rc);
+	return end_range(st, rc);
 }
 
 static int add_corrections(struct reader *r, struct store_detail *d)
@@ -174,7 +174,7 @@ static int add_corrections(struct reader *r, struct store_detail *d)
 			column_copy(st, 3, p->error, sizeof p->error);
 		}
 	}
-	return close_range(st, rc);
+	return end_range(st, rc);
 }
 
 static int add_attempts(struct reader *r, struct store_detail *d, bool keep, struct store_attempt *last)
@@ -217,7 +217,7 @@ static int add_attempts(struct reader *r, struct store_detail *d, bool keep, str
 		column_copy(st, 8, a->text, sizeof a->text);
 		column_copy(st, 9, a->smsc_id, sizeof a->smsc_id);
 	}
-	return close_range(st, rc);
+	return end_range(st, rc);
 }
 
 /* Covered by a tag that was cancelled, though its own final row is still to come. */
