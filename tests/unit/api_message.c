@@ -224,6 +224,17 @@ static void not_gsm7_names_characters_and_positions(void **state)
 	assert_null(strstr(f.message, "U+00E4")); /* ä is in the alphabet */
 }
 
+static void a_quoted_name_is_cut_between_characters(void **state)
+{
+	struct api_fault f;
+
+	/* 41 octets of name: the 40 that are quoted would end inside the last character */
+	assert_int_not_equal(parse("{\"t\xd0\xb6\xd0\xb6\xd0\xb6\xd0\xb6\xd0\xb6\xd0\xb6\xd0\xb6\xd0\xb6\xd0\xb6\xd0\xb6"
+				   "\xd0\xb6\xd0\xb6\xd0\xb6\xd0\xb6\xd0\xb6\xd0\xb6\xd0\xb6\xd0\xb6\xd0\xb6\xd0\xb6\":1}", &f), 0);
+	assert_int_equal(f.code, API_UNKNOWN_FIELD);
+	assert_non_null(strstr(f.message, "\xd0\xb6\";"));
+}
+
 static void hints_name_the_field_that_was_meant(void **state)
 {
 	static const struct {
@@ -308,6 +319,7 @@ int main(void)
 		cmocka_unit_test(binary_is_kept_as_message_h_says),
 		cmocka_unit_test(too_many_parts_says_how_many),
 		cmocka_unit_test(not_gsm7_names_characters_and_positions),
+		cmocka_unit_test(a_quoted_name_is_cut_between_characters),
 		cmocka_unit_test(hints_name_the_field_that_was_meant),
 		cmocka_unit_test(smart_replaces_only_when_it_saves),
 		cmocka_unit_test(hash_knows_content_not_spelling),
