@@ -71,4 +71,13 @@ tests_unit_smpp_text_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_smpp_window_SOURCES = tests/unit/smpp_window.c tests/unit/codec_hex.h
 tests_unit_smpp_window_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
+API_TESTS = tests/unit/api_message tests/unit/api_lines tests/unit/api_gate
+check_PROGRAMS += $(API_TESTS)
+UNIT_TESTS += $(API_TESTS)
+tests_unit_api_message_SOURCES = tests/unit/api_message.c
+tests_unit_api_message_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_api_lines_SOURCES = tests/unit/api_lines.c
+tests_unit_api_lines_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_api_gate_SOURCES = tests/unit/api_gate.c
+tests_unit_api_gate_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
