@@ -71,7 +71,7 @@ tests_unit_smpp_text_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_smpp_window_SOURCES = tests/unit/smpp_window.c tests/unit/codec_hex.h
 tests_unit_smpp_window_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
-API_TESTS = tests/unit/api_message tests/unit/api_lines tests/unit/api_gate
+API_TESTS = tests/unit/api_message tests/unit/api_lines tests/unit/api_gate tests/unit/api_docs
 check_PROGRAMS += $(API_TESTS)
 UNIT_TESTS += $(API_TESTS)
 tests_unit_api_message_SOURCES = tests/unit/api_message.c
@@ -80,4 +80,6 @@ tests_unit_api_lines_SOURCES = tests/unit/api_lines.c
 tests_unit_api_lines_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_api_gate_SOURCES = tests/unit/api_gate.c
 tests_unit_api_gate_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_api_docs_SOURCES = tests/unit/api_docs.c
+tests_unit_api_docs_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
