@@ -81,3 +81,13 @@ tests_unit_api_lines_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_api_gate_SOURCES = tests/unit/api_gate.c
 tests_unit_api_gate_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/webhook_test
+UNIT_TESTS += tests/unit/webhook_test
+tests_unit_webhook_test_SOURCES = tests/unit/webhook_test.c
+tests_unit_webhook_test_CPPFLAGS = $(AM_CPPFLAGS) -DPYTHON3='"$(PYTHON3)"' \
+	-DSINK='"$(abs_top_srcdir)/tests/peers/hook_sink.py"'
+tests_unit_webhook_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
+EXTRA_DIST += tests/peers/hook_sink.py
