@@ -92,3 +92,13 @@ tests_unit_store_ops_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_store_reads_SOURCES = tests/unit/store_reads.c tests/unit/store_fixture.h
 tests_unit_store_reads_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/webhook_test
+UNIT_TESTS += tests/unit/webhook_test
+tests_unit_webhook_test_SOURCES = tests/unit/webhook_test.c
+tests_unit_webhook_test_CPPFLAGS = $(AM_CPPFLAGS) -DPYTHON3='"$(PYTHON3)"' \
+	-DSINK='"$(abs_top_srcdir)/tests/peers/hook_sink.py"'
+tests_unit_webhook_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
+EXTRA_DIST += tests/peers/hook_sink.py
