@@ -7,3 +7,5 @@ EXTRA_PROGRAMS += tests/bench/load
 tests_bench_load_SOURCES = tests/bench/load.c
 tests_bench_load_LDADD = $(UV_LIBS)
 BENCHES += bench_store
+EXTRA_DIST += tests/bench/bench.py
+BENCH_PROGRAMS = tests/bench/load
