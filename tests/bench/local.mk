@@ -8,4 +8,3 @@ tests_bench_load_SOURCES = tests/bench/load.c
 tests_bench_load_LDADD = $(UV_LIBS)
 BENCHES += bench_store
 EXTRA_DIST += tests/bench/bench.py
-BENCH_PROGRAMS = tests/bench/load
