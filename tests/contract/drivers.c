@@ -193,6 +193,8 @@ static void stop_at_once(void **state)
 	bench_start(b, "", NULL);
 	core_stop(b->link);
 	assert_int_equal(b->link->n_settled, 0);
+	core_start(b->link);
+	core_send(b->link, 1);
 	bench_end(b, "binds");
 }
 
