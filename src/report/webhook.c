@@ -50,7 +50,7 @@ static void on_count(struct store_query *q)
 	uint64_t max = ep->w->conf.max_events;
 
 	ep->counting = false;
-	if (q->r == 0 && ep->count.waiting > max && ep->active && !ep->w->stopping) {
+	if (q->r == 0 && !ep->count_stale && ep->count.waiting > max && ep->active && !ep->w->stopping) {
 		ep->excess = ep->count.waiting - max;
 		bury_excess(ep);
 	}
@@ -61,9 +61,10 @@ void endpoint_look_for_excess(struct endpoint *ep)
 {
 	int64_t now = clock_mono_ms();
 
-	if (ep->counting || ep->excess || ep->w->stopping || now - ep->counted_mono_ms < ep->w->times.check_ms)
+	if (ep->counting || ep->excess || ep->n_burying || ep->w->stopping || now - ep->counted_mono_ms < ep->w->times.check_ms)
 		return;
 	ep->counting = true;
+	ep->count_stale = false;
 	ep->counted_mono_ms = now;
 	ep->count = (struct q_webhooks){
 		.q = { .kind = Q_WEBHOOKS, .done = on_count, .arg = ep },

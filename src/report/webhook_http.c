@@ -40,7 +40,7 @@ struct webhook_post {
 	struct webhook_post *next; /* in the pool */
 	CURL *easy;
 	struct buf body;
-	bool under_way, private_address;
+	bool under_way, private_address, whole_head;
 	size_t n_answer;
 	webhook_post_cb done;
 	void *arg;
@@ -98,6 +98,9 @@ static void finish_posts(struct webhook_http *h)
 		/* Cut off by us, on_answer_body(): the status had come and is what counts. */
 		if (code == CURLE_WRITE_ERROR && p->n_answer > ANSWER_MAX)
 			code = CURLE_OK;
+		/* libcurl 7.88 takes "HTTP/1.1 200 OK" and an early end for an answer; half a head acknowledges nothing. */
+		if (code == CURLE_OK && !p->whole_head)
+			code = CURLE_GOT_NOTHING;
 		a.status = code == CURLE_OK ? (int)status : 0;
 		a.retry_after_ms = wait_s * 1000;
 		a.private_address = p->private_address && !a.status;
@@ -283,6 +286,15 @@ static size_t on_answer_body(char *data, size_t size, size_t n, void *arg)
 	return p->n_answer > ANSWER_MAX ? 0 : size * n;
 }
 
+/* One call a line; the empty one ends the head, a new status line begins another (after a 1xx). */
+static size_t on_answer_head(char *data, size_t size, size_t n, void *arg)
+{
+	struct webhook_post *p = arg;
+
+	p->whole_head = data[0] == '\r' || data[0] == '\n';
+	return size * n;
+}
+
 /* What is the same for every request. */
 static void set_up_easy(struct webhook_post *p)
 {
@@ -308,6 +320,8 @@ static void set_up_easy(struct webhook_post *p)
 	curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_answer_body);
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, p);
+	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_answer_head);
+	curl_easy_setopt(e, CURLOPT_HEADERDATA, p);
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, p);
 	p->type.data = (char *)"Content-Type: application/json";
@@ -400,7 +414,7 @@ int webhook_post_send(struct webhook_post *p, const char *url, const char *secre
 	if (r < 0)
 		return r;
 	p->expect.next = *secret ? &p->signature : NULL;
-	p->private_address = false;
+	p->private_address = p->whole_head = false;
 	p->n_answer = 0;
 	p->error[0] = '\0';
 	p->done = done;

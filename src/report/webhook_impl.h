@@ -63,7 +63,6 @@ struct shard {
 	/* burying */
 	struct op_events bury;
 	unsigned n_bury;
-	bool bury_excess;
 };
 
 struct endpoint {
@@ -84,6 +83,8 @@ struct endpoint {
 	uv_timer_t check;     /* runs while n_troubled */
 	struct q_webhooks count;
 	bool counting;
+	bool count_stale;     /* rows were buried since the count began */
+	unsigned n_burying;   /* shards */
 	int64_t counted_mono_ms;
 	uint64_t excess;      /* events to be buried, oldest first */
 	struct shard *shards; /* w->n_shards */

@@ -227,6 +227,7 @@ static void on_buried(struct store_op *op)
 	struct shard *sh = op->arg;
 	struct endpoint *ep = sh->ep;
 
+	ep->n_burying--;
 	if (op->r < 0) {
 		log_error("webhook_bury_failed", "client=%s error=%s", ep->client, strerror(-op->r));
 		store_failed(sh);
@@ -236,8 +237,6 @@ static void on_buried(struct store_op *op)
 		return;
 	}
 	ep->dead += sh->n_bury;
-	if (sh->bury_excess)
-		ep->excess -= sh->n_bury < ep->excess ? sh->n_bury : ep->excess;
 	sh->expiring = sh->expiring && sh->n_bury == rows_left(current(sh));
 	done_with(sh, sh->n_bury);
 	if (sh->refusals || sh->too_large) { /* whoever was refused was the first, and is gone */
@@ -262,6 +261,8 @@ static void bury(struct shard *sh, unsigned n, const char *why)
 	snprintf(sh->bury.why, sizeof(sh->bury.why), "%s", why);
 	sh->n_bury = n;
 	sh->state = SHARD_BURYING;
+	sh->ep->n_burying++;
+	sh->ep->count_stale = true;
 	store_stage(sh->ep->w->store, STORE_SETTLE, &sh->bury.op);
 }
 
@@ -302,11 +303,12 @@ static bool bury_first(struct shard *sh)
 	unsigned n;
 	char why[64];
 
-	sh->bury_excess = sh->expiring = false;
+	sh->expiring = false;
 	if (ep->excess) {
 		tell_excess(ep);
-		sh->bury_excess = true;
-		bury(sh, ep->excess < rows_left(p) ? ep->excess : rows_left(p), "beyond webhook.max_events");
+		n = ep->excess < rows_left(p) ? ep->excess : rows_left(p);
+		ep->excess -= n; /* now: the other shards take from the same number */
+		bury(sh, n, "beyond webhook.max_events");
 		return true;
 	}
 	if (sh->too_large || (sh->refusals >= ep->w->times.refusals &&

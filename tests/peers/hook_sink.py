@@ -150,7 +150,8 @@ def main():
     server = Server(("127.0.0.1", args.port), Handler)
     server.sink = Sink(args)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    print("listening", server.server_address[1], flush=True)
+    sys.stdout.write(f"listening {server.server_address[1]}\n")  # in one piece
+    sys.stdout.flush()
     sys.stdin.read()
 
 

@@ -105,7 +105,8 @@ static void start_sink(const char *option)
 	fcntl(in[1], F_SETFD, FD_CLOEXEC);
 	rig.sink_in = in[1];
 	n = read(out[0], line, sizeof(line) - 1);
-	assert_true(n > 0 && sscanf(line, "listening %d", &rig.port) == 1);
+	if (n <= 0 || sscanf(line, "listening %d", &rig.port) != 1)
+		fail_msg("sink: read %zd, %s: %s", n, strerror(errno), line);
 	close(out[0]);
 }
 
@@ -402,7 +403,9 @@ static bool nothing_waits(void)
 /* Rows go a commit after the 2xx. */
 static void wait_for_empty_outbox(void)
 {
-	for (int i = 0; i < 1000 && !nothing_waits(); i++)
+	int64_t end = clock_mono_ms() + DEADLINE_MS;
+
+	while (!nothing_waits() && clock_mono_ms() < end)
 		;
 	assert_int_equal(count("shop").waiting, 0);
 }
