@@ -14,13 +14,13 @@ enum { BUF_FIRST = 512 }; /* octets of the first allocation: holds an answer or 
 
 void buf_init(struct buf *b, size_t max)
 {
-	*b = (struct buf){ .max = max };
+	*b = (struct buf){.max = max};
 }
 
 void buf_done(struct buf *b)
 {
 	free(b->mem);
-	*b = (struct buf){ .max = b->max };
+	*b = (struct buf){.max = b->max};
 }
 
 void buf_reset(struct buf *b, size_t keep)

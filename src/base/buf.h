@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* buf.h -- a byte buffer that grows up to a hard maximum and is emptied from the front.
  *
- * Every buffer in this program that holds what a peer sent, or waits to be sent, has a bound; this type carries it.
- * The maximum is fixed at init and no call can pass it.
+ * Every buffer in this program that holds what a peer sent, or waits to be sent, has a bound; this type
+ * carries it. The maximum is fixed at init and no call can pass it.
  *
  *  - Growing doubles the memory, so that a buffer filled in small steps costs few reallocations.
- *  - Consuming from the front moves an offset only; octets move when room is wanted at the end, and an empty buffer
- *    starts again at the beginning.  A buffer that is filled and emptied all day allocates once.
+ *  - Consuming from the front moves an offset only; octets move when room is wanted at the end, and an empty
+ * buffer starts again at the beginning.  A buffer that is filled and emptied all day allocates once.
  *  - A call that fails leaves the buffer as it was.
  */
 #ifndef BASE_BUF_H

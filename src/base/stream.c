@@ -9,20 +9,22 @@
  *                                                    |                |
  *                                                    +---> ST_OPEN <--+
  *                                                            |
- *                                          stream_close(): ST_CLOSING   flush, goodbye, FIN, wait for the peer's
+ *                                          stream_close(): ST_CLOSING   flush, goodbye, FIN, wait for the
+ * peer's
  *                                                            |
  *          stream_abort(), any error, any deadline:       ST_ENDED      uv_close() has been called
  *
- * How a write travels: `out` (what the protocol wrote) -> with TLS, records in the session's buffer -> uv_try_write() ->
- * the rest, if any, changes places with `fly`, which belongs to one uv_write() at a time.  The memory of empty buffers
- * goes to a small pool of the loop, so that an idle stream holds none and a busy one does not allocate.
+ * How a write travels: `out` (what the protocol wrote) -> with TLS, records in the session's buffer ->
+ * uv_try_write() -> the rest, if any, changes places with `fly`, which belongs to one uv_write() at a time.
+ * The memory of empty buffers goes to a small pool of the loop, so that an idle stream holds none and a busy
+ * one does not allocate.
  *
- * How a read travels: libuv reads into the loop's `rbuf`; with TLS it is decrypted into the loop's `pbuf`; the protocol
- * is lent what lies there.  What it gives back waits in `in` (TLS: what was not yet decrypted, in the session), and
- * the socket is not read until both are empty.
+ * How a read travels: libuv reads into the loop's `rbuf`; with TLS it is decrypted into the loop's `pbuf`;
+ * the protocol is lent what lies there.  What it gives back waits in `in` (TLS: what was not yet decrypted,
+ * in the session), and the socket is not read until both are empty.
  *
- * Everything that must not happen inside the protocol's own call happens in on_prepare(), just before the loop waits:
- * first the streams that were resumed, then one flush for every stream that was written to.
+ * Everything that must not happen inside the protocol's own call happens in on_prepare(), just before the
+ * loop waits: first the streams that were resumed, then one flush for every stream that was written to.
  */
 #include "base/stream.h"
 #include "base/stream_int.h"
@@ -38,9 +40,9 @@ enum {
 	MAX_OUT = 64 * 1024,
 	OPEN_TIMEOUT_MS = 10000,
 	CLOSE_TIMEOUT_MS = 2000,
-	TICK_MS = 50,            /* of the deadlines: they only catch what went wrong */
+	TICK_MS = 50,		  /* of the deadlines: they only catch what went wrong */
 	POOL_BUF_MAX = 64 * 1024, /* an empty output buffer that is kept */
-	MIN_PROGRESS = 4096, /* octets fetched per close_timeout_ms by a peer that is still there */
+	MIN_PROGRESS = 4096,	  /* octets fetched per close_timeout_ms by a peer that is still there */
 };
 
 static void flush(struct stream *s, bool may_call);
@@ -48,7 +50,7 @@ static void pump(struct stream *s);
 static void handshake(struct stream *s);
 static void start_reading(struct stream *s);
 
-#define STREAM_OF(node, member) ((struct stream *)(void *)((char *)(node) - offsetof(struct stream, member)))
+#define STREAM_OF(node, member) ((struct stream *)(void *)((char *)(node)-offsetof(struct stream, member)))
 
 /* ---- The loop ---- */
 
@@ -213,8 +215,8 @@ static void give_mem(struct stream_loop *sl, struct buf *b)
 		buf_done(b);
 		return;
 	}
-	sl->pool[sl->n_pool++] = (struct stream_mem){ b->mem, b->cap };
-	*b = (struct buf){ .max = b->max };
+	sl->pool[sl->n_pool++] = (struct stream_mem){b->mem, b->cap};
+	*b = (struct buf){.max = b->max};
 }
 
 /* ---- Birth and death ---- */
@@ -283,7 +285,8 @@ static void on_closed(uv_handle_t *h)
 	stream_free(s);
 }
 
-/* uv_connect_t lives in the opening, and libuv ends it before the close callback: only then may the opening go. */
+/* uv_connect_t lives in the opening, and libuv ends it before the close callback: only then may the opening
+ * go. */
 void stream_closed_opening(uv_handle_t *h)
 {
 	stream_opening_leave(h->data);
@@ -415,7 +418,7 @@ static void write_rest(struct stream *s, struct buf *w)
 	s->fly.start = w->start;
 	s->fly.len = w->len;
 	s->fly.cap = w->cap;
-	*w = (struct buf){ .mem = empty.mem, .cap = empty.cap, .max = w->max };
+	*w = (struct buf){.mem = empty.mem, .cap = empty.cap, .max = w->max};
 	b = uv_buf_init((char *)buf_data(&s->fly), (unsigned)buf_len(&s->fly));
 	s->req.write.data = s;
 	s->want_drain = true;

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* stream_int.h -- what stream.c (an open stream) and stream_open.c (how it comes to be) share.  Nobody else includes it.
+/* stream_int.h -- what stream.c (an open stream) and stream_open.c (how it comes to be) share.  Nobody else
+ * includes it.
  */
 #ifndef BASE_STREAM_INT_H
 #define BASE_STREAM_INT_H
@@ -73,7 +74,7 @@ struct stream_loop {
 	unsigned n_pool;
 	unsigned n_streams;
 	unsigned n_handles; /* still to be closed when stopping */
-	uint8_t *pbuf;      /* decrypted octets; NULL until a stream has TLS */
+	uint8_t *pbuf;	    /* decrypted octets; NULL until a stream has TLS */
 	uint8_t rbuf[READ_BUF];
 };
 
@@ -89,7 +90,7 @@ struct stream {
 	struct stream_node dirty, ready, timed;
 	struct buf out; /* written, not yet with the kernel or encrypted */
 	struct buf fly; /* with uv_write() */
-	struct buf in;  /* given back by the protocol */
+	struct buf in;	/* given back by the protocol */
 	struct tls_session *tls;
 	struct opening *opening;
 	stream_sink_cb sink; /* without a wire */
@@ -102,7 +103,7 @@ struct stream {
 	uint64_t open_until_ms; /* 0: the handshake is done */
 	uint64_t deadline_ms;
 	size_t unsent_before; /* when the deadline of ST_CLOSING was last set */
-	size_t n_unread; /* asked for inside on_read() */
+	size_t n_unread;      /* asked for inside on_read() */
 	unsigned close_timeout_ms, keepalive_s;
 	int err;
 	enum stream_state state;

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stream_open.c -- how a stream comes to be: listening and accepting, resolving and connecting.
  *
- * A name may have several addresses; each is tried in turn and gets its share of the time that is left.  The resolver
- * cannot always be cancelled, so what it works on outlives a stream that was ended meanwhile.
+ * A name may have several addresses; each is tried in turn and gets its share of the time that is left.  The
+ * resolver cannot always be cancelled, so what it works on outlives a stream that was ended meanwhile.
  */
 #include "base/stream_int.h"
 #include "base/stream_tls.h"
@@ -55,9 +55,9 @@ struct stream_listener {
 	stream_accept_cb on_accept;
 	void *arg;
 	int port;
-	uv_tcp_t drop;     /* takes what on_accept left */
-	bool offered;      /* a connection waits in libuv */
-	bool dropping;     /* `drop` is being closed */
+	uv_tcp_t drop; /* takes what on_accept left */
+	bool offered;  /* a connection waits in libuv */
+	bool dropping; /* `drop` is being closed */
 	bool stopped, closed;
 };
 
@@ -119,8 +119,8 @@ static void on_connection(uv_stream_t *h, int status)
 {
 	struct stream_listener *l = h->data;
 
-	/* An error here is one connection that went before we took it, or no descriptors: libuv has then closed the
-	 * waiting one.  The listener lives on. */
+	/* An error here is one connection that went before we took it, or no descriptors: libuv has then
+	 * closed the waiting one.  The listener lives on. */
 	if (status < 0)
 		return;
 	l->offered = true;
@@ -137,13 +137,13 @@ static int learn_port(struct stream_listener *l)
 
 	if (r < 0)
 		return r;
-	l->port = ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port :
-						  ((struct sockaddr_in *)&a)->sin_port);
+	l->port = ntohs(a.ss_family == AF_INET6 ? ((struct sockaddr_in6 *)&a)->sin6_port
+						: ((struct sockaddr_in *)&a)->sin_port);
 	return 0;
 }
 
-int stream_listen(struct stream_loop *sl, const char *where, struct stream_tls *tls, stream_accept_cb on_accept, void *arg,
-	struct stream_listener **ret_l)
+int stream_listen(struct stream_loop *sl, const char *where, struct stream_tls *tls,
+	stream_accept_cb on_accept, void *arg, struct stream_listener **ret_l)
 {
 	struct stream_listener *l;
 	struct sockaddr_storage a;
@@ -327,7 +327,7 @@ static void on_resolved(uv_getaddrinfo_t *req, int status, struct addrinfo *res)
 
 static int resolve(struct stream *s, const struct stream_target *t)
 {
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV };
+	struct addrinfo hints = {.ai_socktype = SOCK_STREAM, .ai_flags = AI_ADDRCONFIG | AI_NUMERICSERV};
 	struct opening *o = s->opening;
 	struct in6_addr numeric;
 	char service[8];

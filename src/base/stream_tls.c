@@ -3,10 +3,11 @@
  *
  * What shaped it:
  *
- *  1. GnuTLS pulls its input and pushes its output.  Here it pulls from what the stream has just read and pushes into a
- *     buffer, so it never waits and never touches a socket; "would block" only ever means "more input is wanted".
- *  2. Certificates are renewed while connections live.  The loaded credentials are a counted object of their own: reload
- *     makes a new one for the sessions to come, and the old one dies with its last session.
+ *  1. GnuTLS pulls its input and pushes its output.  Here it pulls from what the stream has just read and
+ * pushes into a buffer, so it never waits and never touches a socket; "would block" only ever means "more
+ * input is wanted".
+ *  2. Certificates are renewed while connections live.  The loaded credentials are a counted object of their
+ * own: reload makes a new one for the sessions to come, and the old one dies with its last session.
  *  3. TLS 1.2 and 1.3 only, and no renegotiation: nothing we talk to needs them, and both have a history.
  */
 #include "base/stream_tls.h"
@@ -155,7 +156,7 @@ static int tls_new(bool server, const struct stream_tls_client_conf *c, struct s
 
 int stream_tls_server_new(const char *cert_file, const char *key_file, struct stream_tls **ret_tls)
 {
-	struct stream_tls_client_conf c = { .cert_file = cert_file, .key_file = key_file };
+	struct stream_tls_client_conf c = {.cert_file = cert_file, .key_file = key_file};
 
 	if (cert_file == NULL)
 		return -EINVAL;
@@ -250,7 +251,8 @@ static int set_client(struct tls_session *t, const struct stream_tls *tls, const
 	return 0;
 }
 
-int tls_session_new(struct stream_tls *tls, const char *server_name, size_t max_out, struct tls_session **ret_t)
+int tls_session_new(
+	struct stream_tls *tls, const char *server_name, size_t max_out, struct tls_session **ret_t)
 {
 	struct tls_session *t = calloc(1, sizeof(*t));
 	unsigned flags = (tls->server ? GNUTLS_SERVER : GNUTLS_CLIENT) | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL;
@@ -328,11 +330,11 @@ bool tls_session_has_input(const struct tls_session *t)
 
 static int failed(struct tls_session *t, int code)
 {
-	gnutls_datum_t why = { 0 };
+	gnutls_datum_t why = {0};
 
 	if (code == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR &&
-		gnutls_certificate_verification_status_print(gnutls_session_get_verify_cert_status(t->session),
-			GNUTLS_CRT_X509, &why, 0) == 0) {
+		gnutls_certificate_verification_status_print(
+			gnutls_session_get_verify_cert_status(t->session), GNUTLS_CRT_X509, &why, 0) == 0) {
 		snprintf(t->text, sizeof(t->text), "certificate: %s", (const char *)why.data);
 		gnutls_free(why.data);
 	} else if (code == GNUTLS_E_FATAL_ALERT_RECEIVED) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stream_tls.h -- the TLS half of stream.c: octets in, octets out, no socket.
  *
- * A session is lent what came from the wire, and leaves in `out` what shall go to the wire.  It knows nothing of
- * libuv, so that the order of events is decided in one place, stream.c.  Only that file includes this one.
+ * A session is lent what came from the wire, and leaves in `out` what shall go to the wire.  It knows nothing
+ * of libuv, so that the order of events is decided in one place, stream.c.  Only that file includes this one.
  */
 #ifndef BASE_STREAM_TLS_H
 #define BASE_STREAM_TLS_H
@@ -20,7 +20,8 @@ struct tls_session;
 struct stream_tls *stream_tls_ref(struct stream_tls *tls);
 
 /* `server_name` is for clients: SNI and the check of the certificate; copied. */
-int tls_session_new(struct stream_tls *tls, const char *server_name, size_t max_out, struct tls_session **ret_t);
+int tls_session_new(
+	struct stream_tls *tls, const char *server_name, size_t max_out, struct tls_session **ret_t);
 void tls_session_free(struct tls_session *t);
 
 /* Records for the wire.  The stream takes them from here. */

@@ -6,6 +6,8 @@
  */
 #include "intake/api_error.h"
 
+#include "codec/utf8.h"
+
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -36,35 +38,27 @@ const char *api_code_help(enum api_code c)
 	return codes[c].help;
 }
 
-/* Drop the octets of a character that the end of the buffer has cut. */
-static void trim_utf8(char *s, size_t n)
+/* Take out what a precision or the end of the buffer has left of a character. */
+static void mend_utf8(char *s)
 {
-	size_t lead = n;
-	unsigned want;
+	size_t n = strlen(s), bad_at;
 
-	while (lead > 0 && n - lead < 4 && ((unsigned char)s[lead - 1] & 0xc0) == 0x80)
-		lead--;
-	if (lead == 0)
-		return;
-	lead--;
-	want = (unsigned char)s[lead] < 0x80 ? 1 : (unsigned char)s[lead] < 0xe0 ? 2 : (unsigned char)s[lead] < 0xf0 ? 3 : 4;
-	if (n - lead < want)
-		s[lead] = '\0';
+	while (utf8_check(s, n, &bad_at) < 0) {
+		memmove(s + bad_at, s + bad_at + 1, n - bad_at);
+		n--;
+	}
 }
 
 int api_fault_set(struct api_fault *f, enum api_code code, const char *field, const char *fmt, ...)
 {
 	va_list ap;
-	int n;
 
 	f->code = code;
-	n = snprintf(f->field, sizeof(f->field), "%s", field ? field : "");
-	if (n >= (int)sizeof(f->field))
-		trim_utf8(f->field, sizeof(f->field) - 1);
+	snprintf(f->field, sizeof(f->field), "%s", field ? field : "");
+	mend_utf8(f->field);
 	va_start(ap, fmt);
-	n = vsnprintf(f->message, sizeof(f->message), fmt, ap);
+	vsnprintf(f->message, sizeof(f->message), fmt, ap);
 	va_end(ap);
-	if (n >= (int)sizeof(f->message))
-		trim_utf8(f->message, sizeof(f->message) - 1);
+	mend_utf8(f->message);
 	return -EINVAL;
 }

@@ -1,20 +1,21 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http.c -- one HTTP connection: its states, its deadlines, and the way of a request through llhttp.  The only file that
- * includes llhttp.h.
+/* http.c -- one HTTP connection: its states, its deadlines, and the way of a request through llhttp.  The
+ * only file that includes llhttp.h.
  *
- *      CONN_IDLE --first octet--> CONN_HEAD --headers complete: on_request()--> CONN_BODY --all of it--> CONN_WORK
- *          ^                                                                      |     on_complete()      |
+ *      CONN_IDLE --first octet--> CONN_HEAD --headers complete: on_request()--> CONN_BODY --all of it-->
+ * CONN_WORK ^                                                                      |     on_complete()      |
  *          +--------------------- answered, and the body was read ----------------+------------------------+
  *      any of them -- Connection: close, an error of the peer, a deadline, the server stops --> CONN_CLOSING
  *
  * Facts that shaped it:
  *
- *  1. The head is collected and checked by http_head.c and then given to llhttp in one piece: two readers must agree.
- *     llhttp says where the body ends.
- *  2. While a request is with the handler the socket is still read, so that a lost client is noticed; the first octet of
- *     a next request stops that (stream_unread()) until the answer is there.
- *  3. Deadlines have few lengths, so each length is a list in order of time and a tick looks at its first elements only.
- *     A client that drips is not caught by a timer that each octet restarts, but by counting over a window.
+ *  1. The head is collected and checked by http_head.c and then given to llhttp in one piece: two readers
+ * must agree. llhttp says where the body ends.
+ *  2. While a request is with the handler the socket is still read, so that a lost client is noticed; the
+ * first octet of a next request stops that (stream_unread()) until the answer is there.
+ *  3. Deadlines have few lengths, so each length is a list in order of time and a tick looks at its first
+ * elements only. A client that drips is not caught by a timer that each octet restarts, but by counting over
+ * a window.
  *  4. A body that lies whole in what was read is lent as it lies; only others are copied together.
  */
 #include "intake/http.h"
@@ -29,13 +30,13 @@
 #include "intake/http_int.h"
 
 enum {
-	SPARE_WORKS = 64,             /* kept for the next requests, */
-	SPARE_BUF_MAX = 64 * 1024,    /* each with buffers of at most this size */
-	DISCARD_MAX = 64 * 1024,      /* of a body nobody wants, to keep the connection */
-	UNSENT_MAX = 256 * 1024,      /* answers waiting, before the next pipelined request is read */
-	OVERHEAD_MAX = 16 * 1024,     /* chunk sizes, extensions, trailers: this and, */
-	OVERHEAD_PER_OCTET = 8,       /* for each octet of body, one chunk's worth */
-	EXTRA_MAX = 4096,             /* http_header_add() */
+	SPARE_WORKS = 64,	   /* kept for the next requests, */
+	SPARE_BUF_MAX = 64 * 1024, /* each with buffers of at most this size */
+	DISCARD_MAX = 64 * 1024,   /* of a body nobody wants, to keep the connection */
+	UNSENT_MAX = 256 * 1024,   /* answers waiting, before the next pipelined request is read */
+	OVERHEAD_MAX = 16 * 1024,  /* chunk sizes, extensions, trailers: this and, */
+	OVERHEAD_PER_OCTET = 8,	   /* for each octet of body, one chunk's worth */
+	EXTRA_MAX = 4096,	   /* http_header_add() */
 };
 
 struct work {
@@ -175,7 +176,7 @@ static void work_put(struct http_server *srv, struct work *w)
 	http_head_reset(&x->head, SPARE_BUF_MAX);
 	buf_reset(&x->body, SPARE_BUF_MAX);
 	buf_reset(&x->extra, EXTRA_MAX);
-	*x = (struct http_work){ .head = x->head, .body = x->body, .extra = x->extra };
+	*x = (struct http_work){.head = x->head, .body = x->body, .extra = x->extra};
 	w->spare = srv->spares;
 	srv->spares = w;
 	srv->n_spares++;
@@ -378,16 +379,16 @@ static int parse_with_llhttp(struct work *w, struct http_refusal *why)
 	llhttp_init(&w->parser, HTTP_REQUEST, &settings);
 	w->parser.data = w;
 	e = llhttp_execute(&w->parser, (const char *)buf_data(raw), buf_len(raw));
-	/* Paused: there is no body, the message is complete.  An upgrade that we do not know is no error: such a request
-	 * is answered in HTTP/1.1 (RFC 9110, 7.8). */
+	/* Paused: there is no body, the message is complete.  An upgrade that we do not know is no error:
+	 * such a request is answered in HTTP/1.1 (RFC 9110, 7.8). */
 	if (e == HPE_INVALID_METHOD || w->parser.method == HTTP_CONNECT) {
-		*why = (struct http_refusal){ 501, "not_implemented", "this method is not known here" };
+		*why = (struct http_refusal){501, "not_implemented", "this method is not known here"};
 		return -EBADMSG;
 	}
 	if (e == HPE_OK || e == HPE_PAUSED)
 		return 0;
 	reason = llhttp_get_error_reason(&w->parser);
-	*why = (struct http_refusal){ 400, "bad_request", reason != NULL ? reason : "malformed request" };
+	*why = (struct http_refusal){400, "bad_request", reason != NULL ? reason : "malformed request"};
 	return -EBADMSG;
 }
 
@@ -405,11 +406,13 @@ static void describe(struct work *w)
 	x->expects = x->q.has_body && x->head.minor == 1 && x->head.known[HTTP_KNOWN_EXPECT] >= 0;
 }
 
-/* The last request of an HTTP/1.0 client may have a body that ends with the connection: say what we want instead. */
+/* The last request of an HTTP/1.0 client may have a body that ends with the connection: say what we want
+ * instead. */
 static bool lacks_length(const struct http_work *x)
 {
 	return x->head.minor == 0 && x->head.known[HTTP_KNOWN_CONTENT_LENGTH] < 0 &&
-	       (x->q.method == HTTP_METHOD_POST || x->q.method == HTTP_METHOD_PUT || x->q.method == HTTP_METHOD_PATCH);
+	       (x->q.method == HTTP_METHOD_POST || x->q.method == HTTP_METHOD_PUT ||
+		       x->q.method == HTTP_METHOD_PATCH);
 }
 
 static void complete(struct http_conn *c)
@@ -440,7 +443,8 @@ static void begin_body(struct http_conn *c)
 	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 	struct http_work *x = &c->w->w;
 
-	if (!x->answered && x->want == HTTP_BODY_BUFFER && x->q.content_length > (int64_t)c->srv->conf.max_body) {
+	if (!x->answered && x->want == HTTP_BODY_BUFFER &&
+		x->q.content_length > (int64_t)c->srv->conf.max_body) {
 		http_conn_refuse(c, 413, "body_too_large", "the body is larger than max_body");
 		return;
 	}
@@ -513,7 +517,8 @@ static void refuse_body(struct http_conn *c, enum llhttp_errno e)
 	if (c->w->w.too_large)
 		http_conn_refuse(c, 413, "body_too_large", "the body is larger than max_body");
 	else
-		http_conn_refuse(c, 400, "bad_request", e != HPE_USER && reason != NULL ? reason : "malformed body");
+		http_conn_refuse(
+			c, 400, "bad_request", e != HPE_USER && reason != NULL ? reason : "malformed body");
 }
 
 /* With n = 0: go on where a pause stopped llhttp. */

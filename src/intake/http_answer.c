@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http_answer.c -- answers: status line, headers, body in one piece or in chunks.
  *
- * An answer is written whole or not at all: the head is put together in the server's scratch buffer, and only when
- * head and body both fit under the connection's limit does anything reach the stream.
+ * An answer is written whole or not at all: the head is put together in the server's scratch buffer, and only
+ * when head and body both fit under the connection's limit does anything reach the stream.
  */
 #include <assert.h>
 #include <errno.h>
@@ -16,29 +16,29 @@ static const struct {
 	int status;
 	const char *reason;
 } reasons[] = {
-	{ 200, "OK" },
-	{ 201, "Created" },
-	{ 202, "Accepted" },
-	{ 204, "No Content" },
-	{ 304, "Not Modified" },
-	{ 400, "Bad Request" },
-	{ 401, "Unauthorized" },
-	{ 403, "Forbidden" },
-	{ 404, "Not Found" },
-	{ 405, "Method Not Allowed" },
-	{ 408, "Request Timeout" },
-	{ 409, "Conflict" },
-	{ 411, "Length Required" },
-	{ 413, "Content Too Large" },
-	{ 415, "Unsupported Media Type" },
-	{ 417, "Expectation Failed" },
-	{ 422, "Unprocessable Content" },
-	{ 429, "Too Many Requests" },
-	{ 431, "Request Header Fields Too Large" },
-	{ 500, "Internal Server Error" },
-	{ 501, "Not Implemented" },
-	{ 503, "Service Unavailable" },
-	{ 505, "HTTP Version Not Supported" },
+	{200, "OK"},
+	{201, "Created"},
+	{202, "Accepted"},
+	{204, "No Content"},
+	{304, "Not Modified"},
+	{400, "Bad Request"},
+	{401, "Unauthorized"},
+	{403, "Forbidden"},
+	{404, "Not Found"},
+	{405, "Method Not Allowed"},
+	{408, "Request Timeout"},
+	{409, "Conflict"},
+	{411, "Length Required"},
+	{413, "Content Too Large"},
+	{415, "Unsupported Media Type"},
+	{417, "Expectation Failed"},
+	{422, "Unprocessable Content"},
+	{429, "Too Many Requests"},
+	{431, "Request Header Fields Too Large"},
+	{500, "Internal Server Error"},
+	{501, "Not Implemented"},
+	{503, "Service Unavailable"},
+	{505, "HTTP Version Not Supported"},
 };
 
 /* The reason phrase is for people; an unknown status goes without (RFC 9112, 4). */
@@ -82,16 +82,14 @@ static int add_framing(struct buf *b, enum framing f, size_t n)
 		r |= add_number(b, n);
 		r |= buf_add_str(b, "\r\n");
 		break;
-	case FRAMING_CHUNKED:
-		r |= buf_add_str(b, "Transfer-Encoding: chunked\r\n");
-		break;
+	case FRAMING_CHUNKED: r |= buf_add_str(b, "Transfer-Encoding: chunked\r\n"); break;
 	case FRAMING_CLOSE: break;
 	}
 	return r;
 }
 
-static int add_head(struct http_conn *c, struct buf *b, const struct http_work *w, int status, const char *type,
-	enum framing f, size_t n, bool keep)
+static int add_head(struct http_conn *c, struct buf *b, const struct http_work *w, int status,
+	const char *type, enum framing f, size_t n, bool keep)
 {
 	bool old = w != NULL && w->head.minor == 0;
 	int r = 0;
@@ -123,7 +121,8 @@ static int add_head(struct http_conn *c, struct buf *b, const struct http_work *
 	return r != 0 ? -ENOMEM : 0;
 }
 
-/* Both or none.  The room was checked, so that only memory can fail, and then the connection is of no more use. */
+/* Both or none.  The room was checked, so that only memory can fail, and then the connection is of no more
+ * use. */
 static int write_both(struct http_conn *c, const struct buf *head, const void *body, size_t n)
 {
 	struct stream *s = http_conn_stream(c);
@@ -137,8 +136,8 @@ static int write_both(struct http_conn *c, const struct buf *head, const void *b
 	return 0;
 }
 
-int http_answer(struct http_conn *c, struct http_work *w, int status, const char *type, const void *body, size_t n,
-	bool keep)
+int http_answer(struct http_conn *c, struct http_work *w, int status, const char *type, const void *body,
+	size_t n, bool keep)
 {
 	bool no_body = is_bodiless(status) || (w != NULL && w->q.method == HTTP_METHOD_HEAD);
 	struct buf *b = http_conn_scratch(c);
@@ -228,8 +227,8 @@ void http_respond_end(struct http_request *q)
 
 static bool is_ours(const char *name)
 {
-	static const char *const ours[] = { "content-length", "content-type", "transfer-encoding", "connection",
-		"server", "date" };
+	static const char *const ours[] = {
+		"content-length", "content-type", "transfer-encoding", "connection", "server", "date"};
 
 	for (size_t i = 0; i < sizeof(ours) / sizeof(ours[0]); i++) {
 		if (strcasecmp(ours[i], name) == 0)
@@ -244,7 +243,8 @@ int http_header_add(struct http_request *q, const char *name, const char *value)
 	size_t before = buf_len(&w->extra);
 	int r = 0;
 
-	if (*name == '\0' || strpbrk(name, "\r\n: ") != NULL || strpbrk(value, "\r\n") != NULL || is_ours(name))
+	if (*name == '\0' || strpbrk(name, "\r\n: ") != NULL || strpbrk(value, "\r\n") != NULL ||
+		is_ours(name))
 		return -EINVAL;
 	if (before + strlen(name) + strlen(value) + 4 > w->extra.max)
 		return -ENOSPC;
@@ -290,7 +290,8 @@ int http_error_json(struct buf *b, const char *code, const char *message, const 
 	return r != 0 ? -ENOMEM : 0;
 }
 
-int http_respond_error(struct http_request *q, int status, const char *code, const char *message, const char *field)
+int http_respond_error(
+	struct http_request *q, int status, const char *code, const char *message, const char *field)
 {
 	struct buf b;
 	int r;

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http_head.c -- see http_head.h.
  *
- * The rules are RFC 9112's musts without its indulgences: a recipient MAY accept a bare LF, MAY unfold a folded line,
- * MAY take the first of two equal values.  Each such "may" is a chance that a proxy before us reads the request in
- * another way, and each is refused.  The one kept is an empty line before the request line (2.2), which old clients
- * send after a body.
+ * The rules are RFC 9112's musts without its indulgences: a recipient MAY accept a bare LF, MAY unfold a
+ * folded line, MAY take the first of two equal values.  Each such "may" is a chance that a proxy before us
+ * reads the request in another way, and each is refused.  The one kept is an empty line before the request
+ * line (2.2), which old clients send after a body.
  */
 #include "intake/http_head.h"
 
@@ -18,18 +18,18 @@ static const struct {
 	const char *name;
 	const char *twice;
 } known[HTTP_N_KNOWN] = {
-	[HTTP_KNOWN_HOST] = { "host", "more than one Host header" },
-	[HTTP_KNOWN_CONTENT_LENGTH] = { "content-length", "more than one Content-Length header" },
-	[HTTP_KNOWN_TRANSFER_ENCODING] = { "transfer-encoding", "more than one Transfer-Encoding header" },
-	[HTTP_KNOWN_CONTENT_TYPE] = { "content-type", "more than one Content-Type header" },
-	[HTTP_KNOWN_AUTHORIZATION] = { "authorization", "more than one Authorization header" },
-	[HTTP_KNOWN_IDEMPOTENCY_KEY] = { "idempotency-key", "more than one Idempotency-Key header" },
-	[HTTP_KNOWN_EXPECT] = { "expect", "more than one Expect header" },
+	[HTTP_KNOWN_HOST] = {"host", "more than one Host header"},
+	[HTTP_KNOWN_CONTENT_LENGTH] = {"content-length", "more than one Content-Length header"},
+	[HTTP_KNOWN_TRANSFER_ENCODING] = {"transfer-encoding", "more than one Transfer-Encoding header"},
+	[HTTP_KNOWN_CONTENT_TYPE] = {"content-type", "more than one Content-Type header"},
+	[HTTP_KNOWN_AUTHORIZATION] = {"authorization", "more than one Authorization header"},
+	[HTTP_KNOWN_IDEMPOTENCY_KEY] = {"idempotency-key", "more than one Idempotency-Key header"},
+	[HTTP_KNOWN_EXPECT] = {"expect", "more than one Expect header"},
 };
 
 static int refuse(struct http_refusal *why, int status, const char *code, const char *message)
 {
-	*why = (struct http_refusal){ status, code, message };
+	*why = (struct http_refusal){status, code, message};
 	return -EBADMSG;
 }
 
@@ -71,7 +71,8 @@ static int add(struct http_head *h, const uint8_t *data, size_t n, struct http_r
 	return 0;
 }
 
-int http_head_collect(struct http_head *h, const uint8_t *data, size_t n, size_t *ret_used, struct http_refusal *ret_why)
+int http_head_collect(
+	struct http_head *h, const uint8_t *data, size_t n, size_t *ret_used, struct http_refusal *ret_why)
 {
 	size_t from = 0; /* of what is not yet in raw */
 	size_t pos = 0;
@@ -113,8 +114,24 @@ int http_head_collect(struct http_head *h, const uint8_t *data, size_t n, size_t
 
 /* RFC 9110, 5.6.2: token characters. */
 static const uint8_t is_token[256] = {
-	['!'] = 1, ['#'] = 1, ['$'] = 1, ['%'] = 1, ['&'] = 1, ['\''] = 1, ['*'] = 1, ['+'] = 1, ['-'] = 1, ['.'] = 1,
-	['^'] = 1, ['_'] = 1, ['`'] = 1, ['|'] = 1, ['~'] = 1, ['0' ... '9'] = 1, ['A' ... 'Z'] = 1, ['a' ... 'z'] = 1,
+	['!'] = 1,
+	['#'] = 1,
+	['$'] = 1,
+	['%'] = 1,
+	['&'] = 1,
+	['\''] = 1,
+	['*'] = 1,
+	['+'] = 1,
+	['-'] = 1,
+	['.'] = 1,
+	['^'] = 1,
+	['_'] = 1,
+	['`'] = 1,
+	['|'] = 1,
+	['~'] = 1,
+	['0' ... '9'] = 1,
+	['A' ... 'Z'] = 1,
+	['a' ... 'z'] = 1,
 };
 
 static size_t token_length(const char *s, size_t n)
@@ -214,8 +231,8 @@ static int parse_header(struct http_head *h, size_t at, size_t n, struct http_re
 		return refuse(why, 431, "headers_too_large", "more than 64 headers");
 	if (note_known(h, s, n_name, why) < 0)
 		return -EBADMSG;
-	h->headers[h->n_headers++] = (struct http_header){ (uint16_t)at, (uint16_t)n_name, (uint16_t)(value - base),
-		(uint16_t)(end - value) };
+	h->headers[h->n_headers++] = (struct http_header){
+		(uint16_t)at, (uint16_t)n_name, (uint16_t)(value - base), (uint16_t)(end - value)};
 	return 0;
 }
 
@@ -328,7 +345,8 @@ int http_head_finish(struct http_head *h, struct http_refusal *ret_why)
 	if (buf_reserve(&h->raw, (size_t)h->n_path + 2, &room) < 0)
 		return refuse(ret_why, 500, "internal", "out of memory");
 	raw = buf_data(&h->raw);
-	if (http_percent_decode((char *)raw + h->path, h->n_path, false, (char *)room, (size_t)h->n_path + 1) < 0)
+	if (http_percent_decode(
+		    (char *)raw + h->path, h->n_path, false, (char *)room, (size_t)h->n_path + 1) < 0)
 		return bad(ret_why, "the path has a bad percent-encoding");
 	for (const uint8_t *p = room; *p != '\0'; p++) {
 		if (*p < 0x20 || *p == 0x7f)

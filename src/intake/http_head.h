@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http_head.h -- the head of a request: collected, split into lines, held to the rules.  Private to http*.c.
  *
- * llhttp decides what the framing is; this part decides first what may reach it.  It is pure: no I/O, no clock.
- * The head stays in one piece until the answer, so that names and values are offsets and cost no copies.
+ * llhttp decides what the framing is; this part decides first what may reach it.  It is pure: no I/O, no
+ * clock. The head stays in one piece until the answer, so that names and values are offsets and cost no
+ * copies.
  */
 #ifndef INTAKE_HTTP_HEAD_H
 #define INTAKE_HTTP_HEAD_H
@@ -36,12 +37,12 @@ struct http_head {
 	size_t max;
 	size_t line; /* start of the line that is being collected */
 	uint16_t target, n_target;
-	uint16_t path, n_path;   /* raw, inside the target */
+	uint16_t path, n_path;	 /* raw, inside the target */
 	uint16_t query, n_query; /* raw, without the "?" */
-	uint16_t decoded;        /* the decoded path, behind the head */
+	uint16_t decoded;	 /* the decoded path, behind the head */
 	uint16_t n_headers;
-	uint8_t n_blank; /* empty lines before the request line */
-	uint8_t minor;   /* HTTP/1.minor */
+	uint8_t n_blank;	    /* empty lines before the request line */
+	uint8_t minor;		    /* HTTP/1.minor */
 	int8_t known[HTTP_N_KNOWN]; /* index in headers[]; -1: none */
 	struct http_header headers[HTTP_HEADERS_MAX];
 };
@@ -57,8 +58,10 @@ void http_head_init(struct http_head *h, size_t max);
 void http_head_reset(struct http_head *h, size_t keep);
 void http_head_done(struct http_head *h);
 
-/* Collect.  1: the head is complete, *ret_used octets belonged to it; 0: more is wanted, all were taken; < 0: refused. */
-int http_head_collect(struct http_head *h, const uint8_t *data, size_t n, size_t *ret_used, struct http_refusal *ret_why);
+/* Collect.  1: the head is complete, *ret_used octets belonged to it; 0: more is wanted, all were taken; < 0:
+ * refused. */
+int http_head_collect(
+	struct http_head *h, const uint8_t *data, size_t n, size_t *ret_used, struct http_refusal *ret_why);
 
 /* Check every line of a complete head; fill in what is declared above.  Changes nothing in raw. */
 int http_head_parse(struct http_head *h, struct http_refusal *ret_why);

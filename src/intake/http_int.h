@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http_int.h -- what http.c, http_answer.c and http_request.c share.  Nobody else includes it.
  *
- * A connection is small and lives long; a `work` is large, lives for one request and comes from a pool of the server.
+ * A connection is small and lives long; a `work` is large, lives for one request and comes from a pool of the
+ * server.
  */
 #ifndef INTAKE_HTTP_INT_H
 #define INTAKE_HTTP_INT_H
@@ -34,16 +35,16 @@ struct http_work {
 	const uint8_t *span; /* the body when it came in one piece; lent by the stream */
 	size_t n_span;
 	uint64_t n_body; /* octets of body so far, */
-	uint64_t n_raw;  /* the same with chunk sizes, extensions and trailers */
+	uint64_t n_raw;	 /* the same with chunk sizes, extensions and trailers */
 	enum http_body want;
-	bool told;      /* the handler knows it */
-	bool answered;  /* the handler is done with it */
-	bool begun;     /* http_respond_begin() */
-	bool chunked;   /* the answer is */
+	bool told;     /* the handler knows it */
+	bool answered; /* the handler is done with it */
+	bool begun;    /* http_respond_begin() */
+	bool chunked;  /* the answer is */
 	bool body_done;
 	bool paused;
-	bool keep;      /* the connection may go on after it */
-	bool expects;   /* 100-continue */
+	bool keep;	/* the connection may go on after it */
+	bool expects;	/* 100-continue */
 	bool too_large; /* the body is */
 };
 
@@ -64,7 +65,8 @@ struct http_conn {
 	struct work *w; /* NULL while idle */
 	struct http_node all, timed;
 	uint64_t deadline_ms;
-	uint64_t mark;    /* WAIT_BODY: octets in; WAIT_WRITE and WAIT_IDLE: octets fetched, when the wait began */
+	uint64_t mark; /* WAIT_BODY: octets in; WAIT_WRITE and WAIT_IDLE: octets fetched, when the wait began
+			*/
 	enum conn_state state;
 	enum wait wait;
 	struct http_peer_key peer;
@@ -99,7 +101,8 @@ struct http_server {
 	char date[32];
 };
 
-#define HTTP_CONN_OF(node, member) ((struct http_conn *)(void *)((char *)(node) - offsetof(struct http_conn, member)))
+#define HTTP_CONN_OF(node, member) \
+	((struct http_conn *)(void *)((char *)(node)-offsetof(struct http_conn, member)))
 
 static inline void http_list_init(struct http_node *n)
 {
@@ -136,19 +139,19 @@ void http_server_left(struct http_server *srv);
 /* ---- What the answers need of a connection ---- */
 
 struct stream *http_conn_stream(const struct http_conn *c);
-struct buf *http_conn_scratch(struct http_conn *c);    /* empty; for one head */
+struct buf *http_conn_scratch(struct http_conn *c); /* empty; for one head */
 size_t http_conn_max_answer(const struct http_conn *c);
-const char *http_conn_date(struct http_conn *c);       /* RFC 9110, 5.6.7 */
-bool http_conn_ends(const struct http_conn *c);        /* no request after this one */
-void http_conn_writing(struct http_conn *c);           /* an answer in pieces has begun */
-void http_conn_answered(struct http_conn *c);          /* the answer is written; the request may be over */
+const char *http_conn_date(struct http_conn *c); /* RFC 9110, 5.6.7 */
+bool http_conn_ends(const struct http_conn *c);	 /* no request after this one */
+void http_conn_writing(struct http_conn *c);	 /* an answer in pieces has begun */
+void http_conn_answered(struct http_conn *c);	 /* the answer is written; the request may be over */
 
 /* May the rest of the body be read and thrown away, so that the connection can go on? */
 bool http_work_discardable(const struct http_work *w);
 
 /* Write an answer's head, and its body unless it is to HEAD.  For errors of the server `w` may be NULL. */
-int http_answer(struct http_conn *c, struct http_work *w, int status, const char *type, const void *body, size_t n,
-	bool keep);
+int http_answer(struct http_conn *c, struct http_work *w, int status, const char *type, const void *body,
+	size_t n, bool keep);
 
 /* {"error":{...}} into an empty buffer. */
 int http_error_json(struct buf *b, const char *code, const char *message, const char *field);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* http_peers.c -- open addressing with linear probing; entries move back when one leaves, so there are no tombstones. */
+/* http_peers.c -- open addressing with linear probing; entries move back when one leaves, so there are no
+ * tombstones. */
 #include "intake/http_peers.h"
 
 #include <assert.h>

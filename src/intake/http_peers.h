@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http_peers.h -- how many connections each address has open.
  *
- * A table of fixed size, because it never holds more addresses than there may be connections.  An IPv6 host owns a
- * whole /64, so that is what counts as one address.  The hash is keyed at start: addresses are the attacker's choice.
+ * A table of fixed size, because it never holds more addresses than there may be connections.  An IPv6 host
+ * owns a whole /64, so that is what counts as one address.  The hash is keyed at start: addresses are the
+ * attacker's choice.
  */
 #ifndef INTAKE_HTTP_PEERS_H
 #define INTAKE_HTTP_PEERS_H

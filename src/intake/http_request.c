@@ -48,7 +48,8 @@ int http_query_get(const struct http_request *q, const char *name, char *buf, si
 	return -ENOENT;
 }
 
-int http_query_at(const struct http_request *q, unsigned i, char *name, size_t name_cap, char *value, size_t value_cap)
+int http_query_at(
+	const struct http_request *q, unsigned i, char *name, size_t name_cap, char *value, size_t value_cap)
 {
 	const struct http_head *h = &http_work_of(q)->head;
 	const char *at = http_head_at(h, h->query), *end = at + h->n_query;

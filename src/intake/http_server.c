@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http_server.c -- the server around the connections: listening, limits, the tick of the deadlines, the stop.
  *
- * Whoever comes beyond a limit is told so and let go; being told is itself limited, so that a flood of refused
- * connections holds no more memory than the admitted ones.
+ * Whoever comes beyond a limit is told so and let go; being told is itself limited, so that a flood of
+ * refused connections holds no more memory than the admitted ones.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -10,8 +10,8 @@
 #include "intake/http_int.h"
 
 enum {
-	REFUSED_MAX = 64,             /* connections that are being told to come later */
-	END_OF_CHUNKS = 16,           /* beyond max_answer, so that the last chunk always fits */
+	REFUSED_MAX = 64,   /* connections that are being told to come later */
+	END_OF_CHUNKS = 16, /* beyond max_answer, so that the last chunk always fits */
 };
 
 /* ---- The tick ---- */

@@ -45,11 +45,14 @@ static bool is_blank(const char *s, size_t n)
 /* The length of the first line and of it with its end; false: not complete yet. */
 static bool first_line(struct json_lines *l, size_t *ret_n, size_t *ret_used)
 {
-	const char *s = (const char *)buf_data(&l->b);
 	size_t len = buf_len(&l->b);
-	const char *lf = len > l->scanned ? memchr(s + l->scanned, '\n', len - l->scanned) : NULL;
+	const char *s, *lf;
 
-	if (!lf && !(l->ended && len > 0)) {
+	if (len == 0)
+		return false;
+	s = (const char *)buf_data(&l->b);
+	lf = len > l->scanned ? memchr(s + l->scanned, '\n', len - l->scanned) : NULL;
+	if (!lf && !l->ended) {
 		l->scanned = len;
 		return false;
 	}

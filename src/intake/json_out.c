@@ -28,7 +28,7 @@ void json_out_done(struct json_out *o)
 
 static void put(struct json_out *o, const void *s, size_t n)
 {
-	if (!o->full && buf_add(&o->b, s, n) < 0)
+	if (n > 0 && !o->full && buf_add(&o->b, s, n) < 0)
 		o->full = true;
 }
 

@@ -126,10 +126,12 @@ static int bisect(struct writer *w, struct batch *b, size_t from, size_t n)
 		rc2 = bisect(w, b, from + n / 2, n - n / 2);
 		return rc2 ? rc2 : rc;
 	}
-	log_error("store_refused", "operation=%d error=%s code=%d", b->ops[from]->kind, sqlite3_errstr(rc), rc);
 	refuse(b->ops + from, 1, rc);
 	if (is_disk(rc))
 		b->disk = rc;
+	/* A disk that stays full is told once. */
+	if (!b->disk || !atomic_load(&w->store->last_error))
+		log_error("store_refused", "operation=%d error=%s code=%d", b->ops[from]->kind, sqlite3_errstr(rc), rc);
 	return rc;
 }
 
@@ -274,18 +276,29 @@ static void publish(struct store *s, struct batch *b)
 	uv_async_send(&s->async);
 }
 
+static bool has_ops(const struct op_list lists[STORE_LISTS])
+{
+	return lists[STORE_SETTLE].head || lists[STORE_OTP].head || lists[STORE_BULK].head;
+}
+
+/* Under the mutex.  The writer is the last to go: SQLite tidies up when the last connection is closed, and two that are
+ * closed at once would leave that to each other. */
+static bool is_over(const struct store *s)
+{
+	return s->stop && s->n_threads == 1;
+}
+
 /* Sleep until there is work or it is time to look at the disk; false: the end. */
 static bool collect(struct store *s, struct op_list waiting[STORE_LISTS])
 {
 	bool go_on;
 
 	uv_mutex_lock(&s->mutex);
-	if (!s->stop && !s->inbox[0].head && !s->inbox[1].head && !s->inbox[2].head && !waiting[0].head &&
-		!waiting[1].head && !waiting[2].head)
+	if (!has_ops(waiting) && !has_ops(s->inbox) && !is_over(s))
 		uv_cond_timedwait(&s->work, &s->mutex, LOOK_NS);
 	for (int i = 0; i < STORE_LISTS; i++)
 		op_list_splice(&waiting[i], &s->inbox[i]);
-	go_on = !s->stop || waiting[0].head || waiting[1].head || waiting[2].head;
+	go_on = has_ops(waiting) || !is_over(s);
 	uv_mutex_unlock(&s->mutex);
 	return go_on;
 }
@@ -294,6 +307,7 @@ static void thread_ended(struct store *s)
 {
 	uv_mutex_lock(&s->mutex);
 	s->n_threads--;
+	uv_cond_signal(&s->work);
 	uv_mutex_unlock(&s->mutex);
 	uv_async_send(&s->async);
 }

@@ -442,7 +442,7 @@ int read_load(struct reader *r, struct store_query *query)
 	reset_load(q);
 	rc = append(r, q, q->from_id, &l);
 	if (!rc && !l->m)
-		q->n_rows = 0;
+		free_load(q);
 	return finish(q, rc);
 }
 

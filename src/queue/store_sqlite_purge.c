@@ -169,7 +169,7 @@ static int sweep_waiting(struct writer *w, struct step *s)
 	sqlite3_stmt *st = w->st[W_OLD_WAITING];
 	unsigned n = 0;
 	int64_t a, at;
-	int rc;
+	int rc = SQLITE_ROW;
 
 	BIND(st, w->m.purge_hash, w->m.purge_key, s->limit);
 	while (n < s->limit && (rc = sqlite3_step(st)) == SQLITE_ROW) {

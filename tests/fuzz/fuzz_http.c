@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_http.c -- any octets as what a client says, to the whole server, without a socket.
  *
- * The first octet of the input says how the rest is cut into reads and which of the handler's ways is taken, so that
- * pauses, late answers and early answers meet every state of the parser.  What must hold: the server answers with
- * nothing but HTTP/1.1, each request given to the handler has exactly one end, and nothing is left over.
+ * The first octet of the input says how the rest is cut into reads and which of the handler's ways is taken,
+ * so that pauses, late answers and early answers meet every state of the parser.  What must hold: the server
+ * answers with nothing but HTTP/1.1, each request given to the handler has exactly one end, and nothing is
+ * left over.
  */
 #include <assert.h>
 #include <stdbool.h>
@@ -114,7 +115,7 @@ static void on_abort(void *arg, struct http_request *q)
 		s->paused = NULL;
 }
 
-static const struct http_ops ops = { on_request, on_body, on_complete, on_abort, NULL };
+static const struct http_ops ops = {on_request, on_body, on_complete, on_abort, NULL};
 
 static void sink(void *arg, const uint8_t *data, size_t n)
 {
@@ -132,7 +133,7 @@ static struct state state;
 
 static void begin(void)
 {
-	struct http_conf conf = { .max_head = 4096, .max_body = 4096, .max_connections = 4 };
+	struct http_conf conf = {.max_head = 4096, .max_body = 4096, .max_connections = 4};
 	struct stream_loop *sl;
 
 	if (srv != NULL)
@@ -161,7 +162,7 @@ static void turn(void)
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	static const size_t cuts[] = { SIZE_MAX, 1, 7, 64 };
+	static const size_t cuts[] = {SIZE_MAX, 1, 7, 64};
 	struct http_counters n;
 	struct stream *s;
 	size_t cut;
@@ -169,7 +170,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size == 0)
 		return 0;
 	begin();
-	state = (struct state){ .way = (enum way)(data[0] & 7) };
+	state = (struct state){.way = (enum way)(data[0] & 7)};
 	cut = cuts[data[0] >> 3 & 3];
 	if (http_server_attach(srv, sink, &state, &s) < 0)
 		abort();

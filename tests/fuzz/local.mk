@@ -37,3 +37,10 @@ tests_fuzz_fuzz_pdu_SOURCES = tests/fuzz/fuzz_pdu.c tests/fuzz/replay.c
 tests_fuzz_fuzz_pdu_LDADD = $(POSTHORN_LIBS)
 endif
 EXTRA_DIST += tests/fuzz/corpus/fuzz_pdu
+# What clients post.
+API_FUZZ = tests/fuzz/fuzz_message_json
+check_PROGRAMS += $(API_FUZZ)
+FUZZ_TARGETS += $(API_FUZZ)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_message_json
+tests_fuzz_fuzz_message_json_SOURCES = tests/fuzz/fuzz_message_json.c tests/fuzz/replay.c
+tests_fuzz_fuzz_message_json_LDADD = $(POSTHORN_LIBS)

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* http_test.c -- the HTTP server on a real socket, with a client that is nothing but a socket.
  *
- * Server and client live on one thread: turn() lets the loop run and then reads what the client got.  Each wait names
- * what it waits for and fails after five seconds.
+ * Server and client live on one thread: turn() lets the loop run and then reads what the client got.  Each
+ * wait names what it waits for and fails after five seconds.
  */
 #include "config.h"
 
@@ -122,7 +122,8 @@ static void on_complete(void *arg, struct http_request *q, const uint8_t *data, 
 		write_more(a);
 	} else if (strncmp(q->path, "/stream", 7) == 0 || strcmp(q->path, "/pause") == 0) {
 		assert_null(data);
-		http_respond(q, 200, "text/plain", text, (size_t)snprintf(text, sizeof(text), "%zu", a->n_body));
+		http_respond(
+			q, 200, "text/plain", text, (size_t)snprintf(text, sizeof(text), "%zu", a->n_body));
 	} else if (strcmp(q->path, "/none") == 0) {
 		http_respond(q, 204, NULL, NULL, 0);
 	} else {
@@ -155,7 +156,7 @@ static void on_writable(void *arg, struct http_request *q)
 	write_more(a);
 }
 
-static const struct http_ops ops = { on_request, on_body, on_complete, on_abort, on_writable };
+static const struct http_ops ops = {on_request, on_body, on_complete, on_abort, on_writable};
 
 static void on_ticker(uv_timer_t *h)
 {
@@ -184,14 +185,14 @@ static void on_stopped(void *arg)
 	a->stopped = true;
 }
 
-#define TURN_UNTIL(a, what)                                                                                                \
-	do {                                                                                                               \
-		uint64_t until_ = now_ms() + WAIT_MS;                                                                      \
-		while (!(what)) {                                                                                          \
-			if (now_ms() > until_)                                                                             \
-				fail_msg("waited in vain for: %s", #what);                                                 \
-			uv_run(&(a)->loop, UV_RUN_ONCE);                                                                   \
-		}                                                                                                          \
+#define TURN_UNTIL(a, what)                                                \
+	do {                                                               \
+		uint64_t until_ = now_ms() + WAIT_MS;                      \
+		while (!(what)) {                                          \
+			if (now_ms() > until_)                             \
+				fail_msg("waited in vain for: %s", #what); \
+			uv_run(&(a)->loop, UV_RUN_ONCE);                   \
+		}                                                          \
 	} while (0)
 
 static void app_end(struct app *a)
@@ -216,10 +217,11 @@ struct client {
 
 static void client_open(struct client *c, const struct app *a)
 {
-	struct sockaddr_in to = { .sin_family = AF_INET, .sin_port = htons((uint16_t)http_server_port(a->srv)) };
+	struct sockaddr_in to = {
+		.sin_family = AF_INET, .sin_port = htons((uint16_t)http_server_port(a->srv))};
 
 	to.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-	*c = (struct client){ .fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .cap = 4 << 20 };
+	*c = (struct client){.fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0), .cap = 4 << 20};
 	c->in = calloc(1, c->cap);
 	assert_non_null(c->in);
 	assert_int_equal(connect(c->fd, (struct sockaddr *)&to, sizeof(to)), 0);
@@ -235,7 +237,7 @@ static void client_close(struct client *c)
 /* Close with RST. */
 static void client_reset(struct client *c)
 {
-	struct linger l = { 1, 0 };
+	struct linger l = {1, 0};
 
 	setsockopt(c->fd, SOL_SOCKET, SO_LINGER, &l, sizeof(l));
 	client_close(c);
@@ -252,7 +254,7 @@ static void client_read(struct client *c)
 		}
 		c->n += (size_t)n;
 	}
-	c->eof |= c->n + 1 < c->cap && recv(c->fd, (char[1]){ 0 }, 1, MSG_PEEK) == 0;
+	c->eof |= c->n + 1 < c->cap && recv(c->fd, (char[1]){0}, 1, MSG_PEEK) == 0;
 	c->in[c->n] = '\0';
 }
 
@@ -299,7 +301,7 @@ static void client_until(struct app *a, struct client *c, const char *text)
 	CLIENT_UNTIL(a, c, strstr((c)->in, text) != NULL);
 }
 
-#define GET(path)        "GET " path " HTTP/1.1\r\nHost: h\r\n\r\n"
+#define GET(path)	 "GET " path " HTTP/1.1\r\nHost: h\r\n\r\n"
 #define POST(path, rest) "POST " path " HTTP/1.1\r\nHost: h\r\n" rest
 
 /* ---- Strictness ---- */
@@ -310,59 +312,68 @@ static const struct strict {
 	int status;
 	const char *code;
 } refused[] = {
-	{ "folded header (RFC 9112, 5.2)", "GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n c\r\n\r\n", 400, "bad_request" },
-	{ "folded with a tab", "GET / HTTP/1.1\r\nHost: h\r\n\tc: d\r\n\r\n", 400, "bad_request" },
-	{ "blank before the colon (5.1)", "GET / HTTP/1.1\r\nHost : h\r\n\r\n", 400, "bad_request" },
-	{ "no Host", "GET / HTTP/1.1\r\nA: b\r\n\r\n", 400, "missing_host" },
-	{ "two Hosts", "GET / HTTP/1.1\r\nHost: h\r\nhost: h\r\n\r\n", 400, "duplicate_header" },
-	{ "two lengths", POST("/", "Content-Length: 1\r\nContent-Length: 1\r\n\r\nx"), 400, "duplicate_header" },
-	{ "a list of lengths", POST("/", "Content-Length: 1, 1\r\n\r\nx"), 400, "bad_request" },
-	{ "a length with a sign", POST("/", "Content-Length: +1\r\n\r\nx"), 400, "bad_request" },
-	{ "a length past 64 bits", POST("/", "Content-Length: 99999999999999999999\r\n\r\nx"), 400, "bad_request" },
-	{ "an empty length", POST("/", "Content-Length:\r\n\r\n"), 400, "bad_request" },
-	{ "length and chunks", POST("/", "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"), 400,
-		"bad_request" },
-	{ "two Transfer-Encodings", POST("/", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"), 400,
-		"duplicate_header" },
-	{ "gzip before chunked", POST("/", "Transfer-Encoding: gzip, chunked\r\n\r\n"), 501, "not_implemented" },
-	{ "chunked with vertical tab", POST("/", "Transfer-Encoding: \vchunked\r\n\r\n"), 400, "bad_request" },
-	{ "chunks in HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400, "bad_request" },
-	{ "bare CR in a value", "GET / HTTP/1.1\r\nHost: h\rX: y\r\n\r\n", 400, "bad_request" },
-	{ "bare CR in the target", "GET /\rx HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request" },
-	{ "LF only, first line", "GET / HTTP/1.1\nHost: h\n\n", 400, "bad_request" },
-	{ "LF only, later", "GET / HTTP/1.1\r\nHost: h\nA: b\r\n\r\n", 400, "bad_request" },
-	{ "two keys", "GET / HTTP/1.1\r\nHost: h\r\nAuthorization: a\r\nauthorization: b\r\n\r\n", 400,
-		"duplicate_header" },
-	{ "two idempotency keys", "GET / HTTP/1.1\r\nHost: h\r\nIdempotency-Key: a\r\nIdempotency-Key: a\r\n\r\n", 400,
-		"duplicate_header" },
-	{ "two types", "GET / HTTP/1.1\r\nHost: h\r\nContent-Type: a/b\r\nContent-Type: a/b\r\n\r\n", 400,
-		"duplicate_header" },
-	{ "another expectation", POST("/", "Expect: beer\r\nContent-Length: 1\r\n\r\n"), 417, "expectation_failed" },
-	{ "HTTP/2 in the clear", "PRI * HTTP/2.0\r\n\r\n", 505, "http_version" },
-	{ "HTTP/1.2", "GET / HTTP/1.2\r\nHost: h\r\n\r\n", 505, "http_version" },
-	{ "HTTP/0.9", "GET /\r\n\r\n", 400, "bad_request" },
-	{ "two blanks in the request line", "GET  / HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request" },
-	{ "no slash", "GET x HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request" },
-	{ "an octet above 127 in the target", "GET /\xc3\xa9 HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request" },
-	{ "a fragment", "GET /#x HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request" },
-	{ "NUL in the path", "GET /a%00b HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request" },
-	{ "LF in the path", "GET /a%0ab HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request" },
-	{ "half a percent-encoding", "GET /a%4 HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request" },
-	{ "no percent-encoding", "GET /a%zz HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request" },
-	{ "a tunnel", "CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request" },
-	{ "a tunnel to a path", "CONNECT / HTTP/1.1\r\nHost: h\r\n\r\n", 501, "not_implemented" },
-	{ "an unknown method", "BREW / HTTP/1.1\r\nHost: h\r\n\r\n", 501, "not_implemented" },
-	{ "a TLS hello", "\x16\x03\x01\x02\r\n\r\n", 400, "bad_request" },
-	{ "HTTP/1.0 body without a length", "POST / HTTP/1.0\r\n\r\n", 411, "length_required" },
-	{ "three empty lines", "\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request" },
-	{ "chunk size is no number", POST("/", "Transfer-Encoding: chunked\r\n\r\nxyz\r\n"), 400, "bad_request" },
-	{ "chunk size past 64 bits", POST("/", "Transfer-Encoding: chunked\r\n\r\n11111111111111111\r\n"), 400,
-		"bad_request" },
-	{ "chunk longer than its size", POST("/", "Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n"), 400,
-		"bad_request" },
-	{ "chunk size ends with LF only", POST("/", "Transfer-Encoding: chunked\r\n\r\n1\na\r\n0\r\n\r\n"), 400,
-		"bad_request" },
-	{ "body announced too long", POST("/", "Content-Length: 100001\r\n\r\n"), 413, "body_too_large" },
+	{"folded header (RFC 9112, 5.2)", "GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n c\r\n\r\n", 400,
+		"bad_request"},
+	{"folded with a tab", "GET / HTTP/1.1\r\nHost: h\r\n\tc: d\r\n\r\n", 400, "bad_request"},
+	{"blank before the colon (5.1)", "GET / HTTP/1.1\r\nHost : h\r\n\r\n", 400, "bad_request"},
+	{"no Host", "GET / HTTP/1.1\r\nA: b\r\n\r\n", 400, "missing_host"},
+	{"two Hosts", "GET / HTTP/1.1\r\nHost: h\r\nhost: h\r\n\r\n", 400, "duplicate_header"},
+	{"two lengths", POST("/", "Content-Length: 1\r\nContent-Length: 1\r\n\r\nx"), 400,
+		"duplicate_header"},
+	{"a list of lengths", POST("/", "Content-Length: 1, 1\r\n\r\nx"), 400, "bad_request"},
+	{"a length with a sign", POST("/", "Content-Length: +1\r\n\r\nx"), 400, "bad_request"},
+	{"a length past 64 bits", POST("/", "Content-Length: 99999999999999999999\r\n\r\nx"), 400,
+		"bad_request"},
+	{"an empty length", POST("/", "Content-Length:\r\n\r\n"), 400, "bad_request"},
+	{"length and chunks", POST("/", "Content-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n"),
+		400, "bad_request"},
+	{"two Transfer-Encodings",
+		POST("/", "Transfer-Encoding: chunked\r\nTransfer-Encoding: chunked\r\n\r\n"), 400,
+		"duplicate_header"},
+	{"gzip before chunked", POST("/", "Transfer-Encoding: gzip, chunked\r\n\r\n"), 501,
+		"not_implemented"},
+	{"chunked with vertical tab", POST("/", "Transfer-Encoding: \vchunked\r\n\r\n"), 400, "bad_request"},
+	{"chunks in HTTP/1.0", "POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400,
+		"bad_request"},
+	{"bare CR in a value", "GET / HTTP/1.1\r\nHost: h\rX: y\r\n\r\n", 400, "bad_request"},
+	{"bare CR in the target", "GET /\rx HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request"},
+	{"LF only, first line", "GET / HTTP/1.1\nHost: h\n\n", 400, "bad_request"},
+	{"LF only, later", "GET / HTTP/1.1\r\nHost: h\nA: b\r\n\r\n", 400, "bad_request"},
+	{"two keys", "GET / HTTP/1.1\r\nHost: h\r\nAuthorization: a\r\nauthorization: b\r\n\r\n", 400,
+		"duplicate_header"},
+	{"two idempotency keys",
+		"GET / HTTP/1.1\r\nHost: h\r\nIdempotency-Key: a\r\nIdempotency-Key: a\r\n\r\n", 400,
+		"duplicate_header"},
+	{"two types", "GET / HTTP/1.1\r\nHost: h\r\nContent-Type: a/b\r\nContent-Type: a/b\r\n\r\n", 400,
+		"duplicate_header"},
+	{"another expectation", POST("/", "Expect: beer\r\nContent-Length: 1\r\n\r\n"), 417,
+		"expectation_failed"},
+	{"HTTP/2 in the clear", "PRI * HTTP/2.0\r\n\r\n", 505, "http_version"},
+	{"HTTP/1.2", "GET / HTTP/1.2\r\nHost: h\r\n\r\n", 505, "http_version"},
+	{"HTTP/0.9", "GET /\r\n\r\n", 400, "bad_request"},
+	{"two blanks in the request line", "GET  / HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request"},
+	{"no slash", "GET x HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request"},
+	{"an octet above 127 in the target", "GET /\xc3\xa9 HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request"},
+	{"a fragment", "GET /#x HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request"},
+	{"NUL in the path", "GET /a%00b HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request"},
+	{"LF in the path", "GET /a%0ab HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request"},
+	{"half a percent-encoding", "GET /a%4 HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request"},
+	{"no percent-encoding", "GET /a%zz HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request"},
+	{"a tunnel", "CONNECT h:1 HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request"},
+	{"a tunnel to a path", "CONNECT / HTTP/1.1\r\nHost: h\r\n\r\n", 501, "not_implemented"},
+	{"an unknown method", "BREW / HTTP/1.1\r\nHost: h\r\n\r\n", 501, "not_implemented"},
+	{"a TLS hello", "\x16\x03\x01\x02\r\n\r\n", 400, "bad_request"},
+	{"HTTP/1.0 body without a length", "POST / HTTP/1.0\r\n\r\n", 411, "length_required"},
+	{"three empty lines", "\r\n\r\n\r\nGET / HTTP/1.1\r\nHost: h\r\n\r\n", 400, "bad_request"},
+	{"chunk size is no number", POST("/", "Transfer-Encoding: chunked\r\n\r\nxyz\r\n"), 400,
+		"bad_request"},
+	{"chunk size past 64 bits", POST("/", "Transfer-Encoding: chunked\r\n\r\n11111111111111111\r\n"), 400,
+		"bad_request"},
+	{"chunk longer than its size", POST("/", "Transfer-Encoding: chunked\r\n\r\n1\r\nab\r\n0\r\n\r\n"),
+		400, "bad_request"},
+	{"chunk size ends with LF only", POST("/", "Transfer-Encoding: chunked\r\n\r\n1\na\r\n0\r\n\r\n"),
+		400, "bad_request"},
+	{"body announced too long", POST("/", "Content-Length: 100001\r\n\r\n"), 413, "body_too_large"},
 };
 
 /* The request in one piece, and octet by octet: a head must not depend on how it was cut. */
@@ -392,7 +403,7 @@ static void expect_refused(struct app *a, const struct strict *t, bool in_pieces
 
 static void test_ambiguous_requests_are_refused(void **state)
 {
-	struct http_conf conf = { .max_body = 100000 };
+	struct http_conf conf = {.max_body = 100000};
 	struct app a;
 
 	app_start(&a, &conf);
@@ -410,27 +421,31 @@ static const struct {
 	const char *request;
 	const char *body; /* what the handler answers */
 } taken[] = {
-	{ "plain", GET("/query"), "/query|-2:|-2:|-2:" },
-	{ "an empty line before it (RFC 9112, 2.2)", "\r\n" GET("/query"), "/query|-2:|-2:|-2:" },
-	{ "absolute-form (3.2.2)", "GET http://h:1/query?limit=7 HTTP/1.1\r\nHost: h\r\n\r\n", "/query|0:7|-2:|-2:" },
-	{ "query decoded", GET("/query/x?a&limit=%31+2&ref=%D0%96"), "/query/x|0:1 2|0:Ж|0:x" },
-	{ "empty value, name encoded", GET("/query/?l%69mit=&&ref"), "/query/|0:|0:|0:" },
-	{ "%2F stays in its segment", GET("/query/a%2Fb/c"), "/query/a/b/c|-2:|-2:|0:a/b" },
-	{ "too long a value is said so", GET("/query?ref=0123456789abcdef"), "/query|-2:|-28:|-2:" },
-	{ "NUL in a value is said so", GET("/query?ref=a%00"), "/query|-2:|-22:|-2:" },
-	{ "an upgrade is ignored (RFC 9110, 7.8)",
-		"GET /query HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n", "/query|-2:|-2:|-2:" },
-	{ "length", POST("/echo", "Content-Length: 5\r\n\r\nhello"), "hello" },
-	{ "blanks around the length", POST("/echo", "Content-Length:  5 \r\n\r\nhello"), "hello" },
-	{ "no length is no body (RFC 9112, 6.3)", POST("/query", "\r\n"), "/query|-2:|-2:|-2:" },
-	{ "chunks, an extension, a trailer",
-		POST("/echo", "Transfer-Encoding: Chunked\r\n\r\n2;a=b\r\nhe\r\n3\r\nllo\r\n0\r\nX: y\r\n\r\n"), "hello" },
-	{ "streamed", POST("/stream", "Content-Length: 5\r\n\r\nhello"), "5" },
+	{"plain", GET("/query"), "/query|-2:|-2:|-2:"},
+	{"an empty line before it (RFC 9112, 2.2)", "\r\n" GET("/query"), "/query|-2:|-2:|-2:"},
+	{"absolute-form (3.2.2)", "GET http://h:1/query?limit=7 HTTP/1.1\r\nHost: h\r\n\r\n",
+		"/query|0:7|-2:|-2:"},
+	{"query decoded", GET("/query/x?a&limit=%31+2&ref=%D0%96"), "/query/x|0:1 2|0:Ж|0:x"},
+	{"empty value, name encoded", GET("/query/?l%69mit=&&ref"), "/query/|0:|0:|0:"},
+	{"%2F stays in its segment", GET("/query/a%2Fb/c"), "/query/a/b/c|-2:|-2:|0:a/b"},
+	{"too long a value is said so", GET("/query?ref=0123456789abcdef"), "/query|-2:|-28:|-2:"},
+	{"NUL in a value is said so", GET("/query?ref=a%00"), "/query|-2:|-22:|-2:"},
+	{"an upgrade is ignored (RFC 9110, 7.8)",
+		"GET /query HTTP/1.1\r\nHost: h\r\nConnection: Upgrade\r\nUpgrade: h2c\r\n\r\n",
+		"/query|-2:|-2:|-2:"},
+	{"length", POST("/echo", "Content-Length: 5\r\n\r\nhello"), "hello"},
+	{"blanks around the length", POST("/echo", "Content-Length:  5 \r\n\r\nhello"), "hello"},
+	{"no length is no body (RFC 9112, 6.3)", POST("/query", "\r\n"), "/query|-2:|-2:|-2:"},
+	{"chunks, an extension, a trailer",
+		POST("/echo",
+			"Transfer-Encoding: Chunked\r\n\r\n2;a=b\r\nhe\r\n3\r\nllo\r\n0\r\nX: y\r\n\r\n"),
+		"hello"},
+	{"streamed", POST("/stream", "Content-Length: 5\r\n\r\nhello"), "5"},
 };
 
 static void test_good_requests_are_taken_however_they_are_cut(void **state)
 {
-	struct http_conf conf = { 0 };
+	struct http_conf conf = {0};
 	struct app a;
 
 	app_start(&a, &conf);
@@ -460,7 +475,7 @@ static void test_good_requests_are_taken_however_they_are_cut(void **state)
 static void test_a_nul_anywhere_in_the_head_is_refused(void **state)
 {
 	static const char head[] = "GET / HTTP/1.1\r\nHost: h\r\nA: b\r\n\r\n";
-	struct http_conf conf = { 0 };
+	struct http_conf conf = {0};
 	struct app a;
 
 	app_start(&a, &conf);
@@ -483,7 +498,7 @@ static void test_a_nul_anywhere_in_the_head_is_refused(void **state)
 
 static void test_heads_are_bounded(void **state)
 {
-	struct http_conf conf = { .max_head = 1000 };
+	struct http_conf conf = {.max_head = 1000};
 	struct client c;
 	struct app a;
 	char line[2000];
@@ -519,14 +534,15 @@ static void test_heads_are_bounded(void **state)
 
 static void test_pipelined_requests_are_answered_in_order(void **state)
 {
-	struct http_conf conf = { 0 };
+	struct http_conf conf = {0};
 	struct client c, d;
 	struct app a;
 
 	app_start(&a, &conf);
 	client_open(&c, &a);
 	client_open(&d, &a);
-	client_say(&a, &c, GET("/later1") POST("/later2", "Content-Length: 2\r\n\r\nxx") GET("/query") GET("/later3"));
+	client_say(&a, &c,
+		GET("/later1") POST("/later2", "Content-Length: 2\r\n\r\nxx") GET("/query") GET("/later3"));
 	TURN_UNTIL(&a, a.n_later == 1);
 	client_say(&a, &d, GET("/later4"));
 	TURN_UNTIL(&a, a.n_later == 2);
@@ -558,7 +574,7 @@ static void test_many_pipelined_requests_all_get_answers(void **state)
 {
 	enum { N = 5000 };
 	static const char one[] = POST("/echo", "Content-Length: 5\r\n\r\nhello");
-	struct http_conf conf = { 0 };
+	struct http_conf conf = {0};
 	struct client c;
 	struct app a;
 
@@ -578,12 +594,13 @@ static void test_connection_semantics(void **state)
 		bool stays;
 		const char *header; /* in the answer; NULL: no Connection header */
 	} rows[] = {
-		{ GET("/echo"), true, NULL },
-		{ "GET /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", false, "Connection: close\r\n" },
-		{ "GET /echo HTTP/1.0\r\n\r\n", false, "Connection: close\r\n" },
-		{ "GET /echo HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", true, "Connection: keep-alive\r\n" },
+		{GET("/echo"), true, NULL},
+		{"GET /echo HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n", false,
+			"Connection: close\r\n"},
+		{"GET /echo HTTP/1.0\r\n\r\n", false, "Connection: close\r\n"},
+		{"GET /echo HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", true, "Connection: keep-alive\r\n"},
 	};
-	struct http_conf conf = { 0 };
+	struct http_conf conf = {0};
 	struct app a;
 
 	app_start(&a, &conf);
@@ -609,7 +626,7 @@ static void test_connection_semantics(void **state)
 
 static void test_head_and_204_have_no_body(void **state)
 {
-	struct http_conf conf = { 0 };
+	struct http_conf conf = {0};
 	struct client c;
 	struct app a;
 
@@ -625,7 +642,7 @@ static void test_head_and_204_have_no_body(void **state)
 
 static void test_a_chunked_answer_waits_for_its_reader(void **state)
 {
-	struct http_conf conf = { .max_answer = 100000 };
+	struct http_conf conf = {.max_answer = 100000};
 	struct client c;
 	struct app a;
 
@@ -652,7 +669,7 @@ static void test_a_chunked_answer_waits_for_its_reader(void **state)
 
 static void test_early_answers(void **state)
 {
-	struct http_conf conf = { 0 };
+	struct http_conf conf = {0};
 	struct client c;
 	struct app a;
 
@@ -685,7 +702,7 @@ static void test_early_answers(void **state)
 
 static void test_expect_100_continue(void **state)
 {
-	struct http_conf conf = { .max_body = 10 };
+	struct http_conf conf = {.max_body = 10};
 	struct client c;
 	struct app a;
 
@@ -708,13 +725,14 @@ static void test_expect_100_continue(void **state)
 
 static void test_a_chunked_body_past_the_limit_is_cut(void **state)
 {
-	struct http_conf conf = { .max_body = 10 };
+	struct http_conf conf = {.max_body = 10};
 	struct client c;
 	struct app a;
 
 	app_start(&a, &conf);
 	client_open(&c, &a);
-	client_say(&a, &c, POST("/echo", "Transfer-Encoding: chunked\r\n\r\n6\r\nabcdef\r\n6\r\nabcdef\r\n0\r\n\r\n"));
+	client_say(&a, &c,
+		POST("/echo", "Transfer-Encoding: chunked\r\n\r\n6\r\nabcdef\r\n6\r\nabcdef\r\n0\r\n\r\n"));
 	client_until(&a, &c, "\"body_too_large\"");
 	assert_int_equal(a.n_aborts, 1);
 	assert_int_equal(a.n_completes, 0);
@@ -738,7 +756,7 @@ static void test_a_chunked_body_past_the_limit_is_cut(void **state)
 
 static void test_a_dripping_head_is_cut(void **state)
 {
-	struct http_conf conf = { .header_timeout_ms = 100 };
+	struct http_conf conf = {.header_timeout_ms = 100};
 	struct client c;
 	struct app a;
 	uint64_t begin, next;
@@ -766,7 +784,7 @@ static void test_a_dripping_head_is_cut(void **state)
 
 static void test_a_dripping_body_is_cut_and_a_slow_one_is_not(void **state)
 {
-	struct http_conf conf = { .body_window_ms = 100, .body_min_rate = 1000 };
+	struct http_conf conf = {.body_window_ms = 100, .body_min_rate = 1000};
 	struct http_counters n;
 	struct client c, d;
 	struct app a;
@@ -806,7 +824,7 @@ static void test_a_dripping_body_is_cut_and_a_slow_one_is_not(void **state)
 
 static void test_idle_connections_are_closed_in_silence(void **state)
 {
-	struct http_conf conf = { .idle_timeout_ms = 80 };
+	struct http_conf conf = {.idle_timeout_ms = 80};
 	struct client c, d;
 	struct app a;
 
@@ -829,7 +847,7 @@ static void test_idle_connections_are_closed_in_silence(void **state)
 
 static void test_an_answer_nobody_fetches_is_dropped(void **state)
 {
-	struct http_conf conf = { .write_timeout_ms = 100, .max_answer = 1 << 20 };
+	struct http_conf conf = {.write_timeout_ms = 100, .max_answer = 1 << 20};
 	struct client c;
 	struct app a;
 	int small = 4096;
@@ -846,7 +864,7 @@ static void test_an_answer_nobody_fetches_is_dropped(void **state)
 
 static void test_connections_are_limited(void **state)
 {
-	struct http_conf conf = { .max_connections = 3, .max_per_address = 2 };
+	struct http_conf conf = {.max_connections = 3, .max_per_address = 2};
 	struct http_counters n;
 	struct client c[3];
 	struct app a;
@@ -880,7 +898,7 @@ static void test_connections_are_limited(void **state)
 static void test_a_paused_body_stops_the_sender(void **state)
 {
 	enum { BODY = 10 << 20 };
-	struct http_conf conf = { .body_window_ms = 50 };
+	struct http_conf conf = {.body_window_ms = 50};
 	struct http_counters n;
 	static char piece[65536];
 	struct client c;
@@ -931,9 +949,10 @@ static void test_a_paused_body_stops_the_sender(void **state)
 
 static void test_pause_inside_chunks_keeps_every_octet(void **state)
 {
-	static const char request[] = POST("/pause", "Transfer-Encoding: chunked\r\n\r\n")
-		"3\r\nabc\r\n4\r\ndefg\r\n1\r\nh\r\n0\r\n\r\n" GET("/query");
-	struct http_conf conf = { 0 };
+	static const char request[] =
+		POST("/pause", "Transfer-Encoding: chunked\r\n\r\n") "3\r\nabc\r\n4\r\ndefg\r\n1\r\nh\r\n0\r"
+								     "\n\r\n" GET("/query");
+	struct http_conf conf = {0};
 	struct client c;
 	struct app a;
 
@@ -964,15 +983,16 @@ static void test_loss_at_every_stage(void **state)
 		const char *why, *said;
 		unsigned aborts;
 	} rows[] = {
-		{ "nothing said", "", 0 },
-		{ "half a head", "GET / HT", 0 },
-		{ "half a body, buffered", POST("/echo", "Content-Length: 5\r\n\r\nhe"), 1 },
-		{ "half a body, streamed", POST("/stream", "Content-Length: 5\r\n\r\nhe"), 1 },
-		{ "a cut chunk", POST("/stream", "Transfer-Encoding: chunked\r\n\r\n5\r\nhe"), 1 },
-		{ "cut before the last chunk", POST("/echo", "Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n"), 1 },
-		{ "in work", GET("/later"), 1 },
+		{"nothing said", "", 0},
+		{"half a head", "GET / HT", 0},
+		{"half a body, buffered", POST("/echo", "Content-Length: 5\r\n\r\nhe"), 1},
+		{"half a body, streamed", POST("/stream", "Content-Length: 5\r\n\r\nhe"), 1},
+		{"a cut chunk", POST("/stream", "Transfer-Encoding: chunked\r\n\r\n5\r\nhe"), 1},
+		{"cut before the last chunk", POST("/echo", "Transfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n"),
+			1},
+		{"in work", GET("/later"), 1},
 	};
-	struct http_conf conf = { 0 };
+	struct http_conf conf = {0};
 	struct http_counters n;
 	struct app a;
 
@@ -986,7 +1006,8 @@ static void test_loss_at_every_stage(void **state)
 		a.n_aborts = a.n_later = a.n_requests = 0;
 		client_open(&c, &a);
 		client_say(&a, &c, rows[i / 2].said);
-		TURN_UNTIL(&a, (http_server_counters(a.srv, &n), n.octets_in > 0 || rows[i / 2].said[0] == '\0'));
+		TURN_UNTIL(&a,
+			(http_server_counters(a.srv, &n), n.octets_in > 0 || rows[i / 2].said[0] == '\0'));
 		TURN_UNTIL(&a, a.n_requests == rows[i / 2].aborts);
 		if (reset)
 			client_reset(&c);
@@ -1003,7 +1024,7 @@ static void test_loss_at_every_stage(void **state)
 
 static void test_half_close_still_gets_its_answer(void **state)
 {
-	struct http_conf conf = { 0 };
+	struct http_conf conf = {0};
 	struct client c;
 	struct app a;
 
@@ -1022,7 +1043,7 @@ static void test_half_close_still_gets_its_answer(void **state)
 
 static void test_dropped_requests_leave_nothing(void **state)
 {
-	struct http_conf conf = { 0 };
+	struct http_conf conf = {0};
 	struct client c;
 	struct app a;
 
@@ -1038,7 +1059,7 @@ static void test_dropped_requests_leave_nothing(void **state)
 
 static void test_stop_lets_requests_in_work_finish(void **state)
 {
-	struct http_conf conf = { 0 };
+	struct http_conf conf = {0};
 	struct client idle, busy, stuck;
 	struct app a;
 
@@ -1070,7 +1091,7 @@ static void test_stop_lets_requests_in_work_finish(void **state)
 
 static void test_headers_of_answers_cannot_be_injected(void **state)
 {
-	struct http_conf conf = { 0 };
+	struct http_conf conf = {0};
 	struct client c;
 	struct app a;
 
@@ -1095,7 +1116,7 @@ static void test_headers_of_answers_cannot_be_injected(void **state)
 
 static void test_an_answer_past_the_limit_can_be_replaced(void **state)
 {
-	struct http_conf conf = { .max_answer = 1000 };
+	struct http_conf conf = {.max_answer = 1000};
 	static char big[2000];
 	struct client c;
 	struct app a;
@@ -1149,21 +1170,21 @@ static void tls_on_closed(void *arg, int err)
 
 static void tls_connect(struct app *a, struct tls_client *c, struct stream_tls *tls)
 {
-	static const struct stream_ops client_ops = { .on_read = tls_on_read, .on_eof = tls_on_eof,
-		.on_closed = tls_on_closed };
-	struct stream_conf sc = { .ops = &client_ops, .arg = c };
-	struct stream_target t = { .host = "127.0.0.1", .port = http_server_port(a->srv), .tls = tls };
+	static const struct stream_ops client_ops = {
+		.on_read = tls_on_read, .on_eof = tls_on_eof, .on_closed = tls_on_closed};
+	struct stream_conf sc = {.ops = &client_ops, .arg = c};
+	struct stream_target t = {.host = "127.0.0.1", .port = http_server_port(a->srv), .tls = tls};
 
-	*c = (struct tls_client){ 0 };
+	*c = (struct tls_client){0};
 	assert_int_equal(stream_connect(a->sl, &t, &sc, &c->s), 0);
 }
 
 static void test_https(void **state)
 {
-	static const char requests[] = POST("/echo", "Content-Length: 5\r\n\r\nhello") GET("/later")
-		"GET /query HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
-	struct stream_tls_client_conf no_check = { .verify = false };
-	struct http_conf conf = { .max_connections = 1 };
+	static const char requests[] = POST("/echo", "Content-Length: 5\r\n\r\nhello")
+		GET("/later") "GET /query HTTP/1.1\r\nHost: h\r\nConnection: close\r\n\r\n";
+	struct stream_tls_client_conf no_check = {.verify = false};
+	struct http_conf conf = {.max_connections = 1};
 	struct stream_tls *client;
 	struct tls_client c, d;
 	struct tls_pair pair;

@@ -71,4 +71,34 @@ tests_unit_smpp_text_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_smpp_window_SOURCES = tests/unit/smpp_window.c tests/unit/codec_hex.h
 tests_unit_smpp_window_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
+API_TESTS = tests/unit/api_message tests/unit/api_lines tests/unit/api_gate tests/unit/api_docs
+check_PROGRAMS += $(API_TESTS)
+UNIT_TESTS += $(API_TESTS)
+tests_unit_api_message_SOURCES = tests/unit/api_message.c
+tests_unit_api_message_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_api_lines_SOURCES = tests/unit/api_lines.c
+tests_unit_api_lines_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_api_gate_SOURCES = tests/unit/api_gate.c
+tests_unit_api_gate_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_api_docs_SOURCES = tests/unit/api_docs.c
+tests_unit_api_docs_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+STORE_TESTS = tests/unit/store_settle tests/unit/store_ops tests/unit/store_reads
+check_PROGRAMS += $(STORE_TESTS)
+UNIT_TESTS += $(STORE_TESTS)
+tests_unit_store_settle_SOURCES = tests/unit/store_settle.c tests/unit/store_fixture.h
+tests_unit_store_settle_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_store_ops_SOURCES = tests/unit/store_ops.c tests/unit/store_fixture.h
+tests_unit_store_ops_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_store_reads_SOURCES = tests/unit/store_reads.c tests/unit/store_fixture.h
+tests_unit_store_reads_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/webhook_test
+UNIT_TESTS += tests/unit/webhook_test
+tests_unit_webhook_test_SOURCES = tests/unit/webhook_test.c
+tests_unit_webhook_test_CPPFLAGS = $(AM_CPPFLAGS) -DPYTHON3='"$(PYTHON3)"' \
+	-DSINK='"$(abs_top_srcdir)/tests/peers/hook_sink.py"'
+tests_unit_webhook_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
+EXTRA_DIST += tests/peers/hook_sink.py

@@ -158,8 +158,8 @@ static void on_closed(void *arg, int err)
 	e->s = NULL;
 }
 
-static const struct stream_ops ops = { on_open, on_resume, on_read, on_eof, on_drain, on_closed };
-static const struct stream_ops ops_without_eof = { on_open, NULL, on_read, NULL, NULL, on_closed };
+static const struct stream_ops ops = {on_open, on_resume, on_read, on_eof, on_drain, on_closed};
+static const struct stream_ops ops_without_eof = {on_open, NULL, on_read, NULL, NULL, on_closed};
 
 static void on_accept(void *arg, struct stream_listener *l)
 {
@@ -189,21 +189,21 @@ static struct net *net_start(struct stream_tls *tls)
 	return n;
 }
 
-#define TURN_UNTIL(n, what)                                                                                                \
-	do {                                                                                                               \
-		uint64_t until_ = uv_hrtime() / 1000000 + WAIT_MS;                                                         \
-		while (!(what)) {                                                                                          \
-			if (uv_hrtime() / 1000000 > until_)                                                                \
-				fail_msg("waited in vain for: %s", #what);                                                 \
-			uv_run(&(n)->loop, UV_RUN_ONCE);                                                                   \
-		}                                                                                                          \
+#define TURN_UNTIL(n, what)                                                \
+	do {                                                               \
+		uint64_t until_ = uv_hrtime() / 1000000 + WAIT_MS;         \
+		while (!(what)) {                                          \
+			if (uv_hrtime() / 1000000 > until_)                \
+				fail_msg("waited in vain for: %s", #what); \
+			uv_run(&(n)->loop, UV_RUN_ONCE);                   \
+		}                                                          \
 	} while (0)
 
 static void net_connect(struct net *n, const char *host, struct stream_tls *tls, const char *server_name)
 {
-	struct stream_target t = { .host = host, .port = stream_listener_port(n->l), .tls = tls,
-		.server_name = server_name };
-	struct stream_conf c = { .ops = &ops, .arg = &n->client };
+	struct stream_target t = {
+		.host = host, .port = stream_listener_port(n->l), .tls = tls, .server_name = server_name};
+	struct stream_conf c = {.ops = &ops, .arg = &n->client};
 
 	assert_int_equal(stream_connect(n->sl, &t, &c, &n->client.s), 0);
 	assert_int_equal(n->client.n_open, 0); /* never from inside */
@@ -240,9 +240,9 @@ struct both {
 
 static void both_make(struct both *b, bool tls)
 {
-	struct stream_tls_client_conf c = { .verify = false };
+	struct stream_tls_client_conf c = {.verify = false};
 
-	*b = (struct both){ 0 };
+	*b = (struct both){0};
 	if (!tls)
 		return;
 	tls_pair_make(&b->pair, "smsc.example");
@@ -425,10 +425,11 @@ static void test_an_end_without_on_eof_ends_the_stream(void **state)
 static void test_connecting_fails_as_it_should(void **state)
 {
 	struct net *n = net_start(NULL);
-	struct stream_target t = { .host = "127.0.0.1" };
-	struct stream_conf c = { .ops = &ops, .arg = &n->client };
+	struct stream_target t = {.host = "127.0.0.1"};
+	struct stream_conf c = {.ops = &ops, .arg = &n->client};
 	struct stream_listener *gone;
 
+	n->ignore = true; /* several come, and the fixture has one end */
 	/* Nobody listens. */
 	assert_int_equal(stream_listen(n->sl, "127.0.0.1:0", NULL, on_accept, n, &gone), 0);
 	t.port = stream_listener_port(gone);
@@ -459,15 +460,15 @@ static void test_connecting_fails_as_it_should(void **state)
 		assert_int_equal(n->client.err, -ECANCELED);
 	}
 	n->client.n_closed = 0;
-	n->server.n_closed = 0;
 	net_end(n);
 }
 
 static void test_source_address_is_used(void **state)
 {
 	struct net *n = net_start(NULL);
-	struct stream_target t = { .host = "localhost", .port = stream_listener_port(n->l), .source = "127.0.0.7" };
-	struct stream_conf c = { .ops = &ops, .arg = &n->client, .keepalive_s = 30 };
+	struct stream_target t = {
+		.host = "localhost", .port = stream_listener_port(n->l), .source = "127.0.0.7"};
+	struct stream_conf c = {.ops = &ops, .arg = &n->client, .keepalive_s = 30};
 	struct sockaddr_storage peer;
 
 	assert_int_equal(stream_connect(n->sl, &t, &c, &n->client.s), 0);
@@ -499,17 +500,17 @@ static void test_addresses(void **state)
 		const char *text;
 		int r, family;
 	} rows[] = {
-		{ "127.0.0.1:8775", 0, AF_INET },
-		{ "[::1]:0", 0, AF_INET6 },
-		{ "*:65535", 0, AF_INET6 },
-		{ "127.0.0.1", -EINVAL, 0 },
-		{ "127.0.0.1:", -EINVAL, 0 },
-		{ "127.0.0.1:65536", -EINVAL, 0 },
-		{ "127.0.0.1:1x", -EINVAL, 0 },
-		{ "127.0.0.1:-1", -EINVAL, 0 },
-		{ "localhost:1", -EINVAL, 0 },
-		{ ":1", -EINVAL, 0 },
-		{ "[::1:1", -EINVAL, 0 },
+		{"127.0.0.1:8775", 0, AF_INET},
+		{"[::1]:0", 0, AF_INET6},
+		{"*:65535", 0, AF_INET6},
+		{"127.0.0.1", -EINVAL, 0},
+		{"127.0.0.1:", -EINVAL, 0},
+		{"127.0.0.1:65536", -EINVAL, 0},
+		{"127.0.0.1:1x", -EINVAL, 0},
+		{"127.0.0.1:-1", -EINVAL, 0},
+		{"localhost:1", -EINVAL, 0},
+		{":1", -EINVAL, 0},
+		{"[::1:1", -EINVAL, 0},
 	};
 	struct sockaddr_storage a;
 
@@ -524,7 +525,7 @@ static void test_addresses(void **state)
 
 static void verify_as(const char *ca, struct stream_tls *server, const char *name, bool good)
 {
-	struct stream_tls_client_conf conf = { .verify = true, .ca_file = ca };
+	struct stream_tls_client_conf conf = {.verify = true, .ca_file = ca};
 	struct stream_tls *client;
 	struct net *n = net_start(server);
 
@@ -544,7 +545,7 @@ static void verify_as(const char *ca, struct stream_tls *server, const char *nam
 
 static void test_certificates_are_checked(void **state)
 {
-	struct stream_tls_client_conf missing = { .verify = true, .ca_file = "/nonexistent" };
+	struct stream_tls_client_conf missing = {.verify = true, .ca_file = "/nonexistent"};
 	struct tls_pair a, b;
 	struct stream_tls *server, *none;
 

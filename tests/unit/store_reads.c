@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store_reads.c -- what comes back: to the queue (also after a restart), to the API, to background work.
+ */
+#include "store_fixture.h"
+
+static void accept_at(struct fixture *f, struct message *m, uint8_t place, uint32_t lane, uint64_t seq)
+{
+	struct store_accept item = {.m = m, .place = place, .lane = lane, .seq = seq};
+	struct op_accept o = {.items = &item, .n_items = 1};
+
+	assert_int_equal(put(f, OP_ACCEPT, &o.op), 0);
+}
+
+static void finish(struct fixture *f, uint64_t id, uint8_t state)
+{
+	struct op_final o = {.msg = {.id = id, .n_parts = 1}, .state = state, .at = 1700000005000, .reason = REASON_RECEIPT};
+
+	assert_int_equal(put(f, OP_FINAL, &o.op), 0);
+}
+
+/* ---- one message -------------------------------------------------------------------------------------------- */
+
+static void a_message_comes_back_as_it_was(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = fixture_message(f->boot.next_id), *got;
+	struct q_load q = {.from_id = m.id};
+
+	m.text = "\x03\x24\x01\x02" "ab\0cd";
+	m.n_text = 9;
+	m.flags = MSG_BINARY;
+	m.encoding = ENC_BINARY;
+	m.n_parts = 3;
+	m.send_at_ms = 1700000777000;
+	accept_at(f, &m, PLACE_MEMORY, 0, 0);
+	assert_int_equal(ask(f, Q_LOAD, &q.q), 0);
+	assert_int_equal(q.n_rows, 1);
+	got = q.rows[0].m;
+	assert_int_equal(got->id, m.id);
+	assert_int_equal(got->created_ms, m.created_ms);
+	assert_int_equal(got->send_at_ms, m.send_at_ms);
+	assert_int_equal(got->ttl_end_ms, m.ttl_end_ms);
+	assert_int_equal(got->to, m.to);
+	assert_int_equal(got->client, m.client);
+	assert_int_equal(got->campaign, m.campaign);
+	assert_int_equal(got->route, m.route);
+	assert_int_equal(got->class, m.class);
+	assert_int_equal(got->report, m.report);
+	assert_int_equal(got->flags, MSG_BINARY);
+	assert_int_equal(got->encoding, ENC_BINARY);
+	assert_int_equal(got->wish, WISH_UCS2);
+	assert_int_equal(got->n_parts, 3);
+	assert_string_equal(got->ref, "order");
+	assert_string_equal(got->tag, "red");
+	assert_string_equal(got->from, "SHOP");
+	assert_int_equal(got->n_text, 9);
+	assert_memory_equal(got->text, m.text, 9);
+	store_query_done(&q.q);
+	q.from_id = m.id + 1;
+	assert_int_equal(ask(f, Q_LOAD, &q.q), 0);
+	assert_int_equal(q.n_rows, 0);
+}
+
+static void rows_say_how_far_a_message_is(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = fixture_message(f->boot.next_id);
+	struct store_msg sm = {.id = m.id, .n_parts = 4};
+	struct op_submit s = {.msg = sm, .at = 42, .link = 9, .smsc_id = "id-1"};
+	struct op_final fin = {.msg = sm, .part = 2, .state = STATE_DELIVERED, .at = 43};
+	struct op_attempt a = {.msg = sm, .part = 4, .at = 44, .link = 9, .outcome = OUTCOME_RETRY, .keep_lease = true};
+	struct q_load q = {.from_id = m.id, .no_body = true};
+	struct store_loaded *l;
+
+	m.n_parts = 4;
+	assert_int_equal(accept_message(f, &m, 7), 0);
+	for (s.part = 1; s.part <= 2; s.part++)
+		assert_int_equal(put(f, OP_SUBMIT, &s.op), 0);
+	assert_int_equal(put(f, OP_FINAL, &fin.op), 0);
+	assert_int_equal(put(f, OP_ATTEMPT, &a.op), 0);
+	assert_int_equal(ask(f, Q_LOAD, &q.q), 0);
+	l = &q.rows[0];
+	assert_null(l->m->text);
+	assert_false(l->final);
+	assert_int_equal(l->submitted, 3);
+	assert_int_equal(l->finals, 2);
+	assert_int_equal(l->leased, 4);
+	assert_int_equal(l->lease_link, 9);
+	assert_int_equal(l->bound_link, 9);
+	assert_int_equal(l->bound_ref, 77);
+	assert_int_equal(l->bound_parts, 4);
+	assert_int_equal(l->tries, 1);
+	assert_int_equal(l->n_sent, 1); /* part 2 is final */
+	assert_int_equal(l->sent[0].part, 1);
+	assert_int_equal(l->sent[0].at, 42);
+	assert_string_equal(l->sent[0].smsc_id, "id-1");
+	store_query_done(&q.q);
+}
+
+/* ---- the queue's pages -------------------------------------------------------------------------------------- */
+
+static void backlog_is_paged_in_order_of_seq(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = f->boot.next_id;
+	struct q_load q = {.lane = 2, .limit = 3};
+	struct q_load expired = {.lane = 2, .limit = 10, .upto = 28334773};
+	struct q_lane_count n = {.lane = 2, .after_seq = id, .upto_seq = id + 100};
+
+	for (unsigned i = 0; i < 5; i++) {
+		struct message m = fixture_message(id + i);
+
+		if (i == 3)
+			m.ttl_end_ms -= 60000; /* a minute earlier than the others: 28334773 */
+		accept_at(f, &m, PLACE_BACKLOG, 2, id + 10 - i);
+		m.id += 1000;
+		accept_at(f, &m, PLACE_BACKLOG, 3, id + 10 - i);
+	}
+	assert_int_equal(ask(f, Q_BACKLOG, &q.q), 0);
+	assert_int_equal(q.n_rows, 3);
+	assert_true(q.more);
+	assert_int_equal(q.rows[0].m->id, id + 4);
+	assert_int_equal(q.rows[0].lane, 2);
+	assert_int_equal(q.rows[0].seq, id + 6);
+	assert_string_equal(q.rows[0].m->text, "hello");
+	store_query_done(&q.q);
+	q.after_seq = q.last_seq;
+	assert_int_equal(ask(f, Q_BACKLOG, &q.q), 0);
+	assert_int_equal(q.n_rows, 2);
+	assert_false(q.more);
+	assert_int_equal(q.rows[1].m->id, id);
+	store_query_done(&q.q);
+	assert_int_equal(ask(f, Q_EXPIRED, &expired.q), 0);
+	assert_int_equal(expired.n_rows, 1);
+	assert_int_equal(expired.rows[0].m->id, id + 3);
+	store_query_done(&expired.q);
+	assert_int_equal(ask(f, Q_LANE_COUNT, &n.q), 0);
+	assert_int_equal(n.ret_n, 5);
+	assert_int_equal(n.ret_n_minutes, 2);
+	assert_int_equal(n.ret_minutes[0].minute, 28334773);
+	assert_int_equal(n.ret_minutes[0].n, 1);
+	assert_int_equal(n.ret_minutes[1].n, 4);
+	store_query_done(&n.q);
+	n.after_seq = id + 6; /* both ends are excluded */
+	n.upto_seq = id + 10;
+	assert_int_equal(ask(f, Q_LANE_COUNT, &n.q), 0);
+	assert_int_equal(n.ret_n, 3);
+	store_query_done(&n.q);
+}
+
+static void due_tells_what_comes_next(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = f->boot.next_id;
+	struct q_load q = {.upto = 2000, .limit = 2};
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct message m = fixture_message(id + i);
+
+		m.send_at_ms = i < 3 ? 1000 : 5000; /* three at the same time */
+		accept_at(f, &m, PLACE_DUE, 0, 0);
+	}
+	assert_int_equal(ask(f, Q_DUE, &q.q), 0);
+	assert_int_equal(q.n_rows, 2);
+	assert_true(q.more);
+	assert_int_equal(q.rows[1].due_at, 1000);
+	assert_int_equal(q.rows[1].due_key, msg_key(id + 1, 0));
+	assert_int_equal(q.rows[1].due_reason, REASON_SCHEDULED);
+	store_query_done(&q.q);
+	q.after_at = q.last_at;
+	q.after_key = q.last_key;
+	assert_int_equal(ask(f, Q_DUE, &q.q), 0);
+	assert_int_equal(q.n_rows, 1);
+	assert_false(q.more);
+	assert_int_equal(q.last_at, 5000);
+	store_query_done(&q.q);
+	/* A row whose message is gone still comes, so that it can be taken away. */
+	sql(f, "DELETE FROM message");
+	q.upto = 9000;
+	q.after_at = 1000;
+	q.after_key = INT64_MAX;
+	assert_int_equal(ask(f, Q_DUE, &q.q), 0);
+	assert_int_equal(q.n_rows, 1);
+	assert_null(q.rows[0].m);
+	assert_int_equal(q.last_at, 0);
+	store_query_done(&q.q);
+}
+
+static void leases_are_grouped_by_message(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = f->boot.next_id;
+	struct message m = fixture_message(id), m2 = fixture_message(id + 1);
+	struct q_load q = {.limit = UINT32_MAX};
+
+	m.n_parts = 3;
+	assert_int_equal(accept_message(f, &m, 5), 0);
+	assert_int_equal(accept_message(f, &m2, 1), 0);
+	fixture_reopen(f);
+	assert_int_equal(ask(f, Q_LEASES, &q.q), 0);
+	assert_int_equal(q.n_rows, 2);
+	assert_int_equal(q.rows[0].leased, 5);
+	assert_int_equal(q.rows[0].bound_parts, 3);
+	assert_int_equal(q.rows[1].leased, 1);
+	assert_int_equal(q.rows[1].m->id, id + 1);
+	assert_false(q.more);
+	store_query_done(&q.q);
+}
+
+static void the_scan_finds_only_what_waits_nowhere_else(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = f->boot.next_id;
+	struct op_lane lane = {.lane = {.id = 1}};
+	struct q_load q = {.limit = 4};
+	uint64_t found[20];
+	unsigned n = 0;
+
+	assert_int_equal(put(f, OP_LANE, &lane.op), 0);
+	for (unsigned i = 0; i < 20; i++) {
+		struct message m = fixture_message(id + i);
+
+		m.send_at_ms = i % 5 == 1 ? 9000 : 0;
+		if (i % 5 == 4)
+			sent_message(f, m.id, 2, REPORT_NONE);
+		else
+			accept_at(f, &m, i % 5 == 0 ? PLACE_BACKLOG : i % 5 == 1 ? PLACE_DUE : PLACE_MEMORY, 1,
+				id + 100 + i); /* a row that came back has a seq beyond its id */
+		if (i % 5 == 2)
+			finish(f, m.id, STATE_DELIVERED);
+	}
+	fixture_reopen(f);
+	q.from_id = f->boot.low_water;
+	q.upto_id = f->boot.next_id;
+	do {
+		assert_int_equal(ask(f, Q_FRESH, &q.q), 0);
+		for (unsigned i = 0; i < q.n_rows; i++) {
+			unsigned at = q.rows[i].m->id - id;
+
+			assert_int_equal(q.rows[i].n_sent, at % 5 == 4 ? 2 : 0);
+			assert_int_equal(q.rows[i].bound_parts, at % 5 == 4 ? 2 : 0);
+			found[n++] = at;
+		}
+		q.from_id = q.next_id;
+		store_query_done(&q.q);
+	} while (q.more);
+	assert_int_equal(n, 8);
+	for (unsigned i = 0; i < 8; i++)
+		assert_int_equal(found[i], i / 2 * 5 + 3 + i % 2);
+	assert_int_equal(q.next_id, f->boot.next_id);
+}
+
+/* ---- states that are read from rows ------------------------------------------------------------------------- */
+
+static uint8_t state_of(struct fixture *f, uint64_t id, uint8_t *ret_reason, int64_t *ret_next_try)
+{
+	struct q_message q = {.id = id};
+	uint8_t s;
+
+	assert_int_equal(ask(f, Q_MESSAGE, &q.q), 0);
+	s = q.ret.state;
+	*ret_reason = q.ret.reason;
+	*ret_next_try = q.ret.next_try;
+	store_query_done(&q.q);
+	return s;
+}
+
+static void state_follows_from_rows(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = f->boot.next_id;
+	struct message m = fixture_message(id);
+	struct op_attempt a = {.msg = {.id = id, .n_parts = 2}, .part = 1, .at = clock_ms(), .link = 9,
+		.outcome = OUTCOME_RETRY, .reason = REASON_RETRY, .code = 20, .text = "full"};
+	struct op_lease lease = {.id = id, .parts = 3, .link = 9, .ref = 1, .bound_parts = 2};
+	struct op_submit s = {.msg = {.id = id, .n_parts = 2}, .part = 1, .at = 5, .link = 9, .smsc_id = "a"};
+	struct op_cancel cancel = {.client = 3, .tag = "red", .upto_id = id + 1, .at = 1};
+	uint8_t reason;
+	int64_t next;
+
+	m.n_parts = 2;
+	m.send_at_ms = clock_ms() + 100000;
+	accept_at(f, &m, PLACE_DUE, 0, 0);
+	assert_int_equal(state_of(f, id, &reason, &next), STATE_SCHEDULED);
+	assert_int_equal(next, m.send_at_ms);
+	assert_int_equal(reason, REASON_SCHEDULED);
+	a.next_at = a.at + 50000;
+	assert_int_equal(put(f, OP_ATTEMPT, &a.op), 0);
+	assert_int_equal(state_of(f, id, &reason, &next), STATE_QUEUED);
+	assert_int_equal(reason, REASON_RETRY);
+	assert_int_equal(next, a.next_at);
+	m = fixture_message(id + 1);
+	accept_at(f, &m, PLACE_MEMORY, 0, 0);
+	m.id++;
+	accept_at(f, &m, PLACE_MEMORY, 0, 0);
+	assert_int_equal(state_of(f, id + 1, &reason, &next), STATE_QUEUED);
+	assert_int_equal(reason, REASON_NONE);
+	assert_int_equal(put(f, OP_LEASE, &lease.op), 0);
+	assert_int_equal(put(f, OP_CANCEL, &cancel.op), 0);
+	assert_int_equal(state_of(f, id, &reason, &next), STATE_SENDING); /* it had left */
+	assert_int_equal(state_of(f, id + 1, &reason, &next), STATE_CANCELLED);
+	assert_int_equal(reason, REASON_CLIENT);
+	assert_int_equal(state_of(f, id + 2, &reason, &next), STATE_QUEUED); /* after the cancel */
+	assert_int_equal(put(f, OP_SUBMIT, &s.op), 0);
+	assert_int_equal(state_of(f, id, &reason, &next), STATE_SENDING);
+	s.part = 2;
+	assert_int_equal(put(f, OP_SUBMIT, &s.op), 0);
+	assert_int_equal(state_of(f, id, &reason, &next), STATE_SENT);
+}
+
+static void a_message_tells_everything(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = f->boot.next_id;
+	struct store_msg sm = sent_message(f, id, 2, REPORT_FINAL);
+	struct op_attempt a = {.msg = sm, .part = 2, .at = 7, .link = 8, .outcome = OUTCOME_UNKNOWN, .code = 99,
+		.reason = REASON_HOLD, .text = "link died"};
+	struct op_final fin = {.msg = sm, .part = 2, .state = STATE_UNDELIVERED, .at = 1700000009000, .reason = REASON_RECEIPT,
+		.error = "UNDELIV:034"};
+	struct q_message q = {.id = id, .client = 3};
+
+	assert_int_equal(put(f, OP_ATTEMPT, &a.op), 0);
+	assert_int_equal(put(f, OP_FINAL, &fin.op), 0);
+	assert_int_equal(ask(f, Q_MESSAGE, &q.q), 0);
+	assert_int_equal(q.ret.state, STATE_UNDELIVERED);
+	assert_int_equal(q.ret.reason, REASON_RECEIPT);
+	assert_int_equal(q.ret.decided_by, 2);
+	assert_int_equal(q.ret.final_at, 1700000009000);
+	assert_string_equal(q.ret.error, "UNDELIV:034");
+	assert_int_equal(q.ret.link, 9);
+	assert_int_equal(q.ret.n_parts, 2);
+	assert_int_equal(q.ret.parts[0].state, STATE_SENT);
+	assert_int_equal(q.ret.parts[0].attempts, 1);
+	assert_int_equal(q.ret.parts[1].state, STATE_UNDELIVERED);
+	assert_int_equal(q.ret.parts[1].attempts, 2);
+	assert_int_equal(q.ret.parts[1].submitted_at, 1700000001000);
+	assert_string_equal(q.ret.parts[1].smsc_id, "s2");
+	assert_string_equal(q.ret.parts[1].error, "UNDELIV:034");
+	assert_int_equal(q.ret.n_attempts, 1);
+	assert_int_equal(q.ret.attempts[0].code, 99);
+	assert_int_equal(q.ret.attempts[0].link, 8);
+	assert_string_equal(q.ret.attempts[0].text, "link died");
+	assert_string_equal(q.ret.m->text, "hello");
+	store_query_done(&q.q);
+	q.client = 4;
+	assert_int_equal(ask(f, Q_MESSAGE, &q.q), -ENOENT);
+	q.client = 0;
+	q.id++;
+	assert_int_equal(ask(f, Q_MESSAGE, &q.q), -ENOENT);
+}
+
+/* ---- lists -------------------------------------------------------------------------------------------------- */
+
+/* Page through with the given limit; returns how many there were, each id once and falling. */
+static unsigned list_all(struct fixture *f, struct q_list q, uint64_t *ret_last)
+{
+	uint64_t last = UINT64_MAX;
+	unsigned n = 0;
+
+	do {
+		assert_int_equal(ask(f, Q_LIST, &q.q), 0);
+		assert_true(q.n_rows <= q.limit);
+		for (unsigned i = 0; i < q.n_rows; i++, n++) {
+			assert_true(q.rows[i].m->id < last);
+			last = q.rows[i].m->id;
+		}
+		q.after = q.next;
+		store_query_done(&q.q);
+	} while (q.next);
+	*ret_last = last;
+	return n;
+}
+
+static void make_thirty(struct fixture *f, uint64_t id)
+{
+	for (unsigned i = 0; i < 30; i++) {
+		struct message m = fixture_message(id + i);
+
+		m.client = i % 2 ? 3 : 4;
+		m.campaign = i % 3;
+		m.to = 12025550000 + i % 5;
+		if (i % 10 == 9) {
+			m.ref = "rare";
+			m.n_ref = 4;
+		}
+		if (i % 6 == 5) {
+			m.tag = "blue";
+			m.n_tag = 4;
+		}
+		accept_at(f, &m, PLACE_MEMORY, 0, 0);
+		if (i < 8)
+			finish(f, m.id, STATE_DELIVERED);
+	}
+}
+
+static void check_lists(struct fixture *f, uint64_t id)
+{
+	uint64_t last;
+
+	assert_int_equal(list_all(f, (struct q_list){.state = -1, .limit = 7}, &last), 30);
+	assert_int_equal(last, id);
+	assert_int_equal(list_all(f, (struct q_list){.state = -1, .limit = 7, .client = 3}, &last), 15);
+	assert_int_equal(list_all(f, (struct q_list){.state = -1, .limit = 7, .campaign = 2}, &last), 10);
+	assert_int_equal(list_all(f, (struct q_list){.state = -1, .limit = 2, .to = 12025550003}, &last), 6);
+	assert_int_equal(last, id + 3);
+	assert_int_equal(list_all(f, (struct q_list){.state = -1, .limit = 2, .ref = "rare"}, &last), 3);
+	assert_int_equal(list_all(f, (struct q_list){.state = -1, .limit = 2, .ref = "rare", .client = 4}, &last), 0);
+	assert_int_equal(list_all(f, (struct q_list){.state = -1, .limit = 2, .tag = "blue", .client = 3}, &last), 5);
+	assert_int_equal(list_all(f, (struct q_list){.state = -1, .limit = 2, .tag = "blue"}, &last), 5);
+	assert_int_equal(list_all(f, (struct q_list){.state = STATE_DELIVERED, .limit = 3}, &last), 8);
+	assert_int_equal(list_all(f, (struct q_list){.state = STATE_QUEUED, .limit = 30}, &last), 22);
+	assert_int_equal(list_all(f, (struct q_list){.state = -1, .limit = 30, .since = fixture_message(id + 10).created_ms,
+		.until = fixture_message(id + 20).created_ms}, &last), 10);
+	assert_int_equal(last, id + 10);
+}
+
+static unsigned tagged_all(struct fixture *f, uint64_t upto)
+{
+	struct q_tagged q = {.client = 3, .tag = "blue", .upto_id = upto, .limit = 2};
+	unsigned n = 0;
+	uint64_t last = 0;
+
+	do {
+		assert_int_equal(ask(f, Q_TAGGED, &q.q), 0);
+		for (unsigned i = 0; i < q.n_rows; i++, n++) {
+			assert_true(q.rows[i].m->id > last);
+			last = q.rows[i].m->id;
+		}
+		q.from_id = q.next_id;
+		store_query_done(&q.q);
+	} while (q.more);
+	return n;
+}
+
+static void lists_and_tags_by_scan_and_by_index(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = f->boot.next_id;
+	struct q_index q = {.run = (id >> 16) & UINT32_MAX, .below_id = id + 30};
+	struct op_lookup o = {.run = q.run};
+
+	make_thirty(f, id);
+	check_lists(f, id);
+	assert_int_equal(tagged_all(f, id + 29), 4); /* the fifth is final */
+	assert_int_equal(tagged_all(f, id + 28), 3); /* the end is included */
+	assert_int_equal(ask(f, Q_INDEX, &q.q), 0);
+	assert_int_equal(q.ret_indexed_to, 0); /* the run is not complete */
+	q.below_id = id + 65536;
+	assert_int_equal(ask(f, Q_INDEX, &q.q), 0);
+	assert_int_equal(q.ret_indexed_to, id + 65536);
+	assert_int_equal(q.n_rows, 90);
+	for (unsigned i = 1; i < q.n_rows; i++)
+		assert_true((int64_t)q.rows[i - 1].hash <= (int64_t)q.rows[i].hash);
+	o.rows = q.rows;
+	o.n_rows = q.n_rows;
+	o.indexed_to = q.ret_indexed_to;
+	assert_int_equal(put(f, OP_LOOKUP, &o.op), 0);
+	store_query_done(&q.q);
+	check_lists(f, id);
+	assert_int_equal(tagged_all(f, id + 29), 4);
+	assert_int_equal(tagged_all(f, id + 28), 3);
+	fixture_reopen(f);
+	assert_int_equal(f->boot.indexed_to, id + 65536);
+	/* What comes after the index is found beside it. */
+	make_thirty(f, f->boot.next_id);
+	assert_int_equal(list_all(f, (struct q_list){.state = -1, .limit = 2, .ref = "rare"}, &id), 6);
+	assert_int_equal(tagged_all(f, f->boot.next_id + 29), 8);
+	/* The scan alone must not find what the index has: it is used, not only there. */
+	sql(f, "DELETE FROM lookup");
+	assert_int_equal(list_all(f, (struct q_list){.state = -1, .limit = 2, .ref = "rare"}, &id), 3);
+}
+
+static void a_page_is_bounded(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = f->boot.next_id;
+	struct q_list q = {.state = -1, .limit = 10, .campaign = 1};
+	char text[400];
+
+	snprintf(text, sizeof text,
+		"WITH RECURSIVE n (i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) INSERT INTO message"
+		" SELECT %llu + i, 3, 1, i = 0, 1 << 16, 1, i, NULL, 9, '', NULL, NULL FROM n", (unsigned long long)id);
+	sql(f, text);
+	assert_int_equal(ask(f, Q_LIST, &q.q), 0);
+	assert_int_equal(q.n_rows, 0);
+	assert_false(q.complete);
+	assert_true(q.next > id);
+	q.after = q.next;
+	store_query_done(&q.q);
+	assert_int_equal(list_all(f, q, &id), 1);
+}
+
+static void inbound_and_parked_are_listed_newest_first(void **state)
+{
+	struct fixture *f = *state;
+	struct q_inbound q = {.limit = 2, .to = "12345"};
+	struct q_parked p = {.limit = 3};
+
+	for (unsigned i = 0; i < 5; i++) {
+		struct op_inbound in = {.at = 100 + i, .link = 1, .client = i % 2 ? 3 : 0, .from = "+1", .to = "12345",
+			.text = "hi", .n_text = 2, .raw = (const uint8_t *)"hi", .n_raw = 2};
+		struct op_receipt r = {.hash = i, .link = 1, .at = i, .smsc_id = "id", .stat = "DELIVRD", .err = "000", .to = 7};
+
+		assert_int_equal(put(f, OP_INBOUND, &in.op), 0);
+		assert_int_equal(put(f, OP_RECEIPT, &r.op), 0);
+	}
+	assert_int_equal(ask(f, Q_INBOUND, &q.q), 0);
+	assert_int_equal(q.n_rows, 2);
+	assert_int_equal(q.rows[0].at, 104);
+	assert_string_equal(q.rows[0].raw_hex, "6869");
+	q.after = q.next;
+	store_query_done(&q.q);
+	q.limit = 10;
+	q.since = 101;
+	assert_int_equal(ask(f, Q_INBOUND, &q.q), 0);
+	assert_int_equal(q.n_rows, 2);
+	assert_int_equal(q.next, 0);
+	store_query_done(&q.q);
+	q.after = 0;
+	q.client = 3;
+	assert_int_equal(ask(f, Q_INBOUND, &q.q), 0);
+	assert_int_equal(q.n_rows, 2);
+	store_query_done(&q.q);
+	assert_int_equal(ask(f, Q_PARKED, &p.q), 0);
+	assert_int_equal(p.n_rows, 3);
+	assert_int_equal(p.rows[0].at, 4);
+	assert_string_equal(p.rows[0].stat, "DELIVRD");
+	p.after = p.next;
+	store_query_done(&p.q);
+	assert_int_equal(ask(f, Q_PARKED, &p.q), 0);
+	assert_int_equal(p.n_rows, 2);
+	assert_int_equal(p.next, 0);
+	store_query_done(&p.q);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+		TEST(a_message_comes_back_as_it_was),
+		TEST(rows_say_how_far_a_message_is),
+		TEST(backlog_is_paged_in_order_of_seq),
+		TEST(due_tells_what_comes_next),
+		TEST(leases_are_grouped_by_message),
+		TEST(the_scan_finds_only_what_waits_nowhere_else),
+		TEST(state_follows_from_rows),
+		TEST(a_message_tells_everything),
+		TEST(lists_and_tags_by_scan_and_by_index),
+		TEST(a_page_is_bounded),
+		TEST(inbound_and_parked_are_listed_newest_first),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,401 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store_settle.c -- what became of parts, and what that makes of their message.
+ */
+#include "store_fixture.h"
+
+/* ---- aggregation: a table of stories ------------------------------------------------------------------------ */
+
+/* One letter each: D delivered, U undelivered, R rejected, E expired, N unconfirmed; part number before it. */
+struct story {
+	const char *why;
+	unsigned n_parts;
+	const char *settled;  /* "1D 2D": parts in order of their finals; part 0 is the message itself */
+	int final;            /* of the message; -1: not final */
+	int part;             /* that decided */
+	int now;              /* the state that holds, corrections counted */
+	int corrections;      /* of the message */
+	unsigned delivered;
+};
+
+static const struct story stories[] = {
+	{"one part delivered", 1, "1D", STATE_DELIVERED, 1, STATE_DELIVERED, 0, 1},
+	{"one part, told as part 0", 1, "0E", STATE_EXPIRED, 0, STATE_EXPIRED, 0, 0},
+	{"one part: final stays final", 1, "1D 1U", STATE_DELIVERED, 1, STATE_DELIVERED, 0, 1},
+	{"one part: rejected is not corrected", 1, "1R 1D", STATE_REJECTED, 1, STATE_REJECTED, 0, 0},
+	{"one part: undelivered, then delivered", 1, "1U 1D", STATE_UNDELIVERED, 1, STATE_DELIVERED, 1, 1},
+	{"one part: expired, then delivered", 1, "1E 1D", STATE_EXPIRED, 1, STATE_DELIVERED, 1, 1},
+	{"one part: unconfirmed, then delivered", 1, "1N 1D", STATE_UNCONFIRMED, 1, STATE_DELIVERED, 1, 1},
+	{"one part: unconfirmed stays unless delivered", 1, "1N 1U", STATE_UNCONFIRMED, 1, STATE_UNCONFIRMED, 0, 0},
+	{"one part: corrected once only", 1, "1N 1D 1D 1U", STATE_UNCONFIRMED, 1, STATE_DELIVERED, 1, 1},
+	{"two parts: one delivered decides nothing", 2, "1D", -1, 0, STATE_SENT, 0, 1},
+	{"two parts delivered", 2, "1D 2D", STATE_DELIVERED, 0, STATE_DELIVERED, 0, 2},
+	{"in any order", 3, "3D 1D 2D", STATE_DELIVERED, 0, STATE_DELIVERED, 0, 3},
+	{"the first that failed decides", 3, "2U", STATE_UNDELIVERED, 2, STATE_UNDELIVERED, 0, 0},
+	{"the first that failed, after a delivered one", 3, "1D 3R 2U", STATE_REJECTED, 3, STATE_REJECTED, 0, 1},
+	{"parts after the decision still count", 3, "2U 1D 3D", STATE_UNDELIVERED, 2, STATE_UNDELIVERED, 0, 2},
+	{"a silent part alone decides nothing", 2, "1N", -1, 0, STATE_SENT, 0, 0},
+	{"silence and delivery: unconfirmed", 2, "1D 2N", STATE_UNCONFIRMED, 2, STATE_UNCONFIRMED, 0, 1},
+	{"delivery after silence: unconfirmed too", 2, "2N 1D", STATE_UNCONFIRMED, 0, STATE_UNCONFIRMED, 0, 1},
+	{"silence, then a failure: failed", 2, "1N 2U", STATE_UNDELIVERED, 2, STATE_UNDELIVERED, 0, 0},
+	{"a silent part delivered before the rest", 2, "1N 1D 2D", STATE_DELIVERED, 0, STATE_DELIVERED, 0, 2},
+	{"a silent part delivered at last", 2, "1D 2N 2D", STATE_UNCONFIRMED, 2, STATE_DELIVERED, 1, 2},
+	{"a failed part delivered after all", 2, "1U 2D 1D", STATE_UNDELIVERED, 1, STATE_DELIVERED, 1, 2},
+	{"a failed part delivered, the other still out", 2, "1U 1D", STATE_UNDELIVERED, 1, STATE_UNDELIVERED, 0, 1},
+	{"… and then the other", 2, "1U 1D 2D", STATE_UNDELIVERED, 1, STATE_DELIVERED, 1, 2},
+	{"a rejected message is not corrected", 2, "1R 2D 1D", STATE_REJECTED, 1, STATE_REJECTED, 0, 1},
+	{"expired as a whole, then all delivered", 2, "0E 1D 2D", STATE_EXPIRED, 0, STATE_DELIVERED, 1, 2},
+	{"expired as a whole, one delivered", 2, "0E 1D", STATE_EXPIRED, 0, STATE_EXPIRED, 0, 1},
+	{"cancelled as a whole stays", 2, "0C 1D 2D", STATE_CANCELLED, 0, STATE_CANCELLED, 0, 2},
+	{"two failures: the first stays", 2, "1U 2E", STATE_UNDELIVERED, 1, STATE_UNDELIVERED, 0, 0},
+	{"the same receipt twice", 2, "1D 1D 2D 2D", STATE_DELIVERED, 0, STATE_DELIVERED, 0, 2},
+	{"sixty-four parts need all of them", 64, "64D 1D", -1, 0, STATE_SENT, 0, 2},
+};
+
+static uint8_t state_of(char c)
+{
+	switch (c) {
+	case 'D': return STATE_DELIVERED;
+	case 'U': return STATE_UNDELIVERED;
+	case 'R': return STATE_REJECTED;
+	case 'E': return STATE_EXPIRED;
+	case 'C': return STATE_CANCELLED;
+	case 'N': return STATE_UNCONFIRMED;
+	}
+	fail_msg("no such state: %c", c);
+	return 0;
+}
+
+struct told {
+	int msg_state, n_corrected;
+};
+
+static struct told tell_story(struct fixture *f, const struct store_msg *sm, const char *settled)
+{
+	struct told told = {.msg_state = -1};
+	unsigned part;
+	char c;
+	int n;
+
+	for (; sscanf(settled, " %u%c%n", &part, &c, &n) == 2; settled += n) {
+		struct op_final o = {.msg = *sm, .part = part, .at = 1700000002000, .state = state_of(c),
+			.reason = REASON_RECEIPT, .error = "X:1"};
+
+		assert_int_equal(put(f, OP_FINAL, &o.op), 0);
+		assert_false(o.ret_new && o.ret_correction);
+		if (o.ret_msg_state >= 0)
+			told.msg_state = o.ret_msg_state;
+	}
+	return told;
+}
+
+static void check_story(struct fixture *f, uint64_t id, const struct story *s, const struct told *told)
+{
+	struct q_message q = {.id = id};
+	char text[120];
+	int corrections = 0;
+
+	assert_int_equal(ask(f, Q_MESSAGE, &q.q), 0);
+	snprintf(text, sizeof text, "SELECT state FROM final WHERE key = %llu", (unsigned long long)msg_key(id, 0));
+	if ((int)sql(f, text) != s->final)
+		fail_msg("%s: final is %d", s->why, (int)sql(f, text));
+	if (q.ret.state != s->now)
+		fail_msg("%s: state is %d", s->why, q.ret.state);
+	for (unsigned i = 0; i < q.ret.n_corrections; i++)
+		corrections += q.ret.corrections[i].part == 0;
+	if (corrections != s->corrections)
+		fail_msg("%s: %d corrections", s->why, corrections);
+	if (q.ret.parts_delivered != s->delivered)
+		fail_msg("%s: %u parts delivered", s->why, q.ret.parts_delivered);
+	if (!s->corrections && (int)q.ret.decided_by != s->part)
+		fail_msg("%s: decided by %u", s->why, q.ret.decided_by);
+	if (told->msg_state != (s->final < 0 ? -1 : s->now))
+		fail_msg("%s: told %d", s->why, told->msg_state);
+	store_query_done(&q.q);
+}
+
+static void parts_make_the_message(void **state)
+{
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof stories / sizeof *stories; i++) {
+		uint64_t id = f->boot.next_id + i;
+		struct store_msg sm = sent_message(f, id, stories[i].n_parts, REPORT_NONE);
+		struct told told = tell_story(f, &sm, stories[i].settled);
+
+		check_story(f, id, &stories[i], &told);
+	}
+}
+
+/* ---- events ------------------------------------------------------------------------------------------------- */
+
+static unsigned events_of(struct fixture *f, uint64_t id, struct store_event *ret, unsigned max)
+{
+	struct q_events q = {.endpoint = 3, .shard = id % 4, .limit = 100};
+	unsigned n = 0;
+
+	assert_int_equal(ask(f, Q_EVENTS, &q.q), 0);
+	for (unsigned i = 0; i < q.n_rows; i++) {
+		assert_true(i == 0 || q.rows[i].seq > q.rows[i - 1].seq);
+		if (q.rows[i].id == id && n < max)
+			ret[n++] = q.rows[i];
+	}
+	store_query_done(&q.q);
+	return n;
+}
+
+static void one_event_per_message_when_report_is_final(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = f->boot.next_id;
+	struct store_msg sm = sent_message(f, id, 2, REPORT_FINAL);
+	struct store_event e[9];
+
+	assert_int_equal(f->n_wakes, 0);
+	tell_story(f, &sm, "1D 2D 2D");
+	assert_int_equal(events_of(f, id, e, 9), 1);
+	assert_int_equal(e[0].kind, EVENT_STATUS);
+	assert_int_equal(e[0].state, STATE_DELIVERED);
+	assert_int_equal(e[0].key, msg_key(id, 0));
+	assert_int_equal(e[0].parts, 2);
+	assert_int_equal(e[0].parts_delivered, 2);
+	assert_int_equal(e[0].to, 12025550142);
+	assert_int_equal(e[0].link, 9);
+	assert_string_equal(e[0].ref, "order");
+	assert_string_equal(e[0].error, "X:1");
+	assert_int_equal(f->n_wakes, 1);
+	assert_int_equal(f->woken_endpoint, 3);
+	assert_int_equal(f->woken_shard, id % 4);
+}
+
+static void report_all_tells_sent_and_every_part(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = f->boot.next_id;
+	struct store_msg sm = sent_message(f, id, 2, REPORT_ALL);
+	struct store_event e[9];
+
+	tell_story(f, &sm, "1N 2D 1D");
+	assert_int_equal(events_of(f, id, e, 9), 6);
+	assert_int_equal(e[0].state, STATE_SENT);
+	assert_int_equal(e[0].key, msg_key(id, 0));
+	assert_int_equal(e[1].key, msg_key(id, 1));
+	assert_int_equal(e[1].state, STATE_UNCONFIRMED);
+	assert_int_equal(e[2].key, msg_key(id, 2));
+	assert_int_equal(e[3].key, msg_key(id, 0));
+	assert_int_equal(e[3].state, STATE_UNCONFIRMED);
+	assert_int_equal(e[3].parts_delivered, 1);
+	assert_int_equal(e[4].key, msg_key(id, 1));
+	assert_int_equal(e[4].kind, EVENT_CORRECTION);
+	assert_int_equal(e[5].key, msg_key(id, 0));
+	assert_int_equal(e[5].kind, EVENT_CORRECTION);
+	assert_int_equal(e[5].state, STATE_DELIVERED);
+	assert_int_equal(e[5].parts_delivered, 2);
+}
+
+static void no_endpoint_no_event(void **state)
+{
+	struct fixture *f = *state;
+	struct store_msg sm = sent_message(f, f->boot.next_id, 1, REPORT_NONE);
+
+	tell_story(f, &sm, "1D");
+	sm = sent_message(f, f->boot.next_id + 1, 1, REPORT_FINAL);
+	sm.endpoint = 0;
+	tell_story(f, &sm, "1D");
+	assert_int_equal(count(f, "event"), 0);
+	assert_int_equal(f->n_wakes, 0);
+}
+
+/* ---- leases, submits, attempts ------------------------------------------------------------------------------ */
+
+static void a_submit_replaces_its_lease(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = fixture_message(f->boot.next_id);
+	struct op_submit o = {.msg = {.id = m.id, .n_parts = 2}, .part = 1, .at = 5, .link = 9, .smsc_id = "abc"};
+
+	m.n_parts = 2;
+	assert_int_equal(accept_message(f, &m, 3), 0);
+	assert_int_equal(count(f, "lease"), 2);
+	assert_int_equal(sql(f, "SELECT ref FROM bound"), 77);
+	assert_int_equal(put(f, OP_SUBMIT, &o.op), 0);
+	assert_int_equal(count(f, "lease"), 1);
+	assert_int_equal(sql(f, "SELECT key & 255 FROM lease"), 2);
+	assert_int_equal(count(f, "submit"), 1);
+	/* A second acceptance does not overwrite the first. */
+	strcpy(o.smsc_id, "def");
+	assert_int_equal(put(f, OP_SUBMIT, &o.op), 0);
+	assert_int_equal(count(f, "submit"), 1);
+	assert_int_equal(sql(f, "SELECT smsc_id = 'abc' FROM submit"), 1);
+	assert_int_equal(sql(f, "SELECT smsc_id = 'def' AND outcome = 0 FROM attempt"), 1);
+}
+
+static void an_attempt_moves_the_message_to_due(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = fixture_message(f->boot.next_id);
+	struct store_accept item = {.m = &m, .place = PLACE_BACKLOG, .lane = 4, .seq = m.id, .leased = 1, .link = 9};
+	struct op_accept a = {.items = &item, .n_items = 1};
+	struct op_attempt o = {.msg = {.id = m.id, .n_parts = 1, .lane = 4, .seq = m.id}, .part = 1, .at = 100,
+		.next_at = 5000, .link = 9, .outcome = OUTCOME_RETRY, .reason = REASON_RETRY, .skip = 2, .tries = 3,
+		.code = 88, .text = "queue full"};
+
+	assert_int_equal(put(f, OP_ACCEPT, &a.op), 0);
+	assert_int_equal(put(f, OP_ATTEMPT, &o.op), 0);
+	assert_int_equal(count(f, "lease"), 0);
+	assert_int_equal(count(f, "backlog"), 0);
+	assert_int_equal(sql(f, "SELECT at = 5000 AND reason = 2 AND tries = 3 AND skip = 2 FROM due"), 1);
+	assert_int_equal(sql(f, "SELECT key FROM due"), msg_key(m.id, 1));
+	o.next_at = 0;
+	assert_int_equal(put(f, OP_ATTEMPT, &o.op), 0);
+	assert_int_equal(sql(f, "SELECT n FROM attempt WHERE next_at IS NULL"), 2);
+	assert_int_equal(count(f, "due"), 1);
+}
+
+static void keep_lease_keeps_it(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = fixture_message(f->boot.next_id);
+	struct op_attempt o = {.msg = {.id = m.id, .n_parts = 1}, .part = 1, .at = 1, .outcome = OUTCOME_UNKNOWN,
+		.keep_lease = true};
+
+	assert_int_equal(accept_message(f, &m, 1), 0);
+	assert_int_equal(put(f, OP_ATTEMPT, &o.op), 0);
+	assert_int_equal(count(f, "lease"), 1);
+}
+
+static void unless_submitted_leaves_alone_what_has_left(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = fixture_message(f->boot.next_id), m2 = fixture_message(f->boot.next_id + 1);
+	struct op_final o = {.msg = {.id = m.id, .n_parts = 1}, .state = STATE_CANCELLED, .reason = REASON_CLIENT,
+		.at = 1, .unless_submitted = true};
+
+	assert_int_equal(accept_message(f, &m, 1), 0);
+	assert_int_equal(put(f, OP_FINAL, &o.op), -EBUSY);
+	assert_int_equal(count(f, "final"), 0);
+	assert_int_equal(accept_message(f, &m2, 0), 0);
+	o.msg.id = m2.id;
+	assert_int_equal(put(f, OP_FINAL, &o.op), 0);
+	assert_true(o.ret_new);
+	assert_int_equal(o.ret_msg_state, STATE_CANCELLED);
+	assert_int_equal(count(f, "final"), 1);
+}
+
+static void a_final_message_leaves_backlog_and_leases(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = fixture_message(f->boot.next_id);
+	struct store_accept item = {.m = &m, .place = PLACE_BACKLOG, .lane = 4, .seq = m.id, .leased = 3, .link = 9,
+		.bound_parts = 2};
+	struct op_accept a = {.items = &item, .n_items = 1};
+	struct op_final o = {.msg = {.id = m.id, .n_parts = 2, .lane = 4, .seq = m.id}, .state = STATE_EXPIRED, .at = 1};
+
+	m.n_parts = 2;
+	assert_int_equal(put(f, OP_ACCEPT, &a.op), 0);
+	assert_int_equal(count(f, "backlog"), 1);
+	assert_int_equal(put(f, OP_FINAL, &o.op), 0);
+	assert_int_equal(count(f, "backlog"), 0);
+	assert_int_equal(count(f, "lease"), 0);
+}
+
+/* ---- receipts ----------------------------------------------------------------------------------------------- */
+
+static uint32_t endpoint_of(void *arg, uint32_t client)
+{
+	return client == 3 ? 3 : 0;
+}
+
+static int receive(struct fixture *f, struct op_receipt *o, uint64_t hash, uint64_t to, uint8_t state)
+{
+	*o = (struct op_receipt){.hash = hash, .link = 9, .to = to, .at = 1700000003000, .state = state, .smsc_id = "x",
+		.stat = "UNDELIV", .err = "034", .endpoint_of = endpoint_of};
+	return put(f, OP_RECEIPT, &o->op);
+}
+
+static void a_receipt_before_the_response_is_parked_and_found(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = fixture_message(f->boot.next_id);
+	struct op_submit s = {.msg = {.id = m.id, .n_parts = 1, .endpoint = 3}, .part = 1, .at = 5, .link = 9, .hash = 4711,
+		.to = m.to, .smsc_id = "x", .last = true};
+	struct op_receipt o;
+	struct store_event e[9];
+
+	assert_int_equal(accept_message(f, &m, 1), 0);
+	assert_int_equal(receive(f, &o, 4711, 99999999999, STATE_UNDELIVERED), 0); /* another number: not this one's */
+	assert_int_equal(receive(f, &o, 4711, 5550142, STATE_SENT), 0); /* an intermediate one says nothing */
+	assert_int_equal(receive(f, &o, 4711, 5550142, STATE_UNDELIVERED), 0); /* the last seven digits suffice */
+	assert_int_equal(o.ret_key, 0);
+	assert_int_equal(count(f, "receipt_parked"), 3);
+	fixture_reopen(f);
+	assert_int_equal(put(f, OP_SUBMIT, &s.op), 0);
+	assert_true(s.ret_settled);
+	assert_int_equal(s.ret_state, STATE_UNDELIVERED);
+	assert_int_equal(s.ret_msg_state, STATE_UNDELIVERED);
+	assert_int_equal(count(f, "receipt_parked"), 1);
+	assert_int_equal(events_of(f, m.id, e, 9), 1);
+	assert_string_equal(e[0].error, "UNDELIV:034");
+}
+
+static void a_spilled_part_is_found_by_hash_and_verified(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = f->boot.next_id;
+	struct store_msg sm;
+	struct store_spill rows[] = {{.hash = 10, .key = msg_key(id, 1), .deadline = 900},
+		{.hash = 10, .key = msg_key(id + 1, 1), .deadline = 901}, {.hash = UINT64_MAX, .key = msg_key(id + 2, 2),
+			.deadline = 902}};
+	struct op_spill spill = {.rows = rows, .n_rows = 3};
+	struct op_receipt o;
+
+	sm = sent_message(f, id, 1, REPORT_FINAL);
+	sent_message(f, id + 1, 1, REPORT_FINAL);
+	sent_message(f, id + 2, 2, REPORT_FINAL);
+	assert_int_equal(put(f, OP_SPILL, &spill.op), 0);
+	assert_int_equal(count(f, "due"), 3);
+	assert_int_equal(receive(f, &o, 10, 44444444444, STATE_DELIVERED), 0);
+	assert_int_equal(o.ret_key, 0);
+	assert_int_equal(receive(f, &o, 10, 0, STATE_UNDELIVERED), 0);
+	assert_int_equal(o.ret_key, msg_key(id + 1, 1)); /* the newest that is not settled */
+	assert_true(o.ret_new);
+	assert_int_equal(o.ret_msg_state, STATE_UNDELIVERED);
+	assert_int_equal(receive(f, &o, 10, 12025550142, STATE_DELIVERED), 0);
+	assert_int_equal(o.ret_key, msg_key(sm.id, 1));
+	assert_true(o.ret_new);
+	/* Both settled: the newest is corrected. */
+	assert_int_equal(receive(f, &o, 10, 0, STATE_DELIVERED), 0);
+	assert_int_equal(o.ret_key, msg_key(id + 1, 1));
+	assert_true(o.ret_correction);
+	assert_int_equal(o.ret_msg_state, STATE_DELIVERED);
+	/* A part of two, by the second spelling. */
+	o = (struct op_receipt){.hash = 5, .hash2 = UINT64_MAX, .link = 9, .state = STATE_DELIVERED, .at = 1};
+	assert_int_equal(put(f, OP_RECEIPT, &o.op), 0);
+	assert_int_equal(o.ret_key, msg_key(id + 2, 2));
+	assert_true(o.ret_new);
+	assert_int_equal(o.ret_msg_state, -1);
+	/* From another link it is unknown. */
+	o = (struct op_receipt){.hash = 10, .link = 8, .state = STATE_DELIVERED, .at = 1};
+	assert_int_equal(put(f, OP_RECEIPT, &o.op), 0);
+	assert_int_equal(o.ret_key, 0);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+#define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+		TEST(parts_make_the_message),
+		TEST(one_event_per_message_when_report_is_final),
+		TEST(report_all_tells_sent_and_every_part),
+		TEST(no_endpoint_no_event),
+		TEST(a_submit_replaces_its_lease),
+		TEST(an_attempt_moves_the_message_to_due),
+		TEST(keep_lease_keeps_it),
+		TEST(unless_submitted_leaves_alone_what_has_left),
+		TEST(a_final_message_leaves_backlog_and_leases),
+		TEST(a_receipt_before_the_response_is_parked_and_found),
+		TEST(a_spilled_part_is_found_by_hash_and_verified),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
