@@ -185,16 +185,6 @@ static struct outlet *outlet_of(struct queue *q, uint32_t id)
 	return NULL;
 }
 
-/* After a restart, from rows. */
-void settle_remember(struct queue *q, const struct message *m, const struct store_msg *sm, const struct store_sent *s)
-{
-	struct outlet *o = outlet_of(q, s->link), none = { .id = s->link, .receipt_form = RECEIPT_ID_AUTO };
-	uint64_t hash = hash_of(o ? o : &none, s->smsc_id);
-
-	if (hash && !sent_find_part(q->sent, hash, m->id, s->part))
-		remember(q, m, sm, o, s->link, s->part, hash, s->at);
-}
-
 #define SPILL_ROWS 500
 
 static void spill_done(struct store_op *op)
@@ -299,6 +289,34 @@ static void submit_done(struct store_op *op)
 	pool_put(&q->pool_submit, op);
 }
 
+/* After a restart, from rows.  Its receipt may have come before these rows were read: then it was parked, and nothing
+ * but this would find it again.  Receipts that come from now on find the entry in memory, and those that came before
+ * were staged before, in the same list: no gap is left between the two. */
+void settle_remember(struct queue *q, const struct message *m, const struct store_msg *sm, const struct store_sent *s)
+{
+	struct outlet *o = outlet_of(q, s->link), none = { .id = s->link, .receipt_form = RECEIPT_ID_AUTO };
+	uint64_t hash = hash_of(o ? o : &none, s->smsc_id);
+	struct submit_job *j;
+
+	if (!hash || sent_find_part(q->sent, hash, m->id, s->part))
+		return;
+	remember(q, m, sm, o, s->link, s->part, hash, s->at);
+	j = (struct submit_job *)pool_get(q, &q->pool_submit, OP_SUBMIT, submit_done);
+	if (!j) {
+		log_error("parked_not_looked_for", "msg=%llu error=memory", (unsigned long long)m->id);
+		return;
+	}
+	j->s.known = true;
+	j->s.msg = *sm;
+	j->s.part = s->part;
+	j->s.link = s->link;
+	j->s.to = m->to;
+	j->s.hash = hash;
+	j->class = m->class;
+	queue_stage(q, STORE_SETTLE, &j->s.op);
+	q->settling++;
+}
+
 static void took(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const char *smsc_id)
 {
 	struct submit_job *j = (struct submit_job *)pool_get(q, &q->pool_submit, OP_SUBMIT, submit_done);
@@ -310,6 +328,7 @@ static void took(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned pa
 		log_error("submit_not_stored", "msg=%llu part=%u error=memory", (unsigned long long)sm.id, part);
 		return; /* the lease row stays: a restart calls it uncertain */
 	}
+	j->s.known = false; /* a used one comes from the pool as it was */
 	j->s.msg = sm;
 	j->s.part = part;
 	j->s.at = q->now_ms;
@@ -607,6 +626,7 @@ static int look_on_disk(struct queue *q, struct outlet *o, const struct link_rec
 
 	if (!j)
 		return -ENOMEM;
+	settle_flush_spill(q); /* what memory let go must be on disk before it is looked for there */
 	j->r.hash = hash[0];
 	j->r.hash2 = hash[1];
 	j->r.link = o->id;

@@ -186,6 +186,7 @@ struct op_submit {
 	uint64_t to;           /* recipient, to verify a parked receipt */
 	char smsc_id[66];
 	bool last;             /* with it every part is submitted: event "sent" when report is all */
+	bool known;            /* its submit row was read from disk: only look for a parked receipt */
 	/* results */
 	bool ret_settled;      /* a parked receipt made the part final */
 	uint8_t ret_state;     /* … then: the part's state */

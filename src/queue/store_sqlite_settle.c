@@ -386,6 +386,8 @@ int apply_submit(struct writer *w, struct store_op *op)
 	o->ret_settled = false;
 	o->ret_state = 0;
 	o->ret_msg_state = -1;
+	if (o->known)
+		return o->hash && w->m.n_parked ? look_in_parked(w, o) : SQLITE_OK;
 	BIND(st, key, o->at, o->link);
 	bind_text(st, 4, o->smsc_id);
 	rc = run(st);

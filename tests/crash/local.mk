@@ -6,3 +6,11 @@ UNIT_TESTS += tests/crash/powercut_store_test
 tests_crash_powercut_store_test_SOURCES = tests/crash/powercut_store_test.c tests/crash/vfs_shim.c tests/crash/vfs_shim.h
 tests_crash_powercut_store_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
+CRASH_TESTS += tests/crash/kill9.py tests/crash/kill9_can_fail.py
+EXTRA_DIST += tests/crash/kill9.py tests/crash/kill9_can_fail.py
+
+# The gateway with one promise broken, for the test that sees the audit fail.
+check_PROGRAMS += tests/crash/posthornd-early
+tests_crash_posthornd_early_SOURCES = src/main.c tests/crash/early_answer.c
+tests_crash_posthornd_early_LDADD = $(POSTHORN_LIBS)
+tests_crash_posthornd_early_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=queue_add

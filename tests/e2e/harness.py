@@ -488,7 +488,8 @@ class Gateway(Program):
 
     The first client is "shop"; there is an operator "ops" as well.  `over` replaces settings of the template."""
 
-    def __init__(self, world, over, webhook=None, links=None, client=None, name=None, wait_ready=True, env=None):
+    def __init__(self, world, over, webhook=None, links=None, client=None, name=None, wait_ready=True, env=None,
+                 program=None):
         self.keys = {}
         self.dir = world.path(f"gateway{world.number('gateway')}")
         os.mkdir(self.dir)
@@ -509,6 +510,7 @@ class Gateway(Program):
         self.write_conf()
         self._name = name or f"posthornd{world.number('posthornd')}"
         self._env = env
+        self._program = program or os.path.join(BUILD, "posthornd")
         self._start(world, wait_ready)
 
     def _client(self, name):
@@ -530,7 +532,7 @@ class Gateway(Program):
         os.chmod(self.conf_path, 0o600)
 
     def _start(self, world, wait_ready=True):
-        super().__init__(world, self._name, [os.path.join(BUILD, "posthornd"), "-c", self.conf_path], env=self._env)
+        super().__init__(world, self._name, [self._program, "-c", self.conf_path], env=self._env)
         self._apis = []
         if wait_ready:
             self.wait_ready()
