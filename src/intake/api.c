@@ -126,11 +126,23 @@ void api_count_refused(struct api *a, enum api_code code)
 	a->p.stats->refused[code]++;
 }
 
+/* Seconds after which it is worth another try; NULL: trying again is no use, or the caller knows better. */
+static const char *retry_after(enum api_code code)
+{
+	int status = api_code_status(code);
+
+	if (code == API_RATE_LIMITED || (status != 429 && status != 503))
+		return NULL;
+	return code == API_QUEUE_BUSY || code == API_STOPPING ? "5" : "30";
+}
+
 void api_refuse_fault(struct api_call *c, const struct api_fault *f)
 {
 	int status = api_code_status(f->code);
 
 	api_count_refused(c->api, f->code);
+	if (retry_after(f->code))
+		http_header_add(c->q, "Retry-After", retry_after(f->code));
 	if (http_respond_error(
 		    c->q, status, api_code_name(f->code), f->message, f->field[0] ? f->field : NULL) < 0)
 		http_request_drop(c->q);

@@ -78,6 +78,7 @@ struct rows {
 	bool is_lines, paused, ended; /* ended: no more octets come */
 	bool exhausted;		      /* the last row was taken */
 	json_t *stashed;	      /* a parsed row that must begin a chunk of its own */
+	bool drain;		      /* look at it only when nothing is in flight */
 	uint64_t row;		      /* number of the next row */
 
 	/* chunks */
@@ -237,8 +238,6 @@ static void answer_or_refuse(struct rows *r)
 	struct api_call *c = r->c;
 
 	if (r->stopped && (r->conflict || r->accepted == 0)) {
-		if (api_code_status(r->fault.code) == 429 || api_code_status(r->fault.code) == 503)
-			http_header_add(c->q, "Retry-After", "10");
 		api_refuse_fault(c, &r->fault);
 		return;
 	}
@@ -615,6 +614,13 @@ static bool begin_keyed(struct rows *r, json_t *row, const struct json_message *
 		k->idem.answer = k->answer;
 		return true;
 	}
+	if (r->n_flight >
+		0) { /* perhaps an earlier row of this very request has it: look again when that is done */
+		drop_building(r);
+		r->stashed = json_incref(row);
+		r->drain = true;
+		return false;
+	}
 	api_fault_set(&f, API_IDEMPOTENCY_IN_PROGRESS, "idempotency_key",
 		"a message with this idempotency key is being worked on; post the row again when it is done");
 	refuse_row(r, &f);
@@ -724,7 +730,7 @@ static enum taken take_row(struct rows *r, const struct json_message_ctx *x)
 
 static void flow(struct rows *r)
 {
-	bool hold = r->ready || r->runner.queued || r->waiter.queued || !r->begun;
+	bool hold = r->ready || r->drain || r->runner.queued || r->waiter.queued || !r->begun;
 
 	if (!r->is_lines || r->ended || r->stopped || !r->c->q || hold == r->paused)
 		return;
@@ -763,6 +769,9 @@ static void work(struct rows *r, const struct json_message_ctx *x)
 				return;
 			continue;
 		}
+		if (r->drain && r->n_flight > 0)
+			return;
+		r->drain = false;
 		if (r->exhausted)
 			return;
 		if (budget-- == 0 || (budget % 16 == 0 && clock_mono_us() > until_us)) {

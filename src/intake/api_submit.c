@@ -55,7 +55,6 @@ static void refuse_errno(struct api_call *c, int r)
 	struct api_fault f;
 
 	api_fault_of_errno(r, &f);
-	http_header_add(c->q, "Retry-After", r == -EDQUOT || r == -ENOSPC ? "30" : "5");
 	api_refuse_fault(c, &f);
 }
 
