@@ -199,6 +199,7 @@ static void finish(struct link *l)
 	void *arg = l->gone_arg;
 
 	queue_forget_outlet(l->queue, &l->outlet);
+	l->sinks.forget(l->sinks.arg, l);
 	l->driver->close(l);
 	free(l);
 	gone(arg);
