@@ -216,8 +216,8 @@ static void purge_done(struct store_op *op)
 
 static void purge(struct queue *q)
 {
-	if (q->purge_busy || q->recovering || (!q->body_age_ms && !q->row_age_ms))
-		return;
+	if (q->purge_busy || q->recovering)
+		return; /* with both ages 0 it still sweeps what receipts left behind */
 	memset(&q->op_purge, 0, sizeof(q->op_purge));
 	q->op_purge.op.kind = OP_PURGE;
 	q->op_purge.op.rows = PURGE_STEP;
