@@ -713,6 +713,7 @@ void queue_free(struct queue *q)
 	pool_done(&q->pool_due);
 	pool_done(&q->pool_row);
 	free(q->routes);
+	free(q->retaken);
 	fresh_free(q->fresh);
 	sent_free(q->sent);
 	uv_close((uv_handle_t *)&q->check, handle_closed);
