@@ -50,8 +50,10 @@ fuzz:
 		grep -E '^(Done|stat::number_of_executed_units)' "$$n.log"; done
 
 .PHONY: bench
-bench: all $(BENCHES)
+BENCH_FLAGS =
+bench: all $(BENCHES) tests/bench/load smpp_blast
 	@for b in $(BENCHES); do echo "== $$b"; ./$$b || exit 1; done
+	$(PYTHON3) $(srcdir)/tests/bench/bench.py $(BENCH_FLAGS)
 
 FORMATTED = find $(srcdir)/src $(srcdir)/drivers $(srcdir)/tests -name '*.[ch]'
 .PHONY: format lint

@@ -303,13 +303,28 @@ static struct api_key **key_bucket(struct api *a, const struct api_key *k)
 	return &a->keys[(k->hash[0] | k->hash[1] << 8) % API_KEY_BUCKETS];
 }
 
+static bool key_held(struct api *a, const struct api_key *k)
+{
+	for (const struct api_key *o = *key_bucket(a, k); o; o = o->next)
+		if (o->client == k->client && !memcmp(o->hash, k->hash, sizeof(k->hash)))
+			return true;
+	return false;
+}
+
+bool api_key_in_work(struct api *a, uint32_t client, const char *key)
+{
+	struct api_key k = { .client = client };
+
+	api_key_hash(client, key, k.hash);
+	return key_held(a, &k);
+}
+
 bool api_key_take(struct api *a, struct api_key *k)
 {
 	struct api_key **bucket = key_bucket(a, k);
 
-	for (struct api_key *o = *bucket; o; o = o->next)
-		if (o->client == k->client && !memcmp(o->hash, k->hash, sizeof(k->hash)))
-			return false;
+	if (key_held(a, k))
+		return false;
 	k->next = *bucket;
 	k->held = true;
 	*bucket = k;

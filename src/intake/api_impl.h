@@ -143,6 +143,7 @@ void api_run_never(struct api *a, struct api_runner *r);
 
 bool api_key_take(struct api *a, struct api_key *k); /* false: somebody else is at it */
 void api_key_drop(struct api *a, struct api_key *k);
+bool api_key_in_work(struct api *a, uint32_t client, const char *key);
 void api_key_hash(uint32_t client, const char *key, uint8_t ret[static 16]);
 
 void api_message_ctx(struct api *a, const struct auth_client *cl, bool make_names, struct json_message_ctx *ret);

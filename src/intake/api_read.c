@@ -515,6 +515,9 @@ static void on_stream(struct store_query *q)
 	const struct store_progress *p = &k->stream.progress;
 	struct json_out o;
 
+	/* Begun, but no chunk is on disk yet: nothing is done, and that is an answer. */
+	if (q->r == -ENOENT && api_key_in_work(k->c->api, p->client, k->key))
+		q->r = 0;
 	if (look_good(k, "stream")) {
 		json_out_init(&o, 4096);
 		json_out_open(&o, '{');

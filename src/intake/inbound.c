@@ -99,6 +99,21 @@ static bool keyword_fits(const char *keyword, const char *text, size_t n)
 	return len == 0 || len == n || !is_word_octet((unsigned char)text[len]);
 }
 
+/* The only one that sends and receives; operators watch. */
+static const char *only_client(const struct conf *c)
+{
+	const char *name = NULL;
+
+	for (size_t i = 0; i < c->n_clients; i++) {
+		if (c->clients[i].role == CONF_ROLE_OPERATOR && c->n_clients > 1)
+			continue;
+		if (name)
+			return NULL;
+		name = c->clients[i].name;
+	}
+	return name;
+}
+
 const char *inbound_client(const struct conf *c, const char *link, const struct link_inbound *m)
 {
 	for (size_t i = 0; i < c->n_inbound; i++) {
@@ -108,7 +123,7 @@ const char *inbound_client(const struct conf *c, const char *link, const struct 
 			keyword_fits(r->keyword, m->text, m->n_text))
 			return r->client;
 	}
-	return c->n_clients == 1 ? c->clients[0].name : NULL;
+	return only_client(c);
 }
 
 /* ---- Operations. ---- */

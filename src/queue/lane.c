@@ -212,7 +212,7 @@ void lane_home(struct queue *q, struct lane *l)
 
 	l->route = route_find(q, l->key.route);
 	o = first_up(l, &reason);
-	if (o == l->out && l->route) {
+	if (o && o == l->out) {
 		lane_activate(q, l);
 		return;
 	}

@@ -662,7 +662,7 @@ static void handle_closed(uv_handle_t *h)
 {
 	struct queue *q = h->data;
 
-	if (h == (uv_handle_t *)&q->second)
+	if (--q->n_handles == 0)
 		free(q);
 }
 
@@ -716,6 +716,7 @@ void queue_free(struct queue *q)
 	free(q->retaken);
 	fresh_free(q->fresh);
 	sent_free(q->sent);
+	q->n_handles = 3;
 	uv_close((uv_handle_t *)&q->check, handle_closed);
 	uv_close((uv_handle_t *)&q->tick, handle_closed);
 	uv_close((uv_handle_t *)&q->second, handle_closed);

@@ -142,6 +142,7 @@ struct queue {
 	uv_timer_t tick;             /* tokens and pauses: only while something waits for time */
 	uv_timer_t second;
 	bool dirty, ticking;
+	unsigned n_handles;          /* still to be closed */
 
 	unsigned lane_window, max_resident;
 	uint64_t max_waiting, reserve_octets;

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* webhook.c -- endpoints: which there are, how they fare, and how all of it ends.
  *
- * An endpoint that goes at a reload is switched off, not freed: reads and operations of its shards may be under way, and
- * it may come back.  There are at most as many as clients were ever configured in the life of the process.
+ * An endpoint that goes at a reload is switched off, not freed: reads and operations of its shards may be
+ * under way, and it may come back.  There are at most as many as clients were ever configured in the life
+ * of the process.
  */
 #include <config.h>
 
@@ -30,7 +31,7 @@ static const struct webhook_times default_times = {
 	.check_ms = 30 * 1000,
 };
 
-/* ---- how an endpoint fares ------------------------------------------------------------------------------------- */
+/* ---- how an endpoint fares --------------------------------------------------------------------------- */
 
 static void bury_excess(struct endpoint *ep)
 {
@@ -50,7 +51,7 @@ static void on_count(struct store_query *q)
 	uint64_t max = ep->w->conf.max_events;
 
 	ep->counting = false;
-	if (q->r == 0 && ep->count.waiting > max && ep->active && !ep->w->stopping) {
+	if (q->r == 0 && !ep->count_stale && ep->count.waiting > max && ep->active && !ep->w->stopping) {
 		ep->excess = ep->count.waiting - max;
 		bury_excess(ep);
 	}
@@ -61,12 +62,14 @@ void endpoint_look_for_excess(struct endpoint *ep)
 {
 	int64_t now = clock_mono_ms();
 
-	if (ep->counting || ep->excess || ep->w->stopping || now - ep->counted_mono_ms < ep->w->times.check_ms)
+	if (ep->counting || ep->excess || ep->n_burying || ep->w->stopping ||
+		now - ep->counted_mono_ms < ep->w->times.check_ms)
 		return;
 	ep->counting = true;
+	ep->count_stale = false;
 	ep->counted_mono_ms = now;
 	ep->count = (struct q_webhooks){
-		.q = { .kind = Q_WEBHOOKS, .done = on_count, .arg = ep },
+		.q = {.kind = Q_WEBHOOKS, .done = on_count, .arg = ep},
 		.endpoint = ep->id,
 	};
 	/* Not the queue's reader: counting a million rows takes a tenth of a second. */
@@ -109,12 +112,12 @@ void endpoint_relief(struct endpoint *ep, struct shard *sh)
 	sh->troubled = false;
 	if (--ep->n_troubled)
 		return; /* one line when the last shard is through: no up and down while some still fail */
-	log_info("webhook_state", "client=%s url=%s state=up down_ms=%" PRId64 " failures=%" PRIu64, ep->client,
-		ep->shown, clock_mono_ms() - ep->down_mono_ms, ep->failures);
+	log_info("webhook_state", "client=%s url=%s state=up down_ms=%" PRId64 " failures=%" PRIu64,
+		ep->client, ep->shown, clock_mono_ms() - ep->down_mono_ms, ep->failures);
 	forget_trouble(ep);
 }
 
-/* ---- configuration --------------------------------------------------------------------------------------------- */
+/* ---- configuration ----------------------------------------------------------------------------------- */
 
 /* For logs and lists: what may hold a secret is left out. */
 static char *url_to_show(const char *url)
@@ -309,7 +312,7 @@ void webhooks_times(struct webhooks *w, const struct webhook_times *t)
 	w->times = *t;
 }
 
-/* ---- calls ----------------------------------------------------------------------------------------------------- */
+/* ---- calls ------------------------------------------------------------------------------------------- */
 
 void webhooks_wake(struct webhooks *w, uint32_t endpoint, unsigned shard)
 {
@@ -349,7 +352,8 @@ static void on_replayed(struct store_op *op)
 	webhooks_went_quiet(w);
 }
 
-int webhooks_replay(struct webhooks *w, uint32_t endpoint, int64_t since_ms, void (*done)(void *arg, int64_t n), void *arg)
+int webhooks_replay(struct webhooks *w, uint32_t endpoint, int64_t since_ms,
+	void (*done)(void *arg, int64_t n), void *arg)
 {
 	struct endpoint *ep = find(w, endpoint);
 	struct replay *rp;
@@ -363,7 +367,7 @@ int webhooks_replay(struct webhooks *w, uint32_t endpoint, int64_t since_ms, voi
 	rp->done = done;
 	rp->arg = arg;
 	rp->op = (struct op_events){
-		.op = { .kind = OP_EVENTS_REPLAY, .rows = 1000, .done = on_replayed, .arg = rp },
+		.op = {.kind = OP_EVENTS_REPLAY, .rows = 1000, .done = on_replayed, .arg = rp},
 		.endpoint = endpoint,
 		.since = since_ms,
 	};
@@ -397,7 +401,8 @@ static void look_at(const struct endpoint *ep, struct webhook_view *v)
 	v->retry_at_ms = first ? clock_ms() + (first > now ? first - now : 0) : 0;
 }
 
-void webhooks_each(struct webhooks *w, void (*each)(void *arg, uint32_t endpoint, const struct webhook_view *v), void *arg)
+void webhooks_each(struct webhooks *w,
+	void (*each)(void *arg, uint32_t endpoint, const struct webhook_view *v), void *arg)
 {
 	struct webhook_view v;
 
@@ -409,7 +414,7 @@ void webhooks_each(struct webhooks *w, void (*each)(void *arg, uint32_t endpoint
 	}
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------------ */
+/* ---- life -------------------------------------------------------------------------------------------- */
 
 struct webhooks *webhooks_new(uv_loop_t *loop, struct store *s, struct names *names, const struct conf *c)
 {
@@ -433,7 +438,8 @@ struct webhooks *webhooks_new(uv_loop_t *loop, struct store *s, struct names *na
 	return w;
 }
 
-/* From a clean stack, so that libcurl may go: the end of a stop may have been seen from one of its callbacks. */
+/* From a clean stack, so that libcurl may go: the end of a stop may have been seen from one of its
+ * callbacks. */
 static void on_closed(uv_handle_t *handle)
 {
 	struct webhooks *w = handle->data;

@@ -20,8 +20,9 @@
 
 #define POOL_MAX       64	   /* posts kept for reuse */
 #define POOL_BODY_KEEP (64 * 1024) /* octets of body memory that a pooled post keeps */
-#define ANSWER_MAX     (64 * 1024) /* octets of an answer's body read for the sake of the connection, then cut off */
-#define KEEPALIVE_S    60
+#define ANSWER_MAX \
+	(64 * 1024) /* octets of an answer's body read for the sake of the connection, then cut off */
+#define KEEPALIVE_S 60
 
 struct webhook_http {
 	uv_loop_t *loop;
@@ -40,7 +41,7 @@ struct webhook_post {
 	struct webhook_post *next; /* in the pool */
 	CURL *easy;
 	struct buf body;
-	bool under_way, private_address;
+	bool under_way, private_address, whole_head;
 	size_t n_answer;
 	webhook_post_cb done;
 	void *arg;
@@ -50,7 +51,7 @@ struct webhook_post {
 	char error[CURL_ERROR_SIZE];
 };
 
-/* ---- sockets and time ------------------------------------------------------------------------------------------ */
+/* ---- sockets and time -------------------------------------------------------------------------------- */
 
 struct watch {
 	uv_poll_t poll;
@@ -75,14 +76,15 @@ static void on_watch_closed(uv_handle_t *handle)
 	free(w);
 }
 
-/* Tell those whose request has ended.  They may send again from there: nothing of libcurl's is on the stack. */
+/* Tell those whose request has ended.  They may send again from there: nothing of libcurl's is on the
+ * stack. */
 static void finish_posts(struct webhook_http *h)
 {
 	CURLMsg *msg;
 	int left;
 
 	while ((msg = curl_multi_info_read(h->multi, &left))) {
-		struct webhook_answer a = { 0 };
+		struct webhook_answer a = {0};
 		struct webhook_post *p;
 		CURLcode code = msg->data.result;
 		curl_off_t wait_s = 0;
@@ -98,10 +100,16 @@ static void finish_posts(struct webhook_http *h)
 		/* Cut off by us, on_answer_body(): the status had come and is what counts. */
 		if (code == CURLE_WRITE_ERROR && p->n_answer > ANSWER_MAX)
 			code = CURLE_OK;
+		/* libcurl 7.88 takes "HTTP/1.1 200 OK" and an early end for an answer; half a head
+		 * acknowledges nothing. */
+		if (code == CURLE_OK && !p->whole_head)
+			code = CURLE_GOT_NOTHING;
 		a.status = code == CURLE_OK ? (int)status : 0;
 		a.retry_after_ms = wait_s * 1000;
 		a.private_address = p->private_address && !a.status;
-		a.error = p->private_address ? "private address" : p->error[0] ? p->error : curl_easy_strerror(code);
+		a.error = p->private_address ? "private address"
+			  : p->error[0]	     ? p->error
+					     : curl_easy_strerror(code);
 		p->done(p->arg, &a);
 	}
 }
@@ -182,7 +190,7 @@ static int want_socket(CURL *easy, curl_socket_t fd, int what, void *arg, void *
 	return uv_poll_start(&w->poll, events, on_poll) < 0 ? -1 : 0;
 }
 
-/* ---- the guard ------------------------------------------------------------------------------------------------- */
+/* ---- the guard --------------------------------------------------------------------------------------- */
 
 struct network {
 	uint8_t addr[16];
@@ -202,18 +210,18 @@ static bool in_network(const uint8_t addr[static 16], const struct network *n)
 static bool is_private4(const uint8_t *addr)
 {
 	static const struct network nets[] = {
-		{ { 0 }, 8 },		      /* this network */
-		{ { 10 }, 8 },		      /* RFC 1918 */
-		{ { 100, 64 }, 10 },	      /* carrier-grade NAT, RFC 6598 */
-		{ { 127 }, 8 },		      /* loopback */
-		{ { 169, 254 }, 16 },	      /* link-local; also where clouds keep their credentials */
-		{ { 172, 16 }, 12 },	      /* RFC 1918 */
-		{ { 192, 0, 0 }, 24 },	      /* protocol assignments */
-		{ { 192, 168 }, 16 },	      /* RFC 1918 */
-		{ { 198, 18 }, 15 },	      /* benchmarking, RFC 2544 */
-		{ { 224 }, 3 },		      /* multicast, reserved, broadcast */
+		{{0}, 8},	   /* this network */
+		{{10}, 8},	   /* RFC 1918 */
+		{{100, 64}, 10},   /* carrier-grade NAT, RFC 6598 */
+		{{127}, 8},	   /* loopback */
+		{{169, 254}, 16},  /* link-local; also where clouds keep their credentials */
+		{{172, 16}, 12},   /* RFC 1918 */
+		{{192, 0, 0}, 24}, /* protocol assignments */
+		{{192, 168}, 16},  /* RFC 1918 */
+		{{198, 18}, 15},   /* benchmarking, RFC 2544 */
+		{{224}, 3},	   /* multicast, reserved, broadcast */
 	};
-	uint8_t wide[16] = { 0 };
+	uint8_t wide[16] = {0};
 
 	memcpy(wide, addr, 4);
 	for (size_t i = 0; i < sizeof(nets) / sizeof(nets[0]); i++) {
@@ -226,20 +234,20 @@ static bool is_private4(const uint8_t *addr)
 static bool is_private6(const uint8_t *addr)
 {
 	static const struct network nets[] = {
-		{ { 0 }, 96 },	      /* unspecified, loopback, IPv4-compatible */
-		{ { 0x01 }, 64 },     /* discard, RFC 6666 */
-		{ { 0xfc }, 7 },      /* unique local, RFC 4193 */
-		{ { 0xfe, 0x80 }, 9 }, /* link-local and the former site-local */
-		{ { 0xff }, 8 },      /* multicast */
+		{{0}, 96},	   /* unspecified, loopback, IPv4-compatible */
+		{{0x01}, 64},	   /* discard, RFC 6666 */
+		{{0xfc}, 7},	   /* unique local, RFC 4193 */
+		{{0xfe, 0x80}, 9}, /* link-local and the former site-local */
+		{{0xff}, 8},	   /* multicast */
 	};
 	/* An IPv4 address inside: mapped, NAT64 (RFC 6052), 6to4 (RFC 3056). */
 	static const struct {
 		struct network net;
 		unsigned at;
 	} inside[] = {
-		{ { { [10] = 0xff, [11] = 0xff }, 96 }, 12 },
-		{ { { 0x00, 0x64, 0xff, 0x9b }, 96 }, 12 },
-		{ { { 0x20, 0x02 }, 16 }, 2 },
+		{{{[10] = 0xff, [11] = 0xff}, 96}, 12},
+		{{{0x00, 0x64, 0xff, 0x9b}, 96}, 12},
+		{{{0x20, 0x02}, 16}, 2},
 	};
 
 	for (size_t i = 0; i < sizeof(nets) / sizeof(nets[0]); i++) {
@@ -273,7 +281,7 @@ static curl_socket_t open_socket(void *arg, curlsocktype purpose, struct curl_so
 	return socket(a->family, a->socktype | SOCK_CLOEXEC, a->protocol);
 }
 
-/* ---- posts ----------------------------------------------------------------------------------------------------- */
+/* ---- posts ------------------------------------------------------------------------------------------- */
 
 static size_t on_answer_body(char *data, size_t size, size_t n, void *arg)
 {
@@ -281,6 +289,15 @@ static size_t on_answer_body(char *data, size_t size, size_t n, void *arg)
 
 	p->n_answer += size * n;
 	return p->n_answer > ANSWER_MAX ? 0 : size * n;
+}
+
+/* One call a line; the empty one ends the head, a new status line begins another (after a 1xx). */
+static size_t on_answer_head(char *data, size_t size, size_t n, void *arg)
+{
+	struct webhook_post *p = arg;
+
+	p->whole_head = data[0] == '\r' || data[0] == '\n';
+	return size * n;
 }
 
 /* What is the same for every request. */
@@ -308,6 +325,8 @@ static void set_up_easy(struct webhook_post *p)
 	curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 2L);
 	curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, on_answer_body);
 	curl_easy_setopt(e, CURLOPT_WRITEDATA, p);
+	curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, on_answer_head);
+	curl_easy_setopt(e, CURLOPT_HEADERDATA, p);
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
 	curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, p);
 	p->type.data = (char *)"Content-Type: application/json";
@@ -381,17 +400,19 @@ static int sign(struct webhook_post *p, const char *secret)
 	uint8_t mac[SECRET_HASH_LEN];
 	char hex[SECRET_HEX_SIZE], stamp[24];
 	int n = snprintf(stamp, sizeof(stamp), "%" PRId64 ".", clock_ms() / 1000);
-	struct secret_span spans[] = { { stamp, n }, { buf_data(&p->body), buf_len(&p->body) } };
+	struct secret_span spans[] = {{stamp, n}, {buf_data(&p->body), buf_len(&p->body)}};
 	int r = secret_hmac_sha256(secret, strlen(secret), spans, 2, mac);
 
 	if (r < 0)
 		return r;
 	secret_hex(mac, sizeof(mac), hex);
-	snprintf(p->signature_text, sizeof(p->signature_text), "Posthorn-Signature: t=%.*s,v1=%s", n - 1, stamp, hex);
+	snprintf(p->signature_text, sizeof(p->signature_text), "Posthorn-Signature: t=%.*s,v1=%s", n - 1,
+		stamp, hex);
 	return 0;
 }
 
-int webhook_post_send(struct webhook_post *p, const char *url, const char *secret, webhook_post_cb done, void *arg)
+int webhook_post_send(
+	struct webhook_post *p, const char *url, const char *secret, webhook_post_cb done, void *arg)
 {
 	const struct webhook_limits *l = &p->http->limits;
 	int64_t connect_ms = l->connect_timeout_ms < l->timeout_ms ? l->connect_timeout_ms : l->timeout_ms;
@@ -400,7 +421,7 @@ int webhook_post_send(struct webhook_post *p, const char *url, const char *secre
 	if (r < 0)
 		return r;
 	p->expect.next = *secret ? &p->signature : NULL;
-	p->private_address = false;
+	p->private_address = p->whole_head = false;
 	p->n_answer = 0;
 	p->error[0] = '\0';
 	p->done = done;
@@ -417,7 +438,7 @@ int webhook_post_send(struct webhook_post *p, const char *url, const char *secre
 	return 0;
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------------ */
+/* ---- life -------------------------------------------------------------------------------------------- */
 
 int webhook_http_new(uv_loop_t *loop, struct webhook_http **ret)
 {

@@ -133,7 +133,8 @@ static char *put_status(char *at, const struct store_event *e)
 		*at++ = '"';
 	}
 	at = put_pair(at, "state", state, strlen(state));
-	/* Of a message, `part` is the part that decided; `scope` tells the two apart for those who asked for all. */
+	/* Of a message, `part` is the part that decided; `scope` tells the two apart for those who asked
+	 * for all. */
 	if (of_part)
 		at = put(at, ",\"scope\":\"part\"");
 	if (of_part || e->part)
@@ -161,7 +162,8 @@ static char *put_inbound(char *at, const struct store_event *e, const char *link
 	return at;
 }
 
-static char *put_event(char *at, const struct webhook_source *s, const struct store_event *e, const char *link)
+static char *put_event(
+	char *at, const struct webhook_source *s, const struct store_event *e, const char *link)
 {
 	char time[CLOCK_TEXT_SIZE];
 

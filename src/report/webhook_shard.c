@@ -1,13 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* webhook_shard.c -- one shard of one endpoint: read, post, acknowledge, and what to do when that fails.
  *
- * The rule behind everything here: done_seq only moves past an event that a 2xx covered or that the store has in `dead`.
+ * The rule behind everything here: done_seq only moves past an event that a 2xx covered or that the store
+ * has in `dead`.
  *
- *  - Acknowledging does not wait for the disk: deleting is repeatable, the next one covers it, and a crash in between
- *    means posting again, which is allowed.  Burying does wait: the acknowledgement of what follows deletes all rows
- *    before it, so a burial that failed unseen would be a loss.
- *  - Halving a refused batch needs no memory of its own but bad_seq: as long as it lies ahead, half of what is left up to
- *    it is posted.  That finds one guilty event of 100 in seven requests and survives dropping the page.
+ *  - Acknowledging does not wait for the disk: deleting is repeatable, the next one covers it, and a
+ *    crash in between means posting again, which is allowed.  Burying does wait: the acknowledgement of
+ *    what follows deletes all rows before it, so a burial that failed unseen would be a loss.
+ *  - Halving a refused batch needs no memory of its own but bad_seq: as long as it lies ahead, half of
+ *    what is left up to it is posted.  That finds one guilty event of 100 in seven requests and survives
+ *    dropping the page.
  */
 #include <config.h>
 
@@ -20,7 +22,7 @@
 #include "report/webhook_impl.h"
 #include "report/webhook_json.h"
 
-/* ---- pages ----------------------------------------------------------------------------------------------------- */
+/* ---- pages ------------------------------------------------------------------------------------------- */
 
 static struct page *current(struct shard *sh)
 {
@@ -110,7 +112,7 @@ static void read_next(struct shard *sh)
 
 	drop(p);
 	p->q = (struct q_events){
-		.q = { .kind = Q_EVENTS, .done = on_read, .arg = sh },
+		.q = {.kind = Q_EVENTS, .done = on_read, .arg = sh},
 		.endpoint = ep->id,
 		.shard = sh->n,
 		.after_seq = rows_left(cur) ? cur->q.rows[cur->q.n_rows - 1].seq : sh->done_seq,
@@ -121,7 +123,7 @@ static void read_next(struct shard *sh)
 	store_read(ep->w->store, STORE_QUEUE, &p->q.q);
 }
 
-/* ---- acknowledging --------------------------------------------------------------------------------------------- */
+/* ---- acknowledging ----------------------------------------------------------------------------------- */
 
 static void stage_ack(struct shard *sh);
 
@@ -141,7 +143,7 @@ static void on_ack(struct store_op *op)
 static void stage_ack(struct shard *sh)
 {
 	sh->ack = (struct op_events){
-		.op = { .kind = OP_EVENTS_DONE, .rows = 1, .done = on_ack, .arg = sh },
+		.op = {.kind = OP_EVENTS_DONE, .rows = 1, .done = on_ack, .arg = sh},
 		.endpoint = sh->ep->id,
 		.shard = sh->n,
 		.seq = sh->ack_seq,
@@ -157,7 +159,7 @@ static void acknowledge(struct shard *sh)
 		stage_ack(sh);
 }
 
-/* ---- waiting --------------------------------------------------------------------------------------------------- */
+/* ---- waiting ----------------------------------------------------------------------------------------- */
 
 static void on_timer(uv_timer_t *timer)
 {
@@ -220,13 +222,14 @@ void shard_retry_now(struct shard *sh)
 	shard_go(sh);
 }
 
-/* ---- burying --------------------------------------------------------------------------------------------------- */
+/* ---- burying ----------------------------------------------------------------------------------------- */
 
 static void on_buried(struct store_op *op)
 {
 	struct shard *sh = op->arg;
 	struct endpoint *ep = sh->ep;
 
+	ep->n_burying--;
 	if (op->r < 0) {
 		log_error("webhook_bury_failed", "client=%s error=%s", ep->client, strerror(-op->r));
 		store_failed(sh);
@@ -236,8 +239,6 @@ static void on_buried(struct store_op *op)
 		return;
 	}
 	ep->dead += sh->n_bury;
-	if (sh->bury_excess)
-		ep->excess -= sh->n_bury < ep->excess ? sh->n_bury : ep->excess;
 	sh->expiring = sh->expiring && sh->n_bury == rows_left(current(sh));
 	done_with(sh, sh->n_bury);
 	if (sh->refusals || sh->too_large) { /* whoever was refused was the first, and is gone */
@@ -253,7 +254,7 @@ static void bury(struct shard *sh, unsigned n, const char *why)
 	struct page *p = current(sh);
 
 	sh->bury = (struct op_events){
-		.op = { .kind = OP_EVENTS_DEAD, .rows = n, .done = on_buried, .arg = sh },
+		.op = {.kind = OP_EVENTS_DEAD, .rows = n, .done = on_buried, .arg = sh},
 		.endpoint = sh->ep->id,
 		.shard = sh->n,
 		.from_seq = p->q.rows[p->pos].seq,
@@ -262,6 +263,8 @@ static void bury(struct shard *sh, unsigned n, const char *why)
 	snprintf(sh->bury.why, sizeof(sh->bury.why), "%s", why);
 	sh->n_bury = n;
 	sh->state = SHARD_BURYING;
+	sh->ep->n_burying++;
+	sh->ep->count_stale = true;
 	store_stage(sh->ep->w->store, STORE_SETTLE, &sh->bury.op);
 }
 
@@ -281,16 +284,16 @@ static unsigned count_expired(const struct shard *sh, const struct page *p)
 static void tell_excess(struct endpoint *ep)
 {
 	if (!ep->told_excess)
-		log_error("webhook_overflow", "client=%s url=%s max_events=%" PRId64 " dead=%" PRIu64, ep->client,
-			ep->shown, ep->w->conf.max_events, ep->excess);
+		log_error("webhook_overflow", "client=%s url=%s max_events=%" PRId64 " dead=%" PRIu64,
+			ep->client, ep->shown, ep->w->conf.max_events, ep->excess);
 	ep->told_excess = true;
 }
 
 static void tell_expired(struct endpoint *ep)
 {
 	if (!ep->told_expired)
-		log_warn("webhook_expired", "client=%s url=%s keep_hours=%" PRId64 " error=%s", ep->client, ep->shown,
-			ep->w->conf.keep_hours, ep->last_error);
+		log_warn("webhook_expired", "client=%s url=%s keep_hours=%" PRId64 " error=%s", ep->client,
+			ep->shown, ep->w->conf.keep_hours, ep->last_error);
 	ep->told_expired = true;
 }
 
@@ -302,18 +305,20 @@ static bool bury_first(struct shard *sh)
 	unsigned n;
 	char why[64];
 
-	sh->bury_excess = sh->expiring = false;
+	sh->expiring = false;
 	if (ep->excess) {
 		tell_excess(ep);
-		sh->bury_excess = true;
-		bury(sh, ep->excess < rows_left(p) ? ep->excess : rows_left(p), "beyond webhook.max_events");
+		n = ep->excess < rows_left(p) ? ep->excess : rows_left(p);
+		ep->excess -= n; /* now: the other shards take from the same number */
+		bury(sh, n, "beyond webhook.max_events");
 		return true;
 	}
 	if (sh->too_large || (sh->refusals >= ep->w->times.refusals &&
 				     clock_mono_ms() - sh->refused_mono_ms >= ep->w->times.refuse_ms)) {
-		snprintf(why, sizeof(why), "%.*s", (int)sizeof(why) - 1, sh->too_large ? "too large" : ep->last_error);
-		log_warn("webhook_dead", "client=%s url=%s event=evt_%u_%u_%" PRIu64 " why=%s", ep->client, ep->shown,
-			ep->id, sh->n, p->q.rows[p->pos].seq, why);
+		snprintf(why, sizeof(why), "%.*s", (int)sizeof(why) - 1,
+			sh->too_large ? "too large" : ep->last_error);
+		log_warn("webhook_dead", "client=%s url=%s event=evt_%u_%u_%" PRIu64 " why=%s", ep->client,
+			ep->shown, ep->id, sh->n, p->q.rows[p->pos].seq, why);
 		bury(sh, 1, why);
 		return true;
 	}
@@ -327,7 +332,7 @@ static bool bury_first(struct shard *sh)
 	return true;
 }
 
-/* ---- posting --------------------------------------------------------------------------------------------------- */
+/* ---- posting ----------------------------------------------------------------------------------------- */
 
 static void accepted(struct shard *sh)
 {
@@ -383,7 +388,8 @@ static void on_answer(void *arg, const struct webhook_answer *a)
 	if (a->status)
 		snprintf(error, sizeof(error), "HTTP %d", a->status);
 	if (a->private_address && !ep->told_private) {
-		log_error("webhook_refused_address", "client=%s url=%s reason=private_address", ep->client, ep->shown);
+		log_error("webhook_refused_address", "client=%s url=%s reason=private_address", ep->client,
+			ep->shown);
 		ep->told_private = true;
 	}
 	if (a->status >= 200 && a->status < 300)
@@ -412,7 +418,7 @@ static void post(struct shard *sh)
 {
 	struct endpoint *ep = sh->ep;
 	struct page *p = current(sh);
-	struct webhook_source source = { ep->id, sh->n, ep->w->names };
+	struct webhook_source source = {ep->id, sh->n, ep->w->names};
 	int n, r = -ENOMEM;
 
 	if (!sh->post)
@@ -442,7 +448,7 @@ failed:
 	wait_for_retry(sh);
 }
 
-/* ---- what next ------------------------------------------------------------------------------------------------- */
+/* ---- what next --------------------------------------------------------------------------------------- */
 
 void shard_off(struct shard *sh)
 {

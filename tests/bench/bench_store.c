@@ -233,6 +233,32 @@ static void scan(const char *what, const struct store_boot *boot)
 		(clock_mono_us() - from) / 1e6, n_pages);
 }
 
+static void on_page(struct store_query *query)
+{
+	struct q_load *q = (struct q_load *)query;
+	bool more = q->more;
+
+	n_unresolved += q->n_rows;
+	n_pages++;
+	n_failed += q->q.r != 0;
+	store_query_done(query);
+	q->after_seq = q->last_seq;
+	if (more)
+		store_read(store, STORE_QUEUE, query);
+}
+
+static void read_lane(void)
+{
+	struct q_load q = {.q = {.kind = Q_BACKLOG, .done = on_page}, .lane = 1, .limit = 1000};
+	int64_t from = clock_mono_us();
+
+	n_unresolved = n_pages = 0;
+	store_read(store, STORE_QUEUE, &q.q);
+	uv_run(uv_default_loop(), UV_RUN_DEFAULT);
+	printf("%-12s %9llu read back in %.3f s, %u pages\n", "backlog", (unsigned long long)n_unresolved,
+		(clock_mono_us() - from) / 1e6, n_pages);
+}
+
 static void close_store(void)
 {
 	store_close(store, NULL, NULL);
@@ -263,6 +289,7 @@ int main(int argc, char **argv)
 	close_store();
 	boot = open_store(path);
 	scan("in backlog", &boot);
+	read_lane();
 	close_store();
 	for (int i = 0; i < 4; i++) {
 		snprintf(file, sizeof file, "%s%s", path, ends[i]);

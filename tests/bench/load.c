@@ -28,6 +28,7 @@ static struct {
 	unsigned connections, batch;
 	uint64_t count, first;
 	unsigned timeout_s;
+	int sink_port;
 	double rate; /* requests per second over all connections; 0: as fast as it goes */
 	bool sink;
 } opt = { .to = "127.0.0.1:8775", .key = "", .class = "service", .connections = 64, .batch = 1, .count = 100000,
@@ -345,7 +346,7 @@ static void sink_listen(void)
 	struct sockaddr_in a;
 	int n = sizeof(a);
 
-	uv_ip4_addr("127.0.0.1", 0, &a);
+	uv_ip4_addr("127.0.0.1", opt.sink_port, &a);
 	uv_tcp_init(&loop, &sink_server);
 	uv_tcp_bind(&sink_server, (struct sockaddr *)&a, 0);
 	if (uv_listen((uv_stream_t *)&sink_server, 64, hook_come) < 0)
@@ -385,6 +386,7 @@ static const struct argp_option options[] = {
 	{ "rate", 'r', "N", 0, "requests per second (as fast as they are answered)", 0 },
 	{ "timeout", 'T', "S", 0, "give up after this long (60)", 0 },
 	{ "sink", 's', NULL, 0, "be the webhook, and wait for the final events", 0 },
+	{ "sink-port", 'p', "PORT", 0, "where the sink listens (any)", 0 },
 	{ 0 },
 };
 
@@ -401,6 +403,7 @@ static error_t option(int key, char *arg, struct argp_state *state)
 	case 'r': opt.rate = atof(arg); return 0;
 	case 'T': opt.timeout_s = (unsigned)atoi(arg); return 0;
 	case 's': opt.sink = true; return 0;
+	case 'p': opt.sink_port = atoi(arg); return 0;
 	case ARGP_KEY_END:
 		if (!opt.connections || !opt.batch || opt.batch > 10000 || !opt.count)
 			argp_error(state, "connections, batch (at most 10000) and count must be positive");

@@ -7,3 +7,4 @@ EXTRA_PROGRAMS += tests/bench/load
 tests_bench_load_SOURCES = tests/bench/load.c
 tests_bench_load_LDADD = $(UV_LIBS)
 BENCHES += bench_store
+EXTRA_DIST += tests/bench/bench.py

@@ -1,1 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
+
+if HAVE_CMOCKA
+CONTRACT = tests/contract/drivers
+if HAVE_SMPP34
+CONTRACT += tests/contract/smpp_wire
+endif
+check_PROGRAMS += $(CONTRACT)
+CONTRACT_TESTS += $(CONTRACT)
+tests_contract_drivers_SOURCES = tests/contract/drivers.c tests/contract/core.c tests/contract/core.h
+tests_contract_drivers_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+if HAVE_SMPP34
+tests_contract_smpp_wire_SOURCES = tests/contract/smpp_wire.c tests/contract/core.c tests/contract/core.h
+tests_contract_smpp_wire_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
+endif

@@ -119,7 +119,6 @@ def _(w):
 @case("a reload of a wrong file changes nothing, and says so")
 def _(w):
     gw = w.gateway()
-    gw.settings["clients"] = []
     gw.settings["nonsense"] = 1
     gw.write_conf()
     gw.reload(r"level=error event=reload_refused .*nonsense")

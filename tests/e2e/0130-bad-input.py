@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """0130: what a client gets wrong is answered with a status, a stable code, the field and a way to mend it."""
+import re
 import socket
 
 from harness import *
@@ -19,7 +20,7 @@ ONE = [
     ("letters as recipient", but(to="nobody"), 400, "invalid_to", "to"),
     ("too short a number", but(to="+12"), 400, "invalid_to", "to"),
     ("sixteen digits (E.164 has 15)", but(to="+1234567890123456"), 400, "invalid_to", "to"),
-    ("national form without a country", but(to="8 (912) 123-45-67"), 400, "invalid_to", "to"),
+    ("national form without a country", but(to="0912 123 45 67"), 400, "invalid_to", "to"),
     ("a number instead of a string", but(to=12025550142), 400, "wrong_type", "to"),
     ("null is not left out", but(to=None), 400, "wrong_type", "to"),
     ("no text", but(text=...), 400, "missing_field", "text"),
@@ -216,7 +217,7 @@ def _(w):
     problems = []
     for why, octets in RAW:
         with socket.create_connection(("127.0.0.1", gw.port), patience(5)) as s:
-            s.settimeout(patience(5))
+            s.settimeout(patience(8))  # the head must be there after 10 s
             s.sendall(octets)
             got = b""
             try:
@@ -231,7 +232,7 @@ def _(w):
                 problems.append(f"{why}: the connection stays open")
             if got and not got.startswith(b"HTTP/1.1 4"):
                 problems.append(f"{why}: {got[:60]!r}")
-            if got.count(b"HTTP/1.1 ") > 1:
+            if len(re.findall(rb"(?m)^HTTP/1\.1 \d", got)) > 1:
                 problems.append(f"{why}: two answers")
     check(not problems, "\n".join(problems))
 

@@ -59,7 +59,7 @@ def _(w):
 def _(w):
     port, sink, gw, api = down(w)
     i = api.send()["id"]
-    m = wait_for(lambda: (m := api.message(i))["reason"] and m, 5, "a reason")
+    m = wait_for(lambda: (m := api.message(i)).get("reason") and m, 5, "a reason")
     equal((m["state"], m["reason"]), ("queued", "link_down"), "state and reason")
     check(m["since"], "since when")
     sim = w.smsc(port=port)
@@ -74,7 +74,7 @@ def _(w):
     gw.wait_link()
     api = gw.api()
     i = api.send("+12025550142")["id"]
-    wait_for(lambda: api.message(i)["reason"] == "no_route", 5, "reason no_route")
+    wait_for(lambda: api.message(i).get("reason") == "no_route", 5, "reason no_route")
     gw.settings["routes"].append({"links": ["acme"]})
     gw.write_conf()
     gw.reload()

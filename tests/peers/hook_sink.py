@@ -9,7 +9,7 @@ Prints "listening PORT" when it is ready; ends when its standard input does, so 
 How it behaves is said by the query of the URL, and by the control file (a JSON object, read anew for every
 request), which wins:
 
-    status=500        answer with this status; without `times` always, else for the first so many requests of this path
+    status=500        answer with this status: always, or with `times` the first so many requests of this path
     times=3
     retry_after=2     with a Retry-After header
     refuse=TEXT       400 when any event of the batch holds TEXT in its text, ref or id
@@ -18,8 +18,8 @@ request), which wins:
     endless=1         an answer whose body never ends
     location=URL      with a Location header
 
-Every request becomes one line of JSON in the record: path, status, headers, signature_ok (checked here with Python's own
-hmac; null when there was none), t (seconds), peer (port of the connection) and the events.
+Every request becomes one line of JSON in the record: path, status, headers, signature_ok (checked here with
+Python's own hmac; null when there was none), t (seconds), peer (port of the connection) and the events.
 """
 import argparse
 import hashlib
@@ -51,7 +51,7 @@ class Sink:
         return rules
 
     def still(self, path, rules):
-        """Whether a rule with `times` applies to this request."""
+        """Whether rules that `times` limits apply to this request."""
         with self.lock:
             n = self.seen[path] = self.seen.get(path, 0) + 1
         return "times" not in rules or n <= int(rules["times"])
@@ -93,9 +93,9 @@ class Handler(http.server.BaseHTTPRequestHandler):
             status = 400
         if rules.get("close") and applies:
             status = 0
-        sink.write({"path": url.path, "status": status, "t": time.monotonic(), "peer": self.client_address[1],
-                    "headers": dict(self.headers), "signature_ok": sink.signed(self.headers, body),
-                    "events": events})
+        sink.write({"path": url.path, "status": status, "t": time.monotonic(),
+                    "peer": self.client_address[1], "headers": dict(self.headers),
+                    "signature_ok": sink.signed(self.headers, body), "events": events})
         if "slow_ms" in rules:
             time.sleep(int(rules["slow_ms"]) / 1000)
         if status == 0:
@@ -150,7 +150,8 @@ def main():
     server = Server(("127.0.0.1", args.port), Handler)
     server.sink = Sink(args)
     threading.Thread(target=server.serve_forever, daemon=True).start()
-    print("listening", server.server_address[1], flush=True)
+    sys.stdout.write(f"listening {server.server_address[1]}\n")  # in one piece
+    sys.stdout.flush()
     sys.stdin.read()
 
 

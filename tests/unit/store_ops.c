@@ -4,9 +4,9 @@
  */
 #include "store_fixture.h"
 
-#include <fcntl.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
+
+#include "queue/names.h"
 
 /* ---- opening ------------------------------------------------------------------------------------------------ */
 
@@ -314,6 +314,53 @@ static void names_lanes_and_cancels_are_there_after_a_restart(void **state)
 	assert_int_equal(seen.upto, 99);
 }
 
+static void names_keep_their_numbers(void **state)
+{
+	struct fixture *f = *state;
+	struct names *n = names_new();
+	char text[20];
+
+	assert_int_equal(names_load(n, f->store), 0);
+	assert_int_equal(names_get(n, NAME_CLIENT, ""), 0);
+	assert_int_equal(names_find(n, NAME_CLIENT, "shop"), 0);
+	assert_int_equal(names_get(n, NAME_CLIENT, "shop"), 1);
+	assert_int_equal(names_get(n, NAME_CLIENT, "shop"), 1);
+	assert_int_equal(names_get(n, NAME_LINK, "shop"), 1); /* another kind counts apart */
+	for (int i = 0; i < 500; i++) {
+		snprintf(text, sizeof text, "c%d", i);
+		assert_int_equal(names_get(n, NAME_CAMPAIGN, text), i + 1);
+	}
+	fixture_reopen(f);
+	assert_int_equal(count(f, "name"), 502);
+	names_free(n);
+	n = names_new();
+	assert_int_equal(names_load(n, f->store), 0);
+	assert_int_equal(names_find(n, NAME_CAMPAIGN, "c499"), 500);
+	assert_int_equal(names_get(n, NAME_CAMPAIGN, "new"), 501);
+	assert_string_equal(names_text(n, NAME_CAMPAIGN, 7), "c6");
+	assert_string_equal(names_text(n, NAME_CAMPAIGN, 9999), "");
+	assert_string_equal(names_text(n, NAME_CLIENT, 0), "");
+	fixture_reopen(f);
+	names_free(n);
+}
+
+static void words_are_those_of_the_api(void **state)
+{
+	static const char *const states[STATE_N] = {"scheduled", "queued", "sending", "sent", "delivered", "undelivered",
+		"rejected", "expired", "cancelled", "unconfirmed"};
+
+	for (int i = 0; i < STATE_N; i++) {
+		assert_string_equal(msg_state_name(i), states[i]);
+		assert_int_equal(msg_state_parse(states[i]), i);
+	}
+	for (int i = 0; i < REASON_N; i++)
+		assert_string_not_equal(msg_reason_name(i), "unknown");
+	assert_string_equal(msg_reason_name(REASON_N), "unknown");
+	assert_int_equal(msg_class_parse("otp"), CLASS_OTP);
+	assert_int_equal(msg_class_parse("OTP"), -EINVAL);
+	assert_int_equal(msg_report_parse("none"), REPORT_NONE);
+}
+
 /* ---- events ------------------------------------------------------------------------------------------------- */
 
 static void inbound_makes_an_event_that_carries_it(void **state)
@@ -602,6 +649,8 @@ int main(void)
 		TEST(leases_come_and_go),
 		TEST(a_due_row_becomes_a_backlog_row),
 		TEST(names_lanes_and_cancels_are_there_after_a_restart),
+		TEST(names_keep_their_numbers),
+		TEST(words_are_those_of_the_api),
 		TEST(inbound_makes_an_event_that_carries_it),
 		TEST(events_end_die_and_come_back),
 		TEST(only_the_guilty_operation_is_refused),
