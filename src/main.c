@@ -129,9 +129,14 @@ static void link_each(void *arg, void (*each)(void *each_arg, struct link *l), v
 		each(each_arg, a->link[i]);
 }
 
+static void forget_link(void *arg, const struct link *l)
+{
+	inbound_forget(arg, l);
+}
+
 static int link_add(struct app *a, const struct conf_link *c, char *err, size_t n_err)
 {
-	struct link_sinks sinks = { inbound_take, a->inbound };
+	struct link_sinks sinks = { inbound_take, forget_link, a->inbound };
 	struct link *l;
 
 	if (a->n_links == LINKS_MAX) {

@@ -103,10 +103,48 @@ void smpp_sender(struct smpp *m, const char *from)
 		m->npi = (uint8_t)m->source_npi;
 }
 
-/* Long texts as one message_payload: the SMSC cuts them. */
-static bool wants_payload(const struct smpp *m, const struct part *p)
+/* The core leaves the wire empty where the SMSC is to cut the text. */
+static bool is_whole(const struct smpp *m, const struct part *p)
 {
-	return m->concat == CONF_CONCAT_PAYLOAD && p->n_parts > 1 && p->n_text && p->encoding != ENC_BINARY;
+	return m->concat == CONF_CONCAT_PAYLOAD && p->n_text && !p->wire.n_text && !p->wire.n_udh;
+}
+
+/* Binary texts are kept as the octet count of their header, header, data (message.h). */
+static int whole_binary(struct smpp *m, const struct part *p, struct pdu_submit *s, size_t *ret_n)
+{
+	uint8_t n_udh = (uint8_t)p->text[0];
+
+	if (n_udh >= p->n_text || p->n_text - 1 > sizeof(m->payload))
+		return -EMSGSIZE;
+	memcpy(m->payload, p->text + 1, p->n_text - 1);
+	*ret_n = p->n_text - 1;
+	s->esm_class = n_udh ? ESM_UDH : 0;
+	s->data_coding = p->flash ? 0x14 : 0x04;
+	return 0;
+}
+
+/* A text in one piece: as short_message where it fits one part, which every SMSC takes, else as message_payload. */
+static int put_whole(struct smpp *m, const struct part *p, struct pdu_submit *s)
+{
+	bool octet_each = p->encoding == ENC_GSM7 && m->alphabet != CONF_ALPHABET_GSM7_PACKED;
+	size_t n;
+	int r;
+
+	if (p->encoding == ENC_BINARY)
+		r = whole_binary(m, p, s, &n);
+	else
+		r = text_payload(m->alphabet, p->encoding, p->flash, p->text, p->n_text, m->payload,
+			sizeof(m->payload), &n, &s->data_coding);
+	if (r < 0)
+		return -EMSGSIZE;
+	if (n <= (octet_each ? TEXT_PART_MAX : SEGMENT_MAX_OCTETS)) {
+		s->text = m->payload;
+		s->n_text = (uint8_t)n;
+	} else {
+		s->payload = m->payload;
+		s->n_payload = (uint16_t)n;
+	}
+	return 0;
 }
 
 int smpp_encode(struct smpp *m, const struct part *p, uint32_t seq)
@@ -131,13 +169,10 @@ int smpp_encode(struct smpp *m, const struct part *p, uint32_t seq)
 	s.source_npi = m->npi;
 	digits(p->to, dest);
 	smpp_validity(p->validity_s, validity);
-	if (wants_payload(m, p)) {
-		r = text_payload(m->alphabet, p->encoding, p->flash, p->text, p->n_text, m->payload,
-			sizeof(m->payload), &n, &s.data_coding);
+	if (is_whole(m, p)) {
+		r = put_whole(m, p, &s);
 		if (r < 0)
-			return -EMSGSIZE;
-		s.payload = m->payload;
-		s.n_payload = (uint16_t)n;
+			return r;
 	} else {
 		text_part(m->alphabet, p->encoding, p->flash, &p->wire, buf, &s.text, &s.n_text, &s.data_coding);
 		s.udh = p->wire.udh;

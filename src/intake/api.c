@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api.c -- the begin and the end of every request, and the two engines that share the loop fairly.
  *
- * A request passes the same gates in the same order: path (404), method (405), key (401), address (403), rate (429),
- * role (403), query parameters (400), body and its type (400, 415).  Only then a handler sees it.
+ * A request passes the same gates in the same order: path (404), method (405), key (401), address (403), rate
+ * (429), role (403), query parameters (400), body and its type (400, 415).  Only then a handler sees it.
  *
- * Waiters and runners.  What cannot go on because the queue is full waits in one list behind one timer; what has rows
- * left to check runs in one list behind one idle handle, a slice each in turn, so that two large posts share the
- * loop and a single message comes between any two slices.
+ * Waiters and runners.  What cannot go on because the queue is full waits in one list behind one timer; what
+ * has rows left to check runs in one list behind one idle handle, a slice each in turn, so that two large
+ * posts share the loop and a single message comes between any two slices.
  *
- * One log line per request at debug level, and one at info for each that was refused: path, status and code, never a
- * body, a key or a number (the query string holds numbers and is left out).
+ * One log line per request at debug level, and one at info for each that was refused: path, status and code,
+ * never a body, a key or a number (the query string holds numbers and is left out).
  */
 #include "intake/api_impl.h"
 
@@ -85,7 +85,8 @@ static void finished(struct api_call *c, int status, const char *code)
 	if (code)
 		log_info("http_refused", "path=%s status=%d code=%s client=%s", path, status, code, name);
 	else
-		log_debug("http_request", "path=%s status=%d client=%s took_us=%lld", path, status, name, (long long)took_us);
+		log_debug("http_request", "path=%s status=%d client=%s took_us=%lld", path, status, name,
+			(long long)took_us);
 	c->q->user = NULL;
 	c->q = NULL;
 	call_maybe_free(c);
@@ -94,7 +95,8 @@ static void finished(struct api_call *c, int status, const char *code)
 static void respond(struct api_call *c, int status, const char *type, const void *body, size_t n)
 {
 	if (http_respond(c->q, status, type, body, n) < 0 &&
-		http_respond_error(c->q, 503, api_code_name(API_QUEUE_BUSY), "no memory for the answer; try again", NULL) < 0)
+		http_respond_error(c->q, 503, api_code_name(API_QUEUE_BUSY),
+			"no memory for the answer; try again", NULL) < 0)
 		http_request_drop(c->q);
 	finished(c, status, NULL);
 }
@@ -124,12 +126,25 @@ void api_count_refused(struct api *a, enum api_code code)
 	a->p.stats->refused[code]++;
 }
 
+/* Seconds after which it is worth another try; NULL: trying again is no use, or the caller knows better. */
+static const char *retry_after(enum api_code code)
+{
+	int status = api_code_status(code);
+
+	if (code == API_RATE_LIMITED || (status != 429 && status != 503))
+		return NULL;
+	return code == API_QUEUE_BUSY || code == API_STOPPING ? "5" : "30";
+}
+
 void api_refuse_fault(struct api_call *c, const struct api_fault *f)
 {
 	int status = api_code_status(f->code);
 
 	api_count_refused(c->api, f->code);
-	if (http_respond_error(c->q, status, api_code_name(f->code), f->message, f->field[0] ? f->field : NULL) < 0)
+	if (retry_after(f->code))
+		http_header_add(c->q, "Retry-After", retry_after(f->code));
+	if (http_respond_error(
+		    c->q, status, api_code_name(f->code), f->message, f->field[0] ? f->field : NULL) < 0)
 		http_request_drop(c->q);
 	finished(c, status, api_code_name(f->code));
 }
@@ -183,12 +198,14 @@ static void append_waiter(struct api *a, struct api_waiter *w)
 static void on_timer(uv_timer_t *t)
 {
 	struct api *a = t->data;
-	struct api_waiter *last = a->waiters ? (struct api_waiter *)((char *)a->waiters_tail - offsetof(struct api_waiter, next)) :
-					       NULL;
+	struct api_waiter *last =
+		a->waiters
+			? (struct api_waiter *)((char *)a->waiters_tail - offsetof(struct api_waiter, next))
+			: NULL;
 	int64_t now_ms = clock_mono_ms();
 
-	/* One at a time from the head: again() may take others out of the list, the last one included.  Each round puts
-	 * at most one back at the end, so a bound on the rounds ends the walk in any case. */
+	/* One at a time from the head: again() may take others out of the list, the last one included.  Each
+	 * round puts at most one back at the end, so a bound on the rounds ends the walk in any case. */
 	for (unsigned rounds = a->n_calls; a->waiters && rounds > 0; rounds--) {
 		struct api_waiter *w = a->waiters;
 		bool was_last = w == last;
@@ -292,7 +309,8 @@ void api_run_never(struct api *a, struct api_runner *r)
 
 void api_key_hash(uint32_t client, const char *key, uint8_t ret[static 16])
 {
-	uint64_t lane[2] = { hash_bytes(client, key, strlen(key)), hash_bytes(~(uint64_t)client, key, strlen(key)) };
+	uint64_t lane[2] = {
+		hash_bytes(client, key, strlen(key)), hash_bytes(~(uint64_t)client, key, strlen(key))};
 
 	for (unsigned i = 0; i < 16; i++)
 		ret[i] = (uint8_t)(lane[i / 8] >> (8 * (i % 8)));
@@ -313,7 +331,7 @@ static bool key_held(struct api *a, const struct api_key *k)
 
 bool api_key_in_work(struct api *a, uint32_t client, const char *key)
 {
-	struct api_key k = { .client = client };
+	struct api_key k = {.client = client};
 
 	api_key_hash(client, key, k.hash);
 	return key_held(a, &k);
@@ -374,7 +392,8 @@ static enum concat concat_of(void *arg, uint32_t route)
 	return l ? concats[l->concat] : CONCAT_UDH8;
 }
 
-void api_message_ctx(struct api *a, const struct auth_client *cl, bool make_names, struct json_message_ctx *ret)
+void api_message_ctx(
+	struct api *a, const struct auth_client *cl, bool make_names, struct json_message_ctx *ret)
 {
 	*ret = (struct json_message_ctx){
 		.client = cl->conf,
@@ -398,7 +417,8 @@ bool api_query_text(struct api_call *c, const char *name, char *buf, size_t cap)
 	buf[0] = '\0';
 	if (r == -ENOENT)
 		return true;
-	api_refuse(c, API_INVALID_PARAMETER, name, r == -ENOSPC ? "\"%s\" is too long" : "\"%s\" is not well encoded", name);
+	api_refuse(c, API_INVALID_PARAMETER, name,
+		r == -ENOSPC ? "\"%s\" is too long" : "\"%s\" is not well encoded", name);
 	return false;
 }
 
@@ -425,7 +445,8 @@ bool api_parse_id(const char *s, uint64_t *ret)
 	return parse_u64(s, ret) && *ret > 0 && *ret < UINT64_C(1) << 55; /* 6 bits of node, 49 of counter */
 }
 
-bool api_query_u64(struct api_call *c, const char *name, uint64_t dflt, uint64_t min, uint64_t max, uint64_t *ret)
+bool api_query_u64(
+	struct api_call *c, const char *name, uint64_t dflt, uint64_t min, uint64_t max, uint64_t *ret)
 {
 	char text[32];
 
@@ -434,8 +455,8 @@ bool api_query_u64(struct api_call *c, const char *name, uint64_t dflt, uint64_t
 		return false;
 	if (text[0] == '\0' || (parse_u64(text, ret) && *ret >= min && *ret <= max))
 		return true;
-	api_refuse(c, API_INVALID_PARAMETER, name, "\"%s\" is a number from %llu to %llu", name, (unsigned long long)min,
-		(unsigned long long)max);
+	api_refuse(c, API_INVALID_PARAMETER, name, "\"%s\" is a number from %llu to %llu", name,
+		(unsigned long long)min, (unsigned long long)max);
 	return false;
 }
 
@@ -463,7 +484,8 @@ bool api_query_scope(struct api_call *c, uint32_t *ret_client)
 	if (name[0] == '\0')
 		return true;
 	if (!c->is_operator) {
-		api_refuse(c, API_NOT_OPERATOR, "client", "only operators may ask for other clients; leave \"client\" out");
+		api_refuse(c, API_NOT_OPERATOR, "client",
+			"only operators may ask for other clients; leave \"client\" out");
 		return false;
 	}
 	*ret_client = names_find(c->api->p.names, NAME_CLIENT, name);
@@ -480,17 +502,18 @@ static void refuse_auth(struct api_call *c, enum auth_result r, unsigned wait_s)
 	char text[16];
 
 	switch (r) {
-	case AUTH_OK:
-		return;
+	case AUTH_OK: return;
 	case AUTH_NO_KEY:
 	case AUTH_BAD_KEY:
 		stats_add(c->api->p.stats, STATS_AUTH_FAILED, 1);
 		/* RFC 6750, 3: no error code when nothing was presented. */
 		http_header_add(c->q, "WWW-Authenticate",
-			r == AUTH_NO_KEY ? "Bearer realm=\"posthorn\"" : "Bearer realm=\"posthorn\", error=\"invalid_token\"");
+			r == AUTH_NO_KEY ? "Bearer realm=\"posthorn\""
+					 : "Bearer realm=\"posthorn\", error=\"invalid_token\"");
 		api_refuse(c, API_UNAUTHORIZED, NULL, "%s",
-			r == AUTH_NO_KEY ? "the key is missing; send the header \"Authorization: Bearer KEY\"" :
-			"no client has this key; check it, or make one with \"posthorn key new\"");
+			r == AUTH_NO_KEY
+				? "the key is missing; send the header \"Authorization: Bearer KEY\""
+				: "no client has this key; check it, or make one with \"posthorn key new\"");
 		return;
 	case AUTH_ADDRESS:
 		api_refuse(c, API_ADDRESS_NOT_ALLOWED, NULL,
@@ -500,7 +523,8 @@ static void refuse_auth(struct api_call *c, enum auth_result r, unsigned wait_s)
 		snprintf(text, sizeof(text), "%u", wait_s);
 		http_header_add(c->q, "Retry-After", text);
 		api_refuse(c, API_RATE_LIMITED, NULL,
-			"more requests per second than this client may send; wait %u s, or send arrays", wait_s);
+			"more requests per second than this client may send; wait %u s, or send arrays",
+			wait_s);
 		return;
 	}
 }
@@ -516,8 +540,8 @@ static bool pass_auth(struct api_call *c, bool admin)
 	if (c->route->role == ROLE_ADMIN_OPEN && admin)
 		return true;
 	http_request_peer(c->q, &peer);
-	r = auth_check(c->api->auth, http_header_get(c->q, "Authorization"), (struct sockaddr *)&peer, c->started_us, &cl,
-		&wait_s);
+	r = auth_check(c->api->auth, http_header_get(c->q, "Authorization"), (struct sockaddr *)&peer,
+		c->started_us, &cl, &wait_s);
 	if (cl) {
 		c->client = cl->id;
 		c->is_operator = cl->is_operator;
@@ -544,11 +568,13 @@ static bool pass_query(struct api_call *c)
 		if (r == -ENOENT)
 			return true;
 		if (r < 0) {
-			api_refuse(c, API_INVALID_PARAMETER, NULL, "parameter %u of the query is too long or not well encoded", i + 1);
+			api_refuse(c, API_INVALID_PARAMETER, NULL,
+				"parameter %u of the query is too long or not well encoded", i + 1);
 			return false;
 		}
 		if (!api_route_has_param(c->route, name)) {
-			api_refuse(c, API_UNKNOWN_PARAMETER, name, "this call has no parameter \"%s\"; remove it", name);
+			api_refuse(c, API_UNKNOWN_PARAMETER, name,
+				"this call has no parameter \"%s\"; remove it", name);
 			return false;
 		}
 	}
@@ -559,7 +585,8 @@ static bool is_type(const char *header, const char *type)
 {
 	size_t n = strlen(type);
 
-	return !strncasecmp(header, type, n) && (header[n] == '\0' || header[n] == ';' || header[n] == ' ' || header[n] == '\t');
+	return !strncasecmp(header, type, n) &&
+	       (header[n] == '\0' || header[n] == ';' || header[n] == ' ' || header[n] == '\t');
 }
 
 static bool pass_type(struct api_call *c)
@@ -609,7 +636,8 @@ static enum http_body on_request(void *arg, struct http_request *q)
 	struct api_call *c = call_new(l->api, q);
 
 	if (!c) {
-		if (http_respond_error(q, 503, api_code_name(API_QUEUE_BUSY), "out of memory; try again", NULL) < 0)
+		if (http_respond_error(
+			    q, 503, api_code_name(API_QUEUE_BUSY), "out of memory; try again", NULL) < 0)
 			http_request_drop(q);
 		return HTTP_BODY_BUFFER;
 	}
@@ -696,8 +724,8 @@ struct api *api_new(const struct api_parts *p)
 	a->p = *p;
 	a->waiters_tail = &a->waiters;
 	a->runners_tail = &a->runners;
-	a->main = (struct api_listener){ .api = a };
-	a->admin = (struct api_listener){ .api = a, .admin = true };
+	a->main = (struct api_listener){.api = a};
+	a->admin = (struct api_listener){.api = a, .admin = true};
 	a->auth = auth_new();
 	if (!a->auth || auth_set(a->auth, p->conf, client_id_of, p->names) < 0) {
 		auth_free(a->auth);
@@ -735,6 +763,7 @@ int api_reload(struct api *a, const struct conf *c)
 void api_stopping(struct api *a)
 {
 	a->stopping = true;
+	rows_stopping(a);
 }
 
 static void on_handle_closed(uv_handle_t *h)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api_admin.c -- is it alive, may it be given work, and what did it do.
  *
- * /healthz says that the loop turns, and nothing else: a full disk is no reason to be killed.  /readyz says whether a
- * post would be accepted now, with the reasons when not.  /metrics is Prometheus text (version 0.0.4).
+ * /healthz says that the loop turns, and nothing else: a full disk is no reason to be killed.  /readyz says
+ * whether a post would be accepted now, with the reasons when not.  /metrics is Prometheus text (version
+ * 0.0.4).
  */
 #include "intake/api_impl.h"
 
@@ -59,23 +60,30 @@ static void put_queue(struct api *a, struct buf *b)
 	struct queue_stats s;
 
 	queue_stats(a->p.queue, &s);
-	stats_text_counter(b, "queue_accepted_total", "Messages the queue has taken since start.", (double)s.accepted);
+	stats_text_counter(
+		b, "queue_accepted_total", "Messages the queue has taken since start.", (double)s.accepted);
 	stats_text_gauge(b, "queue_waiting", "Messages that wait or are under way.", (double)s.waiting);
 	stats_text_gauge(b, "queue_in_memory", "Of these, held in memory.", (double)s.resident);
 	stats_text_gauge(b, "queue_in_flight", "Parts leased to links.", (double)s.in_flight);
-	stats_text_gauge(b, "queue_receipts_waiting", "Parts that wait for a receipt.", (double)s.receipts_waiting);
+	stats_text_gauge(
+		b, "queue_receipts_waiting", "Parts that wait for a receipt.", (double)s.receipts_waiting);
 	stats_text_gauge(b, "queue_recovering", "1 while the scan after a restart is running.", s.recovering);
 	stats_text_head(b, "final_total", "counter", "Messages that became final, by state.");
 	for (unsigned i = 0; i < STATE_N; i++)
 		if (state_is_final(i))
-			stats_text_value(b, "final_total", (const char *const[]){ "state", msg_state_name(i), NULL },
-				(double)s.final[i]);
+			stats_text_value(b, "final_total",
+				(const char *const[]){"state", msg_state_name(i), NULL}, (double)s.final[i]);
 	stats_text_head(b, "receipts_total", "counter", "Receipts, by what they met.");
-	stats_text_value(b, "receipts_total", (const char *const[]){ "met", "matched", NULL }, (double)s.receipts_matched);
-	stats_text_value(b, "receipts_total", (const char *const[]){ "met", "parked", NULL }, (double)s.receipts_parked);
-	stats_text_value(b, "receipts_total", (const char *const[]){ "met", "repeated", NULL }, (double)s.receipts_repeated);
-	stats_text_counter(b, "corrections_total", "Final states corrected to delivered by a late receipt.", (double)s.corrections);
-	stats_text_counter(b, "expired_unsent_total", "Messages whose ttl ran out before they went.", (double)s.expired_unsent);
+	stats_text_value(b, "receipts_total", (const char *const[]){"met", "matched", NULL},
+		(double)s.receipts_matched);
+	stats_text_value(
+		b, "receipts_total", (const char *const[]){"met", "parked", NULL}, (double)s.receipts_parked);
+	stats_text_value(b, "receipts_total", (const char *const[]){"met", "repeated", NULL},
+		(double)s.receipts_repeated);
+	stats_text_counter(b, "corrections_total", "Final states corrected to delivered by a late receipt.",
+		(double)s.corrections);
+	stats_text_counter(b, "expired_unsent_total", "Messages whose ttl ran out before they went.",
+		(double)s.expired_unsent);
 }
 
 static void put_store(struct api *a, struct buf *b)
@@ -85,48 +93,69 @@ static void put_store(struct api *a, struct buf *b)
 	store_stats(a->p.store, &s);
 	stats_text_counter(b, "store_commits_total", "Transactions committed.", (double)s.commits);
 	stats_text_counter(b, "store_rows_total", "Rows written.", (double)s.rows);
-	stats_text_counter(b, "store_busy_seconds_total", "Time spent inside transactions.", (double)s.busy_us / 1e6);
-	stats_text_gauge(b, "store_commit_seconds_p50", "Median time of a commit.", (double)s.commit_us_p50 / 1e6);
-	stats_text_gauge(b, "store_commit_seconds_p99", "Time of a commit that 1 % exceed.", (double)s.commit_us_p99 / 1e6);
+	stats_text_counter(
+		b, "store_busy_seconds_total", "Time spent inside transactions.", (double)s.busy_us / 1e6);
+	stats_text_gauge(
+		b, "store_commit_seconds_p50", "Median time of a commit.", (double)s.commit_us_p50 / 1e6);
+	stats_text_gauge(b, "store_commit_seconds_p99", "Time of a commit that 1 % exceed.",
+		(double)s.commit_us_p99 / 1e6);
 	stats_text_gauge(b, "store_wal_octets", "Size of the write-ahead log.", (double)s.wal_octets);
 	stats_text_gauge(b, "store_database_octets", "Size of the database file.", (double)s.db_octets);
-	stats_text_gauge(b, "store_free_octets", "Room left on the file system of the database.", (double)s.free_octets);
+	stats_text_gauge(b, "store_free_octets", "Room left on the file system of the database.",
+		(double)s.free_octets);
 	stats_text_gauge(b, "store_failing", "1 when the last commit failed.", s.last_error != 0);
 	stats_text_head(b, "store_pending", "gauge", "Operations staged or being written, by list.");
 	for (unsigned i = 0; i < STORE_LISTS; i++) {
-		static const char *const lists[STORE_LISTS] = { "settle", "otp", "bulk" };
+		static const char *const lists[STORE_LISTS] = {"settle", "otp", "bulk"};
 
-		stats_text_value(b, "store_pending", (const char *const[]){ "list", lists[i], NULL },
+		stats_text_value(b, "store_pending", (const char *const[]){"list", lists[i], NULL},
 			(double)store_pending(a->p.store, i));
 	}
 }
 
 /* One family at a time over all links: the samples of a family must stand together. */
 enum link_metric {
-	L_UP, L_WINDOW, L_IN_FLIGHT, L_SENT, L_RETRIED, L_REJECTED, L_THROTTLED, L_UNCERTAIN, L_RECEIPTS, L_INBOUND, L_BINDS,
-	L_RECONNECTS, L_ENQUIRE_TIMEOUTS, L_RESPONSE_TIMEOUTS, L_MALFORMED, L_RESPONSE_P50, L_RESPONSE_P99,
+	L_UP,
+	L_WINDOW,
+	L_IN_FLIGHT,
+	L_SENT,
+	L_RETRIED,
+	L_REJECTED,
+	L_THROTTLED,
+	L_UNCERTAIN,
+	L_RECEIPTS,
+	L_INBOUND,
+	L_BINDS,
+	L_RECONNECTS,
+	L_ENQUIRE_TIMEOUTS,
+	L_RESPONSE_TIMEOUTS,
+	L_MALFORMED,
+	L_RESPONSE_P50,
+	L_RESPONSE_P99,
 	L_N
 };
 static const struct {
 	const char *name, *type, *help;
 } link_metrics[L_N] = {
-	[L_UP] = { "link_up", "gauge", "1 when the link can send." },
-	[L_WINDOW] = { "link_window", "gauge", "Parts that may be in flight." },
-	[L_IN_FLIGHT] = { "link_in_flight", "gauge", "Parts in flight." },
-	[L_SENT] = { "link_sent_total", "counter", "Parts taken by the carrier." },
-	[L_RETRIED] = { "link_retried_total", "counter", "Attempts refused for now." },
-	[L_REJECTED] = { "link_rejected_total", "counter", "Parts refused for good." },
-	[L_THROTTLED] = { "link_throttled_total", "counter", "Attempts refused because of our rate." },
-	[L_UNCERTAIN] = { "link_uncertain_total", "counter", "Parts written and never answered." },
-	[L_RECEIPTS] = { "link_receipts_total", "counter", "Delivery receipts received." },
-	[L_INBOUND] = { "link_inbound_total", "counter", "Inbound messages received." },
-	[L_BINDS] = { "link_binds_up", "gauge", "Sessions that are bound." },
-	[L_RECONNECTS] = { "link_reconnects_total", "counter", "Times the link connected again." },
-	[L_ENQUIRE_TIMEOUTS] = { "link_enquire_timeouts_total", "counter", "Keep-alives that were not answered." },
-	[L_RESPONSE_TIMEOUTS] = { "link_response_timeouts_total", "counter", "Requests that were not answered in time." },
-	[L_MALFORMED] = { "link_malformed_total", "counter", "PDUs that could not be read." },
-	[L_RESPONSE_P50] = { "link_response_seconds_p50", "gauge", "Median time to an answer." },
-	[L_RESPONSE_P99] = { "link_response_seconds_p99", "gauge", "Time to an answer that 1 % exceed." },
+	[L_UP] = {"link_up", "gauge", "1 when the link can send."},
+	[L_WINDOW] = {"link_window", "gauge", "Parts that may be in flight."},
+	[L_IN_FLIGHT] = {"link_in_flight", "gauge", "Parts in flight."},
+	[L_SENT] = {"link_sent_total", "counter", "Parts taken by the carrier."},
+	[L_RETRIED] = {"link_retried_total", "counter", "Attempts refused for now."},
+	[L_REJECTED] = {"link_rejected_total", "counter", "Parts refused for good."},
+	[L_THROTTLED] = {"link_throttled_total", "counter", "Attempts refused because of our rate."},
+	[L_UNCERTAIN] = {"link_uncertain_total", "counter", "Parts written and never answered."},
+	[L_RECEIPTS] = {"link_receipts_total", "counter", "Delivery receipts received."},
+	[L_INBOUND] = {"link_inbound_total", "counter", "Inbound messages received."},
+	[L_BINDS] = {"link_binds_up", "gauge", "Sessions that are bound."},
+	[L_RECONNECTS] = {"link_reconnects_total", "counter", "Times the link connected again."},
+	[L_ENQUIRE_TIMEOUTS] = {"link_enquire_timeouts_total", "counter",
+		"Keep-alives that were not answered."},
+	[L_RESPONSE_TIMEOUTS] = {"link_response_timeouts_total", "counter",
+		"Requests that were not answered in time."},
+	[L_MALFORMED] = {"link_malformed_total", "counter", "PDUs that could not be read."},
+	[L_RESPONSE_P50] = {"link_response_seconds_p50", "gauge", "Median time to an answer."},
+	[L_RESPONSE_P99] = {"link_response_seconds_p99", "gauge", "Time to an answer that 1 % exceed."},
 };
 
 struct link_line {
@@ -167,14 +196,14 @@ static void put_link_line(void *arg, struct link *l)
 	struct link_view v;
 
 	link_view(l, &v);
-	stats_text_value(ll->b, link_metrics[ll->metric].name, (const char *const[]){ "link", v.name, NULL },
+	stats_text_value(ll->b, link_metrics[ll->metric].name, (const char *const[]){"link", v.name, NULL},
 		link_value(&v, ll->metric));
 }
 
 static void put_links(struct api *a, struct buf *b)
 {
 	for (unsigned i = 0; i < L_N; i++) {
-		struct link_line ll = { b, i };
+		struct link_line ll = {b, i};
 
 		stats_text_head(b, link_metrics[i].name, link_metrics[i].type, link_metrics[i].help);
 		a->p.link_each(a->p.link_arg, put_link_line, &ll);
@@ -185,10 +214,10 @@ enum hook_metric { H_POSTED, H_DELIVERED, H_FAILED, H_DEAD, H_N };
 static const struct {
 	const char *name, *help;
 } hook_metrics[H_N] = {
-	[H_POSTED] = { "webhook_posts_total", "Requests made to the client's webhook." },
-	[H_DELIVERED] = { "webhook_events_total", "Events the client acknowledged." },
-	[H_FAILED] = { "webhook_failed_total", "Requests that were not acknowledged." },
-	[H_DEAD] = { "webhook_dead_total", "Events that became dead letters." },
+	[H_POSTED] = {"webhook_posts_total", "Requests made to the client's webhook."},
+	[H_DELIVERED] = {"webhook_events_total", "Events the client acknowledged."},
+	[H_FAILED] = {"webhook_failed_total", "Requests that were not acknowledged."},
+	[H_DEAD] = {"webhook_dead_total", "Events that became dead letters."},
 };
 
 struct hook_line {
@@ -199,9 +228,9 @@ struct hook_line {
 static void put_hook_line(void *arg, uint32_t endpoint, const struct webhook_view *v)
 {
 	struct hook_line *h = arg;
-	const uint64_t values[H_N] = { v->posted, v->delivered, v->failed, v->dead };
+	const uint64_t values[H_N] = {v->posted, v->delivered, v->failed, v->dead};
 
-	stats_text_value(h->b, hook_metrics[h->metric].name, (const char *const[]){ "client", v->client, NULL },
+	stats_text_value(h->b, hook_metrics[h->metric].name, (const char *const[]){"client", v->client, NULL},
 		(double)values[h->metric]);
 }
 
@@ -210,42 +239,55 @@ static void put_hooks(struct api *a, struct buf *b)
 	if (!a->p.webhooks)
 		return;
 	for (unsigned i = 0; i < H_N; i++) {
-		struct hook_line h = { b, i };
+		struct hook_line h = {b, i};
 
 		stats_text_head(b, hook_metrics[i].name, "counter", hook_metrics[i].help);
 		webhooks_each(a->p.webhooks, put_hook_line, &h);
 	}
 }
 
-enum http_metric { M_CONNECTIONS, M_REFUSED, M_REQUESTS, M_ERRORS, M_TIMEOUTS, M_ABORTED, M_IN, M_OUT, M_OPEN, M_IN_WORK, M_N };
+enum http_metric {
+	M_CONNECTIONS,
+	M_REFUSED,
+	M_REQUESTS,
+	M_ERRORS,
+	M_TIMEOUTS,
+	M_ABORTED,
+	M_IN,
+	M_OUT,
+	M_OPEN,
+	M_IN_WORK,
+	M_N
+};
 static const struct {
 	const char *name, *type, *help;
 } http_metrics[M_N] = {
-	[M_CONNECTIONS] = { "http_connections_total", "counter", "Connections taken." },
-	[M_REFUSED] = { "http_connections_refused_total", "counter", "Connections beyond a limit." },
-	[M_REQUESTS] = { "http_requests_total", "counter", "Requests given to the API." },
-	[M_ERRORS] = { "http_errors_total", "counter", "Requests answered by the HTTP server itself: malformed or too large." },
-	[M_TIMEOUTS] = { "http_timeouts_total", "counter", "Connections cut by a deadline." },
-	[M_ABORTED] = { "http_aborted_total", "counter", "Requests whose client went away." },
-	[M_IN] = { "http_octets_in_total", "counter", "Octets received." },
-	[M_OUT] = { "http_octets_out_total", "counter", "Octets sent." },
-	[M_OPEN] = { "http_connections_open", "gauge", "Connections now." },
-	[M_IN_WORK] = { "http_requests_in_work", "gauge", "Requests being worked on now." },
+	[M_CONNECTIONS] = {"http_connections_total", "counter", "Connections taken."},
+	[M_REFUSED] = {"http_connections_refused_total", "counter", "Connections beyond a limit."},
+	[M_REQUESTS] = {"http_requests_total", "counter", "Requests given to the API."},
+	[M_ERRORS] = {"http_errors_total", "counter",
+		"Requests answered by the HTTP server itself: malformed or too large."},
+	[M_TIMEOUTS] = {"http_timeouts_total", "counter", "Connections cut by a deadline."},
+	[M_ABORTED] = {"http_aborted_total", "counter", "Requests whose client went away."},
+	[M_IN] = {"http_octets_in_total", "counter", "Octets received."},
+	[M_OUT] = {"http_octets_out_total", "counter", "Octets sent."},
+	[M_OPEN] = {"http_connections_open", "gauge", "Connections now."},
+	[M_IN_WORK] = {"http_requests_in_work", "gauge", "Requests being worked on now."},
 };
 
 static void put_http(struct api *a, struct buf *b)
 {
-	const struct api_listener *listeners[] = { &a->main, &a->admin };
-	double v[2][M_N] = { 0 };
+	const struct api_listener *listeners[] = {&a->main, &a->admin};
+	double v[2][M_N] = {0};
 
 	for (unsigned i = 0; i < 2; i++) {
-		struct http_counters h = { 0 };
+		struct http_counters h = {0};
 
 		if (!listeners[i]->srv)
 			continue;
 		http_server_counters(listeners[i]->srv, &h);
-		const uint64_t values[M_N] = { h.connections, h.refused, h.requests, h.errors, h.timeouts, h.aborted, h.octets_in,
-			h.octets_out, h.open, h.in_work };
+		const uint64_t values[M_N] = {h.connections, h.refused, h.requests, h.errors, h.timeouts,
+			h.aborted, h.octets_in, h.octets_out, h.open, h.in_work};
 		for (unsigned j = 0; j < M_N; j++)
 			v[i][j] = (double)values[j];
 	}
@@ -253,7 +295,7 @@ static void put_http(struct api *a, struct buf *b)
 		stats_text_head(b, http_metrics[j].name, http_metrics[j].type, http_metrics[j].help);
 		for (unsigned i = 0; i < 2; i++)
 			stats_text_value(b, http_metrics[j].name,
-				(const char *const[]){ "listener", i ? "admin" : "main", NULL }, v[i][j]);
+				(const char *const[]){"listener", i ? "admin" : "main", NULL}, v[i][j]);
 	}
 }
 

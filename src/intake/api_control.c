@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api_control.c -- cancel messages; show and control links, queue and webhooks.
  *
- * An operator's control takes effect at once and is logged; it is not written to the configuration, so a restart
- * forgets it.
+ * An operator's control takes effect at once and is logged; it is not written to the configuration, so a
+ * restart forgets it.
  */
 #include "intake/api_impl.h"
 
@@ -37,7 +37,8 @@ static void on_cancelled(void *arg, int r)
 	} else if (c->q && r < 0) {
 		api_refuse(c, api_code_of_errno(r), NULL, "%s", api_code_help(api_code_of_errno(r)));
 	} else if (c->q) {
-		n = snprintf(text, sizeof(text), "{\"id\":\"%llu\",\"result\":\"%s\"}", (unsigned long long)c->id, cancel_word(r));
+		n = snprintf(text, sizeof(text), "{\"id\":\"%llu\",\"result\":\"%s\"}",
+			(unsigned long long)c->id, cancel_word(r));
 		api_answer(c, 200, text, (size_t)n);
 	}
 	api_let_go(c);
@@ -128,14 +129,16 @@ static bool tag_params(struct api_call *c, struct tag_cancel *t, uint32_t *ret_c
 {
 	char results[16];
 
-	if (!api_query_text(c, "tag", t->tag, sizeof(t->tag)) || !api_query_text(c, "results", results, sizeof(results)) ||
-		!api_query_scope(c, ret_client))
+	if (!api_query_text(c, "tag", t->tag, sizeof(t->tag)) ||
+		!api_query_text(c, "results", results, sizeof(results)) || !api_query_scope(c, ret_client))
 		return false;
 	if (!*ret_client)
-		*ret_client = c->client; /* a tag belongs to a client; an operator who names none means its own */
+		*ret_client =
+			c->client; /* a tag belongs to a client; an operator who names none means its own */
 	t->list = !strcmp(results, "all");
 	if (t->tag[0] == '\0')
-		api_refuse(c, API_INVALID_PARAMETER, "tag", "\"tag\" is missing: DELETE /v1/messages?tag=TAG");
+		api_refuse(
+			c, API_INVALID_PARAMETER, "tag", "\"tag\" is missing: DELETE /v1/messages?tag=TAG");
 	else if (results[0] && !t->list)
 		api_refuse(c, API_INVALID_PARAMETER, "results", "\"results\" is \"all\", or is left out");
 	else
@@ -245,7 +248,8 @@ void api_control_link(struct api_call *c, const uint8_t *body, size_t n)
 	}
 	link_view(l, &v);
 	if (!strcmp(what, "start") && v.state == LINK_STOPPING) {
-		api_refuse(c, API_LINK_STATE, NULL, "the link is still stopping; try again when it is stopped");
+		api_refuse(
+			c, API_LINK_STATE, NULL, "the link is still stopping; try again when it is stopped");
 		return;
 	}
 	log_info("link_control", "link=%s do=%s client=%s", c->param[0], what,
@@ -306,7 +310,7 @@ static void put_lane(void *arg, const struct queue_lane_view *v)
 
 void api_show_queue(struct api_call *c, const uint8_t *body, size_t n)
 {
-	struct lanes l = { .c = c };
+	struct lanes l = {.c = c};
 	struct queue_stats s;
 
 	queue_stats(c->api->p.queue, &s);
@@ -408,7 +412,7 @@ static void hooks_next(struct hooks *h)
 		return;
 	}
 	h->q = (struct q_webhooks){
-		.q = { .kind = Q_WEBHOOKS, .done = on_hook, .arg = h },
+		.q = {.kind = Q_WEBHOOKS, .done = on_hook, .arg = h},
 		.endpoint = h->endpoints[h->at],
 	};
 	store_read(h->c->api->p.store, STORE_API, &h->q.q);
@@ -419,7 +423,8 @@ void api_list_webhooks(struct api_call *c, const uint8_t *body, size_t n)
 	struct hooks *h = calloc(1, sizeof(*h));
 
 	if (h) {
-		h->cap = auth_n_clients(c->api->auth) < ENDPOINTS_MAX ? auth_n_clients(c->api->auth) : ENDPOINTS_MAX;
+		h->cap = auth_n_clients(c->api->auth) < ENDPOINTS_MAX ? auth_n_clients(c->api->auth)
+								      : ENDPOINTS_MAX;
 		h->endpoints = calloc(h->cap + 1, sizeof(*h->endpoints));
 	}
 	if (!h || !h->endpoints) {
@@ -445,7 +450,8 @@ static void on_replayed(void *arg, int64_t n)
 	int len;
 
 	if (c->q && n < 0) {
-		api_refuse(c, api_code_of_errno((int)n), NULL, "%s", api_code_help(api_code_of_errno((int)n)));
+		api_refuse(
+			c, api_code_of_errno((int)n), NULL, "%s", api_code_help(api_code_of_errno((int)n)));
 	} else if (c->q) {
 		len = snprintf(text, sizeof(text), "{\"replayed\":%lld}", (long long)n);
 		api_answer(c, 202, text, (size_t)len);

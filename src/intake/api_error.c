@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api_error.c -- the table of api_error.h as data, and the making of one fault.
  *
- * A fault's text may quote what a client sent.  It is cut at a character, never inside one: the answer is JSON and must
- * stay valid UTF-8.
+ * A fault's text may quote what a client sent.  It is cut at a character, never inside one: the answer is
+ * JSON and must stay valid UTF-8.
  */
 #include "intake/api_error.h"
 
@@ -18,7 +18,7 @@ static const struct {
 	int status;
 	const char *help;
 } codes[API_CODE_N] = {
-#define API_ERROR_ROW(sym, name, status, help) [API_##sym] = { name, status, help },
+#define API_ERROR_ROW(sym, name, status, help) [API_##sym] = {name, status, help},
 	API_ERRORS(API_ERROR_ROW)
 #undef API_ERROR_ROW
 };

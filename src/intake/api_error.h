@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api_error.h -- the one table of error codes of the HTTP API.
  *
- * A code is a promise: clients switch on it, so it is never renamed and never gets another status.  The sentence is what
- * the manual page shows; what an answer carries is written where the error is found and names the value in question.
- * The codes that the HTTP server answers by itself (http.h) stand here too, so that the list is whole.
+ * A code is a promise: clients switch on it, so it is never renamed and never gets another status.  The
+ * sentence is what the manual page shows; what an answer carries is written where the error is found and
+ * names the value in question. The codes that the HTTP server answers by itself (http.h) stand here too, so
+ * that the list is whole.
  */
 #ifndef INTAKE_API_ERROR_H
 #define INTAKE_API_ERROR_H
@@ -72,7 +73,7 @@ enum api_code {
 #define API_ERROR_ENUM(sym, name, status, help) API_##sym,
 	API_ERRORS(API_ERROR_ENUM)
 #undef API_ERROR_ENUM
-	API_CODE_N
+		API_CODE_N
 };
 
 const char *api_code_name(enum api_code c);
@@ -86,7 +87,8 @@ struct api_fault {
 	char message[384];
 };
 
-/* Fill in `f`; always returns -EINVAL, so that checks end in `return api_fault_set(...)`.  `field` may be NULL. */
+/* Fill in `f`; always returns -EINVAL, so that checks end in `return api_fault_set(...)`.  `field` may be
+ * NULL. */
 int api_fault_set(struct api_fault *f, enum api_code code, const char *field, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 

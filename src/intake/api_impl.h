@@ -10,8 +10,8 @@
  *     api_preview.c what a message would cost
  *     api_admin.c  health, readiness, metrics
  *
- * A call lives from on_request() until it was answered or aborted AND nothing asynchronous points at it any more:
- * `q` becomes NULL at the former, `pending` counts the latter.
+ * A call lives from on_request() until it was answered or aborted AND nothing asynchronous points at it any
+ * more: `q` becomes NULL at the former, `pending` counts the latter.
  */
 #ifndef INTAKE_API_IMPL_H
 #define INTAKE_API_IMPL_H
@@ -26,16 +26,16 @@
 #include "intake/json_message.h"
 #include "intake/json_out.h"
 
-#define API_BIG_BODY      65536                 /* larger JSON is parsed off the loop thread */
-#define API_BIG_TOTAL     ((size_t)64 << 20)    /* octets of such bodies in work at once */
-#define API_ANSWER_MAX    ((size_t)8 << 20)     /* octets of one answer */
-#define API_SLICE_ROWS    500                   /* rows checked in one turn of the loop */
-#define API_ARRAY_ROWS    10000
-#define API_BUSY_MS       30000                 /* how long a full queue may hold a request */
-#define API_POOL_CALLS    256                   /* finished calls kept for the next request */
-#define API_KEY_BUCKETS   1024
+#define API_BIG_BODY	  65536		     /* larger JSON is parsed off the loop thread */
+#define API_BIG_TOTAL	  ((size_t)64 << 20) /* octets of such bodies in work at once */
+#define API_ANSWER_MAX	  ((size_t)8 << 20)  /* octets of one answer */
+#define API_SLICE_ROWS	  500		     /* rows checked in one turn of the loop */
+#define API_ARRAY_ROWS	  10000
+#define API_BUSY_MS	  30000 /* how long a full queue may hold a request */
+#define API_POOL_CALLS	  256	/* finished calls kept for the next request */
+#define API_KEY_BUCKETS	  1024
 #define API_LIMIT_DEFAULT 100
-#define API_LIMIT_MAX     1000
+#define API_LIMIT_MAX	  1000
 
 struct api_listener {
 	struct api *api;
@@ -72,15 +72,15 @@ struct rows;
 struct api_call {
 	struct api_call *next_free;
 	struct api *api;
-	struct http_request *q;  /* NULL: answered or gone */
+	struct http_request *q; /* NULL: answered or gone */
 	const struct api_route *route;
-	unsigned pending;        /* callbacks that will come */
-	uint32_t client;         /* 0: the admin listener without a key */
-	uint32_t scope;          /* whose rows are seen: 0 = everybody's */
+	unsigned pending; /* callbacks that will come */
+	uint32_t client;  /* 0: the admin listener without a key */
+	uint32_t scope;	  /* whose rows are seen: 0 = everybody's */
 	bool is_operator, lines;
 	int64_t started_us;
 	char param[API_PATH_PARAMS][API_PARAM_MAX];
-	struct rows *rows;       /* of a post of many */
+	struct rows *rows; /* of a post of many */
 
 	/* one message */
 	struct queue_batch batch;
@@ -100,11 +100,12 @@ struct api {
 	struct auth *auth;
 	struct api_listener main, admin;
 	uv_timer_t timer; /* waiters */
-	uv_idle_t idle;   /* runners */
+	uv_idle_t idle;	  /* runners */
 	unsigned n_open_handles;
 	struct api_waiter *waiters, **waiters_tail;
 	struct api_runner *runners, **runners_tail;
 	struct api_key *keys[API_KEY_BUCKETS];
+	struct rows *rows; /* all posts of many that are in work */
 	struct api_call *pool;
 	unsigned n_pool, n_calls;
 	size_t big_octets;
@@ -146,13 +147,16 @@ void api_key_drop(struct api *a, struct api_key *k);
 bool api_key_in_work(struct api *a, uint32_t client, const char *key);
 void api_key_hash(uint32_t client, const char *key, uint8_t ret[static 16]);
 
-void api_message_ctx(struct api *a, const struct auth_client *cl, bool make_names, struct json_message_ctx *ret);
+void api_message_ctx(
+	struct api *a, const struct auth_client *cl, bool make_names, struct json_message_ctx *ret);
 
 /* Query parameters; each answers the request itself when the value is wrong and returns false then. */
-bool api_query_text(struct api_call *c, const char *name, char *buf, size_t cap);       /* "" when absent */
-bool api_query_u64(struct api_call *c, const char *name, uint64_t dflt, uint64_t min, uint64_t max, uint64_t *ret);
-bool api_query_time(struct api_call *c, const char *name, int64_t *ret_ms);             /* 0 when absent */
-bool api_query_scope(struct api_call *c, uint32_t *ret_client); /* operators: ?client=NAME; others: themselves */
+bool api_query_text(struct api_call *c, const char *name, char *buf, size_t cap); /* "" when absent */
+bool api_query_u64(
+	struct api_call *c, const char *name, uint64_t dflt, uint64_t min, uint64_t max, uint64_t *ret);
+bool api_query_time(struct api_call *c, const char *name, int64_t *ret_ms); /* 0 when absent */
+bool api_query_scope(
+	struct api_call *c, uint32_t *ret_client); /* operators: ?client=NAME; others: themselves */
 bool api_parse_id(const char *s, uint64_t *ret);
 
 /* ---- handlers ---- */
@@ -181,12 +185,13 @@ void api_post_lines(struct api_call *c); /* a stream begins: rows_feed() and row
 
 enum rows_results { RESULTS_ALL, RESULTS_ERRORS };
 
-/* Take the array (owned from here on) or, when NULL, lines to come.  `key` may be NULL.  `digest` is of the array's
- * body.  Answers by itself. */
+/* Take the array (owned from here on) or, when NULL, lines to come.  `key` may be NULL.  `digest` is of the
+ * array's body.  Answers by itself. */
 void rows_begin(struct api_call *c, json_t *array, const char *key, const uint8_t digest[static 16],
 	enum rows_results results);
 void rows_feed(struct rows *r, const uint8_t *data, size_t n);
 void rows_end(struct rows *r);
-void rows_abort(struct rows *r); /* nobody is left to be answered */
+void rows_abort(struct rows *r);   /* nobody is left to be answered */
+void rows_stopping(struct api *a); /* streams whose end is not in sight are answered with what was done */
 
 #endif

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api_preview.c -- POST /v1/preview: what a message would become and cost, nothing sent, nothing stored.
  *
- * It goes through json_message() like a post, so that what previews well is accepted.  "culprits" are the characters
- * that force UCS-2, with their positions (characters counted from 0), each place listed, at most 100.
+ * It goes through json_message() like a post, so that what previews well is accepted.  "culprits" are the
+ * characters that force UCS-2, with their positions (characters counted from 0), each place listed, at most
+ * 100.
  */
 #include "intake/api_impl.h"
 
@@ -19,12 +20,12 @@
 /* What one part holds, in its units: TS 23.040, 9.2.3.24.1; see segment.h. */
 static unsigned room_of_part(const struct segment_plan *p, const struct message *m)
 {
-	static const unsigned alone[] = { [ENC_GSM7] = 160, [ENC_UCS2] = 70, [ENC_BINARY] = 140 };
+	static const unsigned alone[] = {[ENC_GSM7] = 160, [ENC_UCS2] = 70, [ENC_BINARY] = 140};
 	static const unsigned joined[][3] = {
-		[CONCAT_UDH8] = { 153, 67, 134 },
-		[CONCAT_UDH16] = { 152, 66, 133 },
-		[CONCAT_SAR] = { 153, 67, 134 },
-		[CONCAT_PAYLOAD] = { 153, 67, 134 },
+		[CONCAT_UDH8] = {153, 67, 134},
+		[CONCAT_UDH16] = {152, 66, 133},
+		[CONCAT_SAR] = {153, 67, 134},
+		[CONCAT_PAYLOAD] = {153, 67, 134},
 	};
 	unsigned udh = m->flags & MSG_BINARY ? (uint8_t)m->text[0] : 0, room;
 
@@ -58,7 +59,8 @@ static void put_culprits(struct json_out *o, const struct message *m)
 
 	json_out_key(o, "culprits");
 	json_out_open(o, '[');
-	for (size_t i = 0; m->encoding == ENC_UCS2 && m->wish != WISH_UCS2 && i < m->n_text && n < CULPRITS_MAX;
+	for (size_t i = 0;
+		m->encoding == ENC_UCS2 && m->wish != WISH_UCS2 && i < m->n_text && n < CULPRITS_MAX;
 		i += len, position++) {
 		len = utf8_next(m->text + i, m->n_text - i, &cp);
 		if (len == 0)
@@ -75,7 +77,7 @@ static void put_culprits(struct json_out *o, const struct message *m)
 static void put_suggestion(struct json_out *o, const struct json_message *jm, char *scratch)
 {
 	const struct message *m = &jm->m;
-	struct segment_opts opts = { .wish = WISH_AUTO, .concat = jm->plan.concat };
+	struct segment_opts opts = {.wish = WISH_AUTO, .concat = jm->plan.concat};
 	struct segment_plan p;
 	size_t n, bad_at;
 
@@ -85,7 +87,8 @@ static void put_suggestion(struct json_out *o, const struct json_message *jm, ch
 		return;
 	}
 	n = json_message_smart(m->text, m->n_text, scratch);
-	if (segment_plan(scratch, n, &opts, &p, &bad_at) < 0 || p.encoding != ENC_GSM7 || p.n_parts >= m->n_parts) {
+	if (segment_plan(scratch, n, &opts, &p, &bad_at) < 0 || p.encoding != ENC_GSM7 ||
+		p.n_parts >= m->n_parts) {
 		json_out_null(o);
 		return;
 	}
@@ -208,7 +211,8 @@ void api_preview(struct api_call *c, const uint8_t *body, size_t n)
 		return;
 	}
 	if (n > API_BIG_BODY) {
-		api_refuse(c, API_BODY_TOO_LARGE, NULL, "a preview takes at most %d octets; send fewer rows", API_BIG_BODY);
+		api_refuse(c, API_BODY_TOO_LARGE, NULL, "a preview takes at most %d octets; send fewer rows",
+			API_BIG_BODY);
 		return;
 	}
 	root = json_loadb((const char *)body, n, JSON_MESSAGE_DECODE, &e);

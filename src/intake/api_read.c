@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api_read.c -- look-ups: what was stored, corrected by what is in memory.
  *
- * Rows are read off the loop thread; when they come, the queue overlays what it knows better (a state that is about to
- * be committed, the reason of waiting, the next try).  A page whose texts do not fit an answer ends early with a
- * cursor; it never fails.
+ * Rows are read off the loop thread; when they come, the queue overlays what it knows better (a state that is
+ * about to be committed, the reason of waiting, the next try).  A page whose texts do not fit an answer ends
+ * early with a cursor; it never fails.
  */
 #include "intake/api_impl.h"
 
@@ -30,7 +30,8 @@ struct look {
 	char key[API_PARAM_MAX];
 };
 
-static struct look *look_new(struct api_call *c, enum store_query_kind kind, void (*done)(struct store_query *q))
+static struct look *look_new(
+	struct api_call *c, enum store_query_kind kind, void (*done)(struct store_query *q))
 {
 	struct look *k = calloc(1, sizeof(*k));
 
@@ -252,14 +253,15 @@ struct timeline {
 	unsigned n, cap;
 };
 
-static struct moment *moment_add(struct timeline *t, int64_t at, unsigned rank, unsigned part, const char *event)
+static struct moment *moment_add(
+	struct timeline *t, int64_t at, unsigned rank, unsigned part, const char *event)
 {
 	struct moment *m;
 
 	if (at == 0 || t->n == t->cap)
 		return NULL;
 	m = &t->m[t->n++];
-	*m = (struct moment){ .at = at, .rank = rank, .part = part, .event = event };
+	*m = (struct moment){.at = at, .rank = rank, .part = part, .event = event};
 	return m;
 }
 
@@ -364,7 +366,7 @@ static void put_moment(struct json_out *o, const struct api_call *c, const struc
 
 static void answer_events(struct api_call *c, struct store_detail *d)
 {
-	struct timeline t = { .cap = 2 + 3 * d->n_parts + d->n_attempts + d->n_corrections };
+	struct timeline t = {.cap = 2 + 3 * d->n_parts + d->n_attempts + d->n_corrections};
 	struct json_out o;
 
 	t.m = calloc(t.cap, sizeof(*t.m));
@@ -456,14 +458,16 @@ static bool list_filters(struct api_call *c, struct look *k)
 
 	if (!api_query_scope(c, &l->client) || !api_query_text(c, "ref", l->ref, sizeof(l->ref)) ||
 		!api_query_text(c, "tag", l->tag, sizeof(l->tag)) || !api_query_time(c, "since", &l->since) ||
-		!api_query_time(c, "until", &l->until) || !api_query_u64(c, "after", 0, 1, UINT64_MAX >> 9, &l->after) ||
+		!api_query_time(c, "until", &l->until) ||
+		!api_query_u64(c, "after", 0, 1, UINT64_MAX >> 9, &l->after) ||
 		!api_query_u64(c, "limit", API_LIMIT_DEFAULT, 1, API_LIMIT_MAX, &k->limit))
 		return false;
 	l->limit = (unsigned)k->limit;
 	if (!api_query_text(c, "to", text, sizeof(text)))
 		return false;
-	if (text[0] && msisdn_normalise(text, strlen(text), cl && *cl->conf->default_country ? cl->conf->default_country : NULL,
-			&l->to, &why) < 0) {
+	if (text[0] && msisdn_normalise(text, strlen(text),
+			       cl && *cl->conf->default_country ? cl->conf->default_country : NULL, &l->to,
+			       &why) < 0) {
 		api_refuse(c, API_INVALID_PARAMETER, "to", "not a phone number: %s", why);
 		return false;
 	}
@@ -471,7 +475,8 @@ static bool list_filters(struct api_call *c, struct look *k)
 		return false;
 	l->state = text[0] ? msg_state_parse(text) : -1;
 	if (text[0] && l->state < 0) {
-		api_refuse(c, API_INVALID_PARAMETER, "state", "there is no such state; posthorn-api(7) lists them");
+		api_refuse(c, API_INVALID_PARAMETER, "state",
+			"there is no such state; posthorn-api(7) lists them");
 		return false;
 	}
 	return true;

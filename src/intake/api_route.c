@@ -11,26 +11,29 @@
 #define SEGMENTS_MAX 6
 
 static const struct api_route routes[] = {
-	{ HTTP_METHOD_POST, "v1/messages", ROLE_CLIENT, TAKES_JSON_OR_LINES, api_post_messages, { "results" } },
-	{ HTTP_METHOD_GET, "v1/messages", ROLE_CLIENT, TAKES_NOTHING, api_list_messages,
-		{ "ref", "to", "tag", "state", "campaign", "since", "until", "limit", "after", "client" } },
-	{ HTTP_METHOD_DELETE, "v1/messages", ROLE_CLIENT, TAKES_NOTHING, api_cancel_tag, { "tag", "results", "client" } },
-	{ HTTP_METHOD_GET, "v1/messages/*", ROLE_CLIENT, TAKES_NOTHING, api_get_message, { NULL } },
-	{ HTTP_METHOD_DELETE, "v1/messages/*", ROLE_CLIENT, TAKES_NOTHING, api_cancel_message, { NULL } },
-	{ HTTP_METHOD_GET, "v1/messages/*/events", ROLE_CLIENT, TAKES_NOTHING, api_get_events, { NULL } },
-	{ HTTP_METHOD_GET, "v1/streams/*", ROLE_CLIENT, TAKES_NOTHING, api_get_stream, { "client" } },
-	{ HTTP_METHOD_POST, "v1/preview", ROLE_CLIENT, TAKES_JSON, api_preview, { NULL } },
-	{ HTTP_METHOD_GET, "v1/inbound", ROLE_CLIENT, TAKES_NOTHING, api_list_inbound,
-		{ "since", "from", "to", "limit", "after", "client" } },
-	{ HTTP_METHOD_GET, "v1/links", ROLE_OPERATOR, TAKES_NOTHING, api_list_links, { NULL } },
-	{ HTTP_METHOD_POST, "v1/links/*/*", ROLE_OPERATOR, TAKES_NOTHING, api_control_link, { NULL } },
-	{ HTTP_METHOD_GET, "v1/queue", ROLE_OPERATOR, TAKES_NOTHING, api_show_queue, { NULL } },
-	{ HTTP_METHOD_GET, "v1/webhooks", ROLE_OPERATOR, TAKES_NOTHING, api_list_webhooks, { NULL } },
-	{ HTTP_METHOD_POST, "v1/webhooks/*/replay", ROLE_OPERATOR, TAKES_NOTHING, api_replay_webhook, { "since" } },
-	{ HTTP_METHOD_GET, "v1/receipts/parked", ROLE_OPERATOR, TAKES_NOTHING, api_list_parked, { "limit", "after" } },
-	{ HTTP_METHOD_GET, "healthz", ROLE_ADMIN_OPEN, TAKES_NOTHING, api_healthz, { NULL } },
-	{ HTTP_METHOD_GET, "readyz", ROLE_ADMIN_OPEN, TAKES_NOTHING, api_readyz, { NULL } },
-	{ HTTP_METHOD_GET, "metrics", ROLE_ADMIN_OPEN, TAKES_NOTHING, api_metrics, { NULL } },
+	{HTTP_METHOD_POST, "v1/messages", ROLE_CLIENT, TAKES_JSON_OR_LINES, api_post_messages, {"results"}},
+	{HTTP_METHOD_GET, "v1/messages", ROLE_CLIENT, TAKES_NOTHING, api_list_messages,
+		{"ref", "to", "tag", "state", "campaign", "since", "until", "limit", "after", "client"}},
+	{HTTP_METHOD_DELETE, "v1/messages", ROLE_CLIENT, TAKES_NOTHING, api_cancel_tag,
+		{"tag", "results", "client"}},
+	{HTTP_METHOD_GET, "v1/messages/*", ROLE_CLIENT, TAKES_NOTHING, api_get_message, {NULL}},
+	{HTTP_METHOD_DELETE, "v1/messages/*", ROLE_CLIENT, TAKES_NOTHING, api_cancel_message, {NULL}},
+	{HTTP_METHOD_GET, "v1/messages/*/events", ROLE_CLIENT, TAKES_NOTHING, api_get_events, {NULL}},
+	{HTTP_METHOD_GET, "v1/streams/*", ROLE_CLIENT, TAKES_NOTHING, api_get_stream, {"client"}},
+	{HTTP_METHOD_POST, "v1/preview", ROLE_CLIENT, TAKES_JSON, api_preview, {NULL}},
+	{HTTP_METHOD_GET, "v1/inbound", ROLE_CLIENT, TAKES_NOTHING, api_list_inbound,
+		{"since", "from", "to", "limit", "after", "client"}},
+	{HTTP_METHOD_GET, "v1/links", ROLE_OPERATOR, TAKES_NOTHING, api_list_links, {NULL}},
+	{HTTP_METHOD_POST, "v1/links/*/*", ROLE_OPERATOR, TAKES_NOTHING, api_control_link, {NULL}},
+	{HTTP_METHOD_GET, "v1/queue", ROLE_OPERATOR, TAKES_NOTHING, api_show_queue, {NULL}},
+	{HTTP_METHOD_GET, "v1/webhooks", ROLE_OPERATOR, TAKES_NOTHING, api_list_webhooks, {NULL}},
+	{HTTP_METHOD_POST, "v1/webhooks/*/replay", ROLE_OPERATOR, TAKES_NOTHING, api_replay_webhook,
+		{"since"}},
+	{HTTP_METHOD_GET, "v1/receipts/parked", ROLE_OPERATOR, TAKES_NOTHING, api_list_parked,
+		{"limit", "after"}},
+	{HTTP_METHOD_GET, "healthz", ROLE_ADMIN_OPEN, TAKES_NOTHING, api_healthz, {NULL}},
+	{HTTP_METHOD_GET, "readyz", ROLE_ADMIN_OPEN, TAKES_NOTHING, api_readyz, {NULL}},
+	{HTTP_METHOD_GET, "metrics", ROLE_ADMIN_OPEN, TAKES_NOTHING, api_metrics, {NULL}},
 };
 #define N_ROUTES (sizeof(routes) / sizeof(routes[0]))
 
@@ -61,7 +64,8 @@ static bool fits(const char *pattern, const char *const *segments, unsigned n)
 	}
 }
 
-static bool take_params(const char *pattern, const char *const *segments, char params[API_PATH_PARAMS][API_PARAM_MAX])
+static bool take_params(
+	const char *pattern, const char *const *segments, char params[API_PATH_PARAMS][API_PARAM_MAX])
 {
 	unsigned n = 0;
 
@@ -82,7 +86,13 @@ static bool take_params(const char *pattern, const char *const *segments, char p
 static const char *allow_text(bool get, bool post, bool del)
 {
 	static const char *const texts[8] = {
-		"", "GET, HEAD", "POST", "GET, HEAD, POST", "DELETE", "GET, HEAD, DELETE", "POST, DELETE",
+		"",
+		"GET, HEAD",
+		"POST",
+		"GET, HEAD, POST",
+		"DELETE",
+		"GET, HEAD, DELETE",
+		"POST, DELETE",
 		"GET, HEAD, POST, DELETE",
 	};
 
@@ -109,8 +119,8 @@ const struct api_route *api_route_match(enum http_method method, const char *con
 	return NULL;
 }
 
-const struct api_route *api_route_find(const struct http_request *q, char params[API_PATH_PARAMS][API_PARAM_MAX],
-	const char **ret_allow)
+const struct api_route *api_route_find(
+	const struct http_request *q, char params[API_PATH_PARAMS][API_PARAM_MAX], const char **ret_allow)
 {
 	char text[SEGMENTS_MAX][API_PARAM_MAX];
 	const char *segments[SEGMENTS_MAX];

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api_route.h -- the one table of calls: method, path, who may, what it takes.
  *
- * Everything that can be refused before a handler runs is decided from this table, so that a new call cannot forget
- * a check.  docs/openapi.yaml describes the same calls; a test compares the two.
+ * Everything that can be refused before a handler runs is decided from this table, so that a new call cannot
+ * forget a check.  docs/openapi.yaml describes the same calls; a test compares the two.
  */
 #ifndef INTAKE_API_ROUTE_H
 #define INTAKE_API_ROUTE_H
@@ -13,7 +13,7 @@
 
 enum api_role {
 	ROLE_ADMIN_OPEN, /* no key on the admin listener, an operator's on the main one */
-	ROLE_CLIENT,     /* any key */
+	ROLE_CLIENT,	 /* any key */
 	ROLE_OPERATOR
 };
 
@@ -23,15 +23,15 @@ enum api_takes {
 	TAKES_JSON_OR_LINES /* application/x-ndjson is streamed */
 };
 
-#define API_PATH_PARAMS  2
-#define API_PARAM_MAX    256
+#define API_PATH_PARAMS	 2
+#define API_PARAM_MAX	 256
 #define API_ROUTE_PARAMS 12
 
 struct api_call;
 
 struct api_route {
 	enum http_method method; /* GET serves HEAD too */
-	const char *path;        /* segments; "*" is any one segment, and becomes the next path parameter */
+	const char *path;	 /* segments; "*" is any one segment, and becomes the next path parameter */
 	enum api_role role;
 	enum api_takes takes;
 	/* The body is complete, or there is none.  Lines do not come here: see api_post_lines(). */
@@ -41,10 +41,10 @@ struct api_route {
 
 const struct api_route *api_route_at(unsigned i); /* NULL after the last */
 
-/* The route of a request; path parameters go to `params`.  NULL: *ret_allow is "" when no route has the path, else the
- * value for the Allow header. */
-const struct api_route *api_route_find(const struct http_request *q, char params[API_PATH_PARAMS][API_PARAM_MAX],
-	const char **ret_allow);
+/* The route of a request; path parameters go to `params`.  NULL: *ret_allow is "" when no route has the path,
+ * else the value for the Allow header. */
+const struct api_route *api_route_find(
+	const struct http_request *q, char params[API_PATH_PARAMS][API_PARAM_MAX], const char **ret_allow);
 
 /* The same for a path already cut into segments. */
 const struct api_route *api_route_match(enum http_method method, const char *const *segments, unsigned n,

@@ -4,20 +4,20 @@
  *     source ──row──► building ──full──► ready ──queue_add──► in flight ──commit──► results
  *       ▲ paused while ready cannot go         ▲ -EAGAIN: again in 5–20 ms, for 30 s
  *
- * Rows are taken from an array that was parsed whole, or from lines as they come; each is accepted or refused on its
- * own.  Up to 1,000 rows make a chunk, which is one commit.  A stream that drips is committed as it comes: a chunk
- * goes as soon as nothing else of its stream is in flight.  So memory is bounded by two chunks and one line, however
- * long the stream is.
+ * Rows are taken from an array that was parsed whole, or from lines as they come; each is accepted or refused
+ * on its own.  Up to 1,000 rows make a chunk, which is one commit.  A stream that drips is committed as it
+ * comes: a chunk goes as soon as nothing else of its stream is in flight.  So memory is bounded by two chunks
+ * and one line, however long the stream is.
  *
- * WITH AN IDEMPOTENCY KEY the progress (rows, accepted, rejected, digest) is stored in the commit of each chunk, and only
- * one chunk is in flight: progress must not run ahead of an earlier chunk that failed.  The same body posted again
- * skips the rows done, after comparing their digest: of lines, chained row by row; of an array, over the whole body.
- * Without a key two chunks may be in flight.
+ * WITH AN IDEMPOTENCY KEY the progress (rows, accepted, rejected, digest) is stored in the commit of each
+ * chunk, and only one chunk is in flight: progress must not run ahead of an earlier chunk that failed.  The
+ * same body posted again skips the rows done, after comparing their digest: of lines, chained row by row; of
+ * an array, over the whole body. Without a key two chunks may be in flight.
  *
  * A ROW WITH ITS OWN KEY is a chunk of one, because a key belongs to a commit.
  *
- * WHEN A CHUNK CANNOT BE STAGED or its commit fails, the rest is refused.  Rows of a failed commit are listed as
- * refused; "stopped_at" is the first row that was neither accepted nor refused.
+ * WHEN A CHUNK CANNOT BE STAGED or its commit fails, the rest is refused.  Rows of a failed commit are listed
+ * as refused; "stopped_at" is the first row that was neither accepted nor refused.
  */
 #include "intake/api_impl.h"
 
@@ -30,16 +30,16 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CHUNK_ROWS      QUEUE_BATCH_MAX
-#define FLIGHT_ROWS     (2 * CHUNK_ROWS)
-#define FLIGHT_CHUNKS   64 /* of one row each, when rows have keys */
-#define SLICE_US        2000 /* long texts cost more than short ones */
-#define LISTED_LINES    1000
-#define LISTED_MAX      10000
-#define CHUNK_ERRORS    ((size_t)1 << 20) /* octets of error texts in one chunk */
+#define CHUNK_ROWS    QUEUE_BATCH_MAX
+#define FLIGHT_ROWS   (2 * CHUNK_ROWS)
+#define FLIGHT_CHUNKS 64   /* of one row each, when rows have keys */
+#define SLICE_US      2000 /* long texts cost more than short ones */
+#define LISTED_LINES  1000
+#define LISTED_MAX    10000
+#define CHUNK_ERRORS  ((size_t)1 << 20) /* octets of error texts in one chunk */
 
 struct slot {
-	int32_t message;        /* index in messages[], -1: refused */
+	int32_t message;	    /* index in messages[], -1: refused */
 	uint32_t error_at, error_n; /* text in errors; n = 0: not listed */
 };
 
@@ -65,6 +65,7 @@ struct chunk {
 };
 
 struct rows {
+	struct rows *next, **at_list; /* of the api's */
 	struct api_call *c;
 	struct api *api;
 	struct api_runner runner;
@@ -75,14 +76,15 @@ struct rows {
 	size_t at;
 	struct json_lines lines;
 	bool is_lines, paused, ended; /* ended: no more octets come */
-	bool exhausted;               /* the last row was taken */
-	json_t *stashed;              /* a parsed row that must begin a chunk of its own */
-	uint64_t row;                 /* number of the next row */
+	bool exhausted;		      /* the last row was taken */
+	json_t *stashed;	      /* a parsed row that must begin a chunk of its own */
+	bool drain;		      /* look at it only when nothing is in flight */
+	uint64_t row;		      /* number of the next row */
 
 	/* chunks */
 	struct chunk *building;
-	bool ready;                   /* building is complete and goes next */
-	struct chunk *head, **tail;   /* in flight, in order */
+	bool ready;		    /* building is complete and goes next */
+	struct chunk *head, **tail; /* in flight, in order */
 	unsigned n_flight, flight_rows;
 
 	/* the key */
@@ -90,7 +92,7 @@ struct rows {
 	struct api_key held;
 	struct op_stream begin;
 	bool begun, beginning, was_done, last_staged;
-	uint64_t skip;                /* rows done by an earlier post */
+	uint64_t skip; /* rows done by an earlier post */
 	uint8_t known[16], digest[16];
 	struct json_digest chain;
 	uint64_t staged_accepted, staged_rejected;
@@ -112,7 +114,8 @@ static void pump(struct rows *r);
 
 static struct chunk *chunk_new(struct rows *r, unsigned cap)
 {
-	struct chunk *k = calloc(1, sizeof(*k) + cap * (sizeof(*k->messages) + sizeof(*k->ids) + sizeof(*k->slots)));
+	struct chunk *k =
+		calloc(1, sizeof(*k) + cap * (sizeof(*k->messages) + sizeof(*k->ids) + sizeof(*k->slots)));
 
 	if (!k)
 		return NULL;
@@ -167,6 +170,9 @@ static void rows_free(struct rows *r)
 	json_decref(r->array);
 	json_lines_done(&r->lines);
 	json_out_done(&r->out);
+	*r->at_list = r->next;
+	if (r->next)
+		r->next->at_list = r->at_list;
 	c->rows = NULL;
 	free(r);
 	api_let_go(c);
@@ -189,7 +195,8 @@ static void conflict(struct rows *r)
 {
 	r->conflict = true;
 	stop(r, API_IDEMPOTENCY_CONFLICT,
-		"this idempotency key was used with another body within the last 24 h; use a new key, or the same body");
+		"this idempotency key was used with another body within the last 24 h; use a new key, or the "
+		"same body");
 }
 
 static void write_fault(struct json_out *o, const struct api_fault *f)
@@ -231,14 +238,13 @@ static void answer_or_refuse(struct rows *r)
 	struct api_call *c = r->c;
 
 	if (r->stopped && (r->conflict || r->accepted == 0)) {
-		if (api_code_status(r->fault.code) == 429 || api_code_status(r->fault.code) == 503)
-			http_header_add(c->q, "Retry-After", "10");
 		api_refuse_fault(c, &r->fault);
 		return;
 	}
 	if (r->stopped) {
 		stats_add(r->api->p.stats, STATS_STREAMS_STOPPED, 1);
-		log_info("stream_stopped", "client=%s row=%llu code=%s", names_text(r->api->p.names, NAME_CLIENT, c->client),
+		log_info("stream_stopped", "client=%s row=%llu code=%s",
+			names_text(r->api->p.names, NAME_CLIENT, c->client),
 			(unsigned long long)r->stopped_at, api_code_name(r->fault.code));
 	}
 	if (r->was_done) {
@@ -339,7 +345,8 @@ static void flush_message(struct rows *r, struct chunk *k, uint64_t row, uint64_
 	} else {
 		if (k->r == -EEXIST)
 			api_fault_set(&f, API_IDEMPOTENCY_CONFLICT, "idempotency_key",
-				"this idempotency key was used with another row within the last 24 h; use a new key");
+				"this idempotency key was used with another row within the last 24 h; use a "
+				"new key");
 		else
 			api_fault_of_errno(k->r, &f);
 		reject(r, f.code);
@@ -428,9 +435,10 @@ static void set_progress(struct rows *r, struct chunk *k)
 /* The answer of a row with a key; see the head of api_submit.c for why it may be written this late. */
 static void write_row_answer(struct chunk *k)
 {
-	snprintf(k->answer, sizeof(k->answer), "{\"id\":\"%llu\",\"state\":\"%s\",\"parts\":%u,\"encoding\":\"%s\"}",
-		(unsigned long long)k->ids[0], msg_state_name(k->scheduled ? STATE_SCHEDULED : STATE_QUEUED), k->n_parts,
-		encoding_name(k->encoding));
+	snprintf(k->answer, sizeof(k->answer),
+		"{\"id\":\"%llu\",\"state\":\"%s\",\"parts\":%u,\"encoding\":\"%s\"}",
+		(unsigned long long)k->ids[0], msg_state_name(k->scheduled ? STATE_SCHEDULED : STATE_QUEUED),
+		k->n_parts, encoding_name(k->encoding));
 }
 
 static int stage(struct rows *r, struct chunk *k)
@@ -535,7 +543,7 @@ static void refuse_row(struct rows *r, const struct api_fault *f)
 		return;
 	k = r->building;
 	s = &k->slots[k->n_slots++];
-	*s = (struct slot){ .message = -1 };
+	*s = (struct slot){.message = -1};
 	stats_add(r->api->p.stats, STATS_ROWS_REJECTED, 1);
 	api_count_refused(r->api, f->code);
 	if (r->errors_made < r->listed_max) {
@@ -571,7 +579,7 @@ static void accept_row(struct rows *r, const struct json_message *jm)
 		return;
 	}
 	k = r->building;
-	k->slots[k->n_slots++] = (struct slot){ .message = (int32_t)k->n_messages };
+	k->slots[k->n_slots++] = (struct slot){.message = (int32_t)k->n_messages};
 	k->messages[k->n_messages++] = m;
 	k->n_class[m->class]++;
 	k->n_parts = m->n_parts;
@@ -580,7 +588,8 @@ static void accept_row(struct rows *r, const struct json_message *jm)
 	row_done(r);
 }
 
-/* A row with its own key gets a chunk of its own.  false: it must wait for the one that is building, or was refused. */
+/* A row with its own key gets a chunk of its own.  false: it must wait for the one that is building, or was
+ * refused. */
 static bool begin_keyed(struct rows *r, json_t *row, const struct json_message *jm)
 {
 	struct api_fault f;
@@ -604,6 +613,13 @@ static bool begin_keyed(struct rows *r, json_t *row, const struct json_message *
 	if (api_key_take(r->api, &k->key)) {
 		k->idem.answer = k->answer;
 		return true;
+	}
+	if (r->n_flight >
+		0) { /* perhaps an earlier row of this very request has it: look again when that is done */
+		drop_building(r);
+		r->stashed = json_incref(row);
+		r->drain = true;
+		return false;
 	}
 	api_fault_set(&f, API_IDEMPOTENCY_IN_PROGRESS, "idempotency_key",
 		"a message with this idempotency key is being worked on; post the row again when it is done");
@@ -635,7 +651,8 @@ static void skip_line(struct rows *r)
 		conflict(r);
 }
 
-static void take_line(struct rows *r, const char *line, size_t n, bool too_long, const struct json_message_ctx *x)
+static void take_line(
+	struct rows *r, const char *line, size_t n, bool too_long, const struct json_message_ctx *x)
 {
 	struct api_fault f;
 	json_error_t e;
@@ -648,7 +665,8 @@ static void take_line(struct rows *r, const char *line, size_t n, bool too_long,
 	} else if (r->was_done) {
 		conflict(r); /* longer than what was finished */
 	} else if (too_long) {
-		api_fault_set(&f, API_ROW_TOO_LONG, NULL, "the line is longer than %d octets; one message a line", JSON_LINE_MAX);
+		api_fault_set(&f, API_ROW_TOO_LONG, NULL,
+			"the line is longer than %d octets; one message a line", JSON_LINE_MAX);
 		refuse_row(r, &f);
 	} else {
 		row = json_loadb(line, n, JSON_MESSAGE_DECODE, &e);
@@ -712,7 +730,7 @@ static enum taken take_row(struct rows *r, const struct json_message_ctx *x)
 
 static void flow(struct rows *r)
 {
-	bool hold = r->ready || r->runner.queued || r->waiter.queued || !r->begun;
+	bool hold = r->ready || r->drain || r->runner.queued || r->waiter.queued || !r->begun;
 
 	if (!r->is_lines || r->ended || r->stopped || !r->c->q || hold == r->paused)
 		return;
@@ -751,6 +769,9 @@ static void work(struct rows *r, const struct json_message_ctx *x)
 				return;
 			continue;
 		}
+		if (r->drain && r->n_flight > 0)
+			return;
+		r->drain = false;
 		if (r->exhausted)
 			return;
 		if (budget-- == 0 || (budget % 16 == 0 && clock_mono_us() > until_us)) {
@@ -770,6 +791,8 @@ static void pump(struct rows *r)
 
 	if (!cl) {
 		stop(r, API_UNAUTHORIZED, "this client is no longer configured");
+	} else if (r->api->stopping && r->is_lines && !r->ended) {
+		stop(r, API_STOPPING, "the gateway is shutting down; post the rest when it is back");
 	} else if (r->begun && r->c->q && !r->stopped) {
 		api_message_ctx(r->api, cl, true, &x);
 		work(r, &x);
@@ -809,6 +832,16 @@ void rows_abort(struct rows *r)
 	maybe_finish(r);
 }
 
+void rows_stopping(struct api *a)
+{
+	struct rows *next;
+
+	for (struct rows *r = a->rows; r; r = next) {
+		next = r->next;
+		pump(r);
+	}
+}
+
 /* ---- The beginning. ---- */
 
 static void known_stream(struct rows *r)
@@ -846,8 +879,8 @@ static void on_begun(struct store_op *op)
 /* The key must be on disk before the first chunk: a crash between the two must not lose it. */
 static void begin_stream(struct rows *r)
 {
-	r->begin.op = (struct store_op){ .kind = OP_STREAM, .rows = 1, .done = on_begun, .arg = r };
-	r->begin.progress = (struct store_progress){ .client = r->c->client, .name = r->key };
+	r->begin.op = (struct store_op){.kind = OP_STREAM, .rows = 1, .done = on_begun, .arg = r};
+	r->begin.progress = (struct store_progress){.client = r->c->client, .name = r->key};
 	r->beginning = true;
 	store_stage(r->api->p.store, STORE_BULK, &r->begin.op);
 }
@@ -872,6 +905,11 @@ void rows_begin(struct api_call *c, json_t *array, const char *key, const uint8_
 	}
 	r->c = c;
 	r->api = c->api;
+	r->next = r->api->rows;
+	r->at_list = &r->api->rows;
+	if (r->next)
+		r->next->at_list = &r->next;
+	r->api->rows = r;
 	r->array = array;
 	r->is_lines = !array;
 	r->tail = &r->head;
@@ -885,7 +923,8 @@ void rows_begin(struct api_call *c, json_t *array, const char *key, const uint8_
 	api_hold(c);
 	if (key && !hold_key(r, key)) {
 		api_refuse(c, API_IDEMPOTENCY_IN_PROGRESS, NULL,
-			"a request with this idempotency key is being worked on; GET /v1/streams/KEY shows how far it is");
+			"a request with this idempotency key is being worked on; GET /v1/streams/KEY shows "
+			"how far it is");
 		rows_free(r);
 		return;
 	}

@@ -1,12 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api_submit.c -- POST /v1/messages: find out which kind of body it is, and take one message.
  *
- * The single post is the hot path: the answer is made with snprintf() in the call, and the only allocations are
- * jansson's and the message itself.
+ * The single post is the hot path: the answer is made with snprintf() in the call, and the only allocations
+ * are jansson's and the message itself.
  *
- * An idempotency key is stored in the same commit as the message, together with the answer.  The answer holds the id,
- * and ids are given by queue_add(); so the text is written right after queue_add() returns.  That is early enough: what
- * was staged is handed to the writer only at the end of the loop's turn.
+ * An idempotency key is stored in the same commit as the message, together with the answer.  The answer holds
+ * the id, and ids are given by queue_add(); so the text is written right after queue_add() returns.  That is
+ * early enough: what was staged is handed to the writer only at the end of the loop's turn.
  */
 #include "intake/api_impl.h"
 
@@ -30,8 +30,9 @@ static const enum stats_counter accepted_counter[CLASS_N] = {
 static size_t write_answer(struct api_call *c)
 {
 	return (size_t)snprintf(c->answer, sizeof(c->answer),
-		"{\"id\":\"%llu\",\"state\":\"%s\",\"parts\":%u,\"encoding\":\"%s\"}", (unsigned long long)c->id,
-		msg_state_name(c->scheduled ? STATE_SCHEDULED : STATE_QUEUED), c->n_parts, encoding_name(c->encoding));
+		"{\"id\":\"%llu\",\"state\":\"%s\",\"parts\":%u,\"encoding\":\"%s\"}",
+		(unsigned long long)c->id, msg_state_name(c->scheduled ? STATE_SCHEDULED : STATE_QUEUED),
+		c->n_parts, encoding_name(c->encoding));
 }
 
 static void answer_known_key(struct api_call *c)
@@ -40,7 +41,8 @@ static void answer_known_key(struct api_call *c)
 		return;
 	if (!c->idem.ret_same_body) {
 		api_refuse(c, API_IDEMPOTENCY_CONFLICT, "idempotency_key",
-			"this idempotency key was used with another body within the last 24 h; use a new key");
+			"this idempotency key was used with another body within the last 24 h; use a new "
+			"key");
 		return;
 	}
 	stats_add(c->api->p.stats, STATS_REPLAYS, 1);
@@ -53,7 +55,6 @@ static void refuse_errno(struct api_call *c, int r)
 	struct api_fault f;
 
 	api_fault_of_errno(r, &f);
-	http_header_add(c->q, "Retry-After", r == -EDQUOT || r == -ENOSPC ? "30" : "5");
 	api_refuse_fault(c, &f);
 }
 
@@ -177,8 +178,8 @@ static bool header_key(struct api_call *c, const char **ret)
 	*ret = http_header_get(c->q, "Idempotency-Key");
 	if (!*ret || json_message_key_ok(*ret, strlen(*ret)))
 		return true;
-	api_refuse(c, API_INVALID_IDEMPOTENCY_KEY, NULL, "the header Idempotency-Key is 1 to %d printable ASCII characters",
-		JSON_MESSAGE_KEY_MAX);
+	api_refuse(c, API_INVALID_IDEMPOTENCY_KEY, NULL,
+		"the header Idempotency-Key is 1 to %d printable ASCII characters", JSON_MESSAGE_KEY_MAX);
 	return false;
 }
 
@@ -207,7 +208,8 @@ static void submit_many(struct api_call *c, json_t *array, const char *key, cons
 
 	if (json_array_size(array) > API_ARRAY_ROWS)
 		api_refuse(c, API_TOO_MANY_ROWS, NULL,
-			"the array has %zu rows, at most %d are taken; send them as lines of application/x-ndjson",
+			"the array has %zu rows, at most %d are taken; send them as lines of "
+			"application/x-ndjson",
 			json_array_size(array), API_ARRAY_ROWS);
 	else if (results_wish(c, &results)) {
 		rows_begin(c, json_incref(array), key, digest, results);
@@ -306,7 +308,7 @@ static void submit_big(struct api_call *c, const uint8_t *body, size_t n)
 
 void api_post_messages(struct api_call *c, const uint8_t *body, size_t n)
 {
-	uint8_t digest[16] = { 0 };
+	uint8_t digest[16] = {0};
 	json_error_t e;
 	json_t *root;
 

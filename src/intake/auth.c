@@ -85,7 +85,8 @@ static struct auth_client *client_of(struct auth *a, const uint8_t hash[SECRET_H
 	size_t found = 0; /* index + 1 */
 
 	for (unsigned i = 0; i < a->n; i++) {
-		size_t mask = (size_t)0 - (size_t)secret_equal(hash, a->clients[i].conf->key_hash, SECRET_HASH_LEN);
+		size_t mask =
+			(size_t)0 - (size_t)secret_equal(hash, a->clients[i].conf->key_hash, SECRET_HASH_LEN);
 
 		found = (found & ~mask) | ((i + 1) & mask);
 	}
@@ -123,8 +124,8 @@ static unsigned take_token(struct auth_client *cl, int64_t now_us)
 	return wait > 3600 ? 3600 : (unsigned)wait + 1;
 }
 
-enum auth_result auth_check(struct auth *a, const char *authorization, const struct sockaddr *peer, int64_t now_us,
-	struct auth_client **ret, unsigned *ret_wait_s)
+enum auth_result auth_check(struct auth *a, const char *authorization, const struct sockaddr *peer,
+	int64_t now_us, struct auth_client **ret, unsigned *ret_wait_s)
 {
 	const char *key = bearer(authorization);
 	uint8_t hash[SECRET_HASH_LEN];

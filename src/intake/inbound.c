@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* inbound.c -- see inbound.h.
  *
- * Numbers are compared as digits: a carrier writes the same short code as "12345" and "+12345".  A keyword is the first
- * word of the text, compared without regard to the case of ASCII letters; what follows it may be a blank or a mark
+ * Numbers are compared as digits: a carrier writes the same short code as "12345" and "+12345".  A keyword is
+ * the first word of the text, compared without regard to the case of ASCII letters; what follows it may be a
+ * blank or a mark
  * ("STOP.", "stop, please"), but "STOPPED" is another word.
  */
 #include "intake/inbound.h"
@@ -16,17 +17,17 @@
 #include <string.h>
 #include <strings.h>
 
-#define INBOUND_OPS  4096 /* staged at once */
-#define INBOUND_KEEP 64   /* finished operations kept for the next message */
+#define INBOUND_OPS	 4096 /* staged at once */
+#define INBOUND_KEEP	 64   /* finished operations kept for the next message */
 #define INBOUND_TEXT_MAX 65536
 
 struct inbound_op {
 	struct op_inbound op;
 	struct inbound_op *next, **at; /* in work: a list; free: next only */
 	struct inbound *in;
-	struct link *link;             /* NULL: gone */
+	struct link *link; /* NULL: gone */
 	struct driver_token token;
-	char *memory;                  /* the strings, one after the other */
+	char *memory; /* the strings, one after the other */
 };
 
 struct inbound {
@@ -119,8 +120,8 @@ const char *inbound_client(const struct conf *c, const char *link, const struct 
 	for (size_t i = 0; i < c->n_inbound; i++) {
 		const struct conf_inbound *r = &c->inbound[i];
 
-		if (number_fits(r->to, m->to) && number_fits(r->from, m->from) && (!*r->link || !strcmp(r->link, link)) &&
-			keyword_fits(r->keyword, m->text, m->n_text))
+		if (number_fits(r->to, m->to) && number_fits(r->from, m->from) &&
+			(!*r->link || !strcmp(r->link, link)) && keyword_fits(r->keyword, m->text, m->n_text))
 			return r->client;
 	}
 	return only_client(c);
@@ -185,7 +186,8 @@ static void on_committed(struct store_op *op)
 			stats_add(in->stats, STATS_INBOUND_UNROUTED, 1);
 	} else {
 		stats_add(in->stats, STATS_INBOUND_FAILED, 1);
-		log_error("inbound_lost_to_store", "link=%s error=%s", names_text(in->names, NAME_LINK, o->op.link), strerror(-r));
+		log_error("inbound_lost_to_store", "link=%s error=%s",
+			names_text(in->names, NAME_LINK, o->op.link), strerror(-r));
 	}
 	op_free(o);
 	if (l)
@@ -237,7 +239,7 @@ int inbound_take(void *arg, struct link *l, const struct link_inbound *m, struct
 	}
 	o->link = l;
 	o->token = token;
-	o->op.op = (struct store_op){ .kind = OP_INBOUND, .rows = 2, .done = on_committed, .arg = o };
+	o->op.op = (struct store_op){.kind = OP_INBOUND, .rows = 2, .done = on_committed, .arg = o};
 	o->op.at = clock_ms();
 	o->op.link = link_id(l);
 	o->op.client = cl ? names_get(in->names, NAME_CLIENT, cl->name) : 0;

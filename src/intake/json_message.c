@@ -1,10 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* json_message.c -- see json_message.h.
  *
- * Two passes.  The first walks the keys of the object, so that a misspelt or ill-typed field is found whatever else is
- * wrong; the second takes the fields in a fixed order, so that the same row always gets the same fault.
+ * Two passes.  The first walks the keys of the object, so that a misspelt or ill-typed field is found
+ * whatever else is wrong; the second takes the fields in a fixed order, so that the same row always gets the
+ * same fault.
  *
- * Positions in faults are characters (code points) counted from 0, as a client's string index is in most languages.
+ * Positions in faults are characters (code points) counted from 0, as a client's string index is in most
+ * languages.
  */
 #include "intake/json_message.h"
 
@@ -21,8 +23,23 @@
 #include <strings.h>
 
 enum field {
-	F_TO, F_TEXT, F_FROM, F_REF, F_CLASS, F_SEND_AT, F_TTL, F_ENCODING, F_FLASH, F_CAMPAIGN, F_TAG, F_SMART,
-	F_TRANSLIT, F_REPORT, F_DATA, F_UDH, F_KEY,
+	F_TO,
+	F_TEXT,
+	F_FROM,
+	F_REF,
+	F_CLASS,
+	F_SEND_AT,
+	F_TTL,
+	F_ENCODING,
+	F_FLASH,
+	F_CAMPAIGN,
+	F_TAG,
+	F_SMART,
+	F_TRANSLIT,
+	F_REPORT,
+	F_DATA,
+	F_UDH,
+	F_KEY,
 	F_N
 };
 
@@ -31,23 +48,23 @@ static const struct {
 	enum { T_STRING, T_INTEGER, T_BOOL } type;
 	enum api_code code; /* when its value is wrong */
 } fields[F_N] = {
-	[F_TO] = { "to", T_STRING, API_INVALID_TO },
-	[F_TEXT] = { "text", T_STRING, API_INVALID_TEXT },
-	[F_FROM] = { "from", T_STRING, API_INVALID_FROM },
-	[F_REF] = { "ref", T_STRING, API_INVALID_REF },
-	[F_CLASS] = { "class", T_STRING, API_INVALID_CLASS },
-	[F_SEND_AT] = { "send_at", T_STRING, API_INVALID_SEND_AT },
-	[F_TTL] = { "ttl", T_INTEGER, API_INVALID_TTL },
-	[F_ENCODING] = { "encoding", T_STRING, API_INVALID_ENCODING },
-	[F_FLASH] = { "flash", T_BOOL, API_WRONG_TYPE },
-	[F_CAMPAIGN] = { "campaign", T_STRING, API_INVALID_CAMPAIGN },
-	[F_TAG] = { "tag", T_STRING, API_INVALID_TAG },
-	[F_SMART] = { "smart", T_BOOL, API_WRONG_TYPE },
-	[F_TRANSLIT] = { "translit", T_STRING, API_UNSUPPORTED },
-	[F_REPORT] = { "report", T_STRING, API_INVALID_REPORT },
-	[F_DATA] = { "data", T_STRING, API_INVALID_DATA },
-	[F_UDH] = { "udh", T_STRING, API_INVALID_DATA },
-	[F_KEY] = { "idempotency_key", T_STRING, API_INVALID_IDEMPOTENCY_KEY },
+	[F_TO] = {"to", T_STRING, API_INVALID_TO},
+	[F_TEXT] = {"text", T_STRING, API_INVALID_TEXT},
+	[F_FROM] = {"from", T_STRING, API_INVALID_FROM},
+	[F_REF] = {"ref", T_STRING, API_INVALID_REF},
+	[F_CLASS] = {"class", T_STRING, API_INVALID_CLASS},
+	[F_SEND_AT] = {"send_at", T_STRING, API_INVALID_SEND_AT},
+	[F_TTL] = {"ttl", T_INTEGER, API_INVALID_TTL},
+	[F_ENCODING] = {"encoding", T_STRING, API_INVALID_ENCODING},
+	[F_FLASH] = {"flash", T_BOOL, API_WRONG_TYPE},
+	[F_CAMPAIGN] = {"campaign", T_STRING, API_INVALID_CAMPAIGN},
+	[F_TAG] = {"tag", T_STRING, API_INVALID_TAG},
+	[F_SMART] = {"smart", T_BOOL, API_WRONG_TYPE},
+	[F_TRANSLIT] = {"translit", T_STRING, API_UNSUPPORTED},
+	[F_REPORT] = {"report", T_STRING, API_INVALID_REPORT},
+	[F_DATA] = {"data", T_STRING, API_INVALID_DATA},
+	[F_UDH] = {"udh", T_STRING, API_INVALID_DATA},
+	[F_KEY] = {"idempotency_key", T_STRING, API_INVALID_IDEMPOTENCY_KEY},
 };
 
 /* What other gateways call these things. */
@@ -55,12 +72,30 @@ static const struct {
 	const char *theirs;
 	enum field ours;
 } aliases[] = {
-	{ "body", F_TEXT },      { "content", F_TEXT },   { "message", F_TEXT },     { "msg", F_TEXT },
-	{ "recipient", F_TO },   { "phone", F_TO },       { "number", F_TO },        { "msisdn", F_TO },
-	{ "destination", F_TO }, { "dst", F_TO },         { "sender", F_FROM },      { "source", F_FROM },
-	{ "src", F_FROM },       { "originator", F_FROM }, { "priority", F_CLASS },  { "validity", F_TTL },
-	{ "schedule", F_SEND_AT }, { "date", F_SEND_AT }, { "coding", F_ENCODING },  { "reference", F_REF },
-	{ "client_ref", F_REF }, { "dlr", F_REPORT },     { "hex", F_DATA },         { "transliterate", F_TRANSLIT },
+	{"body", F_TEXT},
+	{"content", F_TEXT},
+	{"message", F_TEXT},
+	{"msg", F_TEXT},
+	{"recipient", F_TO},
+	{"phone", F_TO},
+	{"number", F_TO},
+	{"msisdn", F_TO},
+	{"destination", F_TO},
+	{"dst", F_TO},
+	{"sender", F_FROM},
+	{"source", F_FROM},
+	{"src", F_FROM},
+	{"originator", F_FROM},
+	{"priority", F_CLASS},
+	{"validity", F_TTL},
+	{"schedule", F_SEND_AT},
+	{"date", F_SEND_AT},
+	{"coding", F_ENCODING},
+	{"reference", F_REF},
+	{"client_ref", F_REF},
+	{"dlr", F_REPORT},
+	{"hex", F_DATA},
+	{"transliterate", F_TRANSLIT},
 };
 
 struct work {
@@ -157,7 +192,7 @@ static const char *type_name(const json_t *v)
 
 static int check_type(struct work *w, enum field i, const json_t *v)
 {
-	static const char *const wanted[] = { "a string", "a whole number", "true or false" };
+	static const char *const wanted[] = {"a string", "a whole number", "true or false"};
 	bool ok = false;
 
 	switch (fields[i].type) {
@@ -171,10 +206,11 @@ static int check_type(struct work *w, enum field i, const json_t *v)
 			position_of(json_string_value(v), strlen(json_string_value(v))));
 	if (ok)
 		return 0;
-	return api_fault_set(w->f, API_WRONG_TYPE, fields[i].name, "\"%s\" must be %s, not %s%s", fields[i].name,
-		wanted[fields[i].type], type_name(v),
-		json_is_null(v) ? "; leave the field out to get the default" :
-		fields[i].type == T_STRING && json_is_number(v) ? "; put it in quotes" : "");
+	return api_fault_set(w->f, API_WRONG_TYPE, fields[i].name, "\"%s\" must be %s, not %s%s",
+		fields[i].name, wanted[fields[i].type], type_name(v),
+		json_is_null(v)					  ? "; leave the field out to get the default"
+		: fields[i].type == T_STRING && json_is_number(v) ? "; put it in quotes"
+								  : "");
 }
 
 static int walk(struct work *w, const json_t *row)
@@ -182,7 +218,8 @@ static int walk(struct work *w, const json_t *row)
 	const char *name;
 	json_t *v;
 
-	json_object_foreach((json_t *)row, name, v) {
+	json_object_foreach((json_t *)row, name, v)
+	{
 		unsigned i = 0;
 		int r;
 
@@ -211,10 +248,13 @@ static int take_to(struct work *w)
 	const char *country = w->x->client->default_country, *why;
 
 	if (!v)
-		return api_fault_set(w->f, API_MISSING_FIELD, "to", "\"to\" is missing: the recipient's number, as in \"+12025550142\"");
-	if (msisdn_normalise(json_string_value(v), json_string_length(v), *country ? country : NULL, &w->out->m.to, &why) < 0)
+		return api_fault_set(w->f, API_MISSING_FIELD, "to",
+			"\"to\" is missing: the recipient's number, as in \"+12025550142\"");
+	if (msisdn_normalise(json_string_value(v), json_string_length(v), *country ? country : NULL,
+		    &w->out->m.to, &why) < 0)
 		return api_fault_set(w->f, API_INVALID_TO, "to",
-			"not a phone number: %s; write it in international form, as in \"+12025550142\"", why);
+			"not a phone number: %s; write it in international form, as in \"+12025550142\"",
+			why);
 	return 0;
 }
 
@@ -238,16 +278,17 @@ static int take_from(struct work *w)
 		return api_fault_set(w->f, API_INVALID_FROM, "from",
 			"%s; a sender is a number, a short code, or up to 11 GSM characters", why);
 	case SENDER_NUMBER:
-		m->n_from = (uint8_t)snprintf(w->out->from, sizeof(w->out->from), "%llu", (unsigned long long)number);
+		m->n_from = (uint8_t)snprintf(
+			w->out->from, sizeof(w->out->from), "%llu", (unsigned long long)number);
 		m->from = w->out->from;
 		return 0;
 	case SENDER_SHORT:
-	case SENDER_ALPHANUMERIC:
-		break;
+	case SENDER_ALPHANUMERIC: break;
 	}
 	if (n > MSG_FROM_MAX)
 		return api_fault_set(w->f, API_INVALID_FROM, "from",
-			"the sender takes %zu octets of UTF-8, at most %d are kept; use a shorter one", n, MSG_FROM_MAX);
+			"the sender takes %zu octets of UTF-8, at most %d are kept; use a shorter one", n,
+			MSG_FROM_MAX);
 	m->n_from = (uint8_t)n;
 	return 0;
 }
@@ -265,13 +306,14 @@ static int take_label(struct work *w, enum field i, enum api_code code, const ch
 	s = json_string_value(w->v[i]);
 	n = json_string_length(w->v[i]);
 	if (n > MSG_REF_MAX)
-		return api_fault_set(w->f, code, fields[i].name, "\"%s\" takes %zu octets, at most %d are kept; shorten it",
-			fields[i].name, n, MSG_REF_MAX);
+		return api_fault_set(w->f, code, fields[i].name,
+			"\"%s\" takes %zu octets, at most %d are kept; shorten it", fields[i].name, n,
+			MSG_REF_MAX);
 	for (size_t j = 0; j < n; j++)
 		if ((unsigned char)s[j] < 0x20 || s[j] == 0x7f)
 			return api_fault_set(w->f, code, fields[i].name,
-				"\"%s\" holds the control character U+%04X at position %u; remove it", fields[i].name,
-				(unsigned char)s[j], position_of(s, j));
+				"\"%s\" holds the control character U+%04X at position %u; remove it",
+				fields[i].name, (unsigned char)s[j], position_of(s, j));
 	*ret = s;
 	*ret_n = n;
 	return 0;
@@ -314,7 +356,8 @@ static int take_words(struct work *w)
 		r = msg_report_parse(report);
 		if (r < 0)
 			return api_fault_set(w->f, API_INVALID_REPORT, "report",
-				"\"%.40s\" is no kind of report; it is \"all\", \"final\" or \"none\"", report);
+				"\"%.40s\" is no kind of report; it is \"all\", \"final\" or \"none\"",
+				report);
 		m->report = (uint8_t)r;
 	}
 	if (w->v[F_FLASH] && json_is_true(w->v[F_FLASH]))
@@ -333,11 +376,13 @@ static int take_send_at(struct work *w)
 		return 0;
 	if (clock_parse_rfc3339(json_string_value(v), json_string_length(v), &at) < 0)
 		return api_fault_set(w->f, API_INVALID_SEND_AT, "send_at",
-			"\"%.40s\" is not RFC 3339; write date, time and zone, as in \"2026-11-21T18:30:00+03:00\"",
+			"\"%.40s\" is not RFC 3339; write date, time and zone, as in "
+			"\"2026-11-21T18:30:00+03:00\"",
 			json_string_value(v));
 	if (at > w->x->now_ms + ahead)
 		return api_fault_set(w->f, API_INVALID_SEND_AT, "send_at",
-			"\"%.40s\" is more than %d days ahead; post it later", json_string_value(v), JSON_MESSAGE_AHEAD_DAYS);
+			"\"%.40s\" is more than %d days ahead; post it later", json_string_value(v),
+			JSON_MESSAGE_AHEAD_DAYS);
 	/* A time that has passed is not an error: "not before" holds. */
 	m->send_at_ms = at > w->x->now_ms ? at : 0;
 	return 0;
@@ -358,7 +403,8 @@ static int take_times(struct work *w)
 
 		if (ttl_s < 1 || ttl_s > JSON_MESSAGE_TTL_MAX_S)
 			return api_fault_set(w->f, API_INVALID_TTL, "ttl",
-				"%lld is out of range; ttl is 1 to %d seconds", (long long)ttl_s, JSON_MESSAGE_TTL_MAX_S);
+				"%lld is out of range; ttl is 1 to %d seconds", (long long)ttl_s,
+				JSON_MESSAGE_TTL_MAX_S);
 		ttl_ms = ttl_s * 1000;
 	}
 	m->ttl_end_ms = (m->send_at_ms ? m->send_at_ms : m->created_ms) + ttl_ms;
@@ -409,7 +455,8 @@ static int check_controls(struct work *w, const char *s, size_t n)
 		if (c >= 0x20 || c == '\t' || c == '\n' || c == '\f' || c == '\r')
 			continue;
 		return api_fault_set(w->f, API_INVALID_TEXT, "text",
-			"the text holds the control character U+%04X at position %u; remove it", c, position_of(s, i));
+			"the text holds the control character U+%04X at position %u; remove it", c,
+			position_of(s, i));
 	}
 	return 0;
 }
@@ -422,7 +469,8 @@ static int take_text(struct work *w)
 
 	m->text = json_string_value(v);
 	if (n == 0)
-		return api_fault_set(w->f, API_INVALID_TEXT, "text", "the text is empty; give at least one character");
+		return api_fault_set(
+			w->f, API_INVALID_TEXT, "text", "the text is empty; give at least one character");
 	if (n > MSG_TEXT_MAX)
 		return api_fault_set(w->f, API_INVALID_TEXT, "text",
 			"the text takes %zu octets, at most %d can be sent; shorten it", n, MSG_TEXT_MAX);
@@ -432,7 +480,9 @@ static int take_text(struct work *w)
 
 static int hex_digit(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10 : -1;
+	return c >= '0' && c <= '9'			? c - '0'
+	       : (c | 0x20) >= 'a' && (c | 0x20) <= 'f' ? (c | 0x20) - 'a' + 10
+							: -1;
 }
 
 /* Octets of a hexadecimal field into `dst`, at most `cap`. */
@@ -449,14 +499,15 @@ static int take_hex(struct work *w, enum field i, uint8_t *dst, size_t cap, size
 	for (size_t j = 0; j < n; j++)
 		if (hex_digit(s[j]) < 0)
 			return api_fault_set(w->f, API_INVALID_DATA, name,
-				"\"%s\" is not hexadecimal at position %u; two digits for each octet, nothing else", name,
-				position_of(s, j));
+				"\"%s\" is not hexadecimal at position %u; two digits for each octet, "
+				"nothing else",
+				name, position_of(s, j));
 	if (n % 2)
 		return api_fault_set(w->f, API_INVALID_DATA, name,
 			"\"%s\" has an odd number of digits; two digits for each octet", name);
 	if (n / 2 > cap)
-		return api_fault_set(w->f, API_INVALID_DATA, name, "\"%s\" has %zu octets, at most %zu can be sent", name,
-			n / 2, cap);
+		return api_fault_set(w->f, API_INVALID_DATA, name,
+			"\"%s\" has %zu octets, at most %zu can be sent", name, n / 2, cap);
 	for (size_t j = 0; j < n / 2; j++)
 		dst[j] = (uint8_t)(hex_digit(s[2 * j]) << 4 | hex_digit(s[2 * j + 1]));
 	*ret_n = n / 2;
@@ -479,14 +530,16 @@ static int take_data(struct work *w)
 
 		if (udh_check(dst + 1, n_udh, &n_sound) < 0 || n_sound != n_udh)
 			return api_fault_set(w->f, API_INVALID_DATA, "udh",
-				"the header's lengths do not add up; it begins with its own length octet, as in \"0605040b8423f0\"");
+				"the header's lengths do not add up; it begins with its own length octet, as "
+				"in \"0605040b8423f0\"");
 	}
 	dst[0] = (uint8_t)n_udh;
 	r = take_hex(w, F_DATA, dst + 1 + n_udh, SEGMENT_MAX_PARTS * SEGMENT_MAX_OCTETS, &n_data);
 	if (r < 0)
 		return r;
 	if (n_udh + n_data == 0)
-		return api_fault_set(w->f, API_INVALID_DATA, "data", "\"data\" is empty; give at least one octet");
+		return api_fault_set(
+			w->f, API_INVALID_DATA, "data", "\"data\" is empty; give at least one octet");
 	m->flags |= MSG_BINARY;
 	m->text = w->out->scratch;
 	m->n_text = (uint32_t)(1 + n_udh + n_data);
@@ -496,14 +549,17 @@ static int take_data(struct work *w)
 static int take_content(struct work *w)
 {
 	if (w->v[F_TEXT] && w->v[F_DATA])
-		return api_fault_set(w->f, API_TEXT_AND_DATA, "data", "\"text\" and \"data\" exclude each other; give one");
+		return api_fault_set(w->f, API_TEXT_AND_DATA, "data",
+			"\"text\" and \"data\" exclude each other; give one");
 	if (w->v[F_UDH] && !w->v[F_DATA])
-		return api_fault_set(w->f, API_TEXT_AND_DATA, "udh", "\"udh\" goes with \"data\"; for a text the gateway makes it");
+		return api_fault_set(w->f, API_TEXT_AND_DATA, "udh",
+			"\"udh\" goes with \"data\"; for a text the gateway makes it");
 	if (w->v[F_DATA])
 		return take_data(w);
 	if (w->v[F_TEXT])
 		return take_text(w);
-	return api_fault_set(w->f, API_MISSING_FIELD, "text", "\"text\" is missing (or \"data\", for octets)");
+	return api_fault_set(
+		w->f, API_MISSING_FIELD, "text", "\"text\" is missing (or \"data\", for octets)");
 }
 
 /* ---- Encoding and parts. ---- */
@@ -517,9 +573,11 @@ static int too_many_parts(struct work *w, const struct segment_plan *p)
 			"the text needs more than 254 parts as %s, this client may send %d; shorten it",
 			encoding_name(p->encoding), max);
 	return api_fault_set(w->f, API_TOO_MANY_PARTS, w->v[F_DATA] ? "data" : "text",
-		"%s needs %u parts as %s, this client may send %d; shorten it%s", w->v[F_DATA] ? "the data" : "the text",
-		p->n_parts, encoding_name(p->encoding), max,
-		p->encoding == ENC_UCS2 ? ", or avoid the characters that force ucs2 (POST /v1/preview names them)" : "");
+		"%s needs %u parts as %s, this client may send %d; shorten it%s",
+		w->v[F_DATA] ? "the data" : "the text", p->n_parts, encoding_name(p->encoding), max,
+		p->encoding == ENC_UCS2
+			? ", or avoid the characters that force ucs2 (POST /v1/preview names them)"
+			: "");
 }
 
 /* Names the first characters that GSM-7 does not have. */
@@ -542,13 +600,14 @@ static int not_gsm7(struct work *w, const char *s, size_t n)
 			more++;
 			continue;
 		}
-		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%.*s (U+%04X) at %u", shown ? ", " : "",
-			(int)len, s + i, (unsigned)cp, position);
+		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%.*s (U+%04X) at %u",
+			shown ? ", " : "", (int)len, s + i, (unsigned)cp, position);
 		shown++;
 	}
 	if (more)
 		return api_fault_set(w->f, API_NOT_GSM7, "text",
-			"GSM-7 does not have %s, and %u more; replace them, or let encoding be \"auto\"", list, more);
+			"GSM-7 does not have %s, and %u more; replace them, or let encoding be \"auto\"",
+			list, more);
 	return api_fault_set(w->f, API_NOT_GSM7, "text",
 		"GSM-7 does not have %s; replace them, or let encoding be \"auto\"", list);
 }
@@ -564,7 +623,8 @@ static void options(const struct work *w, struct segment_opts *o)
 	o->max_parts = max > 0 && max < SEGMENT_MAX_PARTS ? (uint8_t)max : 0;
 }
 
-/* Look-alikes are replaced only when the whole text then fits GSM-7: anything less changes a text for nothing. */
+/* Look-alikes are replaced only when the whole text then fits GSM-7: anything less changes a text for
+ * nothing. */
 static void try_smart(struct work *w, struct segment_opts *o, int *r)
 {
 	struct json_message *out = w->out;
@@ -618,15 +678,15 @@ static int plan_data(struct work *w)
 	options(w, &o);
 	r = segment_binary_plan(d + 1, d[0], out->m.n_text - 1 - d[0], &o, &out->plan);
 	switch (r) {
-	case 0:
-		return 0;
-	case -E2BIG:
-		return too_many_parts(w, &out->plan);
+	case 0: return 0;
+	case -E2BIG: return too_many_parts(w, &out->plan);
 	case -EEXIST:
 		return api_fault_set(w->f, API_INVALID_DATA, "udh",
-			"the data needs several parts, but \"udh\" already says that this is one; leave concatenation to the gateway");
+			"the data needs several parts, but \"udh\" already says that this is one; leave "
+			"concatenation to the gateway");
 	case -EMSGSIZE:
-		return api_fault_set(w->f, API_INVALID_DATA, "udh", "the header leaves no room for data; shorten it");
+		return api_fault_set(
+			w->f, API_INVALID_DATA, "udh", "the header leaves no room for data; shorten it");
 	}
 	return api_fault_set(w->f, API_INVALID_DATA, "udh", "the header is not sound");
 }
@@ -651,25 +711,36 @@ static int finish(struct work *w)
 	return 0;
 }
 
-int json_message(const json_t *row, const struct json_message_ctx *x, struct json_message *ret, struct api_fault *f)
+int json_message(
+	const json_t *row, const struct json_message_ctx *x, struct json_message *ret, struct api_fault *f)
 {
 	static int (*const steps[])(struct work *) = {
-		take_to, take_from, take_labels, take_words, take_times, take_key, take_wish, take_content, finish,
+		take_to,
+		take_from,
+		take_labels,
+		take_words,
+		take_times,
+		take_key,
+		take_wish,
+		take_content,
+		finish,
 	};
-	struct work w = { .x = x, .out = ret, .f = f };
+	struct work w = {.x = x, .out = ret, .f = f};
 	int r;
 
 	memset(&ret->m, 0, sizeof(ret->m));
 	ret->idempotency_key = NULL;
 	ret->smart = false;
 	if (!json_is_object(row))
-		return api_fault_set(f, API_INVALID_JSON, NULL, "a message is a JSON object, not %s", type_name(row));
+		return api_fault_set(
+			f, API_INVALID_JSON, NULL, "a message is a JSON object, not %s", type_name(row));
 	r = walk(&w, row);
 	if (r < 0)
 		return r;
 	if (w.v[F_TRANSLIT])
 		return api_fault_set(f, API_UNSUPPORTED, "translit",
-			"this gateway was built without transliteration; leave the field out and send the text as it shall arrive");
+			"this gateway was built without transliteration; leave the field out and send the "
+			"text as it shall arrive");
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		r = steps[i](&w);
 		if (r < 0)
@@ -684,25 +755,29 @@ void json_message_syntax_fault(const json_error_t *e, struct api_fault *f)
 {
 	enum json_error_code code = json_error_code(e);
 
-	/* jansson quotes the place ("near '...'"), which may hold a broken character: only its words are passed on. */
+	/* jansson quotes the place ("near '...'"), which may hold a broken character: only its words are
+	 * passed on. */
 	if (code == json_error_invalid_utf8)
-		api_fault_set(f, API_INVALID_UTF8, NULL, "line %d, column %d: not valid UTF-8; encode the body as UTF-8",
-			e->line, e->column);
+		api_fault_set(f, API_INVALID_UTF8, NULL,
+			"line %d, column %d: not valid UTF-8; encode the body as UTF-8", e->line, e->column);
 	else if (code == json_error_premature_end_of_input)
-		api_fault_set(f, API_INVALID_JSON, NULL, "line %d, column %d: the JSON ends too early", e->line, e->column);
-	else if (code == json_error_duplicate_key)
-		api_fault_set(f, API_INVALID_JSON, NULL, "line %d, column %d: the same field stands twice; give it once",
+		api_fault_set(f, API_INVALID_JSON, NULL, "line %d, column %d: the JSON ends too early",
 			e->line, e->column);
+	else if (code == json_error_duplicate_key)
+		api_fault_set(f, API_INVALID_JSON, NULL,
+			"line %d, column %d: the same field stands twice; give it once", e->line, e->column);
 	else if (code == json_error_null_byte_in_key || code == json_error_null_character)
-		api_fault_set(f, API_INVALID_JSON, NULL, "line %d, column %d: NUL is not allowed", e->line, e->column);
+		api_fault_set(f, API_INVALID_JSON, NULL, "line %d, column %d: NUL is not allowed", e->line,
+			e->column);
 	else if (code == json_error_end_of_input_expected)
 		api_fault_set(f, API_INVALID_JSON, NULL,
-			"line %d, column %d: something follows the JSON value; many messages are an array, or lines of "
+			"line %d, column %d: something follows the JSON value; many messages are an array, "
+			"or lines of "
 			"application/x-ndjson",
 			e->line, e->column);
 	else
-		api_fault_set(f, API_INVALID_JSON, NULL, "line %d, column %d: not JSON; check quotes, commas and escapes",
-			e->line, e->column);
+		api_fault_set(f, API_INVALID_JSON, NULL,
+			"line %d, column %d: not JSON; check quotes, commas and escapes", e->line, e->column);
 }
 
 bool json_message_key_ok(const char *key, size_t n)
@@ -733,7 +808,7 @@ static int hash_piece(const char *piece, size_t n, void *arg)
 
 int json_message_hash(const json_t *row, uint8_t ret[static 16])
 {
-	struct hash_state h = { { 0xcbf29ce484222325ULL, 0x6c62272e07bb0142ULL } };
+	struct hash_state h = {{0xcbf29ce484222325ULL, 0x6c62272e07bb0142ULL}};
 
 	if (json_dump_callback(row, hash_piece, &h, JSON_COMPACT | JSON_SORT_KEYS | JSON_ENCODE_ANY) < 0)
 		return -ENOMEM;

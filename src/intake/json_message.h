@@ -1,12 +1,13 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* json_message.h -- one JSON object becomes one message, or a fault that says what, where and how to mend it.
  *
- * This is the only door: single posts, rows of arrays and streams and the preview all come through here, so a message
- * that previews well is accepted, and the other way round.  Nothing is guessed: an unknown field is a fault with a hint,
- * because a misspelt `send_at` that is ignored sends at once.
+ * This is the only door: single posts, rows of arrays and streams and the preview all come through here, so a
+ * message that previews well is accepted, and the other way round.  Nothing is guessed: an unknown field is a
+ * fault with a hint, because a misspelt `send_at` that is ignored sends at once.
  *
- * The result lends its strings from the JSON object, from the client's settings, and from buffers inside the result;
- * message_new() copies them.  No memory is allocated, so one `struct json_message` serves row after row.
+ * The result lends its strings from the JSON object, from the client's settings, and from buffers inside the
+ * result; message_new() copies them.  No memory is allocated, so one `struct json_message` serves row after
+ * row.
  */
 #ifndef INTAKE_JSON_MESSAGE_H
 #define INTAKE_JSON_MESSAGE_H
@@ -18,11 +19,11 @@
 #include "intake/api_error.h"
 #include "message.h"
 
-#define JSON_MESSAGE_TTL_MAX_S   2678400 /* 31 days */
-#define JSON_MESSAGE_AHEAD_DAYS  366
-#define JSON_MESSAGE_KEY_MAX     255     /* octets of an idempotency key */
+#define JSON_MESSAGE_TTL_MAX_S	2678400 /* 31 days */
+#define JSON_MESSAGE_AHEAD_DAYS 366
+#define JSON_MESSAGE_KEY_MAX	255 /* octets of an idempotency key */
 /* How every body is decoded: NUL is let through so that the fault can name it. */
-#define JSON_MESSAGE_DECODE      (JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL)
+#define JSON_MESSAGE_DECODE (JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL)
 
 struct json_message_ctx {
 	const struct conf_client *client;
@@ -38,16 +39,17 @@ struct json_message_ctx {
 };
 
 struct json_message {
-	struct message m;           /* without id */
+	struct message m; /* without id */
 	struct segment_plan plan;
 	const char *idempotency_key; /* of the row, or NULL */
-	bool smart;                 /* look-alikes were replaced */
+	bool smart;		     /* look-alikes were replaced */
 	char from[24];
 	char scratch[MSG_TEXT_MAX + 160]; /* binary data, or the text after replacing */
 };
 
 /* 0, or -EINVAL and the fault. */
-int json_message(const json_t *row, const struct json_message_ctx *x, struct json_message *ret, struct api_fault *f);
+int json_message(
+	const json_t *row, const struct json_message_ctx *x, struct json_message *ret, struct api_fault *f);
 
 /* Why json_loadb() refused. */
 void json_message_syntax_fault(const json_error_t *e, struct api_fault *f);
@@ -58,8 +60,8 @@ bool json_message_key_ok(const char *key, size_t n);
 /* A 128-bit hash of a JSON value, the same for every order of keys and amount of blanks; 0 or -ENOMEM. */
 int json_message_hash(const json_t *row, uint8_t ret[static 16]);
 
-/* Replace typographic look-alikes (quotes, dashes, odd blanks) by characters of GSM-7.  `dst` holds n octets: no
- * replacement is longer than what it replaces.  Returns the octets written. */
+/* Replace typographic look-alikes (quotes, dashes, odd blanks) by characters of GSM-7.  `dst` holds n octets:
+ * no replacement is longer than what it replaces.  Returns the octets written. */
 size_t json_message_smart(const char *s, size_t n, char *dst);
 
 #endif

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* json_out.c -- see json_out.h.
  *
- * Runs of characters that need no escape are copied in one piece.  Control characters become \u00XX or their short
- * form, as RFC 8259, 7 demands; DEL and everything above are left as they are.
+ * Runs of characters that need no escape are copied in one piece.  Control characters become \u00XX or their
+ * short form, as RFC 8259, 7 demands; DEL and everything above are left as they are.
  */
 #include "intake/json_out.h"
 

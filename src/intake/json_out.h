@@ -1,11 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* json_out.h -- write JSON into a bounded buffer, value by value.
  *
- * Commas are put by the writer.  When the bound is reached the writer says so by json_out_full() and swallows the rest,
- * so that callers check once at the end, not after each value.  json_out_mark() and _rewind() take back a value that
- * did not fit, which is how a page ends early instead of failing.
+ * Commas are put by the writer.  When the bound is reached the writer says so by json_out_full() and swallows
+ * the rest, so that callers check once at the end, not after each value.  json_out_mark() and _rewind() take
+ * back a value that did not fit, which is how a page ends early instead of failing.
  *
- * Strings must be UTF-8; what is not (a carrier's raw text) is shown with U+FFFD, as an answer must stay valid JSON.
+ * Strings must be UTF-8; what is not (a carrier's raw text) is shown with U+FFFD, as an answer must stay
+ * valid JSON.
  */
 #ifndef INTAKE_JSON_OUT_H
 #define INTAKE_JSON_OUT_H
@@ -29,8 +30,8 @@ static inline bool json_out_full(const struct json_out *o)
 	return o->full;
 }
 
-void json_out_open(struct json_out *o, char bracket);  /* '{' or '[' */
-void json_out_close(struct json_out *o, char bracket); /* '}' or ']' */
+void json_out_open(struct json_out *o, char bracket);	/* '{' or '[' */
+void json_out_close(struct json_out *o, char bracket);	/* '}' or ']' */
 void json_out_key(struct json_out *o, const char *key); /* plain ASCII, needs no escapes */
 
 void json_out_str(struct json_out *o, const char *s);
@@ -40,7 +41,7 @@ void json_out_i64(struct json_out *o, int64_t v);
 void json_out_id(struct json_out *o, uint64_t id); /* decimal, as a string: 55 bits do not fit a double */
 void json_out_bool(struct json_out *o, bool v);
 void json_out_null(struct json_out *o);
-void json_out_time(struct json_out *o, int64_t ms);   /* RFC 3339; 0 is null */
+void json_out_time(struct json_out *o, int64_t ms); /* RFC 3339; 0 is null */
 void json_out_real(struct json_out *o, double v);
 void json_out_raw(struct json_out *o, const char *s, size_t n); /* a complete JSON value made elsewhere */
 
@@ -57,7 +58,7 @@ struct json_mark {
 };
 static inline struct json_mark json_out_mark(const struct json_out *o)
 {
-	return (struct json_mark){ buf_len(&o->b), o->comma };
+	return (struct json_mark){buf_len(&o->b), o->comma};
 }
 void json_out_rewind(struct json_out *o, struct json_mark m); /* also forgets that it was full */
 

@@ -109,6 +109,8 @@ static void slots_free(struct queue *q, struct outlet *o, struct qmsg *qm, unsig
 		qm->lane->n_late -= n_parts;
 	q->stats.in_flight -= n_parts;
 	dispatch_dirty(q);
+	if (o->in_flight == 0)
+		o->ops->idle(o);
 }
 
 /* The slots of settled parts. */

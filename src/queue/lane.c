@@ -231,7 +231,7 @@ void lane_home(struct queue *q, struct lane *l)
 
 void lane_append(struct queue *q, struct lane *l, struct qmsg *qm)
 {
-	qm->lane = l;
+	qmsg_set_lane(qm, l);
 	qm->in_lane = true;
 	qlist_append(&l->wait, qm);
 	lane_activate(q, l);
@@ -239,7 +239,7 @@ void lane_append(struct queue *q, struct lane *l, struct qmsg *qm)
 
 void lane_prepend(struct queue *q, struct lane *l, struct qmsg *qm)
 {
-	qm->lane = l;
+	qmsg_set_lane(qm, l);
 	qm->in_lane = true;
 	qlist_prepend(&l->wait, qm);
 	lane_activate(q, l);
@@ -295,7 +295,7 @@ void lane_drop_if_idle(struct queue *q, struct lane *l)
 
 	if (l->named && q->n_lanes < LANES_KEPT) /* it has a number on disk: do not use up another one */
 		return;
-	if (l->wait.head || l->n_pending || l->n_rows || l->n_late || l->counting || l->refilling || l->expiring)
+	if (l->wait.head || l->n_pending || l->n_rows || l->n_held || l->counting || l->refilling || l->expiring)
 		return;
 	for (p = &q->lane_hash[slot_of(q, &l->key)]; *p != l; p = &(*p)->next_hash)
 		;

@@ -140,9 +140,20 @@ struct qmsg *qmsg_new(struct queue *q, struct message *m)
 	return qm;
 }
 
+void qmsg_set_lane(struct qmsg *qm, struct lane *l)
+{
+	if (qm->lane)
+		qm->lane->n_held--;
+	qm->lane = l;
+	if (l)
+		l->n_held++;
+}
+
 void qmsg_free(struct queue *q, struct qmsg *qm)
 {
 	struct qmsg **b = bucket_of(q, qm->m->id);
+
+	qmsg_set_lane(qm, NULL);
 
 	while (*b != qm)
 		b = &(*b)->hash_next;
@@ -291,7 +302,7 @@ static void place(struct queue *q, struct store_accept *a)
 		qm = qmsg_new(q, m); /* the writer only reads it */
 		if (qm) {
 			a->place = PLACE_MEMORY;
-			qm->lane = l;
+			qmsg_set_lane(qm, l);
 			qm->since_ms = q->now_ms;
 			qm->pending = true;
 			qm->todo = parts_mask(m->n_parts);
@@ -507,7 +518,7 @@ static void reroute(struct queue *q, struct lane *l)
 
 	if (l->route || !q->route_of)
 		return;
-	l->n_late++;
+	l->n_held++;
 	for (qm = l->wait.head; qm; qm = next) {
 		struct lane *to;
 
@@ -519,7 +530,7 @@ static void reroute(struct queue *q, struct lane *l)
 		lane_take(q, qm);
 		lane_append(q, to, qm);
 	}
-	l->n_late--;
+	l->n_held--;
 }
 
 void queue_set_routes(struct queue *q, const struct queue_route *routes, unsigned n)

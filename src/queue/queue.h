@@ -39,6 +39,7 @@ struct part;
 struct outlet_ops {
 	/* As driver.submit(): 0, or -EAGAIN / -ENOTCONN and the part is queued again. */
 	int (*submit)(struct outlet *o, const struct part *p);
+	void (*idle)(struct outlet *o); /* nothing is in flight any more; it may not be freed from inside */
 };
 
 #define QUEUE_ROUTE_LINKS 16

@@ -62,7 +62,8 @@ struct lane {
 	struct qlist wait;
 	unsigned n_pending;          /* accepted messages whose commit is not done, to be appended here */
 	unsigned n_pending_wait;     /* of these: not leased with the commit */
-	unsigned n_late;             /* messages of this lane in flight */
+	unsigned n_late;             /* parts of this lane in flight */
+	unsigned n_held;             /* messages in memory that point here: it lives as long as they do */
 	uint64_t n_rows;             /* rows of backlog beyond `cursor`, committed or staged */
 	uint64_t n_rows_staged;      /* of these: not committed */
 	uint64_t n_read_uncounted;   /* rows read while they were being counted */
@@ -194,6 +195,7 @@ struct store_msg queue_store_msg(struct queue *q, const struct message *m, unsig
 struct qmsg *qmsg_new(struct queue *q, struct message *m); /* takes m, also when it fails (NULL) */
 struct qmsg *qmsg_find(const struct queue *q, uint64_t id);
 void qmsg_free(struct queue *q, struct qmsg *qm);
+void qmsg_set_lane(struct qmsg *qm, struct lane *l);
 void qlist_append(struct qlist *l, struct qmsg *qm);
 void qlist_prepend(struct qlist *l, struct qmsg *qm);
 void qlist_remove(struct qlist *l, struct qmsg *qm);

@@ -85,8 +85,12 @@ static bool bitmap_test(const struct bitmap *b, uint64_t id)
 
 /* ---- cursors ------------------------------------------------------------------------------------------------ */
 
+#define SEEK_STEPS 16
+#define ID_MAX     ((UINT64_C(1) << 55) - 1) /* its keys are still signed 64-bit integers */
+
 struct cursor {
 	sqlite3_stmt *st;
+	uint64_t upto;
 	uint64_t at; /* column 0 of the row it stands on */
 	bool on_row;
 	int rc;
@@ -104,6 +108,7 @@ static bool cursor_next(struct cursor *c)
 static void cursor_open(struct cursor *c, sqlite3_stmt *st, uint64_t from, uint64_t upto)
 {
 	c->st = st;
+	c->upto = upto;
 	BIND(st, from, upto);
 	cursor_next(c);
 }
@@ -114,11 +119,17 @@ static int cursor_close(struct cursor *c)
 	return c->rc == SQLITE_ROW || c->rc == SQLITE_DONE ? SQLITE_OK : c->rc;
 }
 
-/* Stand on the first row at or after `from`; true when it is before `upto`. */
+/* Stand on the first row at or after `from`; true when it is before `upto`.  A few rows are stepped over, which is
+ * cheaper than to search; more are jumped over. */
 static bool cursor_seek(struct cursor *c, uint64_t from, uint64_t upto)
 {
-	while (c->on_row && c->at < from)
+	for (unsigned n = 0; c->on_row && c->at < from; n++) {
+		if (n == SEEK_STEPS) {
+			sqlite3_reset(c->st);
+			BIND(c->st, from, c->upto);
+		}
 		cursor_next(c);
+	}
 	return c->on_row && c->at < upto;
 }
 
@@ -327,22 +338,58 @@ static bool is_full(const struct q_load *q)
 	return q->limit && q->n_rows >= q->limit;
 }
 
+/* The cursors of one page.  Ids mostly rise, so they are opened once and go along; what waits has few rows in these
+ * tables, and then they stand far ahead and cost nothing. */
+struct page {
+	struct row_cursors c;
+	bool open;
+	uint64_t last_id;
+};
+
+static int page_close(struct page *p)
+{
+	bool was_open = p->open;
+
+	p->open = false;
+	return was_open ? close_cursors(&p->c) : SQLITE_OK;
+}
+
+static int page_seek(struct page *p, struct reader *r, uint64_t id)
+{
+	int rc = SQLITE_OK;
+
+	if (p->open && id <= p->last_id)
+		rc = page_close(p);
+	if (!p->open)
+		open_cursors(r, &p->c, id, ID_MAX);
+	p->open = true;
+	p->last_id = id;
+	return rc;
+}
+
 /* A row whose message is gone is no error (somebody may have deleted by hand): it comes back without one, as final. */
-static int append(struct reader *r, struct q_load *q, uint64_t id, struct store_loaded **ret)
+static int append(struct reader *r, struct q_load *q, struct page *p, uint64_t id, struct store_loaded **ret)
 {
 	int rc;
 
 	*ret = add_row(q);
 	if (!*ret)
 		return SQLITE_NOMEM;
-	rc = load_one(r, id, !q->no_body, *ret);
-	(*ret)->final |= rc == SQLITE_DONE;
-	return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
+	(*ret)->m = load_message(r, id, !q->no_body, &rc);
+	(*ret)->final = rc == SQLITE_DONE;
+	if (rc != SQLITE_ROW)
+		return rc == SQLITE_DONE ? SQLITE_OK : rc;
+	rc = page_seek(p, r, id);
+	return rc ? rc : load_rows(&p->c, id, *ret);
 }
 
 /* An error frees what was read so far; SQLITE_ROW and SQLITE_DONE are none. */
-static int finish(struct q_load *q, int rc)
+static int finish(struct q_load *q, struct page *p, int rc)
 {
+	int rc2 = p ? page_close(p) : SQLITE_OK;
+
+	if (rc2)
+		rc = rc2;
 	if (rc == SQLITE_OK || rc == SQLITE_ROW || rc == SQLITE_DONE)
 		return 0;
 	free_load(q);
@@ -353,6 +400,7 @@ static int finish(struct q_load *q, int rc)
 static int walk_lane(struct reader *r, struct q_load *q, int64_t end)
 {
 	sqlite3_stmt *st = r->st[R_BACKLOG];
+	struct page page = {0};
 	struct store_loaded *l;
 	int rc, rc2;
 
@@ -366,7 +414,7 @@ static int walk_lane(struct reader *r, struct q_load *q, int64_t end)
 		q->last_seq = column(st, 0);
 		if (column(st, 2) > end)
 			continue;
-		rc2 = append(r, q, column(st, 1), &l);
+		rc2 = append(r, q, &page, column(st, 1), &l);
 		if (rc2) {
 			rc = rc2;
 			break;
@@ -375,7 +423,7 @@ static int walk_lane(struct reader *r, struct q_load *q, int64_t end)
 		l->seq = q->last_seq;
 	}
 	sqlite3_reset(st);
-	return finish(q, rc);
+	return finish(q, &page, rc);
 }
 
 int read_backlog(struct reader *r, struct store_query *q)
@@ -402,6 +450,7 @@ int read_due(struct reader *r, struct store_query *query)
 {
 	struct q_load *q = (struct q_load *)query;
 	sqlite3_stmt *st = r->st[R_DUE];
+	struct page page = {0};
 	struct store_loaded *l;
 	int64_t last_at = q->after_at;
 	int rc, rc2;
@@ -421,7 +470,7 @@ int read_due(struct reader *r, struct store_query *query)
 		}
 		last_at = column(st, 0);
 		q->last_key = column(st, 1);
-		rc2 = append(r, q, msg_key_id(q->last_key), &l);
+		rc2 = append(r, q, &page, msg_key_id(q->last_key), &l);
 		if (rc2) {
 			rc = rc2;
 			break;
@@ -429,21 +478,22 @@ int read_due(struct reader *r, struct store_query *query)
 		set_due(l, st);
 	}
 	sqlite3_reset(st);
-	return finish(q, rc);
+	return finish(q, &page, rc);
 }
 
 /* n_rows = 0: no such message. */
 int read_load(struct reader *r, struct store_query *query)
 {
 	struct q_load *q = (struct q_load *)query;
+	struct page page = {0};
 	struct store_loaded *l;
 	int rc;
 
 	reset_load(q);
-	rc = append(r, q, q->from_id, &l);
+	rc = append(r, q, &page, q->from_id, &l);
 	if (!rc && !l->m)
 		free_load(q);
-	return finish(q, rc);
+	return finish(q, &page, rc);
 }
 
 /* Leases never exceed the open windows, so they all come at once (limit 0) or by pages from from_id. */
@@ -452,6 +502,7 @@ int read_leases(struct reader *r, struct store_query *query)
 	struct q_load *q = (struct q_load *)query;
 	uint64_t *ids = NULL, id;
 	unsigned n = 0;
+	struct page page = {0};
 	struct store_loaded *l;
 	sqlite3_stmt *st = r->st[R_LEASES];
 	int rc;
@@ -472,17 +523,17 @@ int read_leases(struct reader *r, struct store_query *query)
 		}
 		ids[n++] = id;
 	}
-	/* load_one() needs this statement. */
+	/* append() needs this statement. */
 	sqlite3_reset(st);
 	for (unsigned i = 0; i < n && (rc == SQLITE_DONE || rc == SQLITE_ROW); i++) {
-		int rc2 = append(r, q, ids[i], &l);
+		int rc2 = append(r, q, &page, ids[i], &l);
 
 		rc = rc2 ? rc2 : rc;
 	}
 	if (!q->more && n)
 		q->next_id = ids[n - 1] + 1;
 	free(ids);
-	return finish(q, rc);
+	return finish(q, &page, rc);
 }
 
 /* ---- the scan after a restart ------------------------------------------------------------------------------- */
@@ -533,7 +584,7 @@ int read_fresh(struct reader *r, struct store_query *query)
 
 	reset_load(q);
 	if (rc)
-		return finish(q, rc);
+		return finish(q, NULL, rc);
 	open_cursors(r, &c, q->from_id, q->upto_id);
 	for (cursor_open(&ids, r->st[R_IDS], q->from_id, q->upto_id); !rc && ids.on_row; cursor_next(&ids)) {
 		if (is_full(q) || page_over(r)) {
@@ -553,7 +604,7 @@ int read_fresh(struct reader *r, struct store_query *query)
 		bitmap_free(r->waiting);
 		r->waiting = NULL;
 	}
-	return finish(q, rc);
+	return finish(q, NULL, rc);
 }
 
 /* ---- events ------------------------------------------------------------------------------------------------- */

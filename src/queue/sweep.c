@@ -26,13 +26,13 @@ static void expire_memory(struct queue *q)
 		if (l->out) /* dispatch looks at the ttl of what it takes; here is what nobody takes */
 			if (l->wait.n && l->reason == REASON_BACKLOG)
 				continue;
-		l->n_late++; /* keeps the lane while its messages leave it */
+		l->n_held++; /* keeps the lane while its messages leave it */
 		for (struct qmsg *qm = l->wait.head, *next; qm; qm = next) {
 			next = qm->next;
 			if (qm->m->ttl_end_ms <= q->now_ms && !qm->blocked && !(qm->leasing | qm->leased | qm->flying))
 				settle_whole(q, qm, STATE_EXPIRED, REASON_TTL);
 		}
-		l->n_late--;
+		l->n_held--;
 		lane_drop_if_idle(q, l);
 	}
 }
@@ -216,8 +216,8 @@ static void purge_done(struct store_op *op)
 
 static void purge(struct queue *q)
 {
-	if (q->purge_busy || q->recovering || (!q->body_age_ms && !q->row_age_ms))
-		return;
+	if (q->purge_busy || q->recovering)
+		return; /* with both ages 0 it still sweeps what receipts left behind */
 	memset(&q->op_purge, 0, sizeof(q->op_purge));
 	q->op_purge.op.kind = OP_PURGE;
 	q->op_purge.op.rows = PURGE_STEP;

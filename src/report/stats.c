@@ -10,7 +10,7 @@
 static const struct {
 	const char *name, *help; /* help NULL: belongs to the family of the row above */
 } counters[STATS_COUNTER_N] = {
-#define STATS_ROW(sym, name, help) [STATS_##sym] = { name, help },
+#define STATS_ROW(sym, name, help) [STATS_##sym] = {name, help},
 	STATS_COUNTERS(STATS_ROW)
 #undef STATS_ROW
 };
@@ -45,7 +45,8 @@ void stats_observe(struct stats_histogram *h, int64_t us)
 int stats_text_head(struct buf *b, const char *name, const char *type, const char *help)
 {
 	char t[512];
-	int n = snprintf(t, sizeof(t), "# HELP posthorn_%s %s\n# TYPE posthorn_%s %s\n", name, help, name, type);
+	int n = snprintf(
+		t, sizeof(t), "# HELP posthorn_%s %s\n# TYPE posthorn_%s %s\n", name, help, name, type);
 
 	return n >= (int)sizeof(t) ? -ENOSPC : buf_add(b, t, (size_t)n);
 }
@@ -117,7 +118,8 @@ static int render_counters(const struct stats *s, struct buf *b)
 		char family[64];
 
 		if (counters[i].help) {
-			snprintf(family, sizeof(family), "%.*s", (int)strcspn(counters[i].name, "{"), counters[i].name);
+			snprintf(family, sizeof(family), "%.*s", (int)strcspn(counters[i].name, "{"),
+				counters[i].name);
 			r = stats_text_head(b, family, "counter", counters[i].help);
 		}
 		if (r == 0)
@@ -134,13 +136,14 @@ static int render_refused(const struct stats *s, const char *(*code_name)(unsign
 		const char *name = code_name(i);
 
 		if (name && s->refused[i])
-			r = stats_text_value(b, "refused_total", (const char *const[]){ "code", name, NULL },
+			r = stats_text_value(b, "refused_total", (const char *const[]){"code", name, NULL},
 				(double)s->refused[i]);
 	}
 	return r;
 }
 
-static int render_histogram(const struct stats_histogram *h, const char *name, const char *class, struct buf *b)
+static int render_histogram(
+	const struct stats_histogram *h, const char *name, const char *class, struct buf *b)
 {
 	char family[80], le[32];
 	uint64_t n = 0;
@@ -154,17 +157,18 @@ static int render_histogram(const struct stats_histogram *h, const char *name, c
 		else
 			snprintf(le, sizeof(le), "%g", (double)bound_us(i) / 1e6);
 		r = stats_text_value(b, family,
-			(const char *const[]){ "le", le, class ? "class" : NULL, class, NULL }, (double)n);
+			(const char *const[]){"le", le, class ? "class" : NULL, class, NULL}, (double)n);
 	}
 	if (r < 0)
 		return r;
 	snprintf(family, sizeof(family), "%s_sum", name);
-	r = stats_text_value(b, family, (const char *const[]){ class ? "class" : NULL, class, NULL },
+	r = stats_text_value(b, family, (const char *const[]){class ? "class" : NULL, class, NULL},
 		(double)h->sum_us / 1e6);
 	if (r < 0)
 		return r;
 	snprintf(family, sizeof(family), "%s_count", name);
-	return stats_text_value(b, family, (const char *const[]){ class ? "class" : NULL, class, NULL }, (double)n);
+	return stats_text_value(
+		b, family, (const char *const[]){class ? "class" : NULL, class, NULL}, (double)n);
 }
 
 int stats_render(const struct stats *s, const char *(*code_name)(unsigned code), struct buf *b)
@@ -174,10 +178,12 @@ int stats_render(const struct stats *s, const char *(*code_name)(unsigned code),
 	if (r == 0)
 		r = render_refused(s, code_name, b);
 	if (r == 0)
-		r = stats_text_head(b, "commit_seconds", "histogram", "From handing a message to the queue to its commit.");
+		r = stats_text_head(b, "commit_seconds", "histogram",
+			"From handing a message to the queue to its commit.");
 	for (unsigned i = 0; i < CLASS_N && r == 0; i++)
 		r = render_histogram(&s->commit[i], "commit_seconds", msg_class_name(i), b);
 	if (r == 0)
-		r = stats_text_head(b, "request_seconds", "histogram", "From the headers of a request to its answer.");
+		r = stats_text_head(
+			b, "request_seconds", "histogram", "From the headers of a request to its answer.");
 	return r < 0 ? r : render_histogram(&s->request, "request_seconds", NULL, b);
 }

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* stats.h -- counters and histograms of what the API and its neighbours do, each with a name and a sentence.
  *
- * A plain table in the owner's hands, no globals: whoever counts is given the `struct stats`.  One thread counts and
- * renders, so there are no atomics.  stats_text_*() write the Prometheus text format (version 0.0.4) for everybody who
- * has something to show, so that label values are escaped in one place.
+ * A plain table in the owner's hands, no globals: whoever counts is given the `struct stats`.  One thread
+ * counts and renders, so there are no atomics.  stats_text_*() write the Prometheus text format (version
+ * 0.0.4) for everybody who has something to show, so that label values are escaped in one place.
  */
 #ifndef REPORT_STATS_H
 #define REPORT_STATS_H
@@ -14,24 +14,27 @@
 #include "message.h"
 
 /* X(symbol, name, help) */
-#define STATS_COUNTERS(X) \
-	X(ACCEPTED_OTP, "accepted_total{class=\"otp\"}", "Messages accepted: on disk and answered, by class.") \
-	X(ACCEPTED_SERVICE, "accepted_total{class=\"service\"}", NULL) \
-	X(ACCEPTED_MARKETING, "accepted_total{class=\"marketing\"}", NULL) \
+#define STATS_COUNTERS(X)                                                                        \
+	X(ACCEPTED_OTP, "accepted_total{class=\"otp\"}",                                         \
+		"Messages accepted: on disk and answered, by class.")                            \
+	X(ACCEPTED_SERVICE, "accepted_total{class=\"service\"}", NULL)                           \
+	X(ACCEPTED_MARKETING, "accepted_total{class=\"marketing\"}", NULL)                       \
 	X(ROWS_REJECTED, "rows_rejected_total", "Rows of arrays and streams that were refused.") \
-	X(REPLAYS, "idempotent_replays_total", "Requests answered from an idempotency key.") \
-	X(STREAMS_STOPPED, "streams_stopped_total", "Arrays and streams cut short by overload or a failing store.") \
-	X(AUTH_FAILED, "auth_failed_total", "Requests without a key or with a wrong one.") \
-	X(BIG_BODIES, "big_bodies_total", "JSON bodies parsed off the loop thread.") \
-	X(INBOUND, "inbound_total", "Inbound messages committed.") \
-	X(INBOUND_FAILED, "inbound_failed_total", "Inbound messages handed back to the link because the store refused them.") \
+	X(REPLAYS, "idempotent_replays_total", "Requests answered from an idempotency key.")     \
+	X(STREAMS_STOPPED, "streams_stopped_total",                                              \
+		"Arrays and streams cut short by overload or a failing store.")                  \
+	X(AUTH_FAILED, "auth_failed_total", "Requests without a key or with a wrong one.")       \
+	X(BIG_BODIES, "big_bodies_total", "JSON bodies parsed off the loop thread.")             \
+	X(INBOUND, "inbound_total", "Inbound messages committed.")                               \
+	X(INBOUND_FAILED, "inbound_failed_total",                                                \
+		"Inbound messages handed back to the link because the store refused them.")      \
 	X(INBOUND_UNROUTED, "inbound_unrouted_total", "Inbound messages that no rule gave to a client.")
 
 enum stats_counter {
 #define STATS_ENUM(sym, name, help) STATS_##sym,
 	STATS_COUNTERS(STATS_ENUM)
 #undef STATS_ENUM
-	STATS_COUNTER_N
+		STATS_COUNTER_N
 };
 
 /* Upper bounds double from 100 microseconds to 52 seconds; the last bucket has none. */
@@ -46,9 +49,9 @@ struct stats_histogram {
 
 struct stats {
 	uint64_t counter[STATS_COUNTER_N];
-	uint64_t refused[STATS_CODES];             /* answers by error code: enum api_code */
-	struct stats_histogram commit[CLASS_N];    /* accept to commit, by class */
-	struct stats_histogram request;            /* headers read to answer written, streams left out */
+	uint64_t refused[STATS_CODES];		/* answers by error code: enum api_code */
+	struct stats_histogram commit[CLASS_N]; /* accept to commit, by class */
+	struct stats_histogram request;		/* headers read to answer written, streams left out */
 };
 
 struct stats *stats_new(void);

@@ -30,7 +30,9 @@ struct link {
 	enum link_state state;
 	char reason[120];
 	int64_t since_ms;
-	bool in_submit, removing;
+	bool in_submit, removing, finishing;
+	uv_timer_t farewell;      /* runs finish() from the loop, never from inside a callback */
+	unsigned n_receipts_open; /* receipts whose commit is not done */
 	uint64_t receipts, inbound;
 	void (*gone)(void *arg);
 	void *gone_arg;
@@ -72,7 +74,8 @@ static int submit(struct outlet *o, const struct part *p)
 	return r;
 }
 
-static const struct outlet_ops outlet_ops = { submit };
+static void idle(struct outlet *o);
+static const struct outlet_ops outlet_ops = { submit, idle };
 
 static void take_conf(struct link *l, const struct conf_link *c)
 {
@@ -107,6 +110,11 @@ static void take_conf(struct link *l, const struct conf_link *c)
 
 /* ---- life ------------------------------------------------------------------------------------------------------------ */
 
+static void unopened(uv_handle_t *h)
+{
+	free(h->data);
+}
+
 struct link *link_new(uv_loop_t *loop, struct queue *q, struct names *names, const struct link_sinks *sinks,
 	const struct conf_link *c, char *err, size_t n_err)
 {
@@ -134,10 +142,12 @@ struct link *link_new(uv_loop_t *loop, struct queue *q, struct names *names, con
 	l->since_ms = clock_ms();
 	snprintf(l->reason, sizeof(l->reason), "not started");
 	take_conf(l, c);
+	uv_timer_init(loop, &l->farewell);
+	l->farewell.data = l;
 	r = d->open(l, c);
 	if (r < 0) {
 		snprintf(err, n_err, "links.%s: %s", c->name, strerror(-r));
-		free(l);
+		uv_close((uv_handle_t *)&l->farewell, unopened);
 		return NULL;
 	}
 	return l;
@@ -193,15 +203,42 @@ void link_drain(struct link *l)
 	drained(l);
 }
 
-static void finish(struct link *l)
+static void farewell_closed(uv_handle_t *h)
 {
+	struct link *l = h->data;
 	void (*gone)(void *) = l->gone;
 	void *arg = l->gone_arg;
 
-	queue_forget_outlet(l->queue, &l->outlet);
-	l->driver->close(l);
 	free(l);
 	gone(arg);
+}
+
+static void finish(uv_timer_t *t)
+{
+	struct link *l = t->data;
+
+	if (l->outlet.in_flight || l->n_receipts_open)
+		return; /* idle() or receipt_stored() comes again */
+	queue_forget_outlet(l->queue, &l->outlet);
+	l->sinks.forget(l->sinks.arg, l);
+	l->driver->close(l);
+	uv_close((uv_handle_t *)&l->farewell, farewell_closed);
+}
+
+/* Leases on their way to the disk and receipts being committed still point to us. */
+static void finish_when_idle(struct link *l)
+{
+	l->finishing = true;
+	if (!l->outlet.in_flight && !l->n_receipts_open)
+		uv_timer_start(&l->farewell, finish, 0, 0);
+}
+
+static void idle(struct outlet *o)
+{
+	struct link *l = (struct link *)o;
+
+	if (l->finishing)
+		finish_when_idle(l);
 }
 
 void link_remove(struct link *l, void (*gone)(void *arg), void *arg)
@@ -211,7 +248,7 @@ void link_remove(struct link *l, void (*gone)(void *arg), void *arg)
 	l->gone_arg = arg;
 	l->outlet.removed = true;
 	if (l->state == LINK_STOPPED)
-		finish(l);
+		finish_when_idle(l);
 	else
 		link_stop(l);
 }
@@ -281,7 +318,13 @@ void link_settled(struct link *l, const struct settle *s)
 
 static void receipt_stored(void *arg, uint64_t a, uint64_t b, int r)
 {
-	link_ack(arg, (struct driver_token){ a, b }, r);
+	struct link *l = arg;
+
+	l->n_receipts_open--;
+	if (l->finishing)
+		finish_when_idle(l);
+	else
+		link_ack(l, (struct driver_token){ a, b }, r);
 }
 
 void link_receipt(struct link *l, const struct link_receipt *r, struct driver_token token)
@@ -290,7 +333,9 @@ void link_receipt(struct link *l, const struct link_receipt *r, struct driver_to
 
 	l->receipts++;
 	x = queue_receipt(l->queue, &l->outlet, r, receipt_stored, l, token.a, token.b);
-	if (x != 0)
+	if (x == 0)
+		l->n_receipts_open++;
+	else
 		l->driver->ack(l, token, x > 0 ? 0 : x);
 }
 
@@ -314,7 +359,7 @@ void link_stopped(struct link *l)
 	set_state(l, LINK_STOPPED, l->reason);
 	queue_outlet_changed(l->queue, &l->outlet);
 	if (l->removing)
-		finish(l);
+		finish_when_idle(l);
 }
 
 /* ---- views -------------------------------------------------------------------------------------------------------------- */

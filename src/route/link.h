@@ -19,6 +19,7 @@ const char *link_state_name(enum link_state s);
 /* What a link hands on; plugged in by main.c. */
 struct link_sinks {
 	int (*inbound)(void *arg, struct link *l, const struct link_inbound *m, struct driver_token token);
+	void (*forget)(void *arg, const struct link *l); /* it is about to be freed: no link_ack() any more */
 	void *arg;
 };
 

@@ -334,7 +334,8 @@ void core_send(struct link *l, unsigned n)
 void sim_start(struct sim *s, const char *const *args)
 {
 	const char *program = getenv("POSTHORN_SMSC_SIM");
-	char *argv[32] = { (char *)(program ? program : "./posthorn-smsc-sim"), "--listen", "127.0.0.1:0" };
+	char *argv[32] = { (char *)(program ? program : "./posthorn-smsc-sim"), (char *)"--listen",
+		(char *)"127.0.0.1:0" };
 	posix_spawn_file_actions_t actions;
 	int fds[2], n = 3;
 	char line[128];

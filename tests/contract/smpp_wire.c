@@ -233,6 +233,30 @@ static void inbound_is_answered_by_ack_alone(void **state)
 	peer_end(p);
 }
 
+/* Beyond SESSION_MAX_UNACKED the peer is no longer read; nothing of what it said is lost. */
+static void unacknowledged_messages_are_bounded(void **state)
+{
+	struct peer *p = peer_bound("");
+	struct link *l = p->link;
+
+	l->ack = ACK_HOLD;
+	for (unsigned i = 0; i < 1500; i++) {
+		char hex[128];
+
+		snprintf(hex, sizeof(hex), "0000002a 00000005 00000000 %08x " DELIVER "00 00 00 00 00 00 00 00 00 01 41", i);
+		say(p, hex);
+	}
+	WAIT(l, l->n_inbound >= 1000);
+	submit(p, "00000002"); /* it still sends, and meanwhile reads no more */
+	assert_int_equal(l->n_inbound, 1000);
+	core_ack_all(l, 0);
+	WAIT(l, l->n_inbound == 1500);
+	core_ack_all(l, 0);
+	WAIT(l, p->n_in >= 1500 * 17);
+	assert_int_equal(p->n_in, 1500 * 17);
+	peer_end(p);
+}
+
 static void a_late_answer_is_told(void **state)
 {
 	struct peer *p = peer_bound("response_timeout = 0.1; enquire_link = 30;");
@@ -314,6 +338,7 @@ int main(void)
 		cmocka_unit_test(requests_are_answered_with_their_number),
 		cmocka_unit_test(octets_come_one_by_one),
 		cmocka_unit_test(inbound_is_answered_by_ack_alone),
+		cmocka_unit_test(unacknowledged_messages_are_bounded),
 		cmocka_unit_test(a_late_answer_is_told),
 		cmocka_unit_test(enquire_link_keeps_a_quiet_session),
 		cmocka_unit_test(unbind_is_answered),

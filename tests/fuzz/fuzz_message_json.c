@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* fuzz_message_json.c -- any octets as the lines of a stream: cut, parsed, checked.
  *
- * Promises held: a row is either a message within its bounds or a fault whose text is UTF-8 and ends in its array; the
- * lines do not depend on where the stream is cut; what was accepted as text is UTF-8 without NUL, and is planned the
- * same a second time. */
+ * Promises held: a row is either a message within its bounds or a fault whose text is UTF-8 and ends in its
+ * array; the lines do not depend on where the stream is cut; what was accepted as text is UTF-8 without NUL,
+ * and is planned the same a second time. */
 #include "codec/utf8.h"
 #include "intake/json_lines.h"
 #include "intake/json_message.h"
@@ -54,9 +54,13 @@ static void check_copy(const struct message *m)
 
 static void one_row(const char *line, size_t n)
 {
-	static struct conf_client cl = { .name = (char *)"c", .default_country = (char *)"DE", .from = (char *)"",
-		.max_parts = 10, .ttl_ms = 86400000, .class = CONF_CLASS_SERVICE };
-	struct json_message_ctx x = { .client = &cl, .client_id = 1, .now_ms = INT64_C(1795305600000) };
+	static struct conf_client cl = {.name = (char *)"c",
+		.default_country = (char *)"DE",
+		.from = (char *)"",
+		.max_parts = 10,
+		.ttl_ms = 86400000,
+		.class = CONF_CLASS_SERVICE};
+	struct json_message_ctx x = {.client = &cl, .client_id = 1, .now_ms = INT64_C(1795305600000)};
 	struct api_fault f;
 	json_error_t e;
 	json_t *row = json_loadb(line, n, JSON_MESSAGE_DECODE, &e);

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* api_docs.c -- the manual page lists every error code, and the OpenAPI file every call, with nothing beside. */
+/* api_docs.c -- the manual page lists every error code, and the OpenAPI file every call, with nothing beside.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* api_gate.c -- who may call what: the table of calls, keys, addresses and rates; rules of inbound messages. */
+/* api_gate.c -- who may call what: the table of calls, keys, addresses and rates; rules of inbound messages.
+ */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -22,37 +23,37 @@ static const struct {
 	int role; /* -1: 404; -2: 405 */
 	const char *allow;
 } calls[] = {
-	{ HTTP_METHOD_POST, "v1/messages", ROLE_CLIENT, NULL },
-	{ HTTP_METHOD_GET, "v1/messages", ROLE_CLIENT, NULL },
-	{ HTTP_METHOD_HEAD, "v1/messages", ROLE_CLIENT, NULL },
-	{ HTTP_METHOD_DELETE, "v1/messages", ROLE_CLIENT, NULL },
-	{ HTTP_METHOD_PUT, "v1/messages", -2, "GET, HEAD, POST, DELETE" },
-	{ HTTP_METHOD_GET, "v1/messages/17", ROLE_CLIENT, NULL },
-	{ HTTP_METHOD_DELETE, "v1/messages/17", ROLE_CLIENT, NULL },
-	{ HTTP_METHOD_POST, "v1/messages/17", -2, "GET, HEAD, DELETE" },
-	{ HTTP_METHOD_GET, "v1/messages/17/events", ROLE_CLIENT, NULL },
-	{ HTTP_METHOD_GET, "v1/messages/17/event", -1, NULL },
-	{ HTTP_METHOD_GET, "v1/messages/17/events/1", -1, NULL },
-	{ HTTP_METHOD_GET, "v1/messages/", -1, NULL },
-	{ HTTP_METHOD_GET, "v1/streams/k", ROLE_CLIENT, NULL },
-	{ HTTP_METHOD_POST, "v1/preview", ROLE_CLIENT, NULL },
-	{ HTTP_METHOD_GET, "v1/preview", -2, "POST" },
-	{ HTTP_METHOD_GET, "v1/inbound", ROLE_CLIENT, NULL },
-	{ HTTP_METHOD_GET, "v1/links", ROLE_OPERATOR, NULL },
-	{ HTTP_METHOD_POST, "v1/links/acme/start", ROLE_OPERATOR, NULL },
-	{ HTTP_METHOD_POST, "v1/links/acme/drain", ROLE_OPERATOR, NULL },
-	{ HTTP_METHOD_GET, "v1/links/acme/stop", -2, "POST" },
-	{ HTTP_METHOD_GET, "v1/queue", ROLE_OPERATOR, NULL },
-	{ HTTP_METHOD_GET, "v1/webhooks", ROLE_OPERATOR, NULL },
-	{ HTTP_METHOD_POST, "v1/webhooks/shop/replay", ROLE_OPERATOR, NULL },
-	{ HTTP_METHOD_GET, "v1/receipts/parked", ROLE_OPERATOR, NULL },
-	{ HTTP_METHOD_GET, "healthz", ROLE_ADMIN_OPEN, NULL },
-	{ HTTP_METHOD_GET, "readyz", ROLE_ADMIN_OPEN, NULL },
-	{ HTTP_METHOD_GET, "metrics", ROLE_ADMIN_OPEN, NULL },
-	{ HTTP_METHOD_POST, "metrics", -2, "GET, HEAD" },
-	{ HTTP_METHOD_GET, "v2/messages", -1, NULL },
-	{ HTTP_METHOD_GET, "v1", -1, NULL },
-	{ HTTP_METHOD_GET, "V1/messages", -1, NULL },
+	{HTTP_METHOD_POST, "v1/messages", ROLE_CLIENT, NULL},
+	{HTTP_METHOD_GET, "v1/messages", ROLE_CLIENT, NULL},
+	{HTTP_METHOD_HEAD, "v1/messages", ROLE_CLIENT, NULL},
+	{HTTP_METHOD_DELETE, "v1/messages", ROLE_CLIENT, NULL},
+	{HTTP_METHOD_PUT, "v1/messages", -2, "GET, HEAD, POST, DELETE"},
+	{HTTP_METHOD_GET, "v1/messages/17", ROLE_CLIENT, NULL},
+	{HTTP_METHOD_DELETE, "v1/messages/17", ROLE_CLIENT, NULL},
+	{HTTP_METHOD_POST, "v1/messages/17", -2, "GET, HEAD, DELETE"},
+	{HTTP_METHOD_GET, "v1/messages/17/events", ROLE_CLIENT, NULL},
+	{HTTP_METHOD_GET, "v1/messages/17/event", -1, NULL},
+	{HTTP_METHOD_GET, "v1/messages/17/events/1", -1, NULL},
+	{HTTP_METHOD_GET, "v1/messages/", -1, NULL},
+	{HTTP_METHOD_GET, "v1/streams/k", ROLE_CLIENT, NULL},
+	{HTTP_METHOD_POST, "v1/preview", ROLE_CLIENT, NULL},
+	{HTTP_METHOD_GET, "v1/preview", -2, "POST"},
+	{HTTP_METHOD_GET, "v1/inbound", ROLE_CLIENT, NULL},
+	{HTTP_METHOD_GET, "v1/links", ROLE_OPERATOR, NULL},
+	{HTTP_METHOD_POST, "v1/links/acme/start", ROLE_OPERATOR, NULL},
+	{HTTP_METHOD_POST, "v1/links/acme/drain", ROLE_OPERATOR, NULL},
+	{HTTP_METHOD_GET, "v1/links/acme/stop", -2, "POST"},
+	{HTTP_METHOD_GET, "v1/queue", ROLE_OPERATOR, NULL},
+	{HTTP_METHOD_GET, "v1/webhooks", ROLE_OPERATOR, NULL},
+	{HTTP_METHOD_POST, "v1/webhooks/shop/replay", ROLE_OPERATOR, NULL},
+	{HTTP_METHOD_GET, "v1/receipts/parked", ROLE_OPERATOR, NULL},
+	{HTTP_METHOD_GET, "healthz", ROLE_ADMIN_OPEN, NULL},
+	{HTTP_METHOD_GET, "readyz", ROLE_ADMIN_OPEN, NULL},
+	{HTTP_METHOD_GET, "metrics", ROLE_ADMIN_OPEN, NULL},
+	{HTTP_METHOD_POST, "metrics", -2, "GET, HEAD"},
+	{HTTP_METHOD_GET, "v2/messages", -1, NULL},
+	{HTTP_METHOD_GET, "v1", -1, NULL},
+	{HTTP_METHOD_GET, "V1/messages", -1, NULL},
 };
 
 static const struct api_route *match(enum http_method method, const char *path,
@@ -90,7 +91,7 @@ static void every_call_needs_its_role(void **state)
 
 static void path_parameters_come_in_order(void **state)
 {
-	char params[API_PATH_PARAMS][API_PARAM_MAX] = { "" };
+	char params[API_PATH_PARAMS][API_PARAM_MAX] = {""};
 	const char *allow;
 
 	assert_non_null(match(HTTP_METHOD_POST, "v1/links/acme/stop", params, &allow));
@@ -111,21 +112,22 @@ static void query_parameters_are_listed(void **state)
 
 /* ---- Keys.  SHA-256 of "abc" and of the empty-adjacent vectors is from FIPS 180-4's examples. ---- */
 
-static const uint8_t sha_abc[32] = { 0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40, 0xde, 0x5d, 0xae, 0x22,
-	0x23, 0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2, 0x00, 0x15, 0xad };
+static const uint8_t sha_abc[32] = {0xba, 0x78, 0x16, 0xbf, 0x8f, 0x01, 0xcf, 0xea, 0x41, 0x41, 0x40, 0xde,
+	0x5d, 0xae, 0x22, 0x23, 0xb0, 0x03, 0x61, 0xa3, 0x96, 0x17, 0x7a, 0x9c, 0xb4, 0x10, 0xff, 0x61, 0xf2,
+	0x00, 0x15, 0xad};
 
 static uint32_t id_of(void *arg, const char *name)
 {
 	return (uint32_t)(name[0] - 'a' + 1);
 }
 
-static struct conf_cidr ten = { { 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 0 }, 104 };
+static struct conf_cidr ten = {{0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xff, 10, 0, 0, 0}, 104};
 
 static void fill(struct conf *c, struct conf_client clients[3])
 {
 	memset(clients, 0, 3 * sizeof(*clients));
 	for (unsigned i = 0; i < 3; i++) {
-		static char names[3][2] = { "a", "b", "c" };
+		static char names[3][2] = {"a", "b", "c"};
 
 		clients[i].name = names[i];
 		clients[i].allow.n = 0;
@@ -136,10 +138,10 @@ static void fill(struct conf *c, struct conf_client clients[3])
 	c->n_clients = 3;
 }
 
-static enum auth_result check(struct auth *a, const char *header, const char *from, int64_t now_us, uint32_t *ret_id,
-	unsigned *ret_wait)
+static enum auth_result check(struct auth *a, const char *header, const char *from, int64_t now_us,
+	uint32_t *ret_id, unsigned *ret_wait)
 {
-	struct sockaddr_in peer = { .sin_family = AF_INET };
+	struct sockaddr_in peer = {.sin_family = AF_INET};
 	struct auth_client *cl = NULL;
 	enum auth_result r;
 
@@ -224,28 +226,31 @@ static void requests_per_second_are_a_bucket_that_survives_a_reload(void **state
 
 static void the_first_rule_that_fits_names_the_client(void **state)
 {
-#define RULE(t, f, k, l, cl) { (char *)t, (char *)f, (char *)k, (char *)l, (char *)cl }
+#define RULE(t, f, k, l, cl)                                           \
+	{                                                              \
+		(char *)t, (char *)f, (char *)k, (char *)l, (char *)cl \
+	}
 	static struct conf_inbound rules[] = {
 		RULE("12345", "", "STOP", "", "stopper"),
 		RULE("12345", "", "", "", "shop"),
 		RULE("", "+49151", "", "sim1", "german"),
 		RULE("", "", "", "sim2", "sim"),
 	};
-	static struct conf_client two[2] = { { .name = (char *)"x" }, { .name = (char *)"y" } };
+	static struct conf_client two[2] = {{.name = (char *)"x"}, {.name = (char *)"y"}};
 	static const struct {
 		const char *link, *to, *from, *text, *client;
 	} t[] = {
-		{ "acme", "12345", "4915", "stop", "stopper" },
-		{ "acme", "+12345", "4915", " Stop. please", "stopper" },
-		{ "acme", "12345", "4915", "STOPPED", "shop" },
-		{ "acme", "12345", "4915", "please stop", "shop" },
-		{ "acme", "123456", "4915", "stop", NULL },
-		{ "sim1", "1", "49151", "", "german" },
-		{ "sim2", "1", "49151", "", "sim" },
-		{ "acme", "1", "2", "", NULL },
+		{"acme", "12345", "4915", "stop", "stopper"},
+		{"acme", "+12345", "4915", " Stop. please", "stopper"},
+		{"acme", "12345", "4915", "STOPPED", "shop"},
+		{"acme", "12345", "4915", "please stop", "shop"},
+		{"acme", "123456", "4915", "stop", NULL},
+		{"sim1", "1", "49151", "", "german"},
+		{"sim2", "1", "49151", "", "sim"},
+		{"acme", "1", "2", "", NULL},
 	};
-	struct conf c = { .inbound = rules, .n_inbound = 4, .clients = two, .n_clients = 2 };
-	struct link_inbound m = { 0 };
+	struct conf c = {.inbound = rules, .n_inbound = 4, .clients = two, .n_clients = 2};
+	struct link_inbound m = {0};
 
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
 		const char *got;

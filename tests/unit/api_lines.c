@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* api_lines.c -- lines come out the same wherever the stream is cut; digests tell rows apart; JSON is written right. */
+/* api_lines.c -- lines come out the same wherever the stream is cut; digests tell rows apart; JSON is written
+ * right. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -116,8 +117,14 @@ static void chain(const char *const *rows, uint8_t ret[16])
 static void a_chain_knows_order_bounds_and_kind(void **state)
 {
 	static const char *const chains[][4] = {
-		{ "a", "b", "c", NULL }, { "a", "c", "b", NULL }, { "ab", "c", NULL }, { "a", "bc", NULL }, { "a", "b", NULL },
-		{ "abc", NULL }, { "", "abc", NULL }, { NULL },
+		{"a", "b", "c", NULL},
+		{"a", "c", "b", NULL},
+		{"ab", "c", NULL},
+		{"a", "bc", NULL},
+		{"a", "b", NULL},
+		{"abc", NULL},
+		{"", "abc", NULL},
+		{NULL},
 	};
 	enum { N = sizeof(chains) / sizeof(chains[0]) };
 	uint8_t digest[N][16], again[16];
@@ -143,13 +150,18 @@ static void strings_are_escaped_as_rfc_8259_says(void **state)
 		const char *why, *in, *out;
 		size_t n;
 	} t[] = {
-		{ "plain", "abc", "\"abc\"", 3 },
-		{ "quote and backslash", "a\"b\\c", "\"a\\\"b\\\\c\"", 5 },
-		{ "short forms", "\b\t\n\f\r", "\"\\b\\t\\n\\f\\r\"", 5 },
-		{ "no short form for VT", "\v", "\"\\u000b\"", 1 },
-		{ "NUL", "a\0b", "\"a\\u0000b\"", 3 },
-		{ "DEL and beyond stay", "\x7f\xd0\xb6", "\"\x7f\xd0\xb6\"", 3 },
-		{ "a broken octet becomes U+FFFD", "a\xff" "b", "\"a\xef\xbf\xbd" "b\"", 3 },
+		{"plain", "abc", "\"abc\"", 3},
+		{"quote and backslash", "a\"b\\c", "\"a\\\"b\\\\c\"", 5},
+		{"short forms", "\b\t\n\f\r", "\"\\b\\t\\n\\f\\r\"", 5},
+		{"no short form for VT", "\v", "\"\\u000b\"", 1},
+		{"NUL", "a\0b", "\"a\\u0000b\"", 3},
+		{"DEL and beyond stay", "\x7f\xd0\xb6", "\"\x7f\xd0\xb6\"", 3},
+		{"a broken octet becomes U+FFFD",
+			"a\xff"
+			"b",
+			"\"a\xef\xbf\xbd"
+			"b\"",
+			3},
 	};
 
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {

@@ -59,6 +59,12 @@ static int no_inbound(void *arg, struct link *l, const struct link_inbound *m, s
 	return -ENOSYS;
 }
 
+static void no_forget(void *arg, const struct link *l)
+{
+	(void)arg;
+	(void)l;
+}
+
 static struct link *link_of(void *arg, const char *name)
 {
 	struct world *w = arg;
@@ -80,7 +86,7 @@ static void up(struct world *w, bool start_links)
 {
 	struct store_conf sc = { .path = w->db, .shards = 4, .on_events = on_events, .arg = w };
 	struct queue_events ev = { on_final, w };
-	struct link_sinks sinks = { no_inbound, w };
+	struct link_sinks sinks = { no_inbound, no_forget, w };
 	struct store_boot boot;
 	char err[256] = "";
 

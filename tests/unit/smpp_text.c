@@ -6,6 +6,7 @@
 #include "smpp/text.h"
 #include "tests/unit/codec_hex.h"
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdlib.h>
@@ -133,6 +134,7 @@ static void parts_of_a_long_message(void **state)
 {
 	struct smpp *m = new_link();
 	struct part p = hello();
+	char text[161];
 
 	p.part = 2;
 	p.n_parts = 3;
@@ -144,11 +146,29 @@ static void parts_of_a_long_message(void **state)
 	p.wire.n_udh = 0;
 	assert_submit(m, &p, HEAD "00 00 00 00 00 00 00 00 00 05 68656c6c6f 020c00021234 020e000103 020f000102");
 	m->concat = CONF_CONCAT_PAYLOAD;
+	p.part = p.n_parts = 1;
+	p.wire.n_text = 0;
 	p.text = "@ab\xe2\x82\xac"; /* the euro is an escape pair, 3GPP TS 23.038, 6.2.1.1 */
 	p.n_text = 6;
-	assert_submit(m, &p, HEAD "00 00 00 00 00 00 00 00 00 00 0424 0005 0061621b65");
+	assert_submit(m, &p, HEAD "00 00 00 00 00 00 00 00 00 05 0061621b65");
 	p.encoding = ENC_UCS2;
-	assert_submit(m, &p, HEAD "00 00 00 00 00 00 00 08 00 00 0424 0008 00400061006220ac");
+	assert_submit(m, &p, HEAD "00 00 00 00 00 00 00 08 00 08 00400061006220ac");
+	/* 161 septets do not fit a part: SMPP 3.4, 5.3.2.32 */
+	memset(text, '@', sizeof(text));
+	p.encoding = ENC_GSM7;
+	p.text = text;
+	p.n_text = 160;
+	assert_int_equal(smpp_encode(m, &p, 1), PDU_HEADER + 32 + 160);
+	p.n_text = 161;
+	assert_int_equal(smpp_encode(m, &p, 1), PDU_HEADER + 32 + 4 + 161);
+	assert_memory_equal(m->pdu + PDU_HEADER + 31, "\0\x04\x24\0\xa1\0\0", 7);
+	p.encoding = ENC_BINARY;
+	p.text = "\3\2\x70\0AB"; /* a header of three octets, as the client gave it */
+	p.n_text = 6;
+	assert_submit(m, &p, HEAD "40 00 00 00 00 00 00 04 00 05 0270004142");
+	p.text = "\xff" "A";
+	p.n_text = 2;
+	assert_int_equal(smpp_encode(m, &p, 1), -EMSGSIZE);
 	free(m);
 }
 

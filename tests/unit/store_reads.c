@@ -149,6 +149,34 @@ static void backlog_is_paged_in_order_of_seq(void **state)
 	store_query_done(&n.q);
 }
 
+/* The cursors of a page step over a few rows and jump over many; ids may also fall. */
+static void a_page_finds_the_rows_of_each_message(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = f->boot.next_id;
+	static const unsigned order[] = {0, 40, 45, 20, 60};
+	struct q_load q = {.lane = 2, .limit = 10};
+
+	for (unsigned i = 0; i < 61; i++)
+		sent_message(f, id + i, 1 + i % 3, REPORT_NONE);
+	for (unsigned i = 0; i < 5; i++) {
+		struct op_due_fire o = {.key = msg_key(id + order[i], 0), .lane = 2, .seq = id + 100 + i};
+
+		assert_int_equal(put(f, OP_DUE_FIRE, &o.op), 0);
+	}
+	assert_int_equal(ask(f, Q_BACKLOG, &q.q), 0);
+	assert_int_equal(q.n_rows, 5);
+	for (unsigned i = 0; i < 5; i++) {
+		unsigned n_parts = 1 + order[i] % 3;
+
+		assert_int_equal(q.rows[i].m->id, id + order[i]);
+		assert_int_equal(q.rows[i].n_sent, n_parts);
+		assert_int_equal(q.rows[i].submitted, (1u << n_parts) - 1);
+		assert_int_equal(q.rows[i].bound_parts, n_parts > 1 ? n_parts : 0);
+	}
+	store_query_done(&q.q);
+}
+
 static void due_tells_what_comes_next(void **state)
 {
 	struct fixture *f = *state;
@@ -541,6 +569,7 @@ int main(void)
 		TEST(a_message_comes_back_as_it_was),
 		TEST(rows_say_how_far_a_message_is),
 		TEST(backlog_is_paged_in_order_of_seq),
+		TEST(a_page_finds_the_rows_of_each_message),
 		TEST(due_tells_what_comes_next),
 		TEST(leases_are_grouped_by_message),
 		TEST(the_scan_finds_only_what_waits_nowhere_else),
