@@ -724,6 +724,7 @@ void queue_free(struct queue *q)
 	pool_done(&q->pool_due);
 	pool_done(&q->pool_row);
 	free(q->routes);
+	free(q->retaken);
 	fresh_free(q->fresh);
 	sent_free(q->sent);
 	q->n_handles = 3;

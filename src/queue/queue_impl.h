@@ -157,6 +157,8 @@ struct queue {
 	/* restart */
 	bool started, recovering, leases_known;
 	uint64_t recover_upto;
+	uint64_t *retaken; /* ascending: woken because of their leases, see refill.c */
+	unsigned n_retaken;
 	struct q_load recover_query;
 	/* sweep */
 	unsigned seconds;

@@ -95,6 +95,32 @@ static struct qmsg *wake(struct queue *q, struct store_loaded *x, uint64_t todo)
 	return qm;
 }
 
+/* ---- what was leased when the last life ended ------------------------------------------------------------------------
+ *
+ * Such a message is woken by its lease before the pages of the scan and of its lane are read, and it may have been sent
+ * (or be due) and have left memory when a page comes that was read before those rows were committed: the page would
+ * make it wait again, and it would go twice.  So pages do not wake it; only its due row may. */
+
+static int by_id(const void *a, const void *b)
+{
+	uint64_t x = *(const uint64_t *)a, y = *(const uint64_t *)b;
+
+	return x < y ? -1 : x > y;
+}
+
+static uint64_t *retaken_find(const struct queue *q, uint64_t id)
+{
+	return q->n_retaken ? bsearch(&id, q->retaken, q->n_retaken, sizeof(id), by_id) : NULL;
+}
+
+static void retaken_forget(struct queue *q, uint64_t id)
+{
+	uint64_t *at = retaken_find(q, id);
+
+	if (at)
+		memmove(at, at + 1, (size_t)(q->retaken + --q->n_retaken - at) * sizeof(*at));
+}
+
 /* What a page brought.  Returns the message when it waits in memory now. */
 static struct qmsg *take_loaded(struct queue *q, struct store_loaded *x)
 {
@@ -122,6 +148,8 @@ static struct qmsg *take_loaded(struct queue *q, struct store_loaded *x)
 	sm = loaded_msg(q, x);
 	for (unsigned i = 0; i < x->n_sent; i++)
 		settle_remember(q, x->m, &sm, &x->sent[i]);
+	if (retaken_find(q, x->m->id))
+		return NULL;
 	todo = parts_mask(sm.n_parts) & ~(x->submitted | x->finals | x->leased);
 	if (!todo)
 		return NULL;
@@ -354,6 +382,7 @@ static void due_one(struct queue *q, struct store_loaded *x)
 		x->m->route = q->route_of(q->route_arg, x->m);
 	l = lane_get(q, x->m, x->skip);
 	lane_name(q, l);
+	retaken_forget(q, x->m->id);
 	/* In the list of its class, so that rows of a lane are committed in the order of seq. */
 	f = fire(q, x, l->key.class == CLASS_OTP ? STORE_OTP : STORE_BULK);
 	if (!f)
@@ -471,6 +500,7 @@ static void lease_one(struct queue *q, struct store_loaded *x)
 	uint64_t leased = x->leased & ~(x->submitted | x->finals);
 	uint32_t link = x->lease_link;
 	struct outlet *o = outlet_of(q, link), gone = { .id = link, .on_uncertain = UNCERTAIN_RESEND };
+	struct store_msg sm;
 	struct qmsg *qm;
 	uint64_t todo;
 
@@ -479,6 +509,12 @@ static void lease_one(struct queue *q, struct store_loaded *x)
 	todo = parts_mask(x->bound_parts ? x->bound_parts : x->m->n_parts) & ~(x->submitted | x->finals | leased);
 	log_warn("uncertain_after_restart", "msg=%llu parts=%d link=%s", (unsigned long long)x->m->id,
 		__builtin_popcountll(leased), names_text(q->names, NAME_LINK, link));
+	/* No page will: it finds the message in memory, or retaken. */
+	sm = loaded_msg(q, x);
+	for (unsigned i = 0; i < x->n_sent; i++)
+		settle_remember(q, x->m, &sm, &x->sent[i]);
+	if (q->retaken)
+		q->retaken[q->n_retaken++] = x->m->id;
 	qm = wake(q, x, todo | leased);
 	if (!qm)
 		return;
@@ -499,6 +535,9 @@ static void leases_read(struct store_query *sq)
 	q->now_ms = clock_ms();
 	if (sq->r < 0)
 		log_error("recovery_failed", "error=%s", strerror(-sq->r));
+	q->retaken = calloc(p->n_rows ? p->n_rows : 1, sizeof(*q->retaken));
+	if (!q->retaken)
+		log_error("recovery_incomplete", "error=memory");
 	for (unsigned i = 0; sq->r == 0 && i < p->n_rows; i++)
 		lease_one(q, &p->rows[i]);
 	store_query_done(sq);

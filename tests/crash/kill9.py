@@ -11,8 +11,9 @@ log is written before each answer, and it keeps sending receipts that nobody ack
 
 Every recipient is used once, so recipients are what is counted.  When everything has come to rest:
 
-  - what was answered 202 is in the carrier's log at least once;
-  - a recipient that is there k times was under an open lease at k - 1 kills at least: no other duplicates;
+  - what was answered 202 is in the carrier's log at least once, with all of its parts;
+  - a part that is there k times was under an open lease at k - 1 kills at least: no other duplicates;
+  - no kill left more leases than the windows of the link allow;
   - each message in the database is final, and delivered: receipts find their messages across restarts;
   - a stream that was cut and posted again with its key has each of its rows once.
 
@@ -36,6 +37,17 @@ SINGLES = 4
 ARRAY_ROWS = 100
 STREAM_ROWS = 150
 STREAM_PAUSE_S = 0.02
+LONG_EVERY = 8  # singles: one in so many has three parts
+BINDS, WINDOW = 2, 50
+
+
+def text_of(n):
+    return ("three parts to %d, " % n * 30)[:400] if n % LONG_EVERY == 0 else "one to %d" % n
+
+
+def part_of(submit):
+    """3GPP TS 23.040, 9.2.3.24.1: 05 00 03 reference parts part, where esm_class says that there is a header."""
+    return submit["text"][5] if submit["esm_class"] & 0x40 else 1
 
 
 class Numbers:
@@ -43,8 +55,7 @@ class Numbers:
 
     def __init__(self):
         self.lock, self.last = threading.Lock(), 79000000000
-        self.promised, self.n_single, self.n_array, self.n_stream = set(), 0, 0, 0
-        self.counts = collections.Counter()
+        self.promised, self.long, self.counts = set(), set(), collections.Counter()
 
     def take(self, n=1):
         with self.lock:
@@ -118,10 +129,12 @@ def singles(load):
     load.wires.append(w)
     while True:
         n = load.numbers.take()[0]
-        status, body = w.post(b'{"to":"+%d","text":"one %d"}' % (n, n))
+        status, body = w.post(b'{"to":"+%d","text":"%s"}' % (n, text_of(n).encode()))
         if status != 202:
             raise AssertionError(f"{status} {body!r}")
         load.numbers.promise([n], "single")
+        if n % LONG_EVERY == 0:
+            load.numbers.long.add(n)
 
 
 @until_killed
@@ -182,7 +195,7 @@ class Load:
 
 
 def open_leases(data_dir, copy_dir):
-    """Recipients under a lease in the database that a kill left behind (a copy: reading it would change it)."""
+    """(Recipient, part) under a lease in the database that a kill left behind (a copy: reading it would change it)."""
     shutil.rmtree(copy_dir, ignore_errors=True)
     os.mkdir(copy_dir)
     for name in ("posthorn.db", "posthorn.db-wal"):
@@ -191,7 +204,7 @@ def open_leases(data_dir, copy_dir):
     db = sqlite3.connect(os.path.join(copy_dir, "posthorn.db"))
     try:
         equal(db.execute("PRAGMA quick_check").fetchone()[0], "ok", "the database after the kill")
-        return {row[0] for row in db.execute("SELECT m.recipient FROM lease l JOIN message m ON m.id = l.key >> 8")}
+        return set(db.execute("SELECT m.recipient, l.key & 255 FROM lease l JOIN message m ON m.id = l.key >> 8"))
     finally:
         db.close()
         shutil.rmtree(copy_dir)
@@ -237,9 +250,9 @@ def audit(w, rounds, seed, program=None, with_streams=True):
     rng = random.Random(seed)
     numbers, leased = Numbers(), collections.Counter()
     sim = w.smsc("--receipt-delay", "20", "--receipt-jitter", "180", "--receipt-retry", "200", "--receipt-tries", "30")
-    gw = w.gateway({"log_level": "info"}, links=[smpp(sim, binds=2, receipt_id="text", max_attempts=100)], program=program)
+    gw = w.gateway({"log_level": "info"}, links=[smpp(sim, binds=BINDS, window=WINDOW, receipt_id="text", max_attempts=100)], program=program)
     data_dir = gw.settings["data_dir"]
-    duplicates_before = 0
+    duplicates_before, crowded = 0, []
     for i in range(rounds):
         before = len(numbers.promised)
         load = Load(gw, numbers, with_streams)
@@ -248,6 +261,8 @@ def audit(w, rounds, seed, program=None, with_streams=True):
         load.end()
         leases = open_leases(data_dir, w.path("copy"))
         leased.update(leases)
+        if len(leases) > BINDS * WINDOW:
+            crowded.append(len(leases))
         cut = len(load.cut)
         gw.restart(kill=True)
         post_again(gw, load.cut, numbers)
@@ -257,18 +272,19 @@ def audit(w, rounds, seed, program=None, with_streams=True):
         duplicates_before = duplicates
     wait_for(lambda: all_final(data_dir), 60, "every message to be final", every=0.1)
     gw.stop()
-    seen = collections.Counter(int(r["to"]) for r in sim.submits())
+    seen = collections.Counter((int(r["to"]), part_of(r)) for r in sim.submits())
     by_state = states(data_dir)
     harness._comment(f"answered 202: {dict(numbers.counts)}; messages: {len(by_state)}; carrier took: "
                      f"{sum(seen.values())}; duplicates: {sum(n - 1 for n in seen.values())}; leases: {leased.total()}")
     return {
         "promised": numbers.promised,
-        "lost": [n for n in numbers.promised if not seen[n]],
+        "lost": [n for n in numbers.promised for part in ((1, 2, 3) if n in numbers.long else (1,)) if not seen[n, part]],
         "doubled": [n for n, k in seen.items() if k - 1 > leased[n]],
+        "crowded": crowded,
         "unfinished": [n for n, s in by_state.items() if None in s],
         "undelivered": [n for n, s in by_state.items() if any(x not in (None, DELIVERED) for x in s)],
         "twice": [n for n, s in by_state.items() if len(s) != 1],
-        "unknown": [n for n in seen if n not in by_state],
+        "unknown": [n for n, _ in seen if n not in by_state],
     }
 
 
@@ -290,8 +306,9 @@ if __name__ == "__main__":
         found = audit(w, options.rounds, options.seed)
         check(len(found["promised"]) > 100 * options.rounds, f"only {len(found['promised'])} messages were promised")
         for kind, what in (("lost", "answered 202 and never sent"), ("doubled", "sent again without having been leased"),
+                           ("crowded", "leased beyond the windows"),
                            ("unfinished", "without a final state"), ("undelivered", "final, but not delivered"),
                            ("twice", "with more than one message"), ("unknown", "sent and not in the database")):
-            check(not found[kind], f"{len(found[kind])} recipients {what}: {sorted(found[kind])[:5]}")
+            check(not found[kind], f"{len(found[kind])} {what}: {sorted(found[kind])[:5]}")
 
     main()
