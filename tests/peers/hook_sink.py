@@ -11,6 +11,7 @@ request), which wins:
 
     status=500        answer with this status: always, or with `times` the first so many requests of this path
     times=3
+    every=3           … or every third
     retry_after=2     with a Retry-After header
     refuse=TEXT       400 when any event of the batch holds TEXT in its text, ref or id
     slow_ms=250       wait before the answer
@@ -41,6 +42,7 @@ class Sink:
         self.record = open(args.record, "a", buffering=1, encoding="utf-8")
 
     def rules(self, url):
+        """What the query says, and over it what the control file says."""
         rules = dict(urllib.parse.parse_qsl(url.query))
         if self.args.control:
             try:
@@ -54,7 +56,7 @@ class Sink:
         """Whether rules that `times` limits apply to this request."""
         with self.lock:
             n = self.seen[path] = self.seen.get(path, 0) + 1
-        return "times" not in rules or n <= int(rules["times"])
+        return n <= int(rules.get("times", n)) and n % int(rules.get("every", 1)) == 0
 
     def signed(self, headers, body):
         given = headers.get("Posthorn-Signature")

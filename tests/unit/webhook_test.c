@@ -760,6 +760,87 @@ static void failing_endpoint_gets_everything_when_it_is_back(void **state)
 	assert_int_equal(count("shop").dead, 0);
 }
 
+/* Pages are read ahead while requests fail under them, and dropped, and read again: nothing twice, nothing
+ * left out. */
+static void every_third_request_fails_and_nothing_is_skipped(void **state)
+{
+	control("{\"status\":502,\"every\":3}");
+	put_inbound("shop", "x", 1500, 0);
+	start_shop("", 30, "");
+	put_inbound("shop", "y", 500, 0);
+	wait_for(shop_delivered, 2000);
+	wait_for_empty_outbox();
+	assert_int_equal(check_accepted(), 2000);
+	assert_true(view("shop")->failed >= 30);
+}
+
+static struct q_events blockers[3];
+static bool blocking;
+static unsigned n_blockers;
+
+static void on_blocker(struct store_query *q)
+{
+	store_query_done(q);
+	if (blocking)
+		store_read(rig.store, STORE_QUEUE, q);
+	else
+		n_blockers--;
+}
+
+static bool reader_is_free(void)
+{
+	return n_blockers == 0;
+}
+
+/* Keep the reader busy, so that every page takes longer than a back-off. */
+static void block_reader(void)
+{
+	blocking = true;
+	for (n_blockers = 0; n_blockers < 3; n_blockers++) {
+		blockers[n_blockers] = (struct q_events){.q = {.kind = Q_EVENTS, .done = on_blocker},
+			.endpoint = names_get(rig.names, NAME_CLIENT, "shop"),
+			.limit = 1500};
+		store_read(rig.store, STORE_QUEUE, &blockers[n_blockers].q);
+	}
+}
+
+/* A refused connection fails before the page behind is read: that page must not follow the one that was
+ * dropped. */
+static void page_that_comes_after_the_failure_leaves_no_gap(void **state)
+{
+	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t n = sizeof(a);
+	int fd = socket(AF_INET, SOCK_STREAM, 0), real_port = rig.port;
+	struct webhook_times soon = quick;
+	struct conf *next;
+	char buf[512];
+
+	assert_int_equal(bind(fd, (struct sockaddr *)&a, sizeof(a)), 0); /* but nobody listens */
+	assert_int_equal(getsockname(fd, (struct sockaddr *)&a, &n), 0);
+	put_inbound("shop", "x", 1500, 0);
+	rig.port = ntohs(a.sin_port);
+	rig.conf = conf_of(client_of("shop", "/shop", 100, buf), "");
+	rig.port = real_port;
+	rig.w = webhooks_new(&rig.loop, rig.store, rig.names, rig.conf);
+	soon.retry_min_ms = soon.retry_max_ms = 4;
+	block_reader();
+	webhooks_times(rig.w, &soon);
+	assert_int_equal(webhooks_set(rig.w, rig.conf), 0);
+	for (uint64_t failures = 1; failures < 20; failures++)
+		wait_for(shop_failed, failures);
+	next = conf_of(client_of("shop", "/shop", 100, buf), "");
+	assert_int_equal(webhooks_set(rig.w, next), 0);
+	conf_free(rig.conf);
+	rig.conf = next;
+	wait_for(shop_delivered, 100);
+	blocking = false;
+	assert_true(run_until(reader_is_free));
+	wait_for(shop_delivered, 1500);
+	wait_for_empty_outbox();
+	assert_int_equal(check_accepted(), 1500);
+	close(fd);
+}
+
 static void retry_after_is_honoured(void **state)
 {
 	double first, second;
@@ -1060,6 +1141,8 @@ int main(void)
 		RIG_ONE(batch_of_one_is_one_event_a_request),
 		RIG(final_state_of_a_message_arrives),
 		RIG(failing_endpoint_gets_everything_when_it_is_back),
+		RIG_ONE(every_third_request_fails_and_nothing_is_skipped),
+		RIG_ONE(page_that_comes_after_the_failure_leaves_no_gap),
 		RIG(retry_after_is_honoured),
 		RIG_ONE(answer_cut_short_is_posted_again),
 		RIG(time_out_is_a_failure_and_an_endless_answer_is_not),
