@@ -256,6 +256,15 @@ static bool known_is(const struct http_head *h, enum http_known k, const char *w
 	return v != NULL && n == strlen(want) && strncasecmp(v, want, n) == 0;
 }
 
+static bool all_digits(const char *v, size_t n)
+{
+	while (n && *v >= '0' && *v <= '9') {
+		v++;
+		n--;
+	}
+	return n == 0;
+}
+
 /* RFC 9112, 3.2 and 6; RFC 9110, 8.6 and 10.1.1. */
 static int check_known(const struct http_head *h, struct http_refusal *why)
 {
@@ -268,7 +277,7 @@ static int check_known(const struct http_head *h, struct http_refusal *why)
 	v = http_head_known(h, HTTP_KNOWN_CONTENT_LENGTH, &n);
 	if (v != NULL && has_te)
 		return bad(why, "Content-Length together with Transfer-Encoding");
-	if (v != NULL && (n == 0 || n > 18 || strspn(v, "0123456789") != n))
+	if (v != NULL && (n == 0 || n > 18 || !all_digits(v, n)))
 		return bad(why, "Content-Length is not a number");
 	if (has_te && h->minor == 0)
 		return bad(why, "Transfer-Encoding in HTTP/1.0");
