@@ -144,8 +144,8 @@ def _(w):
     rows = [{"to": f"+{12025550000 + i}", "text": f"row {i}"} for i in range(500)]
     ids = [r["id"] for r in api.post("/v1/messages", rows).expect(202).json["results"]]
     gw.restart()
-    ops = gw.operator()  # the scan of what waits runs behind the listeners
-    wait_for(lambda: ops.get("/v1/queue").json["waiting"] == 500, 10, "500 waiting after the start")
+    queue = wait_for(lambda: not (q := gw.operator().get("/v1/queue").json)["recovering"] and q, 10, "the end of the scan")
+    equal(queue["waiting"], 500, "waiting after the start")
     sim = w.smsc(port=port)
     equal(set(sink.wait_final(500, 30)), set(ids), "final events")
     equal([s["to"] for s in sim.submits()], [r["to"][1:] for r in rows], "order")
