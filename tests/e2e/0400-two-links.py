@@ -97,11 +97,11 @@ def _(w):
     some = rows(1000)
     post(gw.api(), some)
     wait_for(lambda: a.stats["accepted"] > 100, 10, "the load to be under way")
-    gw.operator().post("/v1/links/acme/drain", None).expect(200)
+    gw.operator().post("/v1/links/acme/drain", None).expect(202)
     wait_ended(gw, 1000, seconds=30)
     once_each(some, a, b)
     wait_for(lambda: gw.link("acme")["state"] == "stopped", 5, "the link to be stopped")
-    gw.operator().post("/v1/links/acme/start", None).expect(200)
+    gw.operator().post("/v1/links/acme/start", None).expect(202)
     gw.wait_link("acme")
 
 
