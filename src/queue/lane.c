@@ -161,6 +161,7 @@ void lane_activate(struct queue *q, struct lane *l)
 	}
 	l->active = true;
 	l->deficit = 0;
+	l->in_turn = false;
 	dispatch_dirty(q);
 }
 

@@ -60,7 +60,8 @@ struct outlet {
 	enum receipt_id_form receipt_form;
 	enum concat concat;
 	int64_t receipt_timeout_s; /* 0: ttl + 24 h */
-	unsigned max_attempts, retry_min_s, retry_max_s;
+	unsigned max_attempts;
+	int64_t retry_min_ms, retry_max_ms;
 	/* ------ the queue's ------ */
 	unsigned in_flight;      /* leased, not settled */
 	unsigned in_flight_bulk; /* of these: not otp */

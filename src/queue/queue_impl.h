@@ -71,6 +71,7 @@ struct lane {
 	bool counting;               /* n_rows is not known yet, there may be some */
 	bool refilling, expiring, active, named;
 	int deficit;
+	bool in_turn;          /* it was given its quantum, and has not used it up */
 	uint8_t reason;
 	int64_t since_ms;
 	struct store_minute *minutes; /* ttl ends of the rows, rising by minute */

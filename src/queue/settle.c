@@ -393,13 +393,13 @@ static void attempt(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned
 
 static int64_t back_off_ms(const struct outlet *o, unsigned tries, uint64_t salt)
 {
-	double s = o->retry_min_s ? o->retry_min_s : 1;
+	int64_t ms = o->retry_min_ms ? o->retry_min_ms : 1000;
 
-	for (unsigned i = 1; i < tries && s < o->retry_max_s; i++)
-		s *= 2;
-	if (o->retry_max_s && s > o->retry_max_s)
-		s = o->retry_max_s;
-	return (int64_t)(s * (800 + salt % 400)); /* ± 20 % */
+	for (unsigned i = 1; i < tries && ms < o->retry_max_ms; i++)
+		ms *= 2;
+	if (o->retry_max_ms && ms > o->retry_max_ms)
+		ms = o->retry_max_ms;
+	return ms * (int64_t)(800 + salt % 400) / 1000; /* ± 20 % */
 }
 
 static int link_index(const struct qmsg *qm, const struct outlet *o)

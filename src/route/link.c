@@ -104,8 +104,8 @@ static void take_conf(struct link *l, const struct conf_link *c)
 		c->concat == CONF_CONCAT_PAYLOAD ? CONCAT_PAYLOAD : CONCAT_UDH8;
 	o->receipt_timeout_s = c->receipt_timeout_ms / 1000;
 	o->max_attempts = (unsigned)c->max_attempts;
-	o->retry_min_s = (unsigned)(c->retry_min_ms / 1000);
-	o->retry_max_s = (unsigned)(c->retry_max_ms / 1000);
+	o->retry_min_ms = c->retry_min_ms;
+	o->retry_max_ms = c->retry_max_ms;
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------------------ */

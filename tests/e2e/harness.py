@@ -559,14 +559,17 @@ class Gateway(Program):
     def metrics(self):
         """Name with labels → value."""
         out = {}
-        for line in self.admin().get("/metrics").expect(200).body.decode().splitlines():
+        with contextlib.closing(Api(self.admin_port)) as a:
+            text = a.get("/metrics").expect(200).body.decode()
+        for line in text.splitlines():
             if line and not line.startswith("#"):
                 name, _, value = line.rpartition(" ")
                 out[name] = float(value)
         return out
 
     def link(self, name="acme"):
-        links = self.operator().get("/v1/links").expect(200).json["links"]
+        with contextlib.closing(Api(self.port, self.keys["ops"])) as a:
+            links = a.get("/v1/links").expect(200).json["links"]
         return next(x for x in links if x["name"] == name)
 
     def wait_link(self, name="acme", state="up", seconds=10):
