@@ -31,6 +31,8 @@
 
 /* ---- receipts ---- */
 
+#define TON_INTERNATIONAL 1 /* SMPP 3.4, 5.2.5 */
+
 static void copy_str(char *dst, size_t size, struct pdu_str s)
 {
 	size_t n = s.n < size ? s.n : size - 1;
@@ -124,6 +126,9 @@ static int give_receipt(struct smpp *m, const struct pdu_sm *sm, const struct re
 		network_error(sm->network_error, err, sizeof(err));
 		r.err = err;
 	}
+	/* A word nobody knows, without an error code, settles nothing (codec/receipt.h). */
+	if (r.state == RECEIPT_UNKNOWN && text->has_stat && sm->message_state < 0 && !receipt_is_final(text))
+		r.intermediate = true;
 	link_receipt(m->link, &r, token);
 	return 0;
 }
@@ -141,6 +146,18 @@ static size_t put_sar_udh(uint8_t *dst, const struct pdu_sm *sm)
 	return sizeof(udh);
 }
 
+/* International numbers are shown as everywhere else in the API: with "+".  Others are not ours to interpret. */
+static void copy_address(char *dst, size_t cap, struct pdu_str s, uint8_t ton)
+{
+	size_t n;
+
+	dst[0] = '+';
+	copy_str(dst + 1, cap - 1, s);
+	n = strlen(dst + 1);
+	if (ton != TON_INTERNATIONAL || n == 0 || strspn(dst + 1, "0123456789") != n)
+		memmove(dst, dst + 1, n + 1);
+}
+
 static void give_message(struct smpp *m, const struct pdu_sm *sm, struct driver_token token)
 {
 	char from[PDU_ADDRESS_MAX * 4], to[PDU_ADDRESS_MAX * 4];
@@ -156,8 +173,8 @@ static void give_message(struct smpp *m, const struct pdu_sm *sm, struct driver_
 	};
 	size_t n_udh = 0;
 
-	copy_str(from, sizeof(from), sm->source);
-	copy_str(to, sizeof(to), sm->dest);
+	copy_address(from, sizeof(from), sm->source, sm->source_ton);
+	copy_address(to, sizeof(to), sm->dest, sm->dest_ton);
 	if (sm->esm_class & ESM_UDH) {
 		/* A broken header is shown with the text, as nobody knows where it ends. */
 		if (udh_check(sm->text, sm->n_text, &n_udh) < 0)
