@@ -83,7 +83,7 @@ def _(w):
     equal((sim.stats["submits"], len(attempts(api, m["id"]))), (3, 3), "submits, attempts")
 
 
-@case("retry_min may have decimals: three attempts at 0.05 s take less than a second")
+@case("retry_min may have decimals: 0.05 s is what is planned")
 def _(w):
     sim = w.smsc(script="on submit_sm 1..3 status 0x08\n")
     gw = w.gateway(links=[smpp(sim, retry_min=0.05, retry_max=0.05)])
