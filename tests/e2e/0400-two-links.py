@@ -63,17 +63,6 @@ def _(w):
     equal([e["link"] for e in api.events(m["id"]) if e["event"] == "submitted"], ["beta"], "submitted")
 
 
-@case("a long message refused by the first goes whole over the second")
-def _(w):
-    a, b, gw = two(w, "on submit_sm status 0x0B\n")
-    api = gw.api()
-    m = api.wait_state(api.send(text="x" * 400)["id"], "delivered")
-    equal([p["link"] for p in m["parts"]], ["beta"] * 3, "links of the parts")
-    got = b.submits()
-    equal([s["text"][4:6] for s in got], [b"\x03\x01", b"\x03\x02", b"\x03\x03"], "parts at the second")
-    equal(len({s["text"][3] for s in got}), 1, "one reference")
-
-
 @case("refused for good by both: rejected, and both attempts are told")
 def _(w):
     a, b, gw = two(w, "on submit_sm status 0x0B\n", "on submit_sm status 0x45\n")
