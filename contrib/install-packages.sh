@@ -21,6 +21,7 @@ for group in "$@"; do
 done
 
 if ! command -v dpkg-query >/dev/null || ! command -v apt-get >/dev/null; then
+	# shellcheck disable=SC2086 # a list of words
 	echo "install-packages.sh: this is no Debian; go on, if the likes of these are installed:" $wanted >&2
 	exit 0
 fi

@@ -91,8 +91,10 @@ trap 'exit 143' TERM
 
 # ---- build --------------------------------------------------------------------------------------------------------
 
-mkdir -p "$build" 2>/dev/null && [ -w "$build" ] ||
-	{ say "$build cannot be written; remove it (sudo rm -rf $build) and try again" >&2; exit 1; }
+if ! mkdir -p "$build" 2>/dev/null || [ ! -w "$build" ]; then
+	say "$build cannot be written; remove it (sudo rm -rf $build) and try again" >&2
+	exit 1
+fi
 : >"$log"
 say "Posthorn quickstart; details go to $log"
 # On the screen, because sudo may ask for a password.

@@ -42,8 +42,10 @@ build() {
 	cd "$top"
 }
 
-mkdir -p build-tests 2>/dev/null && [ -w build-tests ] ||
-	{ echo "$top/build-tests cannot be written; remove it (sudo rm -rf build-tests*) and try again" >&2; exit 1; }
+if ! mkdir -p build-tests 2>/dev/null || [ ! -w build-tests ]; then
+	echo "$top/build-tests cannot be written; remove it (sudo rm -rf build-tests*) and try again" >&2
+	exit 1
+fi
 : >"$log"
 echo "Posthorn tests; details of the build go to $log"
 echo "1. packages (Debian 12)"

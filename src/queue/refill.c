@@ -363,7 +363,9 @@ static void due_one(struct queue *q, struct store_loaded *x)
 	}
 	sm = loaded_msg(q, x);
 	if (x->due_reason == REASON_NO_RECEIPT || x->due_reason == REASON_HOLD) {
-		/* Part 0 speaks of all that is still open. */
+		/* Part 0 speaks of all that is still open.  What was held has perhaps been answered late. */
+		if (x->due_reason == REASON_HOLD)
+			x->finals |= x->submitted;
 		for (uint64_t open = (part ? 1ull << (part - 1) : parts_mask(sm.n_parts)) & ~x->finals; open; open &= open - 1)
 			settle_rows_final(q, &sm, (unsigned)__builtin_ctzll(open) + 1, x->m->class, STATE_UNCONFIRMED,
 				x->due_reason == REASON_HOLD ? REASON_NO_ANSWER : REASON_NO_RECEIPT, false);

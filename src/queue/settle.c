@@ -317,34 +317,41 @@ void settle_remember(struct queue *q, const struct message *m, const struct stor
 	q->settling++;
 }
 
-static void took(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const char *smsc_id)
+/* A carrier has taken a part: the row, and what to wait for. */
+static void stage_submit(struct queue *q, const struct message *m, const struct store_msg *sm, struct outlet *o, unsigned part,
+	const char *smsc_id, bool last)
 {
 	struct submit_job *j = (struct submit_job *)pool_get(q, &q->pool_submit, OP_SUBMIT, submit_done);
-	struct store_msg sm = msg_of(q, qm);
 
-	qm->done |= 1ull << (part - 1);
 	o->sent++;
 	if (!j) {
-		log_error("submit_not_stored", "msg=%llu part=%u error=memory", (unsigned long long)sm.id, part);
+		log_error("submit_not_stored", "msg=%llu part=%u error=memory", (unsigned long long)sm->id, part);
 		return; /* the lease row stays: a restart calls it uncertain */
 	}
-	j->s.known = false; /* a used one comes from the pool as it was */
-	j->s.msg = sm;
+	j->s.msg = *sm;
 	j->s.part = part;
 	j->s.at = q->now_ms;
 	j->s.link = o->id;
-	j->s.to = qm->m->to;
-	j->class = qm->m->class;
+	j->s.to = m->to;
+	j->class = m->class;
 	snprintf(j->s.smsc_id, sizeof(j->s.smsc_id), "%s", smsc_id ? smsc_id : "");
 	j->s.hash = o->reports ? hash_of(o, j->s.smsc_id) : 0;
-	j->s.last = (qm->done & parts_mask(qm->n_parts)) == parts_mask(qm->n_parts);
+	j->s.last = last;
 	j->s.op.rows = 2;
 	queue_stage(q, STORE_SETTLE, &j->s.op);
 	q->settling++;
 	if (!o->reports)
-		stage_final(q, &sm, part, qm->m->class, STATE_UNCONFIRMED, REASON_NO_REPORTS, "");
+		stage_final(q, sm, part, m->class, STATE_UNCONFIRMED, REASON_NO_REPORTS, "");
 	else
-		remember(q, qm->m, &sm, o, o->id, part, j->s.hash, q->now_ms);
+		remember(q, m, sm, o, o->id, part, j->s.hash, q->now_ms);
+}
+
+static void took(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const char *smsc_id)
+{
+	struct store_msg sm = msg_of(q, qm);
+
+	qm->done |= 1ull << (part - 1);
+	stage_submit(q, qm->m, &sm, o, part, smsc_id, (qm->done & parts_mask(qm->n_parts)) == parts_mask(qm->n_parts));
 }
 
 /* ---- not SENT ---------------------------------------------------------------------------------------------------------- */
@@ -502,18 +509,61 @@ void settle_uncertain(struct queue *q, struct qmsg *qm, struct outlet *o, unsign
 	qm->done |= bit;
 }
 
-/* An answer that came after its part was settled as UNKNOWN: if it is still here unsent, it need not go again. */
+/* An answer that came after its part was settled as UNKNOWN.  Still here unsent: it need not go again.  Under way again,
+ * or gone from memory: the id is kept all the same, so that the receipt finds its message (a second acceptance is an
+ * attempt row; the writer sees to that). */
+struct late_query {
+	struct q_load load;
+	struct queue *q;
+	uint32_t link;
+	unsigned part;
+	char smsc_id[66];
+};
+
+static void late_loaded(struct store_query *sq)
+{
+	struct late_query *lq = (struct late_query *)sq;
+	struct queue *q = lq->q;
+	struct store_loaded *x = sq->r == 0 && lq->load.n_rows ? &lq->load.rows[0] : NULL;
+	struct outlet *o = outlet_of(q, lq->link);
+	struct store_msg sm;
+
+	if (x && x->m && !x->final && o && !q->stopping) {
+		sm = queue_store_msg(q, x->m, x->bound_parts ? x->bound_parts : x->m->n_parts);
+		stage_submit(q, x->m, &sm, o, lq->part, lq->smsc_id, false);
+	}
+	store_query_done(sq);
+	free(lq);
+}
+
 static void late_answer(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
 {
 	uint64_t bit = 1ull << (part - 1);
+	struct late_query *lq;
 
-	if (s->outcome != OUTCOME_SENT || !qm || !(qm->todo & bit))
+	if (s->outcome != OUTCOME_SENT)
 		return;
-	qm->todo &= ~bit;
-	if (!qm->todo)
-		lane_take(q, qm);
-	took(q, qm, o, part, s->smsc_id);
-	dispatch_gone(q, qm);
+	if (qm && (qm->todo & bit)) {
+		qm->todo &= ~bit;
+		if (!qm->todo)
+			lane_take(q, qm);
+		took(q, qm, o, part, s->smsc_id);
+		dispatch_gone(q, qm);
+		return;
+	}
+	lq = calloc(1, sizeof(*lq));
+	if (!lq)
+		return;
+	lq->q = q;
+	lq->link = o->id;
+	lq->part = part;
+	snprintf(lq->smsc_id, sizeof(lq->smsc_id), "%s", s->smsc_id ? s->smsc_id : "");
+	lq->load.q.kind = Q_LOAD;
+	lq->load.q.done = late_loaded;
+	lq->load.from_id = msg_key_id(s->key);
+	lq->load.no_body = true;
+	lq->load.limit = 1;
+	store_read(q->store, STORE_QUEUE, &lq->load.q);
 }
 
 void queue_settle(struct queue *q, struct outlet *o, const struct settle *s)
