@@ -328,6 +328,7 @@ static void stage_submit(struct queue *q, const struct message *m, const struct 
 		log_error("submit_not_stored", "msg=%llu part=%u error=memory", (unsigned long long)sm->id, part);
 		return; /* the lease row stays: a restart calls it uncertain */
 	}
+	j->s.known = false; /* a used one comes from the pool as it was, perhaps from settle_remember() */
 	j->s.msg = *sm;
 	j->s.part = part;
 	j->s.at = q->now_ms;
