@@ -112,7 +112,8 @@ struct driver {
 	/* The commit is done (status 0: acknowledge) or failed (-errno: ask the peer to send again). */
 	void (*ack)(struct link *l, struct driver_token token, int status);
 
-	/* Finish what is in flight, say goodbye, close; ends with link_stopped(), within response_timeout. */
+	/* Finish what is in flight, say goodbye, close; ends with link_stopped(), within response_timeout.
+	 * Called again: there is no time left, what is in flight may end as UNKNOWN. */
 	void (*stop)(struct link *l);
 	void (*close)(struct link *l); /* frees what open() made, after link_stopped() */
 

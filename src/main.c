@@ -325,14 +325,18 @@ static void stop_link_gone(void *arg)
 static void webhooks_stopped(void *arg)
 {
 	struct app *a = arg;
+	bool late = clock_mono_ms() >= a->stop_deadline_ms; /* then the queue has waited for answers long enough */
 	unsigned n = a->n_links;
 
 	a->n_links = 0;
 	a->links_leaving += n;
 	if (a->links_leaving == 0)
 		links_gone(a);
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
 		link_remove(a->link[i], stop_link_gone, a);
+		if (late)
+			link_hurry(a->link[i]); /* gone() only comes in a later turn */
+	}
 }
 
 static int64_t left_ms(const struct app *a)

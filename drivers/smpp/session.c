@@ -55,6 +55,7 @@ enum event {
 	EV_BROKEN,
 	EV_FATAL,
 	EV_STOP,
+	EV_HURRY,
 	EV_CLOSED,
 };
 
@@ -64,7 +65,7 @@ static const char *const state_names[] = {
 
 static const char *const event_names[] = {
 	"start", "timer", "connected", "bound_tx", "bound_rx", "bound_trx", "refused", "unbind", "unbound", "drained",
-	"silent", "broken", "fatal", "stop", "closed",
+	"silent", "broken", "fatal", "stop", "hurry", "closed",
 };
 
 struct session {
@@ -523,6 +524,9 @@ static const struct rule {
 	{ IN(ST_OPEN),                           EV_FATAL,     ST_CLOSING,    do_close     },
 	{ LEAVING,                               EV_SILENT,    ST_CLOSING,    do_abort     },
 	{ LEAVING | IN(ST_CLOSING),              EV_STOP,      STAY,          NULL         },
+	{ IN(ST_DRAINING),                       EV_HURRY,     ST_UNBINDING,  do_unbind    },
+	{ IN(ST_STOPPED) | IN(ST_UNBINDING) | IN(ST_CLOSING),
+	                                         EV_HURRY,     STAY,          NULL         },
 	{ LEAVING,                               EV_FATAL,     STAY,          NULL         },
 	{ IN(ST_CONNECTING) | IN(ST_OPEN) | BOUND | LEAVING | IN(ST_CLOSING),
 	                                         EV_CLOSED,    ST_WAIT,       do_closed    },
@@ -912,8 +916,10 @@ int session_start(struct session *s)
 
 void session_stop(struct session *s)
 {
+	enum event ev = s->stopping ? EV_HURRY : EV_STOP;
+
 	s->stopping = true;
-	dispatch(s, EV_STOP);
+	dispatch(s, ev);
 }
 
 unsigned session_index(const struct session *s)

@@ -286,11 +286,9 @@ static void smpp_stop(struct link *l)
 {
 	struct smpp *m = link_driver_data(l);
 
-	if (m->stopping)
-		return;
 	m->stopping = true;
 	for (unsigned i = 0; i < m->n_sessions; i++)
-		session_stop(m->sessions[i]);
+		session_stop(m->sessions[i]); /* told twice, it waits for no answers */
 }
 
 /* ---- traffic ---- */

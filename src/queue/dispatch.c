@@ -401,7 +401,7 @@ void dispatch_gone(struct queue *q, struct qmsg *qm)
 {
 	struct lane *l = qm->lane;
 
-	if (qm->todo | qm->leasing | qm->leased | qm->flying || qm->blocked)
+	if (qm->todo | qm->leasing | qm->leased | qm->flying | qm->refused || qm->blocked)
 		return;
 	lane_take(q, qm);
 	if (qm->lane && qm->lane->client->waiting)

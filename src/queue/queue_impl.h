@@ -32,6 +32,9 @@ struct qmsg {
 	uint64_t leased;            /* lease on disk, not handed to the driver yet */
 	uint64_t flying;            /* with the driver */
 	uint64_t done;              /* taken by a carrier, or final */
+	uint64_t refused;           /* for good, by its link: the next one may get the message when all of it is back */
+	uint32_t refused_code;
+	char refused_text[28];
 	uint64_t row_seq;
 	uint32_t row_lane;          /* its row in backlog; 0: none */
 	uint16_t ref;

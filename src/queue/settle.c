@@ -328,6 +328,7 @@ static void stage_submit(struct queue *q, const struct message *m, const struct 
 		log_error("submit_not_stored", "msg=%llu part=%u error=memory", (unsigned long long)sm->id, part);
 		return; /* the lease row stays: a restart calls it uncertain */
 	}
+	j->s.known = false; /* a used one comes from the pool as it was, perhaps from settle_remember() */
 	j->s.msg = *sm;
 	j->s.part = part;
 	j->s.at = q->now_ms;
@@ -441,24 +442,54 @@ static void retry_later(struct queue *q, struct qmsg *qm, struct outlet *o, unsi
 	qm->done |= 1ull << (part - 1); /* out of our hands: the due row brings it back */
 }
 
-static void rejected(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
+/* The link that follows in the route, as an index; -1: none. */
+static int next_link(const struct qmsg *qm, const struct outlet *o)
 {
 	int i = link_index(qm, o);
-	const struct queue_route *r = qm->lane ? qm->lane->route : NULL;
-	uint64_t others = (qm->done | qm->flying | qm->leased | qm->leasing) & ~(1ull << (part - 1));
-	char error[40];
-	struct lane *l;
 
-	o->rejected++;
-	if (i >= 0 && r && (unsigned)i + 1 < r->n_links && !others && !qm->in_lane &&
-		(l = lane_get(q, qm->m, (unsigned)i + 1))) {
-		attempt(q, qm, o, part, OUTCOME_REJECTED, s->code, s->text, 0, REASON_NONE, 0);
+	return i >= 0 && (unsigned)i + 1 < qm->lane->route->n_links ? i + 1 : -1;
+}
+
+/* What becomes of refused parts is known when no part of the message is under way any more: none was taken, then all of
+ * it goes over the next link, cut anew; else it has failed. */
+static void refused_decide(struct queue *q, struct qmsg *qm, struct outlet *o)
+{
+	struct lane *l;
+	char error[40];
+	int i;
+
+	if (!qm->refused || (qm->flying | qm->leased | qm->leasing))
+		return;
+	i = qm->done ? -1 : next_link(qm, o);
+	l = i >= 0 ? lane_get(q, qm->m, (unsigned)i) : NULL;
+	if (l) {
+		lane_take(q, qm);
+		qm->refused = 0;
 		qm->todo = parts_mask(qm->n_parts);
 		qm->bound = false;
 		qm->n_parts = 0; /* the next link segments anew */
 		qm->out = NULL;
 		qm->tries = 0;
 		lane_append(q, l, qm);
+		return;
+	}
+	snprintf(error, sizeof(error), "%s:%u", qm->refused_text, qm->refused_code);
+	for (uint64_t left = qm->refused; left; left &= left - 1)
+		settle_final(q, qm, (unsigned)__builtin_ctzll(left) + 1, STATE_REJECTED, REASON_REFUSED, error);
+	qm->done |= qm->refused;
+	qm->refused = 0;
+}
+
+static void rejected(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
+{
+	char error[40];
+
+	o->rejected++;
+	if (!qm->done && next_link(qm, o) >= 0) {
+		attempt(q, qm, o, part, OUTCOME_REJECTED, s->code, s->text, 0, REASON_NONE, 0);
+		qm->refused |= 1ull << (part - 1);
+		qm->refused_code = s->code;
+		snprintf(qm->refused_text, sizeof(qm->refused_text), "%s", s->text ? s->text : "");
 		return;
 	}
 	attempt(q, qm, o, part, OUTCOME_REJECTED, s->code, s->text, 0, REASON_REFUSED, 0);
@@ -583,10 +614,12 @@ void queue_settle(struct queue *q, struct outlet *o, const struct settle *s)
 	}
 	if (s->outcome == OUTCOME_THROTTLED) {
 		throttled(q, qm, o, part, s);
+		refused_decide(q, qm, o);
 		return;
 	}
 	if (s->outcome == OUTCOME_UNSENT) {
 		dispatch_unsent(q, qm, bit);
+		refused_decide(q, qm, o);
 		return;
 	}
 	qm->flying &= ~bit;
@@ -609,6 +642,7 @@ void queue_settle(struct queue *q, struct outlet *o, const struct settle *s)
 	case OUTCOME_N:
 		break;
 	}
+	refused_decide(q, qm, o);
 	dispatch_gone(q, qm);
 }
 

@@ -186,6 +186,12 @@ void link_stop(struct link *l)
 	l->driver->stop(l);
 }
 
+void link_hurry(struct link *l)
+{
+	if (l->state == LINK_STOPPING)
+		l->driver->stop(l);
+}
+
 static void drained(struct link *l)
 {
 	if (l->state == LINK_DRAINING && l->outlet.in_flight == 0)

@@ -30,6 +30,8 @@ int link_reconfigure(struct link *l, const struct conf_link *c);
 void link_start(struct link *l);
 void link_drain(struct link *l); /* by hand: finish what was taken, then stop */
 void link_stop(struct link *l);  /* by hand, or at the end; what waits is routed again */
+/* After link_stop() or link_remove(): there is no time left to wait for answers. */
+void link_hurry(struct link *l);
 /* Stop it, then free it; gone() after that. */
 void link_remove(struct link *l, void (*gone)(void *arg), void *arg);
 

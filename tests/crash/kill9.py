@@ -175,11 +175,13 @@ def streams(load):
         load.numbers.promise(numbers, "stream")
 
 
+ALL = (singles,) * SINGLES + (arrays,) * 2 + (streams,)
+
+
 class Load:
-    def __init__(self, gw, numbers, with_streams=True):
+    def __init__(self, gw, numbers, kinds):
         self.gw, self.numbers, self.killed = gw, numbers, threading.Event()
         self.problems, self.wires, self.cut = [], [], {}
-        kinds = [singles] * SINGLES + [arrays] * 2 + [streams] * with_streams
         self.threads = [threading.Thread(target=k, args=(self,), daemon=True) for k in kinds]
         for t in self.threads:
             t.start()
@@ -242,20 +244,29 @@ def states(data_dir):
     return out
 
 
+def outbox(data_dir):
+    db = sqlite3.connect(f"file:{data_dir}/posthorn.db?mode=ro", uri=True)
+    try:
+        return db.execute("SELECT count(*) FROM event").fetchone()[0] + db.execute("SELECT count(*) FROM dead").fetchone()[0]
+    finally:
+        db.close()
+
+
 DELIVERED = 4  # enum msg_state, src/message.h
 
 
-def audit(w, rounds, seed, program=None, with_streams=True):
+def audit(w, rounds, seed, kinds=ALL, program=None, sink=None):
     """Run it; what was wrong, by kind: lost, doubled, unfinished, undelivered, twice."""
     rng = random.Random(seed)
     numbers, leased = Numbers(), collections.Counter()
     sim = w.smsc("--receipt-delay", "20", "--receipt-jitter", "180", "--receipt-retry", "200", "--receipt-tries", "30")
-    gw = w.gateway({"log_level": "info"}, links=[smpp(sim, binds=BINDS, window=WINDOW, receipt_id="text", max_attempts=100)], program=program)
+    gw = w.gateway({"log_level": "info"}, links=[smpp(sim, binds=BINDS, window=WINDOW, receipt_id="text", max_attempts=100)], program=program,
+                   webhook=sink)
     data_dir = gw.settings["data_dir"]
     duplicates_before, crowded = 0, []
     for i in range(rounds):
         before = len(numbers.promised)
-        load = Load(gw, numbers, with_streams)
+        load = Load(gw, numbers, kinds)
         time.sleep(rng.uniform(0.2, 1.0))
         gw.kill()
         load.end()
@@ -271,6 +282,8 @@ def audit(w, rounds, seed, program=None, with_streams=True):
                          f"kill, {duplicates - duplicates_before} duplicates since the last, {cut} streams cut")
         duplicates_before = duplicates
     wait_for(lambda: all_final(data_dir), 60, "every message to be final", every=0.1)
+    if sink:
+        wait_for(lambda: outbox(data_dir) == 0, 30, "every event to be delivered", every=0.1)
     gw.stop()
     seen = collections.Counter((int(r["to"]), part_of(r)) for r in sim.submits())
     by_state = states(data_dir)
@@ -310,5 +323,16 @@ if __name__ == "__main__":
                            ("unfinished", "without a final state"), ("undelivered", "final, but not delivered"),
                            ("twice", "with more than one message"), ("unknown", "sent and not in the database")):
             check(not found[kind], f"{len(found[kind])} {what}: {sorted(found[kind])[:5]}")
+
+    @case("kill -9, five times, with a webhook: the endpoint hears the end of every message at least once")
+    def _(w):
+        sink = w.sink()
+        found = audit(w, 5, options.seed, (singles,) * SINGLES + (streams,), sink=sink)
+        check(len(found["promised"]) > 500, f"only {len(found['promised'])} messages were promised")
+        equal({k: v for k, v in found.items() if v and k != "promised"}, {}, "what the audit found")
+        heard = {e["to"] for e in sink.events if e["type"] == "message.status" and e["state"] == "delivered"}
+        equal(["+" + str(n) for n in found["promised"] if "+" + str(n) not in heard][:5], [], "not heard of")
+        events = [e["event"] for e in sink.events]
+        print(f"# {len(events)} events, {len(set(events))} of them different")
 
     main()

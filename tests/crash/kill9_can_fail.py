@@ -11,14 +11,15 @@ import sys
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 sys.dont_write_bytecode = True
 from kill9 import *  # noqa: E402,F403
-from kill9 import arguments, audit  # noqa: E402
+from kill9 import SINGLES, arguments, arrays, audit, singles  # noqa: E402
 
 options = arguments(4)
 
 
 @case("the audit finds what a gateway loses that answers before the disk has it")
 def _(w):
-    found = audit(w, options.rounds, options.seed, os.path.join(BUILD, "tests", "crash", "posthornd-early"), False)
+    found = audit(w, options.rounds, options.seed, (singles,) * SINGLES + (arrays,) * 2,
+                  program=os.path.join(BUILD, "tests", "crash", "posthornd-early"))
     check(found["lost"], f"{len(found['promised'])} messages were promised too early, {options.rounds} kills, none missed: "
                          "the audit cannot fail")
     print(f"# {len(found['lost'])} of {len(found['promised'])} messages were missed", flush=True)

@@ -77,7 +77,8 @@ def breaks(name, script, lost_answers=True):
         check(link["reconnects"] >= 1, f"the link bound again: {link}")
         doubled = sum(n - 1 for n in seen.values())
         check(doubled <= link["uncertain"], f"{doubled} doubled, {link['uncertain']} uncertain")
-        check(doubled <= WINDOW * link["reconnects"], f"{doubled} doubled in {link['reconnects']} breaks")
+        # A carrier that only falls silent gets a second window while the first one's answers are given up.
+        check(doubled <= 2 * WINDOW * link["reconnects"], f"{doubled} doubled in {link['reconnects']} breaks")
         equal(sim.stats["malformed"], 0, "malformed at the carrier")
 
 

@@ -83,7 +83,7 @@ def _(w):
     equal((sim.stats["submits"], len(attempts(api, m["id"]))), (3, 3), "submits, attempts")
 
 
-@case("retry_min may have decimals: three attempts at 0.05 s take less than a second")
+@case("retry_min may have decimals: 0.05 s is what is planned")
 def _(w):
     sim = w.smsc(script="on submit_sm 1..3 status 0x08\n")
     gw = w.gateway(links=[smpp(sim, retry_min=0.05, retry_max=0.05)])
@@ -132,6 +132,28 @@ uncertain("hold", "on submit_sm 1 swallow\n", "unconfirmed", 1, "no_answer")
 uncertain("fail", "on submit_sm 1 swallow\n", "unconfirmed", 1, "no_answer")
 uncertain("resend", "on submit_sm 1 lose\n", "delivered", 2, None)
 uncertain("fail", "on submit_sm 1 lose\n", "unconfirmed", 1, "no_answer")
+
+
+@case("held for evidence, and the answer comes late: it is the evidence, the message is delivered and went once")
+def _(w):
+    sim = w.smsc(script="slow 900ms\n")
+    gw = w.gateway(links=[smpp(sim, response_timeout=0.4, on_uncertain="hold", receipt_timeout=60, enquire_link=0)])
+    api = gw.api()
+    m = api.wait_state(api.send()["id"], "delivered", seconds=15)
+    equal(sim.stats["submits"], 1, "submits")
+    equal([a["outcome"] for a in attempts(api, m["id"])], ["unknown"], "attempts")
+
+
+@case("sent again because the answer was late: both receipts are acknowledged, one message is delivered")
+def _(w):
+    sim = w.smsc(script="slow 900ms\n")
+    gw = w.gateway(links=[smpp(sim, response_timeout=0.4, max_attempts=3, enquire_link=0)])
+    api = gw.api()
+    m = api.wait_state(api.send()["id"], "delivered", seconds=15)
+    wait_for(lambda: (lambda r: r["acked"] == r["created"] == sim.stats["accepted"])(sim.stats["receipts"]), 10,
+             "every receipt to be acknowledged")
+    check(sim.stats["submits"] >= 2, "it was sent again")
+    equal(api.message(m["id"])["state"], "delivered")
 
 
 @case("swallowed answers in the middle of a load: the rest is not held up, all are delivered")

@@ -70,8 +70,40 @@ def _(w):
     m = api.wait_state(api.send(text="x" * 400)["id"], "delivered")
     equal([p["link"] for p in m["parts"]], ["beta"] * 3, "links of the parts")
     got = b.submits()
+    # 3GPP TS 23.040, 9.2.3.24.1: 05 00 03 reference parts part
     equal([s["text"][4:6] for s in got], [b"\x03\x01", b"\x03\x02", b"\x03\x03"], "parts at the second")
     equal(len({s["text"][3] for s in got}), 1, "one reference")
+
+
+def one_part_refused(which):
+    @case(f"part {which} of a long message refused, the others taken: rejected, naming the part; nothing goes over the second")
+    def _(w):
+        a, b, gw = two(w, f"on submit_sm {which} status 0x0B\n")
+        api = gw.api()
+        m = api.wait_state(api.send(text="x" * 400)["id"], "rejected")
+        equal(m["decided_by"], which, "the part that decided")
+        check("ESME_RINVDSTADR:11" in m["error"], m["error"])
+        wait_for(lambda: all(p["state"] in FINAL for p in api.message(m["id"])["parts"]), 5, "every part to be final")
+        equal([p["state"] for p in api.message(m["id"])["parts"]],
+              ["rejected" if i == which else "delivered" for i in (1, 2, 3)], "parts")
+        equal((a.stats["submits"], b.stats["submits"]), (3, 0), "submits")
+
+
+for part in (1, 2, 3):
+    one_part_refused(part)
+
+
+@case("a long message that has to wait for the window is refused and goes over the second all the same")
+def _(w):
+    a, b = w.smsc(script="on submit_sm status 0x0B\n"), w.smsc()
+    gw = w.gateway(links=[smpp(a, "acme", window=2), smpp(b, "beta", window=2)])
+    gw.wait_link("acme")
+    gw.wait_link("beta")
+    some = [{**r, "text": "x" * 400} for r in rows(20)]
+    post(gw.api(), some)
+    wait_ended(gw, 20)
+    equal(set(taken(b).values()), {3}, "parts of each at the second")
+    equal(b.stats["accepted"], 60, "parts at the second")
 
 
 @case("refused for good by both: rejected, and both attempts are told")

@@ -5,6 +5,12 @@ from faults import *
 from harness import *
 
 
+def limit(rate, burst=None):
+    """What the carrier may count in a second: the rate, the bucket (a twentieth of it), and what 50 ms of delay on the
+    way here push together."""
+    return rate + (rate / 20 if burst is None else burst) + rate * patience(0.025) + 1
+
+
 @case("a link never gets more than its tps in any second, and nearly that much over time")
 def _(w):
     sim = w.smsc()
@@ -14,8 +20,7 @@ def _(w):
     post(gw.api(), some)
     wait_ended(gw, 400)
     once_each(some, sim)
-    # The bucket holds a twentieth of the rate: that much may go at once at the start.
-    check(sim.stats["peak_per_s"] <= 106, f"peak {sim.stats['peak_per_s']} in a second, wanted 100 and the bucket's 5")
+    check(sim.stats["peak_per_s"] <= limit(100), f"peak {sim.stats['peak_per_s']} in a second, wanted 100 and the bucket's 5")
     times = [s["at"] for s in sim.submits()]
     check(times[-1] - times[0] <= 6, f"400 messages took {times[-1] - times[0]:.1f} s at 100 per second")
 
@@ -27,7 +32,7 @@ def _(w):
     gw.wait_link()
     post(gw.api(), rows(300))
     wait_ended(gw, 300)
-    check(sim.stats["peak_per_s"] <= 106, f"peak {sim.stats['peak_per_s']}")
+    check(sim.stats["peak_per_s"] <= limit(100), f"peak {sim.stats['peak_per_s']}")
 
 
 @case("parts count, not messages")
@@ -38,7 +43,7 @@ def _(w):
     post(gw.api(), [{**r, "text": "x" * 400} for r in rows(60)])
     wait_ended(gw, 60)
     equal(sim.stats["accepted"], 180, "parts")
-    check(sim.stats["peak_per_s"] <= 66, f"peak {sim.stats['peak_per_s']}")
+    check(sim.stats["peak_per_s"] <= limit(60), f"peak {sim.stats['peak_per_s']}")
 
 
 @case("a client's tps holds that client back, and nobody else")
@@ -57,7 +62,7 @@ def _(w):
     wait_ended(gw, 400)
     at = sorted(s["at"] for s in sim.submits() if "+" + s["to"] in {r["to"] for r in slow})
     worst = max(sum(t <= u < t + 1 for u in at) for t in at)
-    check(worst <= 56, f"{worst} of the slow client in one second, wanted 50 and its burst of 5")
+    check(worst <= limit(50, 5), f"{worst} of the slow client in one second, wanted 50 and its burst of 5")
 
 
 @case("the carrier's own limit is found by throttling, and everything arrives")
@@ -93,7 +98,7 @@ def _(w):
     lanes = gw.operator().get("/v1/queue").json["lanes"]
     check(sum(x["waiting"] for x in lanes if x["class"] == "marketing") > 15000, "the campaign still waits")
     peak = sim.stats["peak_per_s"]
-    check(peak <= 212, f"the codes stay within the rate: peak {peak}")
+    check(peak <= limit(200), f"the codes stay within the rate: peak {peak}")
 
 
 @case("two campaigns share a link: the second does not wait for the end of the first")

@@ -50,7 +50,8 @@ def cut_and_resume(name, reset, restart):
         answer = wait_for(lambda: (lambda a: a if a.status != 409 else None)(gw.api().stream(some, key="night")), 10,
                           "the first request to be given up")
         equal((answer.expect(202).json["accepted"], answer.json["rejected"]), (5000, 0), "answer")
-        wait_for(lambda: gw.metrics()["posthorn_queue_waiting"] == 0, 20, "all to be sent")
+        wait_taken(some, sim)
+        wait_for(lambda: gw.metrics()["posthorn_queue_waiting"] == 0, 20, "the queue to be empty")
         seen = taken(sim)
         equal([r["to"] for r in some if not seen[r["to"]]], [], "lost")
         doubled = [to for to, n in seen.items() if n > 1]

@@ -36,6 +36,12 @@ def taken(*sims):
     return collections.Counter("+" + r["to"] for sim in sims for r in sim.submits())
 
 
+def wait_taken(some, *sims, seconds=20):
+    """Every row is at a carrier (once or more)."""
+    wanted = {r["to"] for r in some}
+    wait_for(lambda: wanted <= set(taken(*sims)), seconds, f"{len(wanted)} messages to be at the carrier", every=0.05)
+
+
 def once_each(some, *sims):
     """Every row went once: none lost, none doubled."""
     seen, wanted = taken(*sims), {r["to"] for r in some}

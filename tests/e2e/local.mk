@@ -9,3 +9,18 @@ E2E_TESTS += \
 	tests/e2e/0150-idempotency.py \
 	tests/e2e/0160-openapi.py
 EXTRA_DIST += tests/e2e/harness.py $(E2E_TESTS)
+# Faults.
+FAULT_TESTS = \
+	tests/e2e/0300-carrier-away.py \
+	tests/e2e/0310-receipts.py \
+	tests/e2e/0320-refusals.py \
+	tests/e2e/0400-two-links.py \
+	tests/e2e/0410-rates.py \
+	tests/e2e/0500-cut-streams.py \
+	tests/e2e/0510-full.py \
+	tests/e2e/0520-stop-and-reload.py \
+	tests/e2e/0530-inbound.py \
+	tests/e2e/0600-other-peers.py
+E2E_TESTS += $(FAULT_TESTS)
+EXTRA_DIST += tests/e2e/faults.py $(FAULT_TESTS) \
+	tests/e2e/node/npmrc tests/e2e/node/package.json tests/e2e/node/package-lock.json tests/e2e/node/smpp_carrier.mjs

@@ -1,0 +1,230 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""0600: judged by others: the npm package "smpp" as the carrier, and Wireshark's dissector on what goes over the wire."""
+import collections
+import shutil
+import socket
+import struct
+import subprocess
+
+from faults import *
+from harness import *
+
+NODE = os.path.join(SOURCE, "tests", "e2e", "node")
+
+
+# ---- npm smpp -------------------------------------------------------------------------------------------------------
+
+def node_modules():
+    """The package, installed once into the build folder from the lock file."""
+    if not shutil.which("node") or not shutil.which("npm"):
+        skip("node and npm are not installed")
+    place = os.path.join(BUILD, "tests", "e2e", "node")
+    os.makedirs(place, exist_ok=True)
+    for name, to in (("package.json",) * 2, ("package-lock.json",) * 2, ("npmrc", ".npmrc"), ("smpp_carrier.mjs",) * 2):
+        shutil.copyfile(os.path.join(NODE, name), os.path.join(place, to))
+    if not os.path.isdir(os.path.join(place, "node_modules", "smpp")):
+        r = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=place, capture_output=True,
+                           text=True, timeout=120, check=False)
+        if r.returncode:
+            skip(f"npm ci: {r.stderr.strip().splitlines()[-1:]}")
+    return place
+
+
+class NpmCarrier:
+    def __init__(self, w):
+        self.heard, self._changed = [], threading.Condition()
+        self.p = subprocess.Popen(["node", os.path.join(node_modules(), "smpp_carrier.mjs")], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, text=True)
+        w.add(self)
+        self.port = json.loads(self.p.stdout.readline())["port"]
+        threading.Thread(target=self._read, daemon=True).start()
+
+    def _read(self):
+        for line in self.p.stdout:
+            self.heard.append(json.loads(line))
+
+    def of(self, kind):
+        return [h for h in self.heard if h["heard"] == kind]
+
+    def mo(self, text):
+        self.p.stdin.write(text + "\n")
+        self.p.stdin.flush()
+
+    def close(self):
+        self.p.terminate()
+        self.p.wait(patience(10))
+
+
+TEXTS = [
+    ("GSM letters and those of the extension table", "Hello @£$¥ [€] {ok} ÄÖÜ ß"),
+    ("Cyrillic", "Привет, как дела?"),
+    ("beyond the first plane", "party 🎉 at 8"),
+]
+
+
+@case('npm "smpp" is the carrier: it reads what we meant, and its receipts are ours')
+def _(w):
+    carrier = NpmCarrier(w)
+    gw = w.gateway(links=[smpp(carrier.port, enquire_link=0.2)])
+    gw.wait_link()
+    api = gw.api()
+    for why, text in TEXTS:
+        m = api.send(text=text, **{"from": "Posthorn"})
+        api.wait_state(m["id"], "delivered")
+        got = carrier.of("submit_sm")[-1]
+        equal((got["from"], got["to"], got["text"]), ("Posthorn", "12025550142", text), why)
+    wait_for(lambda: carrier.of("enquire_link"), 5, "an enquire_link")
+    carrier.mo("mo 12025550177 5678 answer from npm")
+    wait_for(lambda: gw.operator().get("/v1/inbound").json["inbound"], 5, "the inbound message")
+    equal(gw.operator().get("/v1/inbound").json["inbound"][0]["text"], "answer from npm", "inbound")
+    wait_for(lambda: len(carrier.of("deliver_sm_resp")) == len(TEXTS) + 1, 5, "the answers to deliver_sm")
+    equal({h["status"] for h in carrier.of("deliver_sm_resp")}, {0}, "their status")
+    gw.stop()
+    wait_for(lambda: carrier.of("unbind"), 5, "unbind")
+    equal([(b["system_id"], b["password"], b["version"]) for b in carrier.of("bind_transceiver")],
+          [("posthorn", "secret", 0x34)], "bind")
+    equal(carrier.of("error") + carrier.of("unknown"), [], "errors")
+
+
+@case('npm "smpp" puts a long message together from our parts')
+def _(w):
+    carrier = NpmCarrier(w)
+    gw = w.gateway(links=[smpp(carrier.port)])
+    api = gw.api()
+    for text in ("A long story, told in several parts. " * 10, "Длинная история из нескольких частей. " * 10):
+        before = len(carrier.of("submit_sm"))
+        m = api.send(text=text)
+        api.wait_state(m["id"], "delivered")
+        parts = carrier.of("submit_sm")[before:]
+        equal(len(parts), m["parts"], "parts")
+        # 3GPP TS 23.040, 9.2.3.24.1: 00 03 reference parts part
+        headers = [bytes.fromhex(p["udh"][0]) for p in parts]
+        equal([h[:2] + h[3:] for h in headers], [bytes((0, 3, len(parts), i + 1)) for i in range(len(parts))], "headers")
+        equal(len({h[2] for h in headers}), 1, "one reference")
+        equal("".join(p["text"] for p in parts), text, "text")
+
+
+# ---- Wireshark ---------------------------------------------------------------------------------------------------------
+
+class Relay:
+    """Between the gateway and the carrier; keeps every octet with its direction, in the order in which it came."""
+
+    def __init__(self, w, port):
+        self.to, self.chunks, self.lock = port, [], threading.Lock()
+        self.s = socket.create_server(("127.0.0.1", 0))
+        self.port, self.n, self.open = self.s.getsockname()[1], 0, []
+        w.add(self)
+        threading.Thread(target=self._accept, daemon=True).start()
+
+    def _accept(self):
+        while True:
+            try:
+                near, _ = self.s.accept()
+            except OSError:
+                return
+            far = socket.create_connection(("127.0.0.1", self.to))
+            self.n += 1
+            self.open += [near, far]
+            for a, b, ours in ((near, far, True), (far, near, False)):
+                threading.Thread(target=self._pump, args=(a, b, self.n, ours), daemon=True).start()
+
+    def _pump(self, a, b, connection, ours):
+        try:
+            while data := a.recv(32768):
+                with self.lock:
+                    self.chunks.append((connection, ours, data))
+                b.sendall(data)
+            b.shutdown(socket.SHUT_WR)
+        except OSError:
+            pass
+
+    def close(self):
+        self.s.close()
+        for s in self.open:
+            s.close()
+
+
+SMPP_PORT = 2775
+
+
+def pcap(path, chunks):
+    """A capture of raw IPv4 (link type 101) with one TCP connection for each of the relay's."""
+    seq = {}
+    with open(path, "wb") as f:
+        f.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 262144, 101))
+        for at, (connection, ours, data) in enumerate(chunks):
+            client = 40000 + connection
+            ports = (client, SMPP_PORT) if ours else (SMPP_PORT, client)
+            mine, other = seq.setdefault((connection, ours), 1), seq.setdefault((connection, not ours), 1)
+            seq[connection, ours] += len(data)
+            tcp = struct.pack("!HHIIBBHHH", *ports, mine, other, 5 << 4, 0x18, 65535, 0, 0) + data
+            ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), at & 0xffff, 0, 64, 6, 0, b"\x7f\0\0\1", b"\x7f\0\0\2")
+            f.write(struct.pack("<IIII", at // 1000000, at % 1000000, len(ip + tcp), len(ip + tcp)) + ip + tcp)
+
+
+def tshark(path, *args):
+    r = subprocess.run(["tshark", "-n", "-r", path, "-d", f"tcp.port=={SMPP_PORT},smpp", *args], capture_output=True,
+                       text=True, timeout=patience(60), check=False)
+    check(r.returncode == 0, f"tshark: {r.stderr}")
+    return r.stdout.splitlines()
+
+
+def malformed(path):
+    return tshark(path, "-Y", "_ws.malformed || _ws.expert.severity == 8388608", "-T", "fields", "-e", "frame.number",
+                  "-e", "_ws.expert.message")
+
+
+def commands(path):
+    """How many PDUs of each command the dissector saw."""
+    seen = collections.Counter()
+    for line in tshark(path, "-Y", "smpp", "-T", "fields", "-e", "smpp.command_id"):
+        seen.update(int(x, 0) for x in line.split(","))
+    return seen
+
+
+@case("Wireshark finds nothing malformed in a run with every kind of message, and counts the PDUs that the carrier counted")
+def _(w):
+    if not shutil.which("tshark"):
+        skip("tshark is not installed")
+    sim = w.smsc(script="on submit_sm every 25 throttle\non submit_sm 7 status 0x45\n"
+                        'mo every 40 from 12025550142 to 5678 text "hello"\n')
+    relay = Relay(w, sim.port)
+    gw = w.gateway(links=[smpp(relay.port, enquire_link=0.1)])
+    gw.wait_link()
+    api = gw.api()
+    some = rows(200)
+    for i, text in enumerate(("short", "x" * 400, "Привет", "Я" * 200, "€" * 200, "party 🎉")):
+        some[i]["text"] = text
+    some[6] = {"to": some[6]["to"], "data": "00ff10", "udh": "0605040b8423f0"}
+    some[7]["flash"] = True
+    some[8]["from"] = "Posthorn"
+    some[9]["from"] = "12345"
+    post(api, some)
+    wait_for(lambda: sum(ended(gw, s) for s in ("delivered", "rejected")) == 200, 20, "all to be final")
+    wait_for(lambda: sim.stats["enquire_links"] >= 2, 5, "enquire_link")
+    gw.stop()
+    s = sim.stats
+    path = w.path("run.pcap")
+    pcap(path, relay.chunks)
+    seen = commands(path)
+    # SMPP 3.4, 5.1.2.1
+    equal((seen[0x00000009], seen[0x80000009], seen[0x00000006]), (1, 1, 1), "bind_transceiver, its answer, unbind")
+    equal(seen[0x00000004], s["submits"], "submit_sm")
+    equal(seen[0x80000004], s["submits"], "submit_sm_resp")
+    equal(seen[0x00000005], s["receipts"]["sent"] + s["mo"]["sent"], "deliver_sm")
+    equal(seen[0x80000005], seen[0x00000005], "deliver_sm_resp")
+    equal(malformed(path), [], "malformed")
+    print(f"# {sum(seen.values())} PDUs dissected")
+    # And it would have told: the same run with one submit_sm cut short inside its frame.
+    spoilt, done = [], False
+    for connection, ours, data in relay.chunks:
+        if ours and not done and data[4:8] == b"\0\0\0\4":
+            data, done = data[:4] + data[4:36] + b"\xff" * (len(data) - 36), True
+        spoilt.append((connection, ours, data))
+    check(done, "a submit_sm to spoil")
+    pcap(path, spoilt)
+    check(malformed(path), "a spoilt submit_sm is seen")
+
+
+main()
