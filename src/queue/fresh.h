@@ -14,9 +14,10 @@ struct fresh;
 
 struct fresh *fresh_new(uint64_t first_id);
 void fresh_free(struct fresh *f);
-int fresh_set(struct fresh *f, uint64_t id);    /* -ENOMEM; ids below the first one are -ERANGE */
+int fresh_set(struct fresh *f, uint64_t id);    /* -ENOMEM; ids below the first block are -ERANGE */
 bool fresh_clear(struct fresh *f, uint64_t id); /* whether it was set */
-/* No id below is set; `next_id` when none is set at all. */
+/* No id below is set; `next_id` when none is set at all.  Blocks below the answer are given up, and fresh_set() refuses
+ * their ids from then on: a scan that brings old ids must be over before the first call. */
 uint64_t fresh_low(struct fresh *f, uint64_t next_id);
 
 #endif

@@ -9,23 +9,34 @@
 
 #define SENT_MIN (1u << 12)
 #define NONE UINT32_MAX
+#define RENUMBER_AT (1u << 31)
 
 /* The ring holds entries [head, tail), both counted up without end; slot = number & (cap - 1).  The index is a chained
- * hash: bucket → newest number, next[slot] → older number of the same bucket. */
+ * hash: bucket → newest number, next[slot] → older number of the same bucket.  Numbers fall along a chain, so the
+ * first one below head ends it: what leaves the ring need not be taken out of its chain.  That matters with a carrier
+ * that gives one id to all, where walking to the oldest of a chain would be walking through the whole ring. */
 struct sent {
 	struct sent_entry *ring;
 	uint32_t *next, *bucket;
 	uint32_t cap, head, tail, sweep, n_open;
+	struct sent_bounds bounds;
 	void (*spill)(void *arg, const struct sent_entry *e);
 	void *arg;
 };
 
 struct sent *sent_new(void (*spill)(void *arg, const struct sent_entry *e), void *arg)
 {
+	return sent_new_within(&(struct sent_bounds){ SENT_MAX, RENUMBER_AT }, spill, arg);
+}
+
+struct sent *sent_new_within(const struct sent_bounds *b, void (*spill)(void *arg, const struct sent_entry *e),
+	void *arg)
+{
 	struct sent *s = calloc(1, sizeof(*s));
 
 	if (!s)
 		return NULL;
+	s->bounds = *b;
 	s->spill = spill;
 	s->arg = arg;
 	return s;
@@ -58,10 +69,18 @@ static struct sent_entry *at(const struct sent *s, uint32_t number)
 	return &s->ring[number & (s->cap - 1)];
 }
 
+/* Whether a number met in a chain is still in the ring; also false for NONE. */
+static bool in_ring(const struct sent *s, uint32_t number)
+{
+	return number - s->head < s->tail - s->head;
+}
+
 static void index_add(struct sent *s, uint32_t number)
 {
 	uint32_t *b = &s->bucket[at(s, number)->hash & (s->cap - 1)];
 
+	if (at(s, number)->hash == 0) /* nothing can ask for it: it waits for its deadline only */
+		return;
 	s->next[number & (s->cap - 1)] = *b;
 	*b = number;
 }
@@ -95,46 +114,32 @@ static int resize(struct sent *s, uint32_t cap)
 	return 0;
 }
 
-/* The oldest number of its bucket's chain is last: walk to it.  Chains are short (load factor one at most). */
-static void index_remove_oldest(struct sent *s, uint32_t number)
-{
-	uint32_t *p = &s->bucket[at(s, number)->hash & (s->cap - 1)];
-
-	while (*p != NONE && *p != number)
-		p = &s->next[*p & (s->cap - 1)];
-	if (*p == number)
-		*p = NONE; /* everything behind is older still, and gone */
-}
-
 static void pop(struct sent *s)
 {
 	struct sent_entry *e = at(s, s->head);
 
-	index_remove_oldest(s, s->head);
 	if (e->state == STATE_SENT)
 		s->n_open--;
 	if (e->state != STATE_DELIVERED)
 		s->spill(s->arg, e);
-	if (s->sweep == s->head)
-		s->sweep++;
-	s->head++;
+	s->head++; /* a sweep that stood there goes on from the new head: sent_sweep() */
 }
 
 int sent_add(struct sent *s, const struct sent_entry *e)
 {
 	int r;
 
-	if (s->tail >= 1u << 31) { /* entries are numbered without end: begin again at 0 */
+	if (s->tail >= s->bounds.renumber_at) { /* entries are numbered without end: begin again at 0 */
 		r = resize(s, s->cap);
 		if (r < 0)
 			return r;
 	}
 	if (s->tail - s->head == s->cap) {
 		/* Grow only for what still waits: a delivered one has done its duty. */
-		if (s->cap >= SENT_MAX || (s->cap && at(s, s->head)->state == STATE_DELIVERED)) {
+		if (s->cap >= s->bounds.max || (s->cap && at(s, s->head)->state == STATE_DELIVERED)) {
 			pop(s);
 		} else {
-			r = resize(s, s->cap ? s->cap * 2 : SENT_MIN);
+			r = resize(s, s->cap ? s->cap * 2 : s->bounds.max < SENT_MIN ? s->bounds.max : SENT_MIN);
 			if (r < 0)
 				return r;
 		}
@@ -151,9 +156,9 @@ struct sent_entry *sent_find(struct sent *s, uint64_t hash, uint64_t to)
 {
 	struct sent_entry *settled = NULL, *e;
 
-	if (!s->cap)
+	if (!s->cap || !hash)
 		return NULL;
-	for (uint32_t n = s->bucket[hash & (s->cap - 1)]; n != NONE; n = s->next[n & (s->cap - 1)]) {
+	for (uint32_t n = s->bucket[hash & (s->cap - 1)]; in_ring(s, n); n = s->next[n & (s->cap - 1)]) {
 		e = at(s, n);
 		if (e->hash != hash || !sent_same_number(e->to, to))
 			continue;
@@ -183,9 +188,9 @@ struct sent_entry *sent_find_part(struct sent *s, uint64_t hash, uint64_t id, un
 {
 	struct sent_entry *e;
 
-	if (!s->cap)
+	if (!s->cap || !hash)
 		return NULL;
-	for (uint32_t n = s->bucket[hash & (s->cap - 1)]; n != NONE; n = s->next[n & (s->cap - 1)]) {
+	for (uint32_t n = s->bucket[hash & (s->cap - 1)]; in_ring(s, n); n = s->next[n & (s->cap - 1)]) {
 		e = at(s, n);
 		if (e->hash == hash && e->msg.id == id && e->part == part)
 			return e;

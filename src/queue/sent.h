@@ -18,7 +18,7 @@
 #define SENT_MAX (1u << 19)
 
 struct sent_entry {
-	uint64_t hash;      /* sent_hash(); 0: hole */
+	uint64_t hash;      /* sent_hash(); 0: the carrier gave no id, no look-up finds it */
 	struct store_msg msg;
 	uint64_t to;
 	uint32_t deadline_s; /* Unix; unconfirmed after that */
@@ -31,6 +31,13 @@ struct sent_entry {
 struct sent;
 
 struct sent *sent_new(void (*spill)(void *arg, const struct sent_entry *e), void *arg);
+/* The same with other bounds, for tests: sent_new() takes SENT_MAX and 2^31. */
+struct sent_bounds {
+	uint32_t max;         /* entries; a power of two */
+	uint32_t renumber_at; /* entries are numbered up to here, then again from 0; above max, at most 2^31 */
+};
+struct sent *sent_new_within(const struct sent_bounds *b, void (*spill)(void *arg, const struct sent_entry *e),
+	void *arg);
 void sent_free(struct sent *s);
 
 uint64_t sent_hash(uint32_t link, const char *normalised_id);

@@ -69,14 +69,15 @@ static int rule_make(struct router *r, const struct conf_route *c, struct rule *
 	if (!u->id || !u->prefix || !u->client || !u->sender)
 		return -ENOMEM;
 	for (; u->n_prefix < c->prefix.n; u->n_prefix++) {
-		const char *p = c->prefix.item[u->n_prefix];
+		const char *p = c->prefix.item[u->n_prefix]; /* digits, at most 15: conf_table.c */
 
-		if (*p == '+')
-			p++;
 		u->prefix[u->n_prefix] = (struct prefix){ strtoull(p, NULL, 10), (unsigned)strlen(p) };
 	}
-	for (; u->n_client < c->client.n; u->n_client++)
+	for (; u->n_client < c->client.n; u->n_client++) {
 		u->client[u->n_client] = names_get(r->names, NAME_CLIENT, c->client.item[u->n_client]);
+		if (!u->client[u->n_client])
+			return -ENOMEM;
+	}
 	for (; u->n_sender < c->sender.n; u->n_sender++) {
 		u->sender[u->n_sender] = strdup(c->sender.item[u->n_sender]);
 		if (!u->sender[u->n_sender])

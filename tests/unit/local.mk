@@ -102,3 +102,15 @@ tests_unit_webhook_test_CPPFLAGS = $(AM_CPPFLAGS) -DPYTHON3='"$(PYTHON3)"' \
 tests_unit_webhook_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 EXTRA_DIST += tests/peers/hook_sink.py
+
+if HAVE_CMOCKA
+ROUTING_TESTS = tests/unit/sent_test tests/unit/fresh_test tests/unit/router_test
+check_PROGRAMS += $(ROUTING_TESTS)
+UNIT_TESTS += $(ROUTING_TESTS)
+tests_unit_sent_test_SOURCES = tests/unit/sent_test.c
+tests_unit_sent_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_fresh_test_SOURCES = tests/unit/fresh_test.c
+tests_unit_fresh_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_router_test_SOURCES = tests/unit/router_test.c
+tests_unit_router_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
