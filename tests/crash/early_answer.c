@@ -2,13 +2,14 @@
  *
  * early_answer.c -- the gateway as it must not be: it says 202 before the disk has the message.
  *
- * posthornd-early is posthornd, linked from the same objects with -Wl,--wrap=queue_add and this file.  It exists for one
- * purpose: kill9_can_fail.py runs the kill -9 audit against it and demands that messages are missed.  An audit that
- * finds nothing wrong with this program would find nothing wrong with any.
+ * posthornd-early is posthornd, linked from the same objects with -Wl,--wrap=queue_add and this file.  It
+ * exists for one purpose: kill9_can_fail.py runs the kill -9 audit against it and demands that messages are
+ * missed.  An audit that finds nothing wrong with this program would find nothing wrong with any.
  *
- * The real queue_add() gets a batch of our own, and works as always; the caller hears done(b, 0) from an idle handle,
- * which libuv runs before the prepare handle that gives what was staged to the writer: always before the commit.
- * Batches with an idempotency key or a stream's progress lend more than they say and are passed on untouched.
+ * The real queue_add() gets a batch of our own, and works as always; the caller hears done(b, 0) from an idle
+ * handle, which libuv runs before the prepare handle that gives what was staged to the writer: always before
+ * the commit. Batches with an idempotency key or a stream's progress lend more than they say and are passed
+ * on untouched.
  */
 #include <errno.h>
 #include <stdlib.h>
