@@ -67,7 +67,7 @@ struct app {
 	unsigned n_links, links_leaving;
 	uv_signal_t sigterm, sigint, sighup;
 	
-	bool stopping, reloading;
+	bool stopping, reloading, links_may_go;
 	unsigned http_open;
 	int64_t stop_deadline_ms;
 	struct conf *next_conf;
@@ -318,7 +318,7 @@ static void stop_link_gone(void *arg)
 {
 	struct app *a = arg;
 
-	if (--a->links_leaving == 0 && a->stopping)
+	if (--a->links_leaving == 0 && a->links_may_go)
 		links_gone(a);
 }
 
@@ -329,6 +329,7 @@ static void webhooks_stopped(void *arg)
 	unsigned n = a->n_links;
 
 	a->n_links = 0;
+	a->links_may_go = true;
 	a->links_leaving += n;
 	if (a->links_leaving == 0)
 		links_gone(a);
@@ -432,7 +433,7 @@ static void reload_link_gone(void *arg)
 {
 	struct app *a = arg;
 
-	if (--a->links_leaving == 0 && a->stopping)
+	if (--a->links_leaving == 0 && a->links_may_go)
 		links_gone(a);
 	else if (a->links_leaving == 0 && a->reloading)
 		reload_finish(a);

@@ -27,25 +27,84 @@ bool cancel_covers(const struct queue *q, const struct message *m)
 	return false;
 }
 
-bool cancel_blocks(const struct queue *q, uint64_t id)
+bool cancel_blocks(struct queue *q, struct store_loaded *x)
+{
+	for (struct blocked_id *b = q->blocked; b; b = b->next) {
+		if (b->id != x->m->id)
+			continue;
+		if (!b->until_read && !b->kept.m) { /* should it not be cancelled after all, it waits again */
+			b->kept = *x;
+			b->kept.sent = NULL; /* no part has left: there is none */
+			b->kept.n_sent = 0;
+			x->m = NULL;
+		}
+		return true;
+	}
+	return false;
+}
+
+static bool blocked(const struct queue *q, uint64_t id)
 {
 	for (const struct blocked_id *b = q->blocked; b; b = b->next)
-		if (b->id == id)
+		if (b->id == id && !b->until_read)
 			return true;
 	return false;
 }
 
-static void unblock(struct queue *q, uint64_t id)
+static void blocked_free(struct blocked_id **p)
+{
+	struct blocked_id *b = *p;
+
+	*p = b->next;
+	message_free(b->kept.m);
+	free(b);
+}
+
+/* The cancellation of `id` is decided.  Cancelled: pages that were read before the commit may still bring it, so it is
+ * passed over until they have come.  Else what a page had brought meanwhile is taken now. */
+static void unblock(struct queue *q, uint64_t id, bool cancelled)
 {
 	for (struct blocked_id **p = &q->blocked; *p; p = &(*p)->next) {
 		struct blocked_id *b = *p;
+		struct store_loaded kept = b->kept;
 
-		if (b->id != id)
+		if (b->id != id || b->until_read)
 			continue;
-		*p = b->next;
-		free(b);
+		if (cancelled && q->reads_asked != q->reads_come) {
+			b->until_read = q->reads_asked;
+			return;
+		}
+		b->kept.m = cancelled ? kept.m : NULL;
+		blocked_free(p);
+		if (!cancelled && kept.m)
+			refill_kept(q, &kept);
 		return;
 	}
+}
+
+static void tag_forget(struct tag_cancel **p)
+{
+	struct tag_cancel *t = *p;
+
+	*p = t->next;
+	free(t);
+}
+
+void cancel_pages_came(struct queue *q)
+{
+	struct blocked_id **b = &q->blocked;
+	struct tag_cancel **t = &q->tag_cancels;
+
+	while (*b)
+		if ((*b)->until_read && (*b)->until_read <= q->reads_come)
+			blocked_free(b);
+		else
+			b = &(*b)->next;
+	while (*t)
+		if ((*t)->until_read && (*t)->until_read <= q->reads_come)
+			tag_forget(t);
+		else
+			t = &(*t)->next;
 }
 
 /* ---- one id ------------------------------------------------------------------------------------------------------- */
@@ -62,7 +121,7 @@ struct id_job {
 
 static void id_answer(struct id_job *j, int r)
 {
-	unblock(j->q, j->id);
+	unblock(j->q, j->id, r == CANCEL_DONE || r == CANCEL_FINAL);
 	j->done(j->arg, r);
 	free(j);
 }
@@ -134,10 +193,10 @@ int queue_cancel(struct queue *q, uint64_t id, uint32_t client, void (*done)(voi
 	struct blocked_id *b = calloc(1, sizeof(*b));
 	struct store_msg sm;
 
-	if (!j || !b || cancel_blocks(q, id)) {
+	if (!j || !b || blocked(q, id)) {
 		free(j);
 		free(b);
-		return cancel_blocks(q, id) ? -EBUSY : -ENOMEM;
+		return blocked(q, id) ? -EBUSY : -ENOMEM;
 	}
 	j->q = q;
 	j->id = id;
@@ -211,14 +270,11 @@ static void tag_closed(struct store_op *op)
 			*p = j->next;
 			break;
 		}
-	for (struct tag_cancel **p = &q->tag_cancels; *p; p = &(*p)->next)
-		if ((*p)->n == j->op.n) {
-			struct tag_cancel *t = *p;
-
-			*p = t->next;
-			free(t);
-			break;
-		}
+	for (struct tag_cancel *t = q->tag_cancels; t; t = t->next)
+		if (t->n == j->op.n && !t->until_read)
+			t->until_read = q->reads_asked ? q->reads_asked : 1;
+	if (q->reads_asked == q->reads_come)
+		cancel_pages_came(q);
 	if (j->done)
 		j->done(j->arg, j->r, j->counts);
 	free(j);
@@ -351,6 +407,11 @@ static void tag_decided(struct store_op *op)
 		tag_ask(j, 0);
 		return;
 	}
+	for (struct tag_cancel **p = &j->q->tag_cancels; *p; p = &(*p)->next)
+		if (!(*p)->n && (*p)->upto_id == j->op.upto_id && !strcmp((*p)->tag, j->op.tag)) {
+			tag_forget(p); /* not decided: nothing is cancelled */
+			break;
+		}
 	j->r = op->r;
 	j->read_all = true;
 	tag_step(j);

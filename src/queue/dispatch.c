@@ -18,6 +18,7 @@
 #define OTP_RECENT_MS 10000
 #define QUANTUM_SERVICE 16  /* parts a lane may send before the next one's turn */
 #define QUANTUM_MARKETING 4
+#define STORE_PAUSE_MS 1000 /* after a lease that the disk refused */
 
 void dispatch_dirty(struct queue *q)
 {
@@ -58,17 +59,27 @@ static double burst_of(const struct outlet *o, double rate)
 	return burst < 1 ? 1 : burst;
 }
 
+/* Parts that this class may still put into the window. */
+static unsigned window_room(const struct queue *q, const struct outlet *o, enum msg_class class)
+{
+	unsigned spare = o->window / 20 ? o->window / 20 : 1;
+	unsigned room = o->in_flight < o->window ? o->window - o->in_flight : 0;
+
+	if (class == CLASS_OTP || !otp_recent(q, o) || o->window < 2)
+		return room;
+	if (o->in_flight_bulk + spare >= o->window)
+		return 0;
+	return room < o->window - spare - o->in_flight_bulk ? room : o->window - spare - o->in_flight_bulk;
+}
+
 static enum msg_reason no_room(struct queue *q, struct outlet *o, enum msg_class class)
 {
-	bool bulk = class != CLASS_OTP, reserve = bulk && otp_recent(q, o);
-	unsigned spare = o->window / 20 ? o->window / 20 : 1;
+	bool reserve = class != CLASS_OTP && otp_recent(q, o);
 	double rate = rate_of(o), burst = burst_of(o, rate);
 
 	if (o->pause_until_ms > q->now_us / 1000)
 		return REASON_THROTTLED;
-	if (o->in_flight >= o->window)
-		return REASON_WINDOW_FULL;
-	if (reserve && o->window > 1 && o->in_flight_bulk + spare >= o->window)
+	if (window_room(q, o, class) == 0)
 		return REASON_WINDOW_FULL;
 	if (!tokens_has(&o->tokens, &o->tokens_at_us, rate, burst, q->now_us))
 		return REASON_THROTTLED;
@@ -165,7 +176,11 @@ int dispatch_plan(struct queue *q, struct qmsg *qm, struct outlet *o)
 	struct segment_plan plan;
 	int r;
 
-	if (qm->bound || (qm->n_parts && qm->out == o))
+	if (qm->bound) { /* cut already; another link only when the old one is gone for good */
+		qm->out = o;
+		return 0;
+	}
+	if (qm->n_parts && qm->out == o)
 		return 0;
 	if (qm->n_parts && qm->concat == o->concat) {
 		qm->out = o;
@@ -228,6 +243,7 @@ void dispatch_stalled(struct queue *q, struct outlet *o)
 	o->stalled = o->stalled_tail = NULL;
 	for (; qm; qm = next) {
 		next = qm->stall_next;
+		qm->stalled = false;
 		dispatch_submit(q, qm);
 	}
 }
@@ -271,11 +287,12 @@ void dispatch_submit(struct queue *q, struct qmsg *qm)
 	struct part p;
 	int r = 0;
 
-	qm->stalled = false;
-	if (!qm->leased)
-		return;
+	if (qm->stalled || !qm->leased)
+		return; /* stalled: it goes with the others of its list, in order */
 	if (o->up)
 		r = plan_for(qm->m, qm->concat, &plan);
+	if (r == 0 && o->up && qm->concat != CONCAT_PAYLOAD && plan.n_parts != qm->n_parts)
+		r = -EINVAL; /* begun in another cut by a link that is gone */
 	while (qm->leased && r == 0 && o->up) {
 		unsigned part = (unsigned)__builtin_ctzll(qm->leased) + 1;
 
@@ -317,6 +334,7 @@ static void lease_done(struct store_op *op)
 	struct queue *q = op->arg;
 	struct qmsg *qm = qmsg_find(q, l->id);
 	uint64_t parts = l->parts;
+	bool l_bound = l->bound_parts != 0;
 	int r = op->r;
 
 	pool_put(&q->pool_lease, op);
@@ -328,7 +346,10 @@ static void lease_done(struct store_op *op)
 		dispatch_submit(q, qm);
 		return;
 	}
-	/* The disk refused: nothing left, so it simply waits again. */
+	/* The disk refused: nothing left, so it waits again; not at once, or this would spin. */
+	qm->out->pause_until_ms = q->now_us / 1000 + STORE_PAUSE_MS;
+	if (l_bound)
+		qm->bound_link = 0;
 	slots_free(q, qm->out, qm, (unsigned)__builtin_popcountll(parts));
 	qm->todo |= parts;
 	dispatch_requeue(q, qm);
@@ -338,7 +359,7 @@ static void lease_done(struct store_op *op)
 static bool lease(struct queue *q, struct outlet *o, struct qmsg *qm)
 {
 	struct op_lease *op = (struct op_lease *)pool_get(q, &q->pool_lease, OP_LEASE, lease_done);
-	unsigned room = o->window - o->in_flight, n = 0;
+	unsigned room = window_room(q, o, qm->m->class), n = 0;
 	uint64_t parts = 0;
 
 	if (!op)
@@ -351,10 +372,12 @@ static bool lease(struct queue *q, struct outlet *o, struct qmsg *qm)
 	op->parts = parts;
 	op->link = o->id;
 	op->ref = qm->ref;
-	op->bound_parts = qm->n_parts > 1 && !qm->bound ? qm->n_parts : 0;
+	op->bound_parts = qm->n_parts > 1 && qm->bound_link != o->id ? qm->n_parts : 0;
 	op->op.rows = (uint16_t)(n + (op->bound_parts != 0));
-	if (qm->n_parts > 1)
+	if (qm->n_parts > 1) {
 		qm->bound = true;
+		qm->bound_link = o->id;
+	}
 	if (!qm->todo)
 		lane_take(q, qm);
 	dispatch_take(q, o, qm, n);
@@ -364,33 +387,19 @@ static bool lease(struct queue *q, struct outlet *o, struct qmsg *qm)
 
 /* ---- back into a lane, or out of memory --------------------------------------------------------------------------- */
 
-static int route_index(const struct queue_route *r, const struct outlet *o)
-{
-	for (unsigned i = 0; r && i < r->n_links; i++)
-		if (r->links[i] == o)
-			return (int)i;
-	return -1;
-}
-
 /* Parts are left to do.  Once a part has left (or its lease has), the rest goes over the same link: pinned. */
 void dispatch_requeue(struct queue *q, struct qmsg *qm)
 {
+	bool begun = qm->done | qm->flying | qm->leased | qm->leasing | qm->later;
 	struct lane *l = qm->lane;
-	int i;
 
 	if (!qm->todo || qm->in_lane)
 		return;
-	if (qm->n_parts > 1 && (qm->done | qm->flying | qm->leased | qm->leasing) && qm->out != l->out) {
-		i = route_index(l->route, qm->out);
-		if (i >= 0 && l->key.skip < LANE_PINNED) {
-			l = lane_get(q, qm->m, LANE_PINNED + (unsigned)i);
-			if (l)
-				qm->lane->n_late -= (unsigned)__builtin_popcountll(qm->flying | qm->leased | qm->leasing);
-			if (l)
-				l->n_late += (unsigned)__builtin_popcountll(qm->flying | qm->leased | qm->leasing);
-		}
-	} else if (qm->n_parts > 1 && !(qm->done | qm->flying | qm->leased | qm->leasing)) {
-		qm->bound = false; /* nothing has left: another link may take it, with its own segmentation */
+	if (qm->n_parts > 1 && !begun) { /* nothing has left: another link may take it, with its own segmentation */
+		qm->bound = false;
+		qm->bound_link = 0;
+	} else if (qm->n_parts > 1 && qm->out && qm->out != l->out) {
+		l = lane_pinned(q, qm->m, qm->out);
 	}
 	qm->since_ms = q->now_ms;
 	lane_prepend(q, l ? l : qm->lane, qm);
@@ -433,6 +442,15 @@ static bool unfit(struct queue *q, struct lane *l, struct qmsg *qm)
 	if (q->tag_cancels && !(qm->leasing | qm->leased | qm->flying | qm->done) && cancel_covers(q, qm->m)) {
 		settle_whole(q, qm, STATE_CANCELLED, REASON_CLIENT);
 		return true;
+	}
+	if (qm->bound && qm->out && qm->out != l->out && !qm->out->removed) { /* its link went down under it */
+		struct lane *to = lane_pinned(q, qm->m, qm->out);
+
+		if (to) {
+			lane_take(q, qm);
+			lane_append(q, to, qm);
+			return true;
+		}
 	}
 	if (dispatch_plan(q, qm, l->out) < 0) {
 		settle_whole(q, qm, STATE_REJECTED, REASON_REFUSED);

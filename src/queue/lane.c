@@ -14,9 +14,9 @@
 
 #define LANES_KEPT 4096
 
-static unsigned slot_of(const struct queue *q, const struct store_lane *k)
+static unsigned slot_of(const struct queue *q, const struct store_lane *k, uint32_t pin)
 {
-	uint32_t v[4] = { k->client, k->campaign, k->route, (uint32_t)k->class << 8 | k->skip };
+	uint32_t v[5] = { k->client, k->campaign, k->route, (uint32_t)k->class << 8 | k->skip, pin };
 
 	return hash_bytes(0, v, sizeof(v)) % (sizeof(q->lane_hash) / sizeof(q->lane_hash[0]));
 }
@@ -29,13 +29,14 @@ static const struct queue_route *route_find(const struct queue *q, uint32_t id)
 	return NULL;
 }
 
-static struct lane *lane_make(struct queue *q, const struct store_lane *k, unsigned slot)
+static struct lane *lane_make(struct queue *q, const struct store_lane *k, uint32_t pin, unsigned slot)
 {
 	struct lane *l = calloc(1, sizeof(*l));
 
 	if (!l)
 		return NULL;
 	l->key = *k;
+	l->pin = pin;
 	l->client = queue_client_of(q, k->client);
 	l->since_ms = q->now_ms;
 	l->next_hash = q->lane_hash[slot];
@@ -49,17 +50,33 @@ static struct lane *lane_make(struct queue *q, const struct store_lane *k, unsig
 	return l;
 }
 
-struct lane *lane_get(struct queue *q, const struct message *m, unsigned skip)
+static struct lane *lane_find(struct queue *q, const struct message *m, unsigned skip, uint32_t pin)
 {
 	struct store_lane k = { .client = m->client, .campaign = m->campaign, .route = m->route, .class = m->class,
 		.skip = (uint8_t)skip };
-	unsigned slot = slot_of(q, &k);
+	unsigned slot = slot_of(q, &k, pin);
 
 	for (struct lane *l = q->lane_hash[slot]; l; l = l->next_hash)
 		if (l->key.client == k.client && l->key.campaign == k.campaign && l->key.route == k.route &&
-			l->key.class == k.class && l->key.skip == k.skip)
+			l->key.class == k.class && l->key.skip == k.skip && l->pin == pin)
 			return l;
-	return lane_make(q, &k, slot);
+	return lane_make(q, &k, pin, slot);
+}
+
+struct lane *lane_get(struct queue *q, const struct message *m, unsigned skip)
+{
+	return lane_find(q, m, skip, 0);
+}
+
+/* Half of a message went over `o`: the rest waits for it, in memory only (its rows belong to the lane of its route). */
+struct lane *lane_pinned(struct queue *q, const struct message *m, const struct outlet *o)
+{
+	return lane_find(q, m, 0, o->id);
+}
+
+struct lane *lane_twin(struct queue *q, const struct store_lane *k)
+{
+	return lane_make(q, k, 0, slot_of(q, k, 0));
 }
 
 struct lane *lane_by_id(struct queue *q, uint32_t id)
@@ -72,7 +89,8 @@ struct lane *lane_by_id(struct queue *q, uint32_t id)
 
 static void lane_named(struct store_op *op)
 {
-	free(op);
+	if (!queue_again(op->arg, op)) /* no row of the lane is found after a restart without it */
+		free(op);
 }
 
 void lane_name(struct queue *q, struct lane *l)
@@ -89,6 +107,7 @@ void lane_name(struct queue *q, struct lane *l)
 	op->op.kind = OP_LANE;
 	op->op.rows = 1;
 	op->op.done = lane_named;
+	op->op.arg = q;
 	op->lane = l->key;
 	store_stage(q->store, STORE_SETTLE, &op->op);
 	l->named = true;
@@ -183,22 +202,26 @@ void lane_deactivate(struct queue *q, struct lane *l)
 	l->active = false;
 }
 
-static struct outlet *first_up(const struct lane *l, enum msg_reason *ret_reason)
+static bool serves(const struct outlet *o)
+{
+	return o->up && !o->draining;
+}
+
+static struct outlet *first_up(const struct queue *q, const struct lane *l, enum msg_reason *ret_reason)
 {
 	const struct queue_route *r = l->route;
-	unsigned from = l->key.skip, to;
+	struct outlet *pinned = l->pin ? queue_outlet_of(q, l->pin) : NULL;
 
+	*ret_reason = REASON_LINK_DOWN;
+	if (pinned && !pinned->removed)
+		return serves(pinned) ? pinned : NULL;
+	/* Without a pin, or with one to a link that is gone for good: what is left goes over what there is. */
 	*ret_reason = REASON_NO_ROUTE;
 	if (!r || r->n_links == 0)
 		return NULL;
 	*ret_reason = REASON_LINK_DOWN;
-	to = r->n_links;
-	if (from >= LANE_PINNED) {
-		from -= LANE_PINNED;
-		to = from + 1;
-	}
-	for (unsigned i = from; i < to && i < r->n_links; i++) {
-		if (r->links[i]->up && !r->links[i]->draining)
+	for (unsigned i = l->key.skip < r->n_links ? l->key.skip : 0; i < r->n_links; i++) {
+		if (serves(r->links[i]))
 			return r->links[i];
 		if (r->links[i]->draining)
 			*ret_reason = REASON_LINK_DRAIN;
@@ -212,7 +235,7 @@ void lane_home(struct queue *q, struct lane *l)
 	struct outlet *o;
 
 	l->route = route_find(q, l->key.route);
-	o = first_up(l, &reason);
+	o = first_up(q, l, &reason);
 	if (o && o == l->out) {
 		lane_activate(q, l);
 		return;
@@ -230,8 +253,21 @@ void lane_home(struct queue *q, struct lane *l)
 
 /* ---- what waits ---------------------------------------------------------------------------------------------------- */
 
+/* A lane whose rule is gone takes nothing more: the rules are asked again. */
+static struct lane *routed(struct queue *q, struct lane *l, struct qmsg *qm)
+{
+	struct lane *to;
+
+	if (l->route || l->pin || !q->route_of)
+		return l;
+	qm->m->route = q->route_of(q->route_arg, qm->m);
+	to = lane_get(q, qm->m, 0);
+	return to && to->route ? to : l;
+}
+
 void lane_append(struct queue *q, struct lane *l, struct qmsg *qm)
 {
+	l = routed(q, l, qm);
 	qmsg_set_lane(qm, l);
 	qm->in_lane = true;
 	qlist_append(&l->wait, qm);
@@ -240,6 +276,7 @@ void lane_append(struct queue *q, struct lane *l, struct qmsg *qm)
 
 void lane_prepend(struct queue *q, struct lane *l, struct qmsg *qm)
 {
+	l = routed(q, l, qm);
 	qmsg_set_lane(qm, l);
 	qm->in_lane = true;
 	qlist_prepend(&l->wait, qm);
@@ -260,34 +297,76 @@ void lane_take(struct queue *q, struct qmsg *qm)
 		refill_lane(q, l);
 }
 
+/* Counted as rows are, until a page has passed over it. */
+void lane_row_staged(struct queue *q, struct lane *l, struct row_job *j, int64_t ttl_end_ms)
+{
+	lane_name(q, l);
+	j->lane = l;
+	j->f.lane = l->key.id;
+	j->f.end_minute = minute_of(ttl_end_ms);
+	staged_add(q, &j->staged, j->f.seq);
+	l->n_held++;
+	l->n_rows++;
+	l->n_rows_staged++;
+	lane_minute_add(l, j->f.end_minute, 1);
+	q->stats.waiting++;
+	l->client->waiting++;
+}
+
+void lane_row_done(struct queue *q, struct row_job *j)
+{
+	struct lane *l = j->lane;
+
+	if (!l)
+		return;
+	staged_done(&j->staged);
+	l->n_rows_staged--;
+	if (j->f.op.r < 0) {
+		l->n_rows--;
+		lane_minute_sub(l, j->f.end_minute, 1);
+		q->stats.waiting--;
+		l->client->waiting--;
+	} else if (l->out || !l->route) {
+		refill_lane(q, l);
+	}
+	l->n_held--;
+	lane_drop_if_idle(q, l);
+}
+
 static void row_done(struct store_op *op)
 {
+	struct row_job *j = (struct row_job *)op;
 	struct queue *q = op->arg;
+	struct qmsg *qm = qmsg_find(q, msg_key_id(j->f.key));
 
+	if (op->r == 0)
+		fresh_clear(q->fresh, msg_key_id(j->f.key)); /* the row knows it from here on */
+	else if (qm && qm->row_seq == j->f.seq)
+		qm->row_lane = 0;
+	lane_row_done(q, j);
 	pool_put(&q->pool_due, op);
 }
 
 void lane_row(struct queue *q, struct lane *l, struct qmsg *qm)
 {
-	struct op_due_fire *op;
+	struct row_job *j;
 
-	lane_name(q, l);
-	op = (struct op_due_fire *)pool_get(q, &q->pool_due, OP_DUE_FIRE, row_done);
-	if (!op)
+	if (l->pin)
+		l = lane_get(q, qm->m, 0);
+	j = l ? (struct row_job *)pool_get(q, &q->pool_due, OP_DUE_FIRE, row_done) : NULL;
+	if (!j)
 		return;
-	op->at = 0;
-	op->key = msg_key(qm->m->id, 0);
-	op->lane = l->key.id;
-	op->seq = queue_take_id(q);
-	op->end_minute = minute_of(qm->m->ttl_end_ms);
-	if (op->seq == 0) {
-		pool_put(&q->pool_due, &op->op);
+	j->f.at = 0;
+	j->f.key = msg_key(qm->m->id, 0);
+	j->f.seq = queue_take_id(q);
+	if (j->f.seq == 0) {
+		pool_put(&q->pool_due, &j->f.op);
 		return;
 	}
-	qm->row_lane = op->lane;
-	qm->row_seq = op->seq;
-	store_stage(q->store, STORE_SETTLE, &op->op);
-	fresh_clear(q->fresh, qm->m->id);
+	lane_row_staged(q, l, j, qm->m->ttl_end_ms);
+	qm->row_lane = j->f.lane;
+	qm->row_seq = j->f.seq;
+	store_stage(q->store, STORE_SETTLE, &j->f.op);
 }
 
 void lane_drop_if_idle(struct queue *q, struct lane *l)
@@ -298,7 +377,7 @@ void lane_drop_if_idle(struct queue *q, struct lane *l)
 		return;
 	if (l->wait.head || l->n_pending || l->n_rows || l->n_held || l->counting || l->refilling || l->expiring)
 		return;
-	for (p = &q->lane_hash[slot_of(q, &l->key)]; *p != l; p = &(*p)->next_hash)
+	for (p = &q->lane_hash[slot_of(q, &l->key, l->pin)]; *p != l; p = &(*p)->next_hash)
 		;
 	*p = l->next_hash;
 	if (l->prev_all)

@@ -64,6 +64,59 @@ void queue_stage(struct queue *q, enum store_list list, struct store_op *op)
 	store_stage(q->store, list, op);
 }
 
+bool queue_again(struct queue *q, struct store_op *op)
+{
+	if (op->r != -ENOSPC && op->r != -EIO && op->r != -ENOMEM)
+		return false;
+	op->next = q->failed;
+	q->failed = op;
+	return true;
+}
+
+void queue_again_all(struct queue *q)
+{
+	struct store_op *op = q->failed, *next, *in_order = NULL;
+
+	q->failed = NULL;
+	for (; op; op = next) {
+		next = op->next;
+		op->next = in_order;
+		in_order = op;
+	}
+	for (op = in_order; op; op = next) {
+		next = op->next;
+		store_stage(q->store, STORE_SETTLE, op);
+	}
+}
+
+void staged_add(struct queue *q, struct staged *st, uint64_t seq)
+{
+	st->seq = seq;
+	st->next = &q->staged;
+	st->prev = q->staged.prev;
+	st->prev->next = st;
+	q->staged.prev = st;
+}
+
+void staged_done(struct staged *st)
+{
+	st->prev->next = st->next;
+	st->next->prev = st->prev;
+}
+
+uint64_t staged_low(const struct queue *q)
+{
+	return q->staged.next == &q->staged ? UINT64_MAX : q->staged.next->seq;
+}
+
+struct outlet *queue_outlet_of(const struct queue *q, uint32_t id)
+{
+	for (unsigned i = 0; i < q->n_outlets; i++)
+		if (q->outlets[i]->id == id)
+			return q->outlets[i];
+	return NULL;
+}
+
 void qlist_append(struct qlist *l, struct qmsg *qm)
 {
 	qm->next = NULL;
@@ -142,11 +195,17 @@ struct qmsg *qmsg_new(struct queue *q, struct message *m)
 
 void qmsg_set_lane(struct qmsg *qm, struct lane *l)
 {
-	if (qm->lane)
+	unsigned n = (unsigned)__builtin_popcountll(qm->leasing | qm->leased | qm->flying);
+
+	if (qm->lane) {
 		qm->lane->n_held--;
+		qm->lane->n_late -= n;
+	}
 	qm->lane = l;
-	if (l)
+	if (l) {
 		l->n_held++;
+		l->n_late += n;
+	}
 }
 
 void qmsg_free(struct queue *q, struct qmsg *qm)
@@ -201,9 +260,7 @@ static void reserved(struct store_op *op)
 
 uint64_t queue_take_id(struct queue *q)
 {
-	if (q->next_id == q->id_end) {
-		if (!q->reserved_from)
-			return 0;
+	if (q->next_id == q->id_end && q->reserved_from) {
 		q->next_id = q->reserved_from;
 		q->id_end = q->next_id + 65536;
 		q->reserved_from = 0;
@@ -217,6 +274,8 @@ uint64_t queue_take_id(struct queue *q)
 		q->reserving = true;
 		store_stage(q->store, STORE_SETTLE, &q->op_reserve.op);
 	}
+	if (q->next_id == q->id_end)
+		return 0;
 	return q->next_id++;
 }
 
@@ -379,6 +438,7 @@ static void accepted(struct store_op *op)
 	struct queue *q = b->queue;
 
 	q->now_ms = clock_ms();
+	staged_done(&b->staged);
 	for (unsigned i = 0; i < b->n; i++)
 		placed(q, &b->items[i], op->r);
 	if (op->r == 0)
@@ -403,6 +463,7 @@ int queue_add(struct queue *q, struct queue_batch *b)
 		q->now_ms = q->last_created_ms; /* the clock went back: created never does */
 	q->last_created_ms = q->now_ms;
 	b->queue = q;
+	staged_add(q, &b->staged, q->next_id);
 	memset(&b->op, 0, sizeof(b->op));
 	b->op.op.kind = OP_ACCEPT;
 	b->op.op.rows = (uint16_t)(b->n + 1);
@@ -438,6 +499,8 @@ static void outlet_known(struct queue *q, struct outlet *o)
 
 static bool lane_uses(const struct lane *l, const struct outlet *o)
 {
+	if (l->pin == o->id)
+		return true;
 	for (unsigned i = 0; l->route && i < l->route->n_links; i++)
 		if (l->route->links[i] == o)
 			return true;
@@ -481,6 +544,7 @@ void queue_forget_outlet(struct queue *q, struct outlet *o)
 				qm->out = NULL;
 	for (struct lane *l = q->lanes; l; l = l->next_all)
 		lane_home(q, l);
+	dispatch_dirty(q);
 }
 
 /* ---- configuration ---------------------------------------------------------------------------------------------------------- */
@@ -511,25 +575,23 @@ void queue_set_router(struct queue *q, uint32_t (*route_of)(void *arg, const str
 	q->route_arg = arg;
 }
 
-/* Messages whose route is gone, or that never had one, are asked for again. */
+/* Messages whose route is gone, or that never had one, are asked for again: those in memory now, rows as they are read. */
 static void reroute(struct queue *q, struct lane *l)
 {
+	struct qlist all = l->wait;
 	struct qmsg *qm, *next;
 
-	if (l->route || !q->route_of)
+	if (l->route || l->pin || !q->route_of)
 		return;
 	l->n_held++;
-	for (qm = l->wait.head; qm; qm = next) {
-		struct lane *to;
-
+	lane_deactivate(q, l);
+	memset(&l->wait, 0, sizeof(l->wait));
+	for (qm = all.head; qm; qm = next) {
 		next = qm->next;
-		qm->m->route = q->route_of(q->route_arg, qm->m);
-		to = lane_get(q, qm->m, 0);
-		if (to == l || !to->route)
-			continue;
-		lane_take(q, qm);
-		lane_append(q, to, qm);
+		qm->in_lane = false;
+		lane_append(q, l, qm);
 	}
+	refill_lane(q, l);
 	l->n_held--;
 }
 
@@ -553,8 +615,10 @@ void queue_set_routes(struct queue *q, const struct queue_route *routes, unsigne
 	q->now_ms = clock_ms();
 	for (struct lane *l = q->lanes; l; l = l->next_all)
 		lane_home(q, l);
-	for (struct lane *l = q->lanes; l; l = l->next_all)
+	for (struct lane *l = q->lanes, *next; l; l = next) {
+		next = l->next_all;
 		reroute(q, l);
+	}
 	dispatch_dirty(q);
 }
 
@@ -576,12 +640,11 @@ static void lane_known(void *arg, const struct store_lane *k, bool has_backlog)
 	if (!has_backlog)
 		return;
 	l = lane_get(q, &m, k->skip);
+	if (l && l->key.id && l->key.id != k->id)
+		l = lane_twin(q, k); /* it was forgotten and made again: both have rows */
 	if (!l)
 		return;
-	if (l->key.id == 0)
-		l->key.id = k->id;
-	else if (l->key.id != k->id) /* the same lane got two numbers in two lives: its other rows follow in a lane apart */
-		log_warn("lane_twice", "lane=%u other=%u", l->key.id, k->id);
+	l->key.id = k->id;
 	l->named = true;
 	l->counting = true;
 }
@@ -607,10 +670,11 @@ struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boo
 	q->now_ms = clock_ms();
 	q->now_us = clock_mono_us();
 	q->due_next_ms = INT64_MAX;
+	q->staged.next = q->staged.prev = &q->staged;
 	q->pool_lease.size = sizeof(struct op_lease);
 	settle_pools(q);
 	q->pool_attempt.size = sizeof(struct op_attempt);
-	q->pool_due.size = sizeof(struct op_due_fire);
+	q->pool_due.size = sizeof(struct row_job);
 	q->pool_row.size = sizeof(struct op_backlog_delete);
 	queue_set_limits(q, c);
 	q->mask_by_id = 1;
@@ -710,6 +774,19 @@ void queue_free(struct queue *q)
 			q->clients[i] = c->next;
 			free(c);
 		}
+	while (q->blocked) {
+		struct blocked_id *b = q->blocked;
+
+		q->blocked = b->next;
+		message_free(b->kept.m);
+		free(b);
+	}
+	while (q->failed) {
+		struct store_op *op = q->failed;
+
+		q->failed = op->next;
+		free(op);
+	}
 	while (q->tag_cancels) {
 		struct tag_cancel *t = q->tag_cancels;
 

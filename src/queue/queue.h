@@ -116,6 +116,12 @@ void queue_set_router(struct queue *q, uint32_t (*route_of)(void *arg, const str
 
 #define QUEUE_BATCH_MAX 1000
 
+/* The queue's: sequence numbers given out and not yet committed (a page must not be believed beyond the lowest). */
+struct staged {
+	struct staged *next, *prev;
+	uint64_t seq;
+};
+
 struct queue_batch {
 	struct message **messages; /* message_new()ed, without id; the queue owns them when queue_add() returned 0 */
 	unsigned n;                /* at most QUEUE_BATCH_MAX; 0 is allowed (only progress is stored) */
@@ -128,6 +134,7 @@ struct queue_batch {
 	struct op_accept op;
 	struct store_accept *items, one;
 	struct queue *queue;
+	struct staged staged;
 };
 
 /* Give ids, choose lane, place and link, stage.  On failure nothing was taken:

@@ -32,6 +32,8 @@ struct qmsg {
 	uint64_t leased;            /* lease on disk, not handed to the driver yet */
 	uint64_t flying;            /* with the driver */
 	uint64_t done;              /* taken by a carrier, or final */
+	uint64_t later;             /* its due row will bring the part back */
+	uint64_t tried;             /* parts that had their turn in attempt number `tries` */
 	uint64_t refused;           /* for good, by its link: the next one may get the message when all of it is back */
 	uint32_t refused_code;
 	char refused_text[28];
@@ -42,7 +44,8 @@ struct qmsg {
 	uint8_t n_parts;            /* 0: not planned for a link yet */
 	uint8_t concat;
 	uint8_t reason;
-	bool bound;                 /* the bound row is written or on its way */
+	bool bound;                 /* parts and reference are fixed: something of it has left, or is about to */
+	uint32_t bound_link;        /* the link of its bound row, written or on its way */
 	bool in_lane, stalled, blocked;
 	bool pending;               /* its accept commit is not done: nobody may touch it */
 	int64_t since_ms;
@@ -53,12 +56,12 @@ struct qlist {
 	unsigned n;
 };
 
-#define LANE_PINNED 128 /* skip >= this: only link number skip - 128 of the route will do */
 
 struct lane {
 	struct lane *next_hash, *next_all, *prev_all;
 	struct lane *next, *prev;    /* ring of the outlet's lanes with something to send */
 	struct store_lane key;       /* id 0: not on disk yet */
+	uint32_t pin;                /* not 0: half-sent messages, for this link alone; such a lane has no rows */
 	struct queue_client_state *client;
 	const struct queue_route *route; /* NULL: none */
 	struct outlet *out;          /* the link that serves it now; NULL: none is up */
@@ -72,7 +75,7 @@ struct lane {
 	uint64_t n_read_uncounted;   /* rows read while they were being counted */
 	uint64_t cursor;             /* seq of the last row read */
 	bool counting;               /* n_rows is not known yet, there may be some */
-	bool refilling, expiring, active, named;
+	bool refilling, expiring, active, named, asked_count;
 	int deficit;
 	bool in_turn;          /* it was given its quantum, and has not used it up */
 	uint8_t reason;
@@ -96,14 +99,25 @@ struct pool {
 	unsigned n_free;
 };
 
-struct blocked_id { /* a cancellation of a message that is not in memory is under way */
-	uint64_t id;
+/* A cancellation of this id is under way: pages do not wake it.  What one brought is kept, should the message live on. */
+struct blocked_id {
+	uint64_t id, until_read; /* 0, or: until every page asked for before the commit has come */
+	struct store_loaded kept;
 	struct blocked_id *next;
+};
+
+
+/* A backlog row on its way (from a due row, or for a message that waits in memory), or a due row to be deleted. */
+struct row_job {
+	struct op_due_fire f;
+	struct staged staged;
+	struct lane *lane; /* held; NULL: only the due row goes */
 };
 
 struct tag_cancel {
 	struct tag_cancel *next;
 	uint64_t n, upto_id;
+	uint64_t until_read; /* as in blocked_id */
 	uint32_t client;
 	char tag[MSG_REF_MAX + 1];
 };
@@ -141,6 +155,13 @@ struct queue {
 	struct sent *sent;
 	struct pool pool_lease, pool_submit, pool_attempt, pool_final, pool_receipt, pool_due, pool_row;
 	struct blocked_id *blocked;
+	uint64_t reads_asked, reads_come; /* pages of lanes; they come in the order they were asked for */
+	struct staged staged;        /* head of a ring, rising by seq */
+	struct store_op *failed;     /* refused by the disk: staged again each second */
+	unsigned n_firing;           /* due rows fired, not committed */
+	bool due_wanted;
+	uint64_t fresh_again;        /* restart: this page has to be read again */
+	bool leases_again;
 	struct tag_cancel *tag_cancels;
 
 	uv_check_t check;            /* dispatch after each poll */
@@ -193,6 +214,13 @@ struct queue {
 struct store_op *pool_get(struct queue *q, struct pool *p, unsigned kind, void (*done)(struct store_op *op));
 void pool_put(struct pool *p, struct store_op *op);
 void queue_stage(struct queue *q, enum store_list list, struct store_op *op);
+/* The disk refused it, and nobody else will ask again: once more in a second.  True when the operation was kept. */
+bool queue_again(struct queue *q, struct store_op *op);
+void queue_again_all(struct queue *q);
+void staged_add(struct queue *q, struct staged *st, uint64_t seq);
+void staged_done(struct staged *st);
+uint64_t staged_low(const struct queue *q); /* UINT64_MAX: nothing staged */
+struct outlet *queue_outlet_of(const struct queue *q, uint32_t id);
 uint64_t queue_take_id(struct queue *q); /* 0: none reserved */
 struct queue_client_state *queue_client_of(struct queue *q, uint32_t client);
 struct store_msg queue_store_msg(struct queue *q, const struct message *m, unsigned n_parts);
@@ -213,6 +241,8 @@ static inline uint64_t parts_mask(unsigned n)
 
 /* lane.c */
 struct lane *lane_get(struct queue *q, const struct message *m, unsigned skip);
+struct lane *lane_pinned(struct queue *q, const struct message *m, const struct outlet *o);
+struct lane *lane_twin(struct queue *q, const struct store_lane *k); /* one more of the same key, for its rows */
 struct lane *lane_by_id(struct queue *q, uint32_t id);
 void lane_name(struct queue *q, struct lane *l);            /* make it durable: needed before its first row */
 void lane_home(struct queue *q, struct lane *l);            /* choose its link again */
@@ -225,6 +255,8 @@ void lane_minute_add(struct lane *l, uint32_t minute, unsigned n);
 void lane_minute_sub(struct lane *l, uint32_t minute, unsigned n);
 void lane_drop_if_idle(struct queue *q, struct lane *l);
 void lane_row(struct queue *q, struct lane *l, struct qmsg *qm); /* give a waiting message a backlog row */
+void lane_row_staged(struct queue *q, struct lane *l, struct row_job *j, int64_t ttl_end_ms);
+void lane_row_done(struct queue *q, struct row_job *j); /* committed or not: counts, and lets go of the lane */
 static inline uint32_t minute_of(int64_t ms)
 {
 	return (uint32_t)((ms + 59999) / 60000);
@@ -262,10 +294,13 @@ void refill_lane(struct queue *q, struct lane *l);
 void refill_due(struct queue *q, int64_t at_ms);            /* a due row of this time exists now */
 void refill_start(struct queue *q);                         /* after a restart */
 void refill_count_lane(struct queue *q, struct lane *l);
+void refill_kept(struct queue *q, struct store_loaded *x); /* what cancel.c had kept back */
+void refill_second(struct queue *q);                       /* what failed is asked for again */
 
 /* cancel.c */
 bool cancel_covers(const struct queue *q, const struct message *m);
-bool cancel_blocks(const struct queue *q, uint64_t id);
+bool cancel_blocks(struct queue *q, struct store_loaded *x); /* takes *x when it does */
+void cancel_pages_came(struct queue *q);
 int cancel_load(struct queue *q);
 
 /* sweep.c */

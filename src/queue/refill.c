@@ -46,52 +46,42 @@ static void drop_row(struct queue *q, uint32_t lane, uint64_t seq)
 	queue_stage(q, STORE_SETTLE, &op->op);
 }
 
-static unsigned route_link_index(const struct lane *l, uint32_t link)
-{
-	for (unsigned i = 0; l->route && i < l->route->n_links; i++)
-		if (l->route->links[i]->id == link)
-			return i;
-	return UINT32_MAX;
-}
-
 /* A message whose rows say that parts are left to do: make it wait in memory. */
 static struct qmsg *wake(struct queue *q, struct store_loaded *x, uint64_t todo)
 {
 	struct message *m = x->m;
+	struct lane *l = lane_get(q, m, x->skip);
+	struct outlet *o;
 	struct qmsg *qm;
-	struct lane *l;
-	unsigned i;
 
-	if (q->route_of && !lane_get(q, m, x->skip)->route)
-		m->route = q->route_of(q->route_arg, m);
-	l = lane_get(q, m, x->skip);
+	if (!l)
+		return NULL;
 	x->m = NULL;
 	qm = qmsg_new(q, m);
-	if (!qm || !l)
+	if (!qm)
 		return NULL;
 	qm->row_lane = x->lane;
 	qm->row_seq = x->seq;
 	qm->tries = x->tries;
 	qm->since_ms = q->now_ms;
-	if (x->bound_parts > 1 && (x->submitted | x->leased)) {
-		i = route_link_index(l, x->bound_link);
+	qm->todo = todo;
+	qm->done = x->submitted | x->finals;
+	qm->later = x->due & ~todo;
+	if (x->bound_parts > 1 && (x->submitted | x->leased | x->finals | x->due)) {
+		o = queue_outlet_of(q, x->bound_link);
 		qm->n_parts = x->bound_parts;
 		qm->ref = x->bound_ref;
 		qm->bound = true;
-		if (i != UINT32_MAX) {
-			l = lane_get(q, m, LANE_PINNED + i);
-			qm->out = l->route->links[i];
-			qm->concat = qm->out->concat;
-		} else { /* its link is gone: what is left goes over another one, in the same cut */
-			qm->out = l->out;
-			qm->concat = l->out ? l->out->concat : CONCAT_UDH8;
-		}
+		qm->bound_link = x->bound_link;
+		qm->out = o;
+		/* Its link is gone for good: what is left goes over another one, in the same cut if that can be. */
+		qm->concat = o ? o->concat : l->out ? l->out->concat : CONCAT_UDH8;
+		if (o)
+			l = lane_pinned(q, m, o);
 	}
-	qm->todo = todo;
-	qm->done = x->submitted | x->finals;
 	q->stats.waiting++;
-	l->client->waiting++;
 	lane_append(q, l, qm);
+	qm->lane->client->waiting++;
 	return qm;
 }
 
@@ -143,26 +133,33 @@ static struct qmsg *take_loaded(struct queue *q, struct store_loaded *x)
 		}
 		return NULL;
 	}
-	if (cancel_blocks(q, x->m->id))
+	if (cancel_blocks(q, x))
 		return NULL;
 	sm = loaded_msg(q, x);
 	for (unsigned i = 0; i < x->n_sent; i++)
 		settle_remember(q, x->m, &sm, &x->sent[i]);
 	if (retaken_find(q, x->m->id))
 		return NULL;
-	todo = parts_mask(sm.n_parts) & ~(x->submitted | x->finals | x->leased);
+	todo = parts_mask(sm.n_parts) & ~(x->submitted | x->finals | x->leased | x->due);
 	if (!todo)
 		return NULL;
-	if (!x->submitted && !x->leased && cancel_covers(q, x->m)) {
+	if (!x->submitted && !x->leased && !x->due && cancel_covers(q, x->m)) {
 		settle_rows_final(q, &sm, 0, x->m->class, STATE_CANCELLED, REASON_CLIENT, true);
 		return NULL;
 	}
-	if (x->m->ttl_end_ms <= q->now_ms && !x->submitted) {
+	if (x->m->ttl_end_ms <= q->now_ms && !x->submitted && !x->due) {
 		q->stats.expired_unsent++;
 		settle_rows_final(q, &sm, 0, x->m->class, STATE_EXPIRED, REASON_TTL, true);
 		return NULL;
 	}
 	return wake(q, x, todo);
+}
+
+void refill_kept(struct queue *q, struct store_loaded *x)
+{
+	take_loaded(q, x);
+	message_free(x->m);
+	x->m = NULL;
 }
 
 /* ---- backlog --------------------------------------------------------------------------------------------------------- */
@@ -173,44 +170,60 @@ struct lane_query {
 	struct lane *lane;
 };
 
+/* One row of a page has been passed over: it is in memory now, or needs nothing more. */
+static void row_passed(struct queue *q, struct lane *l, const struct store_loaded *x)
+{
+	if (x->m)
+		lane_minute_sub(l, minute_of(x->m->ttl_end_ms), 1);
+	if (l->counting) {
+		l->n_read_uncounted++;
+		return;
+	}
+	l->n_rows -= l->n_rows > 0;
+	q->stats.waiting -= q->stats.waiting > 0;
+	l->client->waiting -= l->client->waiting > 0;
+}
+
+/* May a page of this lane be asked for?  Without a link only to have the rules asked again (see routed() in lane.c). */
+static bool wants_page(const struct queue *q, const struct lane *l)
+{
+	if (!l->out && (l->route || !q->route_of))
+		return false;
+	return l->wait.n < q->lane_window / 2 && q->n_by_id < q->max_resident && (l->n_rows > l->n_rows_staged || l->counting);
+}
+
 static void lane_read(struct store_query *sq)
 {
 	struct lane_query *lq = (struct lane_query *)sq;
 	struct queue *q = lq->q;
 	struct lane *l = lq->lane;
 	struct q_load *p = &lq->load;
-	bool good = sq->r == 0;
+	uint64_t low = staged_low(q), upto = p->last_seq;
+	bool good = sq->r == 0, moved;
 
 	q->now_ms = clock_ms();
+	q->reads_come++;
 	l->refilling = false;
-	for (unsigned i = 0; sq->r == 0 && i < p->n_rows; i++) {
+	for (unsigned i = 0; good && i < p->n_rows; i++) {
 		struct store_loaded *x = &p->rows[i];
-		bool counted = !l->counting;
 
-		if (x->m)
-			lane_minute_sub(l, minute_of(x->m->ttl_end_ms), 1);
-		if (counted && l->n_rows)
-			l->n_rows--;
-		if (!counted)
-			l->n_read_uncounted++;
-		if (q->stats.waiting)
-			q->stats.waiting -= counted;
-		if (l->client->waiting)
-			l->client->waiting -= counted;
+		if (x->seq >= low) { /* lower ones may be committed after it: it comes again when they are */
+			upto = low - 1;
+			break;
+		}
+		row_passed(q, l, x);
 		x->skip = l->key.skip;
 		take_loaded(q, x);
 	}
-	if (sq->r == 0) {
-		if (p->last_seq > l->cursor)
-			l->cursor = p->last_seq;
-		if (!p->more && !l->counting && l->n_rows_staged == 0)
-			l->n_rows = 0;
-	} else {
+	moved = good && upto > l->cursor && p->n_rows;
+	if (moved)
+		l->cursor = upto;
+	if (!good)
 		log_error("backlog_not_read", "lane=%u error=%s", l->key.id, strerror(-sq->r));
-	}
 	store_query_done(sq);
 	free(lq);
-	if (good && (l->n_rows > l->n_rows_staged || l->counting) && l->out && l->wait.n < q->lane_window / 2)
+	cancel_pages_came(q);
+	if (moved && wants_page(q, l))
 		refill_lane(q, l);
 	lane_drop_if_idle(q, l);
 }
@@ -219,7 +232,9 @@ void refill_lane(struct queue *q, struct lane *l)
 {
 	struct lane_query *lq;
 
-	if (l->refilling || !l->key.id || !q->leases_known || q->stopping || l->wait.n >= q->lane_window)
+	if (l->refilling || !l->key.id || l->pin || !q->leases_known || q->stopping || l->wait.n >= q->lane_window)
+		return;
+	if (!l->out && (l->route || !q->route_of))
 		return;
 	if (!l->counting && l->n_rows <= l->n_rows_staged)
 		return;
@@ -234,6 +249,7 @@ void refill_lane(struct queue *q, struct lane *l)
 	lq->load.after_seq = l->cursor;
 	lq->load.limit = q->lane_window - l->wait.n;
 	l->refilling = true;
+	q->reads_asked++;
 	store_read(q->store, STORE_QUEUE, &lq->load.q);
 }
 
@@ -250,6 +266,13 @@ static void lane_counted(struct store_query *sq)
 	struct lane *l = cq->lane;
 	struct queue *q = cq->q;
 
+	l->asked_count = false;
+	if (sq->r < 0) { /* it stays `counting`: refill_second() asks again */
+		log_error("backlog_not_counted", "lane=%u error=%s", l->key.id, strerror(-sq->r));
+		store_query_done(sq);
+		free(cq);
+		return;
+	}
 	l->counting = false;
 	for (unsigned i = 0; sq->r == 0 && i < cq->count.ret_n_minutes; i++)
 		lane_minute_add(l, cq->count.ret_minutes[i].minute, cq->count.ret_minutes[i].n);
@@ -268,10 +291,14 @@ static void lane_counted(struct store_query *sq)
 
 void refill_count_lane(struct queue *q, struct lane *l)
 {
-	struct count_query *cq = calloc(1, sizeof(*cq));
+	struct count_query *cq;
 
+	if (l->asked_count)
+		return;
+	cq = calloc(1, sizeof(*cq));
 	if (!cq)
 		return;
+	l->asked_count = true;
 	cq->q = q;
 	cq->lane = l;
 	l->n_read_uncounted = 0;
@@ -291,6 +318,10 @@ static void due_ask(struct queue *q)
 {
 	if (q->due_reading || !q->leases_known || q->stopping)
 		return;
+	if (q->n_firing && !q->due_after_at) { /* what was fired is still there until it is committed */
+		q->due_wanted = true;
+		return;
+	}
 	q->due_reading = true;
 	memset(&q->due_query, 0, sizeof(q->due_query));
 	q->due_query.q.kind = Q_DUE;
@@ -315,37 +346,59 @@ void refill_due(struct queue *q, int64_t at_ms)
 
 static void fired(struct store_op *op)
 {
-	struct op_due_fire *f = (struct op_due_fire *)op;
+	struct row_job *j = (struct row_job *)op;
 	struct queue *q = op->arg;
-	struct lane *l = f->lane ? lane_by_id(q, f->lane) : NULL;
 
 	q->settling--;
-	if (l && l->n_rows_staged)
-		l->n_rows_staged--;
-	if (op->r < 0) {
-		log_error("due_not_stored", "msg=%llu error=%s", (unsigned long long)msg_key_id(f->key), strerror(-op->r));
-		if (l && l->n_rows)
-			l->n_rows--;
-	} else if (l) {
-		refill_lane(q, l);
-	}
+	q->n_firing--;
+	if (op->r < 0)
+		log_error("due_not_stored", "msg=%llu error=%s", (unsigned long long)msg_key_id(j->f.key), strerror(-op->r));
+	lane_row_done(q, j); /* refused: the due row is still there, and is read again */
 	pool_put(&q->pool_due, op);
+	if (!q->n_firing && q->due_wanted) {
+		q->due_wanted = false;
+		due_ask(q);
+	}
 }
 
-static struct op_due_fire *fire(struct queue *q, const struct store_loaded *x, enum store_list list)
+static struct row_job *fire(struct queue *q, const struct store_loaded *x)
 {
-	struct op_due_fire *f = (struct op_due_fire *)pool_get(q, &q->pool_due, OP_DUE_FIRE, fired);
+	struct row_job *j = (struct row_job *)pool_get(q, &q->pool_due, OP_DUE_FIRE, fired);
 
-	if (!f)
+	if (!j)
 		return NULL;
-	f->at = x->due_at;
-	f->key = x->due_key;
-	f->lane = 0;
-	f->seq = 0;
-	f->end_minute = 0;
-	queue_stage(q, list, &f->op);
+	j->f.at = x->due_at;
+	j->f.key = x->due_key;
+	j->f.lane = 0;
+	j->f.seq = 0;
+	j->f.end_minute = 0;
+	j->lane = NULL;
 	q->settling++;
-	return f;
+	q->n_firing++;
+	return j;
+}
+
+/* Only the due row goes. */
+static void fire_only(struct queue *q, const struct store_loaded *x)
+{
+	struct row_job *j = fire(q, x);
+
+	if (j)
+		queue_stage(q, STORE_SETTLE, &j->f.op);
+}
+
+/* Its message is in memory: the part joins the others, if it was to come back at all. */
+static void due_joins(struct queue *q, struct qmsg *qm, struct store_loaded *x)
+{
+	unsigned part = msg_key_part(x->due_key);
+	uint64_t bit = part ? 1ull << (part - 1) : 0;
+
+	if (qm->later & bit) {
+		qm->later &= ~bit;
+		qm->todo |= bit;
+		dispatch_requeue(q, qm);
+	}
+	fire_only(q, x);
 }
 
 /* The time of one due row has come. */
@@ -354,49 +407,44 @@ static void due_one(struct queue *q, struct store_loaded *x)
 	unsigned part = msg_key_part(x->due_key);
 	struct qmsg *qm = x->m ? qmsg_find(q, x->m->id) : NULL;
 	struct store_msg sm;
-	struct op_due_fire *f;
+	struct row_job *j;
 	struct lane *l;
+	uint64_t seq;
 
-	if (!x->m || x->final) {
-		fire(q, x, STORE_SETTLE);
+	if (!x->m || x->final || (part && x->finals >> (part - 1) & 1)) {
+		fire_only(q, x);
 		return;
 	}
 	sm = loaded_msg(q, x);
+	retaken_forget(q, x->m->id);
 	if (x->due_reason == REASON_NO_RECEIPT || x->due_reason == REASON_HOLD) {
 		/* Part 0 speaks of all that is still open.  What was held has perhaps been answered late. */
-		if (x->due_reason == REASON_HOLD)
-			x->finals |= x->submitted;
-		for (uint64_t open = (part ? 1ull << (part - 1) : parts_mask(sm.n_parts)) & ~x->finals; open; open &= open - 1)
+		uint64_t settled = x->due_reason == REASON_HOLD ? x->finals | x->submitted : x->finals;
+
+		for (uint64_t open = (part ? 1ull << (part - 1) : parts_mask(sm.n_parts)) & ~settled; open; open &= open - 1)
 			settle_rows_final(q, &sm, (unsigned)__builtin_ctzll(open) + 1, x->m->class, STATE_UNCONFIRMED,
 				x->due_reason == REASON_HOLD ? REASON_NO_ANSWER : REASON_NO_RECEIPT, false);
-		fire(q, x, STORE_SETTLE);
+		fire_only(q, x);
 		return;
 	}
-	if (qm) { /* other parts of it are still here: this one joins them */
-		if (part)
-			qm->todo |= 1ull << (part - 1);
-		qm->done &= ~qm->todo;
-		dispatch_requeue(q, qm);
-		fire(q, x, STORE_SETTLE);
+	if (qm) {
+		due_joins(q, qm, x);
 		return;
 	}
-	if (q->route_of && !lane_get(q, x->m, x->skip)->route)
-		x->m->route = q->route_of(q->route_arg, x->m);
 	l = lane_get(q, x->m, x->skip);
-	lane_name(q, l);
-	retaken_forget(q, x->m->id);
-	/* In the list of its class, so that rows of a lane are committed in the order of seq. */
-	f = fire(q, x, l->key.class == CLASS_OTP ? STORE_OTP : STORE_BULK);
-	if (!f)
+	if (l && !l->route && q->route_of) {
+		x->m->route = q->route_of(q->route_arg, x->m);
+		l = lane_get(q, x->m, 0);
+	}
+	seq = l ? queue_take_id(q) : 0;
+	j = seq ? fire(q, x) : NULL;
+	if (!j) {
+		q->due_again = true; /* no id or no memory just now: its row stays */
 		return;
-	f->lane = l->key.id;
-	f->seq = queue_take_id(q);
-	f->end_minute = minute_of(x->m->ttl_end_ms);
-	lane_minute_add(l, f->end_minute, 1);
-	l->n_rows++;
-	l->n_rows_staged++;
-	q->stats.waiting++;
-	l->client->waiting++;
+	}
+	j->f.seq = seq;
+	lane_row_staged(q, l, j, x->m->ttl_end_ms);
+	queue_stage(q, l->key.class == CLASS_OTP ? STORE_OTP : STORE_BULK, &j->f.op);
 }
 
 static void due_read(struct store_query *sq)
@@ -424,20 +472,12 @@ static void due_read(struct store_query *sq)
 	store_query_done(sq);
 	if (more && !q->stopping)
 		due_ask(q);
-	else if (q->due_again)
-		q->due_next_ms = q->now_ms;
+	else if (q->due_again && q->due_next_ms > q->now_ms + 1)
+		q->due_next_ms = q->now_ms + 1;
 	q->due_again = false;
 }
 
 /* ---- restart --------------------------------------------------------------------------------------------------------------- */
-
-static struct outlet *outlet_of(struct queue *q, uint32_t id)
-{
-	for (unsigned i = 0; i < q->n_outlets; i++)
-		if (q->outlets[i]->id == id)
-			return q->outlets[i];
-	return NULL;
-}
 
 static void fresh_read(struct store_query *sq);
 
@@ -470,7 +510,8 @@ static void fresh_one(struct queue *q, struct store_loaded *x)
 	uint64_t id = x->m->id;
 	struct qmsg *qm;
 
-	fresh_set(q->fresh, id);
+	if (fresh_set(q->fresh, id) < 0)
+		log_error("fresh_not_set", "msg=%llu", (unsigned long long)id);
 	qm = take_loaded(q, x);
 	if (qm && qm->lane->wait.n > q->lane_window)
 		lane_row(q, qm->lane, qm); /* more than a lane holds: it gets a row, and memory back when it is sent */
@@ -481,12 +522,16 @@ static void fresh_read(struct store_query *sq)
 	struct queue *q = sq->arg;
 	struct q_load *p = &q->recover_query;
 	uint64_t next = p->next_id;
-	bool more = p->more && sq->r == 0;
+	bool more = p->more;
 
 	q->now_ms = clock_ms();
-	if (sq->r < 0)
-		log_error("recovery_failed", "error=%s", strerror(-sq->r));
-	for (unsigned i = 0; sq->r == 0 && i < p->n_rows; i++)
+	if (sq->r < 0) { /* what was not read must not be passed by low water: again in a second */
+		log_error("recovery_delayed", "error=%s", strerror(-sq->r));
+		q->fresh_again = p->from_id;
+		store_query_done(sq);
+		return;
+	}
+	for (unsigned i = 0; i < p->n_rows; i++)
 		if (p->rows[i].m && !p->rows[i].final)
 			fresh_one(q, &p->rows[i]);
 	store_query_done(sq);
@@ -501,14 +546,14 @@ static void lease_one(struct queue *q, struct store_loaded *x)
 {
 	uint64_t leased = x->leased & ~(x->submitted | x->finals);
 	uint32_t link = x->lease_link;
-	struct outlet *o = outlet_of(q, link), gone = { .id = link, .on_uncertain = UNCERTAIN_RESEND };
+	struct outlet *o = queue_outlet_of(q, link), gone = { .id = link, .on_uncertain = UNCERTAIN_RESEND };
 	struct store_msg sm;
 	struct qmsg *qm;
 	uint64_t todo;
 
 	if (!x->m || x->final || !leased || x->m->id >= q->recover_upto)
 		return; /* leased by this process already: no uncertainty */
-	todo = parts_mask(x->bound_parts ? x->bound_parts : x->m->n_parts) & ~(x->submitted | x->finals | leased);
+	todo = parts_mask(x->bound_parts ? x->bound_parts : x->m->n_parts) & ~(x->submitted | x->finals | x->due | leased);
 	log_warn("uncertain_after_restart", "msg=%llu parts=%d link=%s", (unsigned long long)x->m->id,
 		__builtin_popcountll(leased), names_text(q->names, NAME_LINK, link));
 	/* No page will: it finds the message in memory, or retaken. */
@@ -535,12 +580,16 @@ static void leases_read(struct store_query *sq)
 	struct q_load *p = &q->recover_query;
 
 	q->now_ms = clock_ms();
-	if (sq->r < 0)
-		log_error("recovery_failed", "error=%s", strerror(-sq->r));
+	if (sq->r < 0) {
+		log_error("recovery_delayed", "error=%s", strerror(-sq->r));
+		q->leases_again = true;
+		store_query_done(sq);
+		return;
+	}
 	q->retaken = calloc(p->n_rows ? p->n_rows : 1, sizeof(*q->retaken));
 	if (!q->retaken)
 		log_error("recovery_incomplete", "error=memory");
-	for (unsigned i = 0; sq->r == 0 && i < p->n_rows; i++)
+	for (unsigned i = 0; i < p->n_rows; i++)
 		lease_one(q, &p->rows[i]);
 	store_query_done(sq);
 	q->leases_known = true; /* from here on old messages may be leased again */
@@ -560,4 +609,26 @@ void refill_start(struct queue *q)
 	q->recover_query.q.arg = q;
 	q->recover_query.limit = UINT32_MAX;
 	store_read(q->store, STORE_QUEUE, &q->recover_query.q);
+}
+
+void refill_second(struct queue *q)
+{
+	uint64_t from = q->fresh_again;
+
+	if (q->leases_again) {
+		q->leases_again = false;
+		refill_start(q);
+	}
+	if (from) {
+		q->fresh_again = 0;
+		fresh_ask(q, from);
+	}
+	if (q->recovering)
+		return;
+	for (struct lane *l = q->lanes; l; l = l->next_all) {
+		if (l->counting)
+			refill_count_lane(q, l);
+		if (wants_page(q, l))
+			refill_lane(q, l);
+	}
 }

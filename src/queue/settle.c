@@ -51,6 +51,8 @@ static void final_done(struct store_op *op)
 	struct final_job *j = (struct final_job *)op;
 	struct queue *q = op->arg;
 
+	if (!j->then && queue_again(q, op))
+		return; /* a receipt comes again by itself, this does not */
 	q->settling--;
 	if (op->r == 0)
 		account_final(q, &j->f.msg, j->class, j->f.ret_msg_state, j->f.ret_correction);
@@ -177,14 +179,6 @@ static uint64_t hash_of(const struct outlet *o, const char *smsc_id)
 	return sent_hash(o->id, id);
 }
 
-static struct outlet *outlet_of(struct queue *q, uint32_t id)
-{
-	for (unsigned i = 0; i < q->n_outlets; i++)
-		if (q->outlets[i]->id == id)
-			return q->outlets[i];
-	return NULL;
-}
-
 #define SPILL_ROWS 500
 
 static void spill_done(struct store_op *op)
@@ -192,11 +186,15 @@ static void spill_done(struct store_op *op)
 	struct op_spill *s = (struct op_spill *)op;
 	struct queue *q = op->arg;
 
+	if (queue_again(q, op))
+		return;
 	q->spilling -= s->n_rows;
-	if (op->r == 0)
-		for (unsigned i = 0; i < s->n_rows; i++)
-			if (s->rows[i].deadline)
-				queue_resolved(q, msg_key_id(s->rows[i].key));
+	for (unsigned i = 0; op->r == 0 && i < s->n_rows; i++) {
+		if (s->rows[i].deadline && s->rows[i].single)
+			queue_resolved(q, msg_key_id(s->rows[i].key)); /* its due row knows it now */
+		if (s->rows[i].deadline)
+			refill_due(q, s->rows[i].deadline);
+	}
 	if (op->r < 0)
 		log_error("spill_failed", "rows=%u error=%s", s->n_rows, strerror(-op->r));
 	free(s->rows);
@@ -243,7 +241,7 @@ void settle_spill(void *arg, const struct sent_entry *e)
 	}
 	s->rows[s->n_rows++] = (struct store_spill){ .hash = e->hash, .key = msg_key(e->msg.id, e->part),
 		.deadline = e->state == STATE_SENT ? (int64_t)e->deadline_s * 1000 : 0,
-		.lane = e->msg.n_parts == 1 ? e->msg.lane : 0, .seq = e->msg.seq };
+		.lane = e->msg.n_parts == 1 ? e->msg.lane : 0, .seq = e->msg.seq, .single = e->msg.n_parts == 1 };
 	q->spilling++;
 	if (s->n_rows == SPILL_ROWS)
 		settle_flush_spill(q);
@@ -275,6 +273,8 @@ static void submit_done(struct store_op *op)
 	struct queue *q = op->arg;
 	struct sent_entry *e;
 
+	if (queue_again(q, op))
+		return;
 	q->settling--;
 	if (op->r < 0)
 		log_error("submit_not_stored", "msg=%llu part=%u error=%s", (unsigned long long)j->s.msg.id, j->s.part,
@@ -294,13 +294,15 @@ static void submit_done(struct store_op *op)
  * were staged before, in the same list: no gap is left between the two. */
 void settle_remember(struct queue *q, const struct message *m, const struct store_msg *sm, const struct store_sent *s)
 {
-	struct outlet *o = outlet_of(q, s->link), none = { .id = s->link, .receipt_form = RECEIPT_ID_AUTO };
+	struct outlet *o = queue_outlet_of(q, s->link), none = { .id = s->link, .receipt_form = RECEIPT_ID_AUTO };
 	uint64_t hash = hash_of(o ? o : &none, s->smsc_id);
 	struct submit_job *j;
 
-	if (!hash || sent_find_part(q->sent, hash, m->id, s->part))
+	if (hash && sent_find_part(q->sent, hash, m->id, s->part))
 		return;
 	remember(q, m, sm, o, s->link, s->part, hash, s->at);
+	if (!hash)
+		return; /* the carrier gave no id: only the deadline can settle it */
 	j = (struct submit_job *)pool_get(q, &q->pool_submit, OP_SUBMIT, submit_done);
 	if (!j) {
 		log_error("parked_not_looked_for", "msg=%llu error=memory", (unsigned long long)m->id);
@@ -362,6 +364,8 @@ static void attempt_done(struct store_op *op)
 	struct op_attempt *a = (struct op_attempt *)op;
 	struct queue *q = op->arg;
 
+	if (queue_again(q, op))
+		return;
 	q->settling--;
 	if (op->r < 0)
 		log_error("attempt_not_stored", "msg=%llu part=%u error=%s", (unsigned long long)a->msg.id, a->part,
@@ -420,13 +424,26 @@ static int link_index(const struct qmsg *qm, const struct outlet *o)
 	return -1;
 }
 
+/* Attempts are counted in rounds over the parts: five parts that were busy once each are one attempt, not five. */
+static unsigned count_try(struct qmsg *qm, unsigned part)
+{
+	uint64_t bit = 1ull << (part - 1);
+
+	if (!qm->tried || (qm->tried & bit)) {
+		qm->tries++;
+		qm->tried = 0;
+	}
+	qm->tried |= bit;
+	return qm->tries;
+}
+
 static void retry_later(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
 {
 	char error[40];
 	int64_t at;
 
 	o->retried++;
-	if (++qm->tries >= o->max_attempts && o->max_attempts) {
+	if (count_try(qm, part) >= o->max_attempts && o->max_attempts) {
 		attempt(q, qm, o, part, OUTCOME_RETRY, s->code, s->text, 0, REASON_ATTEMPTS, 0);
 		snprintf(error, sizeof(error), "%.28s:%u", s->text ? s->text : "", s->code);
 		settle_final(q, qm, part, STATE_REJECTED, REASON_ATTEMPTS, error);
@@ -439,7 +456,7 @@ static void retry_later(struct queue *q, struct qmsg *qm, struct outlet *o, unsi
 	if (at > qm->m->ttl_end_ms)
 		at = qm->m->ttl_end_ms;
 	attempt(q, qm, o, part, OUTCOME_RETRY, s->code, s->text, at, REASON_RETRY, qm->lane ? qm->lane->key.skip : 0);
-	qm->done |= 1ull << (part - 1); /* out of our hands: the due row brings it back */
+	qm->later |= 1ull << (part - 1);
 }
 
 /* The link that follows in the route, as an index; -1: none. */
@@ -460,16 +477,18 @@ static void refused_decide(struct queue *q, struct qmsg *qm, struct outlet *o)
 
 	if (!qm->refused || (qm->flying | qm->leased | qm->leasing))
 		return;
-	i = qm->done ? -1 : next_link(qm, o);
+	i = qm->done | qm->later ? -1 : next_link(qm, o);
 	l = i >= 0 ? lane_get(q, qm->m, (unsigned)i) : NULL;
 	if (l) {
 		lane_take(q, qm);
 		qm->refused = 0;
 		qm->todo = parts_mask(qm->n_parts);
 		qm->bound = false;
+		qm->bound_link = 0;
 		qm->n_parts = 0; /* the next link segments anew */
 		qm->out = NULL;
 		qm->tries = 0;
+		qm->tried = 0;
 		lane_append(q, l, qm);
 		return;
 	}
@@ -485,7 +504,7 @@ static void rejected(struct queue *q, struct qmsg *qm, struct outlet *o, unsigne
 	char error[40];
 
 	o->rejected++;
-	if (!qm->done && next_link(qm, o) >= 0) {
+	if (!(qm->done | qm->later) && next_link(qm, o) >= 0) {
 		attempt(q, qm, o, part, OUTCOME_REJECTED, s->code, s->text, 0, REASON_NONE, 0);
 		qm->refused |= 1ull << (part - 1);
 		qm->refused_code = s->code;
@@ -521,7 +540,7 @@ void settle_uncertain(struct queue *q, struct qmsg *qm, struct outlet *o, unsign
 	o->uncertain++;
 	switch (o->on_uncertain) {
 	case UNCERTAIN_RESEND:
-		if (++qm->tries < o->max_attempts || !o->max_attempts) {
+		if (count_try(qm, part) < o->max_attempts || !o->max_attempts) {
 			attempt(q, qm, o, part, OUTCOME_UNKNOWN, code, text, 0, REASON_RETRY, 0);
 			qm->todo |= bit;
 			dispatch_requeue(q, qm);
@@ -530,7 +549,7 @@ void settle_uncertain(struct queue *q, struct qmsg *qm, struct outlet *o, unsign
 		break;
 	case UNCERTAIN_HOLD:
 		attempt(q, qm, o, part, OUTCOME_UNKNOWN, code, text, deadline_of(o, qm->m, q->now_ms) * 1000, REASON_HOLD, 0);
-		qm->done |= bit;
+		qm->later |= bit;
 		return;
 	case UNCERTAIN_FAIL:
 		break;
@@ -556,7 +575,7 @@ static void late_loaded(struct store_query *sq)
 	struct late_query *lq = (struct late_query *)sq;
 	struct queue *q = lq->q;
 	struct store_loaded *x = sq->r == 0 && lq->load.n_rows ? &lq->load.rows[0] : NULL;
-	struct outlet *o = outlet_of(q, lq->link);
+	struct outlet *o = queue_outlet_of(q, lq->link);
 	struct store_msg sm;
 
 	if (x && x->m && !x->final && o && !q->stopping) {

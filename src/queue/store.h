@@ -260,9 +260,10 @@ struct op_backlog_delete {
 /* -- receipts to come, pushed out of memory; sorted by hash */
 struct store_spill {
 	uint64_t hash, key;
-	int64_t deadline;      /* a due row of the same key, with REASON_NO_RECEIPT */
+	int64_t deadline;      /* a due row of the same key, with REASON_NO_RECEIPT; 0: none */
 	uint32_t lane;         /* backlog row to delete */
 	uint64_t seq;
+	bool single;           /* the caller's: a message of one part */
 };
 struct op_spill {
 	struct store_op op;

@@ -189,9 +189,10 @@ static void gather(struct batch *b, struct op_list waiting[STORE_LISTS])
 	bool busy = waiting[STORE_SETTLE].head || waiting[STORE_OTP].head;
 	unsigned bulk = !waiting[STORE_BULK].head ? 0 : busy ? COMMIT_BULK_ROWS : COMMIT_ROWS;
 	unsigned left = COMMIT_ROWS - (busy ? bulk : 0);
+	unsigned otp = waiting[STORE_OTP].head ? COMMIT_OTP_ROWS : 0;
 
 	b->n = b->rows = 0;
-	take(b, &waiting[STORE_SETTLE], left);
+	take(b, &waiting[STORE_SETTLE], left - otp);
 	left = b->rows < left ? left - b->rows : 1;
 	take(b, &waiting[STORE_OTP], left);
 	take(b, &waiting[STORE_BULK], bulk);
@@ -402,7 +403,7 @@ static void read_thread(void *arg)
 	}
 	uv_mutex_unlock(&s->mutex);
 	db_close_reader(r);
-	bitmap_free(r->waiting);
+	waiting_free(r);
 	thread_ended(s);
 }
 

@@ -25,6 +25,7 @@
 
 #define COMMIT_ROWS      5000
 #define COMMIT_BULK_ROWS 1000 /* while settle or otp operations wait */
+#define COMMIT_OTP_ROWS  500  /* kept free for otp while settle operations alone would fill a commit */
 #define ID_BLOCK         65536
 #define PAGE_ROWS        50000 /* a read examines no more … */
 #define PAGE_US          50000 /* … and takes no longer */
@@ -123,7 +124,9 @@
 	X(R_LEASES, "SELECT key, link, at FROM lease WHERE key >= ?1 AND key < ?2 ORDER BY key")                       \
 	X(R_SUBMITS, "SELECT key, link, at, smsc_id FROM submit WHERE key >= ?1 AND key < ?2 ORDER BY key")            \
 	X(R_FINALS, "SELECT key, state, at, reason, part, error FROM final WHERE key >= ?1 AND key < ?2 ORDER BY key") \
-	X(R_TRIES, "SELECT key, outcome FROM attempt WHERE key >= ?1 AND key < ?2 ORDER BY key")                       \
+	X(R_TRIES, "SELECT key, outcome, coalesce(next_at, 0) FROM attempt WHERE key >= ?1 AND key < ?2"                  \
+		   " ORDER BY key, n")                                                                                 \
+	X(R_IS_DUE, "SELECT 1 FROM due WHERE at = ?1 AND key = ?2")                                                    \
 	X(R_ATTEMPTS, "SELECT key, n, at, coalesce(next_at, 0), link, code, outcome, reason, text, smsc_id"            \
 		      " FROM attempt WHERE key >= ?1 AND key < ?2 ORDER BY key, n")                                    \
 	X(R_CORRECTIONS, "SELECT key, state, at, error FROM correction WHERE key >= ?1 AND key < ?2 ORDER BY key, n")  \
@@ -324,6 +327,7 @@ struct reader {
 	sqlite3_stmt *st[R_N];
 	uint64_t fresh_from, fresh_upto; /* as the store was when it was opened */
 	struct bitmap *waiting;  /* Q_FRESH: ids in backlog or due when the scan began */
+	struct bitmap *parts_due; /* ids whose first part is due: waiting, if there is only one */
 	uint64_t n_examined;
 	int64_t until_us;
 };
@@ -334,7 +338,7 @@ read_fn read_message, read_list, read_stream, read_webhooks, read_inbound, read_
 
 /* Count a row; true when the page must end. */
 bool page_over(struct reader *r);
-void bitmap_free(struct bitmap *b);
+void waiting_free(struct reader *r);
 
 struct message *load_message(struct reader *r, uint64_t id, bool body, int *ret_rc);
 int load_one(struct reader *r, uint64_t id, bool body, struct store_loaded *ret);

@@ -271,8 +271,10 @@ int apply_spill(struct writer *w, struct store_op *op)
 		rc = run(w->st[W_WAITING]);
 		if (rc)
 			break;
-		BIND(w->st[W_DUE], row->deadline, row->key, REASON_NO_RECEIPT, 0, 0);
-		rc = run(w->st[W_DUE]);
+		if (row->deadline) { /* 0: settled, kept for repeats and corrections */
+			BIND(w->st[W_DUE], row->deadline, row->key, REASON_NO_RECEIPT, 0, 0);
+			rc = run(w->st[W_DUE]);
+		}
 		if (!rc && row->lane)
 			rc = delete_backlog(w, row->lane, row->seq);
 	}

@@ -51,7 +51,7 @@ static struct bitmap *bitmap_new(uint64_t from, uint64_t upto)
 	return b;
 }
 
-void bitmap_free(struct bitmap *b)
+static void bitmap_free(struct bitmap *b)
 {
 	if (!b)
 		return;
@@ -135,6 +135,7 @@ static bool cursor_seek(struct cursor *c, uint64_t from, uint64_t upto)
 
 struct row_cursors {
 	struct cursor final, submit, lease, bound, tries;
+	sqlite3_stmt *is_due;
 };
 
 static void open_cursors(struct reader *r, struct row_cursors *c, uint64_t from, uint64_t upto)
@@ -144,6 +145,7 @@ static void open_cursors(struct reader *r, struct row_cursors *c, uint64_t from,
 	cursor_open(&c->lease, r->st[R_LEASES], msg_key(from, 0), msg_key(upto, 0));
 	cursor_open(&c->bound, r->st[R_BOUND], from, upto);
 	cursor_open(&c->tries, r->st[R_TRIES], msg_key(from, 0), msg_key(upto, 0));
+	c->is_due = r->st[R_IS_DUE];
 }
 
 static int close_cursors(struct row_cursors *c)
@@ -244,6 +246,35 @@ static bool costs_a_try(enum outcome o)
 	return o == OUTCOME_RETRY || o == OUTCOME_REJECTED || o == OUTCOME_UNKNOWN;
 }
 
+/* Attempts are counted as the queue does, in rounds over the parts; and which parts does a due row bring back? */
+static int load_attempts(struct row_cursors *c, uint64_t from, uint64_t upto, struct store_loaded *l)
+{
+	sqlite3_stmt *st = c->is_due;
+	unsigned part = 0, tries = 0;
+	int64_t next_at;
+	int rc = SQLITE_OK;
+
+	while (!rc && cursor_seek(&c->tries, from, upto)) {
+		if (msg_key_part(c->tries.at) != part)
+			tries = 0;
+		part = msg_key_part(c->tries.at);
+		tries += costs_a_try(column(c->tries.st, 1));
+		if (tries > l->tries)
+			l->tries = tries;
+		next_at = column(c->tries.st, 2);
+		if (next_at && !((l->submitted | l->finals) & part_bit(part))) {
+			BIND(st, next_at, c->tries.at);
+			rc = sqlite3_step(st);
+			if (rc == SQLITE_ROW)
+				l->due |= part_bit(part);
+			sqlite3_reset(st);
+			rc = rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+		}
+		cursor_next(&c->tries);
+	}
+	return rc;
+}
+
 /* What the rows of one message say; the cursors may stand before them, never after. */
 static int load_rows(struct row_cursors *c, uint64_t id, struct store_loaded *l)
 {
@@ -272,11 +303,7 @@ static int load_rows(struct row_cursors *c, uint64_t id, struct store_loaded *l)
 		l->bound_ref = column(c->bound.st, 2);
 		l->bound_parts = column(c->bound.st, 3);
 	}
-	while (cursor_seek(&c->tries, from, upto)) {
-		l->tries += costs_a_try(column(c->tries.st, 1));
-		cursor_next(&c->tries);
-	}
-	return rc;
+	return rc ? rc : load_attempts(c, from, upto, l);
 }
 
 /* SQLITE_ROW, or SQLITE_DONE: no such message. */
@@ -443,7 +470,7 @@ static void set_due(struct store_loaded *l, sqlite3_stmt *st)
 	l->due_reason = column(st, 2);
 	l->tries = column(st, 3);
 	l->skip = column(st, 4);
-	l->due = part_bit(msg_key_part(l->due_key));
+	l->due |= part_bit(msg_key_part(l->due_key));
 }
 
 int read_due(struct reader *r, struct store_query *query)
@@ -538,13 +565,21 @@ int read_leases(struct reader *r, struct store_query *query)
 
 /* ---- the scan after a restart ------------------------------------------------------------------------------- */
 
+void waiting_free(struct reader *r)
+{
+	bitmap_free(r->waiting);
+	bitmap_free(r->parts_due);
+	r->waiting = r->parts_due = NULL;
+}
+
 static int mark_waiting(struct reader *r)
 {
 	sqlite3_stmt *backlog = r->st[R_BACKLOG_FRESH], *due = r->st[R_DUE_FRESH];
 	int rc, r2 = 0;
 
 	r->waiting = bitmap_new(r->fresh_from, r->fresh_upto);
-	if (!r->waiting)
+	r->parts_due = bitmap_new(r->fresh_from, r->fresh_upto);
+	if (!r->waiting || !r->parts_due)
 		return SQLITE_NOMEM;
 	/* seq is never less than id, so what has an id in the range has a seq in it or above. */
 	BIND(backlog, r->fresh_from);
@@ -553,8 +588,15 @@ static int mark_waiting(struct reader *r)
 	sqlite3_reset(backlog);
 	if (!r2 && rc != SQLITE_DONE)
 		return rc;
-	while (!r2 && (rc = sqlite3_step(due)) == SQLITE_ROW)
-		r2 = bitmap_set(r->waiting, msg_key_id(column(due, 0)));
+	while (!r2 && (rc = sqlite3_step(due)) == SQLITE_ROW) {
+		uint64_t key = column(due, 0);
+
+		/* Part 0 speaks of the whole message; a part only of itself, and other parts may be nobody's. */
+		if (msg_key_part(key) == 0)
+			r2 = bitmap_set(r->waiting, msg_key_id(key));
+		else if (msg_key_part(key) == 1)
+			r2 = bitmap_set(r->parts_due, msg_key_id(key));
+	}
 	sqlite3_reset(due);
 	return r2 ? SQLITE_NOMEM : rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
@@ -572,7 +614,15 @@ static int load_fresh(struct reader *r, struct q_load *q, struct row_cursors *c,
 	if (!l)
 		return SQLITE_NOMEM;
 	l->m = load_message(r, id, !q->no_body, &rc);
-	return rc == SQLITE_ROW ? load_rows(c, id, l) : rc;
+	if (rc != SQLITE_ROW)
+		return rc;
+	rc = load_rows(c, id, l);
+	if (bitmap_test(r->parts_due, id) && (l->bound_parts ? l->bound_parts : l->m->n_parts) == 1) {
+		message_free(l->m); /* its due row knows all of it */
+		free(l->sent);
+		q->n_rows--;
+	}
+	return rc;
 }
 
 int read_fresh(struct reader *r, struct store_query *query)
@@ -583,8 +633,10 @@ int read_fresh(struct reader *r, struct store_query *query)
 	int rc = r->waiting ? SQLITE_OK : mark_waiting(r), rc2;
 
 	reset_load(q);
-	if (rc)
+	if (rc) {
+		waiting_free(r); /* half a bitmap must not be believed next time */
 		return finish(q, NULL, rc);
+	}
 	open_cursors(r, &c, q->from_id, q->upto_id);
 	for (cursor_open(&ids, r->st[R_IDS], q->from_id, q->upto_id); !rc && ids.on_row; cursor_next(&ids)) {
 		if (is_full(q) || page_over(r)) {
@@ -601,8 +653,7 @@ int read_fresh(struct reader *r, struct store_query *query)
 	rc = rc ? rc : rc2;
 	if (!q->more) {
 		q->next_id = q->upto_id;
-		bitmap_free(r->waiting);
-		r->waiting = NULL;
+		waiting_free(r);
 	}
 	return finish(q, NULL, rc);
 }

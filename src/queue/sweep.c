@@ -46,6 +46,32 @@ struct expire_query {
 
 static void expire_ask(struct expire_query *eq);
 
+/* A row whose time is over.  Of a message that has begun to leave, the parts that have not end here. */
+static void expire_row(struct queue *q, struct lane *l, const struct store_loaded *x)
+{
+	struct store_msg sm;
+	uint64_t open;
+
+	if (!x->m || x->final || x->leased || qmsg_find(q, x->m->id))
+		return;
+	sm = queue_store_msg(q, x->m, x->bound_parts ? x->bound_parts : x->m->n_parts);
+	sm.lane = x->lane;
+	sm.seq = x->seq;
+	if (x->submitted | x->finals) {
+		for (open = parts_mask(sm.n_parts) & ~(x->submitted | x->finals); open; open &= open - 1)
+			settle_rows_final(q, &sm, (unsigned)__builtin_ctzll(open) + 1, x->m->class, STATE_EXPIRED, REASON_TTL, false);
+		return; /* its row stays until all of it is final, and is passed over like others */
+	}
+	lane_minute_sub(l, minute_of(x->m->ttl_end_ms), 1);
+	if (x->seq > l->cursor && l->n_rows && !l->counting) {
+		l->n_rows--;
+		q->stats.waiting -= q->stats.waiting > 0;
+		l->client->waiting -= l->client->waiting > 0;
+	}
+	q->stats.expired_unsent++;
+	settle_rows_final(q, &sm, 0, x->m->class, STATE_EXPIRED, REASON_TTL, true);
+}
+
 static void expire_read(struct store_query *sq)
 {
 	struct expire_query *eq = (struct expire_query *)sq;
@@ -54,26 +80,8 @@ static void expire_read(struct store_query *sq)
 	struct q_load *p = &eq->load;
 	bool more = sq->r == 0 && p->more;
 
-	for (unsigned i = 0; sq->r == 0 && i < p->n_rows; i++) {
-		struct store_loaded *x = &p->rows[i];
-		struct store_msg sm;
-
-		if (!x->m || qmsg_find(q, x->m->id) || x->submitted || x->leased)
-			continue;
-		sm = queue_store_msg(q, x->m, x->m->n_parts);
-		sm.lane = x->lane;
-		sm.seq = x->seq;
-		lane_minute_sub(l, minute_of(x->m->ttl_end_ms), 1);
-		if (x->seq > l->cursor && l->n_rows) {
-			l->n_rows--;
-			q->stats.waiting -= q->stats.waiting > 0;
-			l->client->waiting -= l->client->waiting > 0;
-		}
-		if (x->final)
-			continue;
-		q->stats.expired_unsent++;
-		settle_rows_final(q, &sm, 0, x->m->class, STATE_EXPIRED, REASON_TTL, true);
-	}
+	for (unsigned i = 0; sq->r == 0 && i < p->n_rows; i++)
+		expire_row(q, l, &p->rows[i]);
 	eq->load.after_seq = p->last_seq;
 	store_query_done(sq);
 	if (more && !q->stopping) {
@@ -156,9 +164,12 @@ static void store_low(struct queue *q)
 /* A few old messages must not make the next restart read everything that came after them: give them rows. */
 static void bound_span(struct queue *q)
 {
-	uint64_t low = fresh_low(q->fresh, q->next_id), limit;
+	uint64_t low, limit;
 
-	if (q->recovering || q->next_id - low < SPAN_MAX)
+	if (q->recovering) /* fresh_low() would pass what was not read yet */
+		return;
+	low = fresh_low(q->fresh, q->next_id);
+	if (q->next_id - low < SPAN_MAX)
 		return;
 	limit = q->next_id - SPAN_MAX / 2;
 	for (struct lane *l = q->lanes; l; l = l->next_all)
@@ -310,6 +321,8 @@ void sweep_second(uv_timer_t *t)
 		expire_backlog(q);
 	}
 	sent_sweep(q->sent, SENT_MAX / 60, (uint32_t)(q->now_ms / 1000), settle_late, q);
+	queue_again_all(q);
+	refill_second(q);
 	bound_span(q);
 	settle_flush_spill(q);
 	store_low(q);
