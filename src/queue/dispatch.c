@@ -508,27 +508,25 @@ static bool serve_ring(struct queue *q, struct outlet *o, struct lane **ring)
 	}
 	while (*ring && idle < n) {
 		enum msg_reason why;
+		bool full;
 
 		l = *ring;
+		l->n_held++; /* its last message may leave it meanwhile */
 		/* One quantum a turn: a link that is full after each part must not let the same lane begin again and again. */
 		if (!l->in_turn && l->deficit < SEGMENT_MAX_PARTS)
 			l->deficit += l->key.class == CLASS_MARKETING ? QUANTUM_MARKETING : QUANTUM_SERVICE;
 		l->in_turn = true;
 		why = serve(q, o, l);
-		if (why == REASON_WINDOW_FULL || why == REASON_THROTTLED || why == REASON_STORE) {
-			if (*ring == l && l->deficit <= 0) { /* it had its turn */
-				l->in_turn = false;
-				*ring = l->next;
-			}
-			return false;
-		}
-		if (*ring == l)
+		full = why == REASON_WINDOW_FULL || why == REASON_THROTTLED || why == REASON_STORE;
+		if (*ring == l && (!full || l->deficit <= 0)) { /* it had its turn */
 			l->in_turn = false;
-		idle = why == REASON_CLIENT_RATE ? idle + 1 : 0;
-		if (*ring == l)
 			*ring = l->next;
-		if (!*ring)
-			break;
+		}
+		l->n_held--;
+		lane_drop_if_idle(q, l);
+		if (full)
+			return false;
+		idle = why == REASON_CLIENT_RATE ? idle + 1 : 0;
 	}
 	return true;
 }
