@@ -544,7 +544,7 @@ static void a_mobile_writes(void **state)
 
 	core_send(l, 2);
 	WAIT(l, l->n_inbound == 1);
-	assert_string_equal(l->in_from, "12025550142");
+	assert_string_equal(l->in_from, "+12025550142"); /* source_addr_ton 1 */
 	assert_string_equal(l->in_to, "5678");
 	assert_string_equal(l->in_text, "hello");
 	assert_int_equal(bench_end(b, "mo.acked"), 1);
