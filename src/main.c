@@ -67,7 +67,7 @@ struct app {
 	unsigned n_links, links_leaving;
 	uv_signal_t sigterm, sigint, sighup;
 	
-	bool stopping, reloading, links_may_go;
+	bool stopping, reloading, reload_wanted, links_may_go;
 	unsigned http_open;
 	int64_t stop_deadline_ms;
 	struct conf *next_conf;
@@ -428,6 +428,7 @@ static void link_change_seen(void *arg, const struct conf_change *c)
 }
 
 static void reload_finish(struct app *a);
+static void reload_now(struct app *a);
 
 static void reload_link_gone(void *arg)
 {
@@ -495,22 +496,18 @@ static void reload_finish(struct app *a)
 	conf_free(old);
 	log_info("reloaded", NULL);
 	notify_systemd("READY=1");
+	if (a->reload_wanted) {
+		a->reload_wanted = false;
+		reload_now(a);
+	}
 }
 
-static void reload(uv_signal_t *s, int number)
+static void reload_now(struct app *a)
 {
-	struct app *a = s->data;
 	struct changes ch = { .app = a };
 	char err[512], note[64];
 	struct conf *c;
 
-	(void)number;
-	if (a->stopping)
-		return;
-	if (a->reloading) {
-		log_warn("reload_refused", "error=%s", "the last reload still waits for links to finish; try again");
-		return;
-	}
 	if (conf_load(a->conf_path, &c, err, sizeof(err)) < 0) {
 		log_error("reload_refused", "error=%s", err);
 		return;
@@ -534,6 +531,21 @@ static void reload(uv_signal_t *s, int number)
 	notify_systemd(note);
 	a->next_conf = c;
 	reload_begin(a);
+}
+
+static void reload(uv_signal_t *s, int number)
+{
+	struct app *a = s->data;
+
+	(void)number;
+	if (a->stopping)
+		return;
+	if (a->reloading) { /* links still finish: the file is read again when they have */
+		log_info("reload_waits", NULL);
+		a->reload_wanted = true;
+		return;
+	}
+	reload_now(a);
 }
 
 /* ---- main ------------------------------------------------------------------------------------------------------------------------ */
