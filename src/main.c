@@ -436,7 +436,7 @@ static void reload_link_gone(void *arg)
 
 	if (--a->links_leaving == 0 && a->links_may_go)
 		links_gone(a);
-	else if (a->links_leaving == 0 && a->reloading)
+	else if (a->links_leaving == 0 && a->reloading && !a->stopping)
 		reload_finish(a);
 }
 
@@ -634,6 +634,7 @@ int main(int argc, char **argv)
 	the_app = &app;
 	r = run(&app);
 	conf_free(app.conf);
+	conf_free(app.next_conf); /* a reload that the stop overtook */
 	curl_global_cleanup();
 	return r;
 }
