@@ -33,13 +33,22 @@ tests_unit_conf_test_SOURCES = tests/unit/conf_test.c
 tests_unit_conf_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_log_test_SOURCES = tests/unit/log_test.c
 tests_unit_log_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
-QUEUE_TESTS = tests/unit/queue_test tests/unit/queue_faults_test
+QUEUE_TESTS = tests/unit/queue_test tests/unit/queue_faults_test tests/unit/queue_rows_test
 check_PROGRAMS += $(QUEUE_TESTS)
 UNIT_TESTS += $(QUEUE_TESTS)
-tests_unit_queue_test_SOURCES = tests/unit/queue_test.c
+QUEUE_WORLD = tests/unit/queue_world.c tests/unit/queue_world.h
+# The clocks, the store's two doors and the size of the ring of receipts to come are the test's: see queue_world.h.
+QUEUE_WRAP = $(AM_LDFLAGS) -Wl,--wrap=clock_ms,--wrap=clock_mono_ms,--wrap=clock_mono_us \
+	-Wl,--wrap=store_stage,--wrap=store_read,--wrap=sent_new
+tests_unit_queue_test_SOURCES = tests/unit/queue_test.c $(QUEUE_WORLD)
+tests_unit_queue_test_LDFLAGS = $(QUEUE_WRAP)
 tests_unit_queue_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
-tests_unit_queue_faults_test_SOURCES = tests/unit/queue_faults_test.c
+tests_unit_queue_faults_test_SOURCES = tests/unit/queue_faults_test.c $(QUEUE_WORLD)
+tests_unit_queue_faults_test_LDFLAGS = $(QUEUE_WRAP)
 tests_unit_queue_faults_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_queue_rows_test_SOURCES = tests/unit/queue_rows_test.c $(QUEUE_WORLD)
+tests_unit_queue_rows_test_LDFLAGS = $(QUEUE_WRAP)
+tests_unit_queue_rows_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 INTAKE_TESTS = tests/unit/stream_test tests/unit/http_test
 check_PROGRAMS += $(INTAKE_TESTS)
 UNIT_TESTS += $(INTAKE_TESTS)

@@ -1,0 +1,362 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * queue_rows_test.c -- rows on their way to memory and back: pages that are older than what is committed, restarts, and
+ * a disk that refuses.
+ *
+ * Each test holds one order of events that once lost a message or sent it twice.  A lane holds 16 messages
+ * (WORLD_SMALL_LANE), what comes after them has a row in the backlog.
+ */
+#include "queue_world.h"
+
+#include <errno.h>
+
+/* The page with the last rows of the lane was read; before it comes, more rows are accepted. */
+static void rows_accepted_while_the_last_page_is_read_are_found(void **state)
+{
+	struct world *w = world_new(WORLD_SMALL_LANE WORLD_LOOPBACK);
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	a = fake_new(w, "A", 200);
+	a->o.up = false;
+	fake_route(w, a, NULL);
+	world_add(w, WORLD_LANE + 10, (struct message){ .class = CLASS_MARKETING }, NULL);
+	RUN_UNTIL(w, w->committed == WORLD_LANE + 10);
+	world_hold_answer(Q_BACKLOG);
+	fake_up(w, a, true);
+	RUN_UNTIL(w, world_held() == 1);
+	world_add(w, 50, (struct message){ .class = CLASS_MARKETING }, NULL);
+	RUN_UNTIL(w, w->committed == WORLD_LANE + 60);
+	world_release(w);
+	RUN_UNTIL(w, a->n == WORLD_LANE + 60);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_down(w);
+	world_free(w);
+}
+
+/* Eight rows are staged; eight others of the same lane, with higher numbers (their due rows fired), are committed and
+ * read before them.  The page must not be believed beyond the lowest number that is still staged. */
+static void rows_overtaken_by_higher_numbers_are_read(void **state)
+{
+	struct world *w = world_new(WORLD_SMALL_LANE WORLD_LOOPBACK);
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	a = fake_new(w, "A", 200);
+	a->o.up = false;
+	fake_route(w, a, NULL);
+	world_add(w, WORLD_LANE, (struct message){ .class = CLASS_MARKETING }, NULL);
+	world_add(w, 8, (struct message){ .class = CLASS_MARKETING, .send_at_ms = clock_ms() + 500 }, NULL);
+	RUN_UNTIL(w, w->committed == WORLD_LANE + 8);
+	world_hold_op(OP_ACCEPT);
+	world_add(w, 8, (struct message){ .class = CLASS_MARKETING }, NULL);
+	world_seconds(w, 2);
+	fake_up(w, a, true);
+	RUN_UNTIL(w, a->n == WORLD_LANE);
+	world_quiet(w);
+	world_release(w);
+	RUN_UNTIL(w, a->n == WORLD_LANE + 16);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_quiet(w);
+	assert_int_equal(world_waiting(w), 0);
+	world_down(w);
+	world_free(w);
+}
+
+/* The ttl of a lane's only message ends while no link is up; when one comes, the lane is freed in the middle of its turn
+ * (the sanitizers see a turn that goes on with it). */
+static void a_lane_is_served_whose_last_message_has_expired(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+
+	(void)state;
+	world_up(w, false);
+	world_add(w, 1, (struct message){ .class = CLASS_SERVICE, .ttl_end_ms = clock_ms() + 2000 }, NULL);
+	RUN_UNTIL(w, w->committed == 1);
+	world_pass(w, 2500);
+	link_start(w->link[0]);
+	RUN_UNTIL(w, w->final[STATE_EXPIRED] == 1);
+	assert_int_equal(link_outlet(w->link[0])->sent, 0);
+	world_down(w);
+	world_free(w);
+}
+
+/* A half-sent message of the backlog after a restart, its link down: page and memory do not know it when its ttl ends.
+ * The part that has not left ends as expired, and the message with it; the part that has left stays as it was. */
+static void the_open_part_of_a_row_expires(void **state)
+{
+	struct world *w = world_new(WORLD_SMALL_LANE WORLD_LOOPBACK);
+	struct fake *a;
+	uint64_t id;
+
+	(void)state;
+	world_up(w, false);
+	a = fake_new(w, "A", 1);
+	a->o.up = false;
+	fake_route(w, a, NULL);
+	world_add(w, WORLD_LANE, (struct message){ .class = CLASS_SERVICE, .ttl_end_ms = clock_ms() + 500 }, NULL);
+	world_add_long(w, 2, clock_ms() + 120000, &id);
+	RUN_UNTIL(w, w->committed == WORLD_LANE + 1);
+	world_seconds(w, 5);
+	assert_int_equal(w->final[STATE_EXPIRED], WORLD_LANE);
+	fake_up(w, a, true);
+	RUN_UNTIL(w, a->n == 1);
+	fake_up(w, a, false);
+	fake_end(w, a, a->key[0], OUTCOME_SENT);
+	world_quiet(w);
+	world_down(w);
+	world_up(w, false);
+	a = fake_new(w, "A", 10);
+	a->o.up = false;
+	fake_route(w, a, NULL);
+	RUN_UNTIL(w, !world_recovering(w));
+	world_quiet(w);
+	assert_int_equal(world_state(w, id, 2), STATE_QUEUED);
+	world_pass(w, 180000);
+	world_seconds(w, 5);
+	assert_int_equal(world_state(w, id, 1), STATE_SENT);
+	assert_int_equal(world_state(w, id, 2), STATE_EXPIRED);
+	fake_up(w, a, true);
+	world_seconds(w, 2);
+	assert_int_equal(a->n, 0);
+	assert_int_equal(world_state(w, id, 0), STATE_EXPIRED);
+	assert_int_equal(world_waiting(w), 0);
+	world_down(w);
+	world_free(w);
+}
+
+/* The rule of 200 waiting messages, most of them rows, is taken out; the rules are asked again for each. */
+static uint32_t other_route(void *arg, const struct message *m)
+{
+	struct world *w = arg;
+
+	(void)m;
+	return names_get(w->names, NAME_ROUTE, "r2");
+}
+
+static void a_backlog_whose_route_is_gone_is_routed_again(void **state)
+{
+	struct world *w = world_new(WORLD_SMALL_LANE WORLD_LOOPBACK);
+	struct queue_route r = { .n_links = 1 };
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	world_add(w, 200, (struct message){ .class = CLASS_SERVICE }, NULL);
+	RUN_UNTIL(w, w->committed == 200);
+	queue_set_router(w->queue, other_route, w);
+	a = fake_new(w, "A", 400);
+	r.id = other_route(w, NULL);
+	r.links[0] = &a->o;
+	queue_set_routes(w->queue, &r, 1);
+	RUN_UNTIL(w, a->n == 200);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_down(w);
+	world_free(w);
+}
+
+/* In the second life seconds pass before the first page of the scan has come: low water must not pass what was not
+ * read, or the third life would not look for it. */
+static void low_water_stands_while_the_scan_has_not_come(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct queue_stats s;
+	uint64_t first;
+
+	(void)state;
+	world_up(w, false);
+	world_add(w, 50, (struct message){ .class = CLASS_SERVICE }, &first);
+	RUN_UNTIL(w, w->committed == 50);
+	world_down(w);
+	world_hold_answer(Q_LEASES);
+	world_hold_answer(Q_FRESH);
+	world_up(w, false);
+	RUN_UNTIL(w, world_held() == 1);
+	world_seconds(w, 2);
+	world_release(w);
+	RUN_UNTIL(w, !world_recovering(w));
+	world_seconds(w, 2);
+	queue_stats(w->queue, &s);
+	assert_true(s.low_water <= first);
+	world_down(w);
+	world_up(w, true);
+	RUN_UNTIL(w, w->final[STATE_DELIVERED] == 50);
+	world_down(w);
+	world_free(w);
+}
+
+/* ---- cancellations -------------------------------------------------------------------------------------------------- */
+
+static int cancelled_as;
+
+static void cancelled(void *arg, int r)
+{
+	(void)arg;
+	cancelled_as = r;
+}
+
+/* A page that holds ten rows was read and has not come; the lane's 16 messages are with A. */
+static struct fake *page_under_way(struct world *w, uint64_t *ret_id)
+{
+	struct fake *a = fake_new(w, "A", WORLD_LANE);
+
+	a->o.up = false;
+	fake_route(w, a, NULL);
+	world_add(w, WORLD_LANE + 10, (struct message){ .class = CLASS_SERVICE }, ret_id);
+	*ret_id += WORLD_LANE + 3; /* the fourth row */
+	RUN_UNTIL(w, w->committed == WORLD_LANE + 10);
+	world_hold_answer(Q_BACKLOG);
+	fake_up(w, a, true);
+	RUN_UNTIL(w, a->n == WORLD_LANE && world_held() == 1);
+	return a;
+}
+
+static bool was_sent(const struct fake *f, uint64_t id)
+{
+	for (unsigned i = 0; i < f->n; i++)
+		if (msg_key_id(f->key[i]) == id)
+			return true;
+	return false;
+}
+
+/* The cancellation is committed and answered; then comes the page that was read before.  It does not wake the message. */
+static void a_page_read_before_a_cancellation_does_not_undo_it(void **state)
+{
+	struct world *w = world_new(WORLD_SMALL_LANE WORLD_LOOPBACK);
+	struct fake *a;
+	uint64_t id;
+
+	(void)state;
+	world_up(w, false);
+	a = page_under_way(w, &id);
+	cancelled_as = -1;
+	assert_int_equal(queue_cancel(w->queue, id, 0, cancelled, w), 0);
+	RUN_UNTIL(w, cancelled_as != -1);
+	assert_int_equal(cancelled_as, CANCEL_DONE);
+	world_release(w);
+	fake_end_all(w, a, OUTCOME_SENT);
+	RUN_UNTIL(w, a->n >= WORLD_LANE + 9);
+	world_quiet(w);
+	assert_int_equal(a->n, WORLD_LANE + 9);
+	assert_false(was_sent(a, id));
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_quiet(w);
+	assert_int_equal(world_waiting(w), 0);
+	world_down(w);
+	world_free(w);
+}
+
+/* The page comes while the cancellation is being committed, and the disk refuses the commit: the message is sent. */
+static void a_cancellation_that_failed_gives_back_what_a_page_brought(void **state)
+{
+	struct world *w = world_new(WORLD_SMALL_LANE WORLD_LOOPBACK);
+	struct fake *a;
+	uint64_t id;
+
+	(void)state;
+	world_up(w, false);
+	a = page_under_way(w, &id);
+	world_hold_op(OP_FINAL);
+	cancelled_as = -1;
+	assert_int_equal(queue_cancel(w->queue, id, 0, cancelled, w), 0);
+	RUN_UNTIL(w, world_held() == 2);
+	world_refuse(OP_FINAL, 1);
+	world_release(w); /* the operation is on its way, the page is here */
+	assert_int_equal(cancelled_as, -1);
+	fake_end_all(w, a, OUTCOME_SENT);
+	RUN_UNTIL(w, a->n == WORLD_LANE + 10);
+	assert_int_equal(cancelled_as, -ENOSPC);
+	assert_true(was_sent(a, id));
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_down(w);
+	world_free(w);
+}
+
+/* ---- a disk that refuses --------------------------------------------------------------------------------------------- */
+
+/* The lane's own row is refused once; what came before is gone, low water passes to the lane's backlog rows.  Without
+ * the row of the lane nothing would find them after a restart. */
+static void a_lane_whose_row_was_refused_is_named_again(void **state)
+{
+	struct world *w = world_new(WORLD_SMALL_LANE WORLD_LOOPBACK);
+
+	(void)state;
+	world_up(w, false);
+	world_add(w, WORLD_LANE, (struct message){ .class = CLASS_SERVICE, .ttl_end_ms = clock_ms() + 2500 }, NULL);
+	RUN_UNTIL(w, w->committed == WORLD_LANE);
+	world_refuse(OP_LANE, 1);
+	world_add(w, 50, (struct message){ .class = CLASS_SERVICE }, NULL);
+	RUN_UNTIL(w, w->committed == WORLD_LANE + 50);
+	world_quiet(w);
+	assert_int_equal(world_refusals_left(), 0);
+	world_seconds(w, 10);
+	assert_int_equal(w->final[STATE_EXPIRED], WORLD_LANE);
+	world_seconds(w, 2); /* low water is stored */
+	world_down(w);
+	world_up(w, true);
+	RUN_UNTIL(w, w->final[STATE_DELIVERED] == 50);
+	world_down(w);
+	world_free(w);
+}
+
+/* The attempt row of a busy part, and with it its due row, is refused once: it is staged again. */
+static void a_retry_that_was_not_stored_is_stored_later(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	a = fake_new(w, "A", 10);
+	fake_route(w, a, NULL);
+	world_add(w, 1, (struct message){ .class = CLASS_SERVICE }, NULL);
+	RUN_UNTIL(w, a->n == 1);
+	world_refuse(OP_ATTEMPT, 1);
+	fake_end(w, a, a->key[0], OUTCOME_RETRY);
+	world_seconds(w, 4);
+	assert_int_equal(world_refusals_left(), 0);
+	assert_int_equal(a->n, 2);
+	world_halt(w);
+	world_free(w);
+}
+
+/* Due rows fire and are refused, three times each: they are read again, and counted once. */
+static void due_rows_that_the_disk_refused_are_counted_once(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+
+	(void)state;
+	world_up(w, true);
+	world_add(w, 5, (struct message){ .class = CLASS_SERVICE, .send_at_ms = clock_ms() + 300 }, NULL);
+	RUN_UNTIL(w, w->committed == 5);
+	world_refuse(OP_DUE_FIRE, 15);
+	for (unsigned i = 0; i < 20 && w->final[STATE_DELIVERED] < 5; i++)
+		world_seconds(w, 1);
+	assert_int_equal(world_refusals_left(), 0);
+	assert_int_equal(w->final[STATE_DELIVERED], 5);
+	world_quiet(w);
+	assert_int_equal(world_waiting(w), 0);
+	world_down(w);
+	world_free(w);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(rows_accepted_while_the_last_page_is_read_are_found),
+		cmocka_unit_test(rows_overtaken_by_higher_numbers_are_read),
+		cmocka_unit_test(a_lane_is_served_whose_last_message_has_expired),
+		cmocka_unit_test(the_open_part_of_a_row_expires),
+		cmocka_unit_test(a_backlog_whose_route_is_gone_is_routed_again),
+		cmocka_unit_test(low_water_stands_while_the_scan_has_not_come),
+		cmocka_unit_test(a_page_read_before_a_cancellation_does_not_undo_it),
+		cmocka_unit_test(a_cancellation_that_failed_gives_back_what_a_page_brought),
+		cmocka_unit_test(a_lane_whose_row_was_refused_is_named_again),
+		cmocka_unit_test(a_retry_that_was_not_stored_is_stored_later),
+		cmocka_unit_test(due_rows_that_the_disk_refused_are_counted_once),
+	};
+
+	return WORLD_MAIN(tests, argc, argv);
+}
