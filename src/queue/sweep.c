@@ -44,32 +44,81 @@ struct expire_query {
 	uint32_t minute;
 };
 
+/* Goes behind the final states of a lane's expired rows. */
+struct expire_end {
+	struct op_backlog_delete op; /* of no row */
+	struct lane *lane;
+};
+
 static void expire_ask(struct expire_query *eq);
 
 /* A row whose time is over.  Of a message that has begun to leave, the parts that have not end here. */
 static void expire_row(struct queue *q, struct lane *l, const struct store_loaded *x)
 {
 	struct store_msg sm;
-	uint64_t open;
+	uint64_t begun, open;
 
 	if (!x->m || x->final || x->leased || qmsg_find(q, x->m->id))
 		return;
 	sm = queue_store_msg(q, x->m, x->bound_parts ? x->bound_parts : x->m->n_parts);
 	sm.lane = x->lane;
 	sm.seq = x->seq;
-	if (x->submitted | x->finals) {
-		for (open = parts_mask(sm.n_parts) & ~(x->submitted | x->finals); open; open &= open - 1)
-			settle_rows_final(q, &sm, (unsigned)__builtin_ctzll(open) + 1, x->m->class, STATE_EXPIRED, REASON_TTL, false);
-		return; /* its row stays until all of it is final, and is passed over like others */
-	}
+	begun = x->submitted | x->finals;
+	open = begun ? parts_mask(sm.n_parts) & ~begun : 0;
+	if (begun && !open)
+		return; /* its row stays until the receipts have come, and is passed over like others */
+	/* A part that failed makes the message final, so the row goes in any case. */
 	lane_minute_sub(l, minute_of(x->m->ttl_end_ms), 1);
 	if (x->seq > l->cursor && l->n_rows && !l->counting) {
 		l->n_rows--;
 		q->stats.waiting -= q->stats.waiting > 0;
 		l->client->waiting -= l->client->waiting > 0;
 	}
+	for (uint64_t left = open; left; left &= left - 1)
+		settle_rows_final(q, &sm, (unsigned)__builtin_ctzll(left) + 1, x->m->class, STATE_EXPIRED, REASON_TTL, false);
+	if (begun)
+		return;
 	q->stats.expired_unsent++;
 	settle_rows_final(q, &sm, 0, x->m->class, STATE_EXPIRED, REASON_TTL, true);
+}
+
+static void expire_over(struct queue *q, struct lane *l)
+{
+	l->expiring = false;
+	refill_lane(q, l);
+	lane_drop_if_idle(q, l);
+}
+
+static void expire_committed(struct store_op *op)
+{
+	struct expire_end *e = (struct expire_end *)op;
+	struct queue *q = op->arg;
+
+	if (q->failed && !q->stopping) { /* perhaps final states of ours: behind them once more, in a second */
+		op->next = q->failed;
+		q->failed = op;
+		return;
+	}
+	expire_over(q, e->lane);
+	free(e);
+}
+
+/* Expired rows were counted off when they were seen.  A page that was read before they are gone would bring them, and
+ * count them off, again, and as many rows behind them would be forgotten: the lane asks for none until then. */
+static void expire_end(struct queue *q, struct lane *l)
+{
+	struct expire_end *e = calloc(1, sizeof(*e));
+
+	if (!e) {
+		expire_over(q, l);
+		return;
+	}
+	e->op.op.kind = OP_BACKLOG_DELETE;
+	e->op.op.rows = 1;
+	e->op.op.done = expire_committed;
+	e->op.op.arg = q;
+	e->lane = l;
+	queue_stage(q, STORE_SETTLE, &e->op.op);
 }
 
 static void expire_read(struct store_query *sq)
@@ -91,9 +140,8 @@ static void expire_read(struct store_query *sq)
 	/* The whole lane was looked at: what the buckets still say of this time is stale. */
 	while (l->n_minutes && l->minutes[0].minute <= eq->minute)
 		lane_minute_sub(l, l->minutes[0].minute, l->minutes[0].n);
-	l->expiring = false;
 	free(eq);
-	lane_drop_if_idle(q, l);
+	expire_end(q, l);
 }
 
 static void expire_ask(struct expire_query *eq)
@@ -118,7 +166,7 @@ static void expire_backlog(struct queue *q)
 	for (struct lane *l = q->lanes; l; l = l->next_all) {
 		struct expire_query *eq;
 
-		if (l->expiring || !l->n_minutes || l->minutes[0].minute > minute)
+		if (l->expiring || l->refilling || !l->n_minutes || l->minutes[0].minute > minute)
 			continue;
 		eq = calloc(1, sizeof(*eq));
 		if (!eq)
