@@ -35,8 +35,9 @@ static void rows_accepted_while_the_last_page_is_read_are_found(void **state)
 	world_free(w);
 }
 
-/* Eight rows are staged; eight others of the same lane, with higher numbers (their due rows fired), are committed and
- * read before them.  The page must not be believed beyond the lowest number that is still staged. */
+/* Eight codes are staged in a mixed batch, which goes with bulk; eight others of the same lane, with higher numbers
+ * (their due rows fired), go with the codes: they are committed and read before them.  The page must not be believed
+ * beyond the lowest number that is still staged. */
 static void rows_overtaken_by_higher_numbers_are_read(void **state)
 {
 	struct world *w = world_new(WORLD_SMALL_LANE WORLD_LOOPBACK);
@@ -47,17 +48,19 @@ static void rows_overtaken_by_higher_numbers_are_read(void **state)
 	a = fake_new(w, "A", 200);
 	a->o.up = false;
 	fake_route(w, a, NULL);
-	world_add(w, WORLD_LANE, (struct message){ .class = CLASS_MARKETING }, NULL);
-	world_add(w, 8, (struct message){ .class = CLASS_MARKETING, .send_at_ms = clock_ms() + 500 }, NULL);
+	world_add(w, WORLD_LANE, (struct message){ .class = CLASS_OTP }, NULL);
+	world_add(w, 8, (struct message){ .class = CLASS_OTP, .send_at_ms = clock_ms() + 500 }, NULL);
 	RUN_UNTIL(w, w->committed == WORLD_LANE + 8);
 	world_hold_op(OP_ACCEPT);
-	world_add(w, 8, (struct message){ .class = CLASS_MARKETING }, NULL);
+	w->mixed = true;
+	world_add(w, 9, (struct message){ .class = CLASS_OTP }, NULL);
 	world_seconds(w, 2);
 	fake_up(w, a, true);
 	RUN_UNTIL(w, a->n == WORLD_LANE);
 	world_quiet(w);
+	assert_int_equal(w->committed, WORLD_LANE + 8);
 	world_release(w);
-	RUN_UNTIL(w, a->n == WORLD_LANE + 16);
+	RUN_UNTIL(w, a->n == WORLD_LANE + 17);
 	fake_end_all(w, a, OUTCOME_SENT);
 	world_quiet(w);
 	assert_int_equal(world_waiting(w), 0);
@@ -122,6 +125,39 @@ static void the_open_part_of_a_row_expires(void **state)
 	world_seconds(w, 2);
 	assert_int_equal(a->n, 0);
 	assert_int_equal(world_state(w, id, 0), STATE_EXPIRED);
+	assert_int_equal(world_waiting(w), 0);
+	world_down(w);
+	world_free(w);
+}
+
+/* Twenty rows have expired and their final states are on their way to the disk when the link comes up; a page read now
+ * would bring them again.  They are counted off once, or as many of the rows behind them would never be asked for. */
+static void rows_that_expire_are_counted_off_once(void **state)
+{
+	struct world *w = world_new(WORLD_SMALL_LANE WORLD_LOOPBACK);
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	a = fake_new(w, "A", 100);
+	a->o.up = false;
+	fake_route(w, a, NULL);
+	world_add(w, WORLD_LANE + 20, (struct message){ .class = CLASS_SERVICE, .ttl_end_ms = clock_ms() + 500 }, NULL);
+	world_add(w, 30, (struct message){ .class = CLASS_SERVICE }, NULL);
+	RUN_UNTIL(w, w->committed == WORLD_LANE + 50);
+	world_seconds(w, 5);
+	assert_int_equal(w->final[STATE_EXPIRED], WORLD_LANE);
+	world_hold_op(OP_FINAL);
+	world_pass(w, 60000);
+	world_seconds(w, 5);
+	assert_true(world_held() >= 20);
+	fake_up(w, a, true);
+	world_quiet(w);
+	world_release(w);
+	RUN_UNTIL(w, a->n == 30);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_quiet(w);
+	assert_int_equal(w->final[STATE_EXPIRED], WORLD_LANE + 20);
 	assert_int_equal(world_waiting(w), 0);
 	world_down(w);
 	world_free(w);
@@ -349,6 +385,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(rows_overtaken_by_higher_numbers_are_read),
 		cmocka_unit_test(a_lane_is_served_whose_last_message_has_expired),
 		cmocka_unit_test(the_open_part_of_a_row_expires),
+		cmocka_unit_test(rows_that_expire_are_counted_off_once),
 		cmocka_unit_test(a_backlog_whose_route_is_gone_is_routed_again),
 		cmocka_unit_test(low_water_stands_while_the_scan_has_not_come),
 		cmocka_unit_test(a_page_read_before_a_cancellation_does_not_undo_it),

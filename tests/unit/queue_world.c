@@ -18,7 +18,7 @@
 #include "queue/queue_impl.h"
 
 #define TEXT_MAX  1000
-#define HELD_MAX  64
+#define HELD_MAX  256
 #define CALM_TURNS 4           /* an answer of the store may stage something in the turn after it */
 #define PROGRAM_S  240         /* a loop that never ends is ended */
 
@@ -90,6 +90,7 @@ static struct {
 	enum store_op_kind refuse;
 	unsigned n_refuse;
 	uint32_t hold_ops, hold_answers; /* bit: kind */
+	uint32_t lists_held;             /* bit: list; one of its operations is kept back, and so all behind it */
 	struct held_op ops[HELD_MAX];
 	struct query asked[HELD_MAX], answers[HELD_MAX];
 	unsigned n_ops, n_asked, n_answers;
@@ -133,8 +134,9 @@ void __wrap_store_stage(struct store *s, enum store_list list, struct store_op *
 	if (gate.n_refuse && op->kind == gate.refuse) {
 		gate.n_refuse--;
 		refuse(s, list, op);
-	} else if (gate.hold_ops >> op->kind & 1) {
+	} else if (gate.hold_ops >> op->kind & 1 || gate.lists_held >> list & 1) {
 		assert_true(gate.n_ops < HELD_MAX);
+		gate.lists_held |= 1u << list;
 		gate.ops[gate.n_ops++] = (struct held_op){ list, op };
 	} else {
 		__real_store_stage(s, list, op);
@@ -204,7 +206,7 @@ unsigned world_held(void)
 
 void world_release(struct world *w)
 {
-	gate.hold_ops = gate.hold_answers = 0;
+	gate.hold_ops = gate.hold_answers = gate.lists_held = 0;
 	for (unsigned i = 0; i < gate.n_ops; i++)
 		__wrap_store_stage(w->store, gate.ops[i].list, gate.ops[i].op);
 	gate.n_ops = 0;
@@ -440,8 +442,11 @@ void world_add(struct world *w, unsigned n, struct message like, uint64_t *ret_f
 	if (!like.ttl_end_ms)
 		like.ttl_end_ms = clock_ms() + 86400000;
 	like.route = route_of(w, &like);
-	for (unsigned i = 0; i < n; i++)
+	for (unsigned i = 0; i < n; i++) {
+		if (i + 1 == n && w->mixed)
+			like.class = CLASS_MARKETING;
 		x->m[i] = message_new(&like);
+	}
 	x->w = w;
 	x->b.messages = x->m;
 	x->b.ids = x->ids;

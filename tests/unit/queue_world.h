@@ -66,6 +66,7 @@ struct world {
 	unsigned n_acks;             /* receipts whose commit is done, or failed */
 	int ack;                     /* the outcome of the last one */
 	bool closed;
+	bool mixed;                  /* world_add(): the last one is marketing, so the batch goes with bulk */
 };
 
 struct world *world_new(const char *conf);
@@ -99,7 +100,8 @@ void world_seconds(struct world *w, unsigned n);     /* n seconds, with what the
 
 void world_refuse(enum store_op_kind kind, unsigned n); /* the next n: -ENOSPC, in their turn */
 unsigned world_refusals_left(void);
-void world_hold_op(enum store_op_kind kind);            /* from here on: not staged before world_release() */
+void world_hold_op(enum store_op_kind kind);            /* from here on: not staged before world_release(), nor
+                                                         * is what comes behind it in its list */
 void world_hold_answer(enum store_query_kind kind);     /* likewise: read, but not given to the queue */
 unsigned world_held(void);
 void world_release(struct world *w);
