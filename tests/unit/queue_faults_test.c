@@ -2,8 +2,8 @@
  *
  * queue_faults_test.c -- links that come and go while parts of messages are under way.
  *
- * Each test holds one order of events that once lost a message, sent a part twice or ended the process.  "Half-sent":
- * part 1 of two was taken by link A, part 2 waits.
+ * Each test holds one order of events that once lost a message, sent a part twice or ended the process.
+ * "Half-sent": part 1 of two was taken by link A, part 2 waits.
  */
 #include "queue_world.h"
 
@@ -94,7 +94,8 @@ static void a_link_gone_over_a_restart_hands_on_what_is_left(void **state)
 	world_free(w);
 }
 
-/* Both parts are busy, with back-offs of 0.3 s and 2.5 s.  Part 1's due row brings part 1 back, not part 2 as well. */
+/* Both parts are busy, with back-offs of 0.3 s and 2.5 s.  Part 1's due row brings part 1 back, not part 2 as
+ * well. */
 static void each_part_comes_back_by_its_own_due_row(void **state)
 {
 	struct world *w = world_new(WORLD_LOOPBACK);
@@ -142,10 +143,11 @@ static void a_held_part_stays_held_when_another_comes_back(void **state)
 	world_free(w);
 }
 
-/* Part 1's answer is unknown (and held, or final at once), part 2 was never leased; then a restart: only part 2 goes. */
+/* Part 1's answer is unknown (and held, or final at once), part 2 was never leased; then a restart: only part
+ * 2 goes. */
 static void after_a_restart_only_the_open_part_goes(void **state)
 {
-	static const int policies[] = { UNCERTAIN_FAIL, UNCERTAIN_HOLD };
+	static const int policies[] = {UNCERTAIN_FAIL, UNCERTAIN_HOLD};
 
 	(void)state;
 	for (unsigned i = 0; i < 2; i++) {
@@ -172,8 +174,8 @@ static void after_a_restart_only_the_open_part_goes(void **state)
 	}
 }
 
-/* The driver has no room for part 1; a slot gets free, part 2 is leased and finds no room either.  The message is in the
- * list of those that wait for room once, or handing them over would never end. */
+/* The driver has no room for part 1; a slot gets free, part 2 is leased and finds no room either.  The
+ * message is in the list of those that wait for room once, or handing them over would never end. */
 static void a_message_waits_once_for_room_on_the_wire(void **state)
 {
 	struct world *w = world_new(WORLD_LOOPBACK);
@@ -183,7 +185,7 @@ static void a_message_waits_once_for_room_on_the_wire(void **state)
 	world_up(w, false);
 	a = fake_new(w, "A", 2);
 	fake_route(w, a, NULL);
-	world_add(w, 1, (struct message){ .class = CLASS_SERVICE }, NULL);
+	world_add(w, 1, (struct message){.class = CLASS_SERVICE}, NULL);
 	RUN_UNTIL(w, a->n == 1);
 	a->answer = -EAGAIN;
 	world_add_long(w, 2, 0, NULL);
@@ -219,7 +221,8 @@ static void attempts_are_counted_in_rounds_over_the_parts(void **state)
 	world_free(w);
 }
 
-/* A refused, so the message waits for what follows A in its route; a reload takes A out, and B becomes the first. */
+/* A refused, so the message waits for what follows A in its route; a reload takes A out, and B becomes the
+ * first. */
 static void a_refused_message_finds_the_links_of_a_new_route(void **state)
 {
 	struct world *w = world_new(WORLD_LOOPBACK);
@@ -231,7 +234,7 @@ static void a_refused_message_finds_the_links_of_a_new_route(void **state)
 	b = fake_new(w, "B", 10);
 	b->o.up = false;
 	fake_route(w, a, b);
-	world_add(w, 1, (struct message){ .class = CLASS_SERVICE }, NULL);
+	world_add(w, 1, (struct message){.class = CLASS_SERVICE}, NULL);
 	RUN_UNTIL(w, a->n == 1);
 	fake_end(w, a, a->key[0], OUTCOME_REJECTED);
 	world_quiet(w);
@@ -248,13 +251,14 @@ static void link_is_gone(void *arg)
 	*(bool *)arg = true;
 }
 
-/* The lease of both parts is on its way to the disk when the link is removed: the link lives until the lease has come
- * back, and the message, of which nothing has left, goes over the other link. */
+/* The lease of both parts is on its way to the disk when the link is removed: the link lives until the lease
+ * has come back, and the message, of which nothing has left, goes over the other link. */
 static void a_link_is_removed_while_a_lease_is_committed(void **state)
 {
-	struct world *w = world_new(WORLD_CLIENTS
-		"links = ({ name = \"lo1\"; driver = \"loopback\"; }, { name = \"lo2\"; driver = \"loopback\"; });"
-		"routes = ({ name = \"r\"; links = [\"lo1\", \"lo2\"]; });");
+	struct world *w =
+		world_new(WORLD_CLIENTS "links = ({ name = \"lo1\"; driver = \"loopback\"; }, { name = "
+					"\"lo2\"; driver = \"loopback\"; });"
+					"routes = ({ name = \"r\"; links = [\"lo1\", \"lo2\"]; });");
 	bool gone = false;
 
 	(void)state;
@@ -278,8 +282,8 @@ static void a_link_is_removed_while_a_lease_is_committed(void **state)
 	world_free(w);
 }
 
-/* A message held for evidence has left memory.  Its answer comes after all, then its receipt; the deadline of the hold
- * finds it settled. */
+/* A message held for evidence has left memory.  Its answer comes after all, then its receipt; the deadline of
+ * the hold finds it settled. */
 static void a_late_answer_finds_a_message_that_left_memory(void **state)
 {
 	struct world *w = world_new(WORLD_LOOPBACK);
@@ -293,7 +297,7 @@ static void a_late_answer_finds_a_message_that_left_memory(void **state)
 	a->o.on_uncertain = UNCERTAIN_HOLD;
 	a->o.receipt_timeout_s = 60;
 	fake_route(w, a, NULL);
-	world_add(w, 1, (struct message){ .class = CLASS_SERVICE }, &id);
+	world_add(w, 1, (struct message){.class = CLASS_SERVICE}, &id);
 	RUN_UNTIL(w, a->n == 1);
 	fake_end(w, a, a->key[0], OUTCOME_UNKNOWN);
 	world_quiet(w);
@@ -328,7 +332,7 @@ static void a_late_answer_finds_its_parked_receipt(void **state)
 	a = fake_new(w, "A", 10);
 	a->o.on_uncertain = UNCERTAIN_HOLD;
 	fake_route(w, a, NULL);
-	world_add(w, 1, (struct message){ .class = CLASS_SERVICE }, &id);
+	world_add(w, 1, (struct message){.class = CLASS_SERVICE}, &id);
 	RUN_UNTIL(w, a->n == 1);
 	fake_end(w, a, a->key[0], OUTCOME_UNKNOWN);
 	world_quiet(w);
@@ -344,7 +348,8 @@ static void a_late_answer_finds_its_parked_receipt(void **state)
 	world_free(w);
 }
 
-/* The commit of what a receipt said is refused: it is not acknowledged, and when it comes again it settles the part. */
+/* The commit of what a receipt said is refused: it is not acknowledged, and when it comes again it settles
+ * the part. */
 static void a_receipt_whose_commit_failed_settles_when_it_comes_again(void **state)
 {
 	struct world *w = world_new(WORLD_LOOPBACK);
@@ -355,7 +360,7 @@ static void a_receipt_whose_commit_failed_settles_when_it_comes_again(void **sta
 	world_up(w, false);
 	a = fake_new(w, "A", 10);
 	fake_route(w, a, NULL);
-	world_add(w, 1, (struct message){ .class = CLASS_SERVICE }, NULL);
+	world_add(w, 1, (struct message){.class = CLASS_SERVICE}, NULL);
 	RUN_UNTIL(w, a->n == 1);
 	fake_end(w, a, a->key[0], OUTCOME_SENT);
 	world_quiet(w);

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * queue_rows_test.c -- rows on their way to memory and back: pages that are older than what is committed, restarts, and
- * a disk that refuses.
+ * queue_rows_test.c -- rows on their way to memory and back: pages that are older than what is committed,
+ * restarts, and a disk that refuses.
  *
  * Each test holds one order of events that once lost a message or sent it twice.  A lane holds 16 messages
  * (WORLD_SMALL_LANE), what comes after them has a row in the backlog.
@@ -21,12 +21,12 @@ static void rows_accepted_while_the_last_page_is_read_are_found(void **state)
 	a = fake_new(w, "A", 200);
 	a->o.up = false;
 	fake_route(w, a, NULL);
-	world_add(w, WORLD_LANE + 10, (struct message){ .class = CLASS_MARKETING }, NULL);
+	world_add(w, WORLD_LANE + 10, (struct message){.class = CLASS_MARKETING}, NULL);
 	RUN_UNTIL(w, w->committed == WORLD_LANE + 10);
 	world_hold_answer(Q_BACKLOG);
 	fake_up(w, a, true);
 	RUN_UNTIL(w, world_held() == 1);
-	world_add(w, 50, (struct message){ .class = CLASS_MARKETING }, NULL);
+	world_add(w, 50, (struct message){.class = CLASS_MARKETING}, NULL);
 	RUN_UNTIL(w, w->committed == WORLD_LANE + 60);
 	world_release(w);
 	RUN_UNTIL(w, a->n == WORLD_LANE + 60);
@@ -35,9 +35,9 @@ static void rows_accepted_while_the_last_page_is_read_are_found(void **state)
 	world_free(w);
 }
 
-/* Eight codes are staged in a mixed batch, which goes with bulk; eight others of the same lane, with higher numbers
- * (their due rows fired), go with the codes: they are committed and read before them.  The page must not be believed
- * beyond the lowest number that is still staged. */
+/* Eight codes are staged in a mixed batch, which goes with bulk; eight others of the same lane, with higher
+ * numbers (their due rows fired), go with the codes: they are committed and read before them.  The page must
+ * not be believed beyond the lowest number that is still staged. */
 static void rows_overtaken_by_higher_numbers_are_read(void **state)
 {
 	struct world *w = world_new(WORLD_SMALL_LANE WORLD_LOOPBACK);
@@ -48,12 +48,12 @@ static void rows_overtaken_by_higher_numbers_are_read(void **state)
 	a = fake_new(w, "A", 200);
 	a->o.up = false;
 	fake_route(w, a, NULL);
-	world_add(w, WORLD_LANE, (struct message){ .class = CLASS_OTP }, NULL);
-	world_add(w, 8, (struct message){ .class = CLASS_OTP, .send_at_ms = clock_ms() + 500 }, NULL);
+	world_add(w, WORLD_LANE, (struct message){.class = CLASS_OTP}, NULL);
+	world_add(w, 8, (struct message){.class = CLASS_OTP, .send_at_ms = clock_ms() + 500}, NULL);
 	RUN_UNTIL(w, w->committed == WORLD_LANE + 8);
 	world_hold_op(OP_ACCEPT);
 	w->mixed = true;
-	world_add(w, 9, (struct message){ .class = CLASS_OTP }, NULL);
+	world_add(w, 9, (struct message){.class = CLASS_OTP}, NULL);
 	world_seconds(w, 2);
 	fake_up(w, a, true);
 	RUN_UNTIL(w, a->n == WORLD_LANE);
@@ -68,15 +68,15 @@ static void rows_overtaken_by_higher_numbers_are_read(void **state)
 	world_free(w);
 }
 
-/* The ttl of a lane's only message ends while no link is up; when one comes, the lane is freed in the middle of its turn
- * (the sanitizers see a turn that goes on with it). */
+/* The ttl of a lane's only message ends while no link is up; when one comes, the lane is freed in the middle
+ * of its turn (the sanitizers see a turn that goes on with it). */
 static void a_lane_is_served_whose_last_message_has_expired(void **state)
 {
 	struct world *w = world_new(WORLD_LOOPBACK);
 
 	(void)state;
 	world_up(w, false);
-	world_add(w, 1, (struct message){ .class = CLASS_SERVICE, .ttl_end_ms = clock_ms() + 2000 }, NULL);
+	world_add(w, 1, (struct message){.class = CLASS_SERVICE, .ttl_end_ms = clock_ms() + 2000}, NULL);
 	RUN_UNTIL(w, w->committed == 1);
 	world_pass(w, 2500);
 	link_start(w->link[0]);
@@ -86,8 +86,9 @@ static void a_lane_is_served_whose_last_message_has_expired(void **state)
 	world_free(w);
 }
 
-/* A half-sent message of the backlog after a restart, its link down: page and memory do not know it when its ttl ends.
- * The part that has not left ends as expired, and the message with it; the part that has left stays as it was. */
+/* A half-sent message of the backlog after a restart, its link down: page and memory do not know it when its
+ * ttl ends. The part that has not left ends as expired, and the message with it; the part that has left stays
+ * as it was. */
 static void the_open_part_of_a_row_expires(void **state)
 {
 	struct world *w = world_new(WORLD_SMALL_LANE WORLD_LOOPBACK);
@@ -99,7 +100,8 @@ static void the_open_part_of_a_row_expires(void **state)
 	a = fake_new(w, "A", 1);
 	a->o.up = false;
 	fake_route(w, a, NULL);
-	world_add(w, WORLD_LANE, (struct message){ .class = CLASS_SERVICE, .ttl_end_ms = clock_ms() + 500 }, NULL);
+	world_add(w, WORLD_LANE, (struct message){.class = CLASS_SERVICE, .ttl_end_ms = clock_ms() + 500},
+		NULL);
 	world_add_long(w, 2, clock_ms() + 120000, &id);
 	RUN_UNTIL(w, w->committed == WORLD_LANE + 1);
 	world_seconds(w, 5);
@@ -130,8 +132,9 @@ static void the_open_part_of_a_row_expires(void **state)
 	world_free(w);
 }
 
-/* Twenty rows have expired and their final states are on their way to the disk when the link comes up; a page read now
- * would bring them again.  They are counted off once, or as many of the rows behind them would never be asked for. */
+/* Twenty rows have expired and their final states are on their way to the disk when the link comes up; a page
+ * read now would bring them again.  They are counted off once, or as many of the rows behind them would never
+ * be asked for. */
 static void rows_that_expire_are_counted_off_once(void **state)
 {
 	struct world *w = world_new(WORLD_SMALL_LANE WORLD_LOOPBACK);
@@ -142,8 +145,9 @@ static void rows_that_expire_are_counted_off_once(void **state)
 	a = fake_new(w, "A", 100);
 	a->o.up = false;
 	fake_route(w, a, NULL);
-	world_add(w, WORLD_LANE + 20, (struct message){ .class = CLASS_SERVICE, .ttl_end_ms = clock_ms() + 500 }, NULL);
-	world_add(w, 30, (struct message){ .class = CLASS_SERVICE }, NULL);
+	world_add(w, WORLD_LANE + 20,
+		(struct message){.class = CLASS_SERVICE, .ttl_end_ms = clock_ms() + 500}, NULL);
+	world_add(w, 30, (struct message){.class = CLASS_SERVICE}, NULL);
 	RUN_UNTIL(w, w->committed == WORLD_LANE + 50);
 	world_seconds(w, 5);
 	assert_int_equal(w->final[STATE_EXPIRED], WORLD_LANE);
@@ -175,12 +179,12 @@ static uint32_t other_route(void *arg, const struct message *m)
 static void a_backlog_whose_route_is_gone_is_routed_again(void **state)
 {
 	struct world *w = world_new(WORLD_SMALL_LANE WORLD_LOOPBACK);
-	struct queue_route r = { .n_links = 1 };
+	struct queue_route r = {.n_links = 1};
 	struct fake *a;
 
 	(void)state;
 	world_up(w, false);
-	world_add(w, 200, (struct message){ .class = CLASS_SERVICE }, NULL);
+	world_add(w, 200, (struct message){.class = CLASS_SERVICE}, NULL);
 	RUN_UNTIL(w, w->committed == 200);
 	queue_set_router(w->queue, other_route, w);
 	a = fake_new(w, "A", 400);
@@ -193,8 +197,8 @@ static void a_backlog_whose_route_is_gone_is_routed_again(void **state)
 	world_free(w);
 }
 
-/* In the second life seconds pass before the first page of the scan has come: low water must not pass what was not
- * read, or the third life would not look for it. */
+/* In the second life seconds pass before the first page of the scan has come: low water must not pass what
+ * was not read, or the third life would not look for it. */
 static void low_water_stands_while_the_scan_has_not_come(void **state)
 {
 	struct world *w = world_new(WORLD_LOOPBACK);
@@ -203,7 +207,7 @@ static void low_water_stands_while_the_scan_has_not_come(void **state)
 
 	(void)state;
 	world_up(w, false);
-	world_add(w, 50, (struct message){ .class = CLASS_SERVICE }, &first);
+	world_add(w, 50, (struct message){.class = CLASS_SERVICE}, &first);
 	RUN_UNTIL(w, w->committed == 50);
 	world_down(w);
 	world_hold_answer(Q_LEASES);
@@ -223,7 +227,8 @@ static void low_water_stands_while_the_scan_has_not_come(void **state)
 	world_free(w);
 }
 
-/* ---- cancellations -------------------------------------------------------------------------------------------------- */
+/* ---- cancellations
+ * -------------------------------------------------------------------------------------------------- */
 
 static int cancelled_as;
 
@@ -240,7 +245,7 @@ static struct fake *page_under_way(struct world *w, uint64_t *ret_id)
 
 	a->o.up = false;
 	fake_route(w, a, NULL);
-	world_add(w, WORLD_LANE + 10, (struct message){ .class = CLASS_SERVICE }, ret_id);
+	world_add(w, WORLD_LANE + 10, (struct message){.class = CLASS_SERVICE}, ret_id);
 	*ret_id += WORLD_LANE + 3; /* the fourth row */
 	RUN_UNTIL(w, w->committed == WORLD_LANE + 10);
 	world_hold_answer(Q_BACKLOG);
@@ -257,7 +262,8 @@ static bool was_sent(const struct fake *f, uint64_t id)
 	return false;
 }
 
-/* The cancellation is committed and answered; then comes the page that was read before.  It does not wake the message. */
+/* The cancellation is committed and answered; then comes the page that was read before.  It does not wake the
+ * message. */
 static void a_page_read_before_a_cancellation_does_not_undo_it(void **state)
 {
 	struct world *w = world_new(WORLD_SMALL_LANE WORLD_LOOPBACK);
@@ -284,7 +290,8 @@ static void a_page_read_before_a_cancellation_does_not_undo_it(void **state)
 	world_free(w);
 }
 
-/* The page comes while the cancellation is being committed, and the disk refuses the commit: the message is sent. */
+/* The page comes while the cancellation is being committed, and the disk refuses the commit: the message is
+ * sent. */
 static void a_cancellation_that_failed_gives_back_what_a_page_brought(void **state)
 {
 	struct world *w = world_new(WORLD_SMALL_LANE WORLD_LOOPBACK);
@@ -310,20 +317,22 @@ static void a_cancellation_that_failed_gives_back_what_a_page_brought(void **sta
 	world_free(w);
 }
 
-/* ---- a disk that refuses --------------------------------------------------------------------------------------------- */
+/* ---- a disk that refuses
+ * --------------------------------------------------------------------------------------------- */
 
-/* The lane's own row is refused once; what came before is gone, low water passes to the lane's backlog rows.  Without
- * the row of the lane nothing would find them after a restart. */
+/* The lane's own row is refused once; what came before is gone, low water passes to the lane's backlog rows.
+ * Without the row of the lane nothing would find them after a restart. */
 static void a_lane_whose_row_was_refused_is_named_again(void **state)
 {
 	struct world *w = world_new(WORLD_SMALL_LANE WORLD_LOOPBACK);
 
 	(void)state;
 	world_up(w, false);
-	world_add(w, WORLD_LANE, (struct message){ .class = CLASS_SERVICE, .ttl_end_ms = clock_ms() + 2500 }, NULL);
+	world_add(w, WORLD_LANE, (struct message){.class = CLASS_SERVICE, .ttl_end_ms = clock_ms() + 2500},
+		NULL);
 	RUN_UNTIL(w, w->committed == WORLD_LANE);
 	world_refuse(OP_LANE, 1);
-	world_add(w, 50, (struct message){ .class = CLASS_SERVICE }, NULL);
+	world_add(w, 50, (struct message){.class = CLASS_SERVICE}, NULL);
 	RUN_UNTIL(w, w->committed == WORLD_LANE + 50);
 	world_quiet(w);
 	assert_int_equal(world_refusals_left(), 0);
@@ -347,7 +356,7 @@ static void a_retry_that_was_not_stored_is_stored_later(void **state)
 	world_up(w, false);
 	a = fake_new(w, "A", 10);
 	fake_route(w, a, NULL);
-	world_add(w, 1, (struct message){ .class = CLASS_SERVICE }, NULL);
+	world_add(w, 1, (struct message){.class = CLASS_SERVICE}, NULL);
 	RUN_UNTIL(w, a->n == 1);
 	world_refuse(OP_ATTEMPT, 1);
 	fake_end(w, a, a->key[0], OUTCOME_RETRY);
@@ -365,7 +374,7 @@ static void due_rows_that_the_disk_refused_are_counted_once(void **state)
 
 	(void)state;
 	world_up(w, true);
-	world_add(w, 5, (struct message){ .class = CLASS_SERVICE, .send_at_ms = clock_ms() + 300 }, NULL);
+	world_add(w, 5, (struct message){.class = CLASS_SERVICE, .send_at_ms = clock_ms() + 300}, NULL);
 	RUN_UNTIL(w, w->committed == 5);
 	world_refuse(OP_DUE_FIRE, 15);
 	for (unsigned i = 0; i < 20 && w->final[STATE_DELIVERED] < 5; i++)

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * queue_test.c -- the queue over the real store: what is accepted reaches one final state, in lanes, over restarts,
- * cancellations and expiry; rates, shares and windows are kept.  What goes wrong only in one order of events is in
- * queue_faults_test.c (links and parts) and queue_rows_test.c (rows, pages, restarts, the disk).
+ * queue_test.c -- the queue over the real store: what is accepted reaches one final state, in lanes, over
+ * restarts, cancellations and expiry; rates, shares and windows are kept.  What goes wrong only in one order
+ * of events is in queue_faults_test.c (links and parts) and queue_rows_test.c (rows, pages, restarts, the
+ * disk).
  */
 #include "queue_world.h"
 
@@ -15,8 +16,8 @@ static void accepted_messages_are_delivered(void **state)
 
 	(void)state;
 	world_up(w, true);
-	world_add(w, 1, (struct message){ .class = CLASS_OTP }, NULL);
-	world_add(w, 1000, (struct message){ .class = CLASS_MARKETING }, NULL);
+	world_add(w, 1, (struct message){.class = CLASS_OTP}, NULL);
+	world_add(w, 1000, (struct message){.class = CLASS_MARKETING}, NULL);
 	RUN_UNTIL(w, w->final[STATE_DELIVERED] == 1001);
 	assert_int_equal(world_waiting(w), 0);
 	assert_int_equal(w->committed, 1001);
@@ -31,7 +32,7 @@ static void more_than_a_lane_holds_goes_through_the_backlog(void **state)
 	(void)state;
 	world_up(w, true);
 	for (int i = 0; i < 10; i++)
-		world_add(w, 1000, (struct message){ .class = CLASS_MARKETING }, NULL);
+		world_add(w, 1000, (struct message){.class = CLASS_MARKETING}, NULL);
 	RUN_UNTIL(w, w->final[STATE_DELIVERED] == 10000);
 	assert_int_equal(world_waiting(w), 0);
 	world_down(w);
@@ -44,8 +45,8 @@ static void what_waits_survives_a_restart(void **state)
 
 	(void)state;
 	world_up(w, false);
-	world_add(w, 1000, (struct message){ .class = CLASS_MARKETING }, NULL);
-	world_add(w, 50, (struct message){ .class = CLASS_SERVICE }, NULL);
+	world_add(w, 1000, (struct message){.class = CLASS_MARKETING}, NULL);
+	world_add(w, 50, (struct message){.class = CLASS_SERVICE}, NULL);
 	RUN_UNTIL(w, w->committed == 1050);
 	assert_int_equal(world_waiting(w), 1050);
 	world_down(w);
@@ -67,7 +68,7 @@ static void scheduled_messages_go_when_their_time_has_come(void **state)
 
 	(void)state;
 	world_up(w, true);
-	world_add(w, 20, (struct message){ .class = CLASS_SERVICE, .send_at_ms = clock_ms() + 10000 }, NULL);
+	world_add(w, 20, (struct message){.class = CLASS_SERVICE, .send_at_ms = clock_ms() + 10000}, NULL);
 	RUN_UNTIL(w, w->committed == 20);
 	world_quiet(w);
 	assert_int_equal(w->final[STATE_DELIVERED], 0);
@@ -86,7 +87,7 @@ static void ttl_ends_while_no_link_is_up(void **state)
 
 	(void)state;
 	world_up(w, false);
-	world_add(w, 300, (struct message){ .class = CLASS_SERVICE, .ttl_end_ms = clock_ms() + 500 }, NULL);
+	world_add(w, 300, (struct message){.class = CLASS_SERVICE, .ttl_end_ms = clock_ms() + 500}, NULL);
 	RUN_UNTIL(w, w->committed == 300);
 	world_seconds(w, 5);
 	assert_int_equal(w->final[STATE_EXPIRED], 100);
@@ -113,7 +114,7 @@ static void a_waiting_message_is_cancelled(void **state)
 
 	(void)state;
 	world_up(w, false);
-	world_add(w, 1000, (struct message){ .class = CLASS_SERVICE }, &first);
+	world_add(w, 1000, (struct message){.class = CLASS_SERVICE}, &first);
 	RUN_UNTIL(w, w->committed == 1000);
 	cancel_result = -99;
 	assert_int_equal(queue_cancel(w->queue, first + 3, 0, cancelled, w), 0);
@@ -148,12 +149,13 @@ static void a_tag_is_cancelled_whole(void **state)
 
 	(void)state;
 	world_up(w, false);
-	world_add(w, 500, (struct message){ .class = CLASS_SERVICE, .tag = "order-17", .n_tag = 8 }, NULL);
-	world_add(w, 500, (struct message){ .class = CLASS_SERVICE }, NULL);
+	world_add(w, 500, (struct message){.class = CLASS_SERVICE, .tag = "order-17", .n_tag = 8}, NULL);
+	world_add(w, 500, (struct message){.class = CLASS_SERVICE}, NULL);
 	RUN_UNTIL(w, w->committed == 1000);
 	cancel_result = -99;
-	assert_int_equal(queue_cancel_tag(w->queue, names_find(w->names, NAME_CLIENT, "shop"), "order-17", NULL,
-		tag_cancelled, w), 0);
+	assert_int_equal(queue_cancel_tag(w->queue, names_find(w->names, NAME_CLIENT, "shop"), "order-17",
+				 NULL, tag_cancelled, w),
+		0);
 	RUN_UNTIL(w, cancel_result != -99);
 	assert_int_equal(cancel_result, 0);
 	assert_int_equal(tag_counts[CANCEL_DONE], 500);
@@ -167,12 +169,13 @@ static void a_tag_is_cancelled_whole(void **state)
 
 static void a_refusal_for_good_fails_over_to_the_next_link(void **state)
 {
-	struct world *w = world_new(WORLD_CLIENTS "links = ({ name = \"bad\"; driver = \"loopback\"; outcome = \"rejected\"; },"
+	struct world *w = world_new(WORLD_CLIENTS
+		"links = ({ name = \"bad\"; driver = \"loopback\"; outcome = \"rejected\"; },"
 		"{ name = \"good\"; driver = \"loopback\"; }); routes = ({ links = [\"bad\", \"good\"]; });");
 
 	(void)state;
 	world_up(w, true);
-	world_add(w, 10, (struct message){ .class = CLASS_SERVICE }, NULL);
+	world_add(w, 10, (struct message){.class = CLASS_SERVICE}, NULL);
 	RUN_UNTIL(w, w->final[STATE_DELIVERED] == 10);
 	assert_int_equal(link_outlet(w->link[0])->rejected, 10);
 	world_down(w);
@@ -187,7 +190,9 @@ static void long_messages_are_final_when_every_part_is(void **state)
 	(void)state;
 	memset(text, 'a', sizeof(text));
 	world_up(w, true);
-	world_add(w, 100, (struct message){ .class = CLASS_SERVICE, .text = text, .n_text = sizeof(text), .n_parts = 3 }, NULL);
+	world_add(w, 100,
+		(struct message){.class = CLASS_SERVICE, .text = text, .n_text = sizeof(text), .n_parts = 3},
+		NULL);
 	RUN_UNTIL(w, w->final[STATE_DELIVERED] == 100);
 	assert_int_equal(link_outlet(w->link[0])->sent, 300);
 	world_down(w);
@@ -196,18 +201,21 @@ static void long_messages_are_final_when_every_part_is(void **state)
 
 static void uncertain_attempts_follow_the_policy(void **state)
 {
-	static const char *const policy[] = { "fail", "resend" };
+	static const char *const policy[] = {"fail", "resend"};
 
 	(void)state;
 	for (int i = 0; i < 2; i++) {
 		char conf[600];
 		struct world *w;
 
-		snprintf(conf, sizeof(conf), WORLD_CLIENTS "links = ({ name = \"lo\"; driver = \"loopback\"; outcome = \"unknown\";"
-			"on_uncertain = \"%s\"; max_attempts = 3; }); routes = ({ links = [\"lo\"]; });", policy[i]);
+		snprintf(conf, sizeof(conf),
+			WORLD_CLIENTS
+			"links = ({ name = \"lo\"; driver = \"loopback\"; outcome = \"unknown\";"
+			"on_uncertain = \"%s\"; max_attempts = 3; }); routes = ({ links = [\"lo\"]; });",
+			policy[i]);
 		w = world_new(conf);
 		world_up(w, true);
-		world_add(w, 5, (struct message){ .class = CLASS_SERVICE }, NULL);
+		world_add(w, 5, (struct message){.class = CLASS_SERVICE}, NULL);
 		RUN_UNTIL(w, w->final[STATE_UNCONFIRMED] == 5);
 		assert_int_equal(link_outlet(w->link[0])->uncertain, i == 0 ? 5 : 15);
 		world_down(w);
@@ -227,7 +235,7 @@ static void the_rate_of_a_link_is_kept(void **state)
 	a = fake_new(w, "A", 1000);
 	a->o.tps = 200;
 	fake_route(w, a, NULL);
-	world_add(w, 1000, (struct message){ .class = CLASS_MARKETING }, NULL);
+	world_add(w, 1000, (struct message){.class = CLASS_MARKETING}, NULL);
 	RUN_UNTIL(w, w->committed == 1000);
 	world_quiet(w);
 	assert_int_equal(a->n, 10);
@@ -248,15 +256,18 @@ static void the_rate_of_a_client_is_kept(void **state)
 	(void)state;
 	world_up(w, false);
 	world_stop_clock();
-	queue_set_client(w->queue, &(struct queue_client){ .id = names_get(w->names, NAME_CLIENT, "shop"), .tps = 20,
-		.burst = 5 });
+	queue_set_client(
+		w->queue, &(struct queue_client){
+				  .id = names_get(w->names, NAME_CLIENT, "shop"), .tps = 20, .burst = 5});
 	a = fake_new(w, "A", 1000);
 	fake_route(w, a, NULL);
-	world_add(w, 100, (struct message){ .class = CLASS_SERVICE }, NULL);
+	world_add(w, 100, (struct message){.class = CLASS_SERVICE}, NULL);
 	RUN_UNTIL(w, w->committed == 100);
 	world_quiet(w);
 	assert_int_equal(a->n, 5);
-	world_add(w, 50, (struct message){ .class = CLASS_SERVICE, .client = names_get(w->names, NAME_CLIENT, "bank") }, NULL);
+	world_add(w, 50,
+		(struct message){.class = CLASS_SERVICE, .client = names_get(w->names, NAME_CLIENT, "bank")},
+		NULL);
 	RUN_UNTIL(w, w->committed == 150);
 	world_quiet(w);
 	assert_int_equal(a->n, 55);
@@ -268,12 +279,13 @@ static void the_rate_of_a_client_is_kept(void **state)
 	world_free(w);
 }
 
-/* While an otp came within ten seconds, max(1, 5 %) of the window is left free for the next one; then it is not. */
+/* While an otp came within ten seconds, max(1, 5 %) of the window is left free for the next one; then it is
+ * not. */
 static void a_part_of_the_window_is_kept_for_codes(void **state)
 {
 	static const struct {
 		unsigned window, spare;
-	} rows[] = { { 100, 5 }, { 59, 2 }, { 10, 1 } };
+	} rows[] = {{100, 5}, {59, 2}, {10, 1}};
 
 	(void)state;
 	for (unsigned i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
@@ -285,16 +297,16 @@ static void a_part_of_the_window_is_kept_for_codes(void **state)
 		world_stop_clock();
 		a = fake_new(w, "A", window);
 		fake_route(w, a, NULL);
-		world_add(w, 1, (struct message){ .class = CLASS_OTP }, NULL);
+		world_add(w, 1, (struct message){.class = CLASS_OTP}, NULL);
 		RUN_UNTIL(w, a->n == 1);
 		fake_end_all(w, a, OUTCOME_SENT);
-		world_add(w, 200, (struct message){ .class = CLASS_MARKETING }, NULL);
+		world_add(w, 200, (struct message){.class = CLASS_MARKETING}, NULL);
 		RUN_UNTIL(w, w->committed == 201);
 		world_quiet(w);
 		assert_int_equal(a->o.in_flight, window - spare);
 		world_seconds(w, 9);
 		assert_int_equal(a->o.in_flight, window - spare);
-		world_add(w, spare, (struct message){ .class = CLASS_OTP }, NULL);
+		world_add(w, spare, (struct message){.class = CLASS_OTP}, NULL);
 		RUN_UNTIL(w, a->n == 1 + window);
 		assert_int_equal(a->o.in_flight, window);
 		for (unsigned k = 0; k < spare; k++)
@@ -312,7 +324,7 @@ static void a_part_of_the_window_is_kept_for_codes(void **state)
 static void campaigns_share_a_link_fairly(void **state)
 {
 	struct world *w = world_new(WORLD_LOOPBACK);
-	unsigned n[2] = { 0, 0 }, begin;
+	unsigned n[2] = {0, 0}, begin;
 	struct fake *a;
 	uint64_t second;
 
@@ -323,11 +335,15 @@ static void campaigns_share_a_link_fairly(void **state)
 	a->o.tps = 20;
 	a->o.burst = 20;
 	fake_route(w, a, NULL);
-	world_add(w, 600, (struct message){ .class = CLASS_MARKETING,
-		.campaign = names_get(w->names, NAME_CAMPAIGN, "one") }, NULL);
+	world_add(w, 600,
+		(struct message){
+			.class = CLASS_MARKETING, .campaign = names_get(w->names, NAME_CAMPAIGN, "one")},
+		NULL);
 	RUN_UNTIL(w, w->committed == 600);
-	world_add(w, 600, (struct message){ .class = CLASS_MARKETING,
-		.campaign = names_get(w->names, NAME_CAMPAIGN, "two") }, &second);
+	world_add(w, 600,
+		(struct message){
+			.class = CLASS_MARKETING, .campaign = names_get(w->names, NAME_CAMPAIGN, "two")},
+		&second);
 	RUN_UNTIL(w, w->committed == 1200);
 	world_quiet(w);
 	begin = a->n;
@@ -343,8 +359,8 @@ static void campaigns_share_a_link_fairly(void **state)
 	world_free(w);
 }
 
-/* Memory keeps 16 of 60 receipts to come.  The others are looked for on disk: while what was pushed out is still on its
- * way there, and after; one that comes again changes nothing. */
+/* Memory keeps 16 of 60 receipts to come.  The others are looked for on disk: while what was pushed out is
+ * still on its way there, and after; one that comes again changes nothing. */
 static void receipts_find_what_memory_has_let_go(void **state)
 {
 	struct world *w = world_new(WORLD_LOOPBACK);
@@ -356,7 +372,7 @@ static void receipts_find_what_memory_has_let_go(void **state)
 	world_up(w, false);
 	a = fake_new(w, "A", 100);
 	fake_route(w, a, NULL);
-	world_add(w, 60, (struct message){ .class = CLASS_SERVICE }, NULL);
+	world_add(w, 60, (struct message){.class = CLASS_SERVICE}, NULL);
 	RUN_UNTIL(w, a->n == 60);
 	fake_end_all(w, a, OUTCOME_SENT);
 	for (unsigned i = 0; i < 20; i++)

@@ -2,9 +2,9 @@
  *
  * queue_world.c -- see queue_world.h.
  *
- * Refusing keeps the store's order: a deletion of nothing takes the place of the refused operation in its list, and
- * when its turn has come the other one is told -ENOSPC.  Answers kept back are given in the order they were read, as
- * the store gives them.
+ * Refusing keeps the store's order: a deletion of nothing takes the place of the refused operation in its
+ * list, and when its turn has come the other one is told -ENOSPC.  Answers kept back are given in the order
+ * they were read, as the store gives them.
  */
 #include "queue_world.h"
 
@@ -17,16 +17,17 @@
 #include "base/log.h"
 #include "queue/queue_impl.h"
 
-#define TEXT_MAX  1000
-#define HELD_MAX  256
-#define CALM_TURNS 4           /* an answer of the store may stage something in the turn after it */
-#define PROGRAM_S  240         /* a loop that never ends is ended */
+#define TEXT_MAX   1000
+#define HELD_MAX   256
+#define CALM_TURNS 4   /* an answer of the store may stage something in the turn after it */
+#define PROGRAM_S  240 /* a loop that never ends is ended */
 
-/* ---- the clocks ------------------------------------------------------------------------------------------------- */
+/* ---- the clocks
+ * ------------------------------------------------------------------------------------------------- */
 
 static struct {
 	bool stopped;
-	int64_t at_ms, at_us;  /* where they stand */
+	int64_t at_ms, at_us; /* where they stand */
 	int64_t skew_us;
 } clocks;
 
@@ -74,7 +75,8 @@ void world_seconds(struct world *w, unsigned n)
 	}
 }
 
-/* ---- the store's gate --------------------------------------------------------------------------------------------- */
+/* ---- the store's gate
+ * --------------------------------------------------------------------------------------------- */
 
 struct held_op {
 	enum store_list list;
@@ -90,7 +92,7 @@ static struct {
 	enum store_op_kind refuse;
 	unsigned n_refuse;
 	uint32_t hold_ops, hold_answers; /* bit: kind */
-	uint32_t lists_held;             /* bit: list; one of its operations is kept back, and so all behind it */
+	uint32_t lists_held; /* bit: list; one of its operations is kept back, and so all behind it */
 	struct held_op ops[HELD_MAX];
 	struct query asked[HELD_MAX], answers[HELD_MAX];
 	unsigned n_ops, n_asked, n_answers;
@@ -137,7 +139,7 @@ void __wrap_store_stage(struct store *s, enum store_list list, struct store_op *
 	} else if (gate.hold_ops >> op->kind & 1 || gate.lists_held >> list & 1) {
 		assert_true(gate.n_ops < HELD_MAX);
 		gate.lists_held |= 1u << list;
-		gate.ops[gate.n_ops++] = (struct held_op){ list, op };
+		gate.ops[gate.n_ops++] = (struct held_op){list, op};
 	} else {
 		__real_store_stage(s, list, op);
 	}
@@ -145,7 +147,7 @@ void __wrap_store_stage(struct store *s, enum store_list list, struct store_op *
 
 static void answered(struct store_query *q)
 {
-	struct query a = { 0 };
+	struct query a = {0};
 
 	for (unsigned i = 0; i < gate.n_asked; i++)
 		if (gate.asked[i].q == q) {
@@ -166,14 +168,14 @@ static void answered(struct store_query *q)
 void __wrap_store_read(struct store *s, enum store_reader reader, struct store_query *q)
 {
 	assert_true(gate.n_asked < HELD_MAX);
-	gate.asked[gate.n_asked++] = (struct query){ q, q->done };
+	gate.asked[gate.n_asked++] = (struct query){q, q->done};
 	q->done = answered;
 	__real_store_read(s, reader, q);
 }
 
 struct sent *__wrap_sent_new(void (*spill)(void *arg, const struct sent_entry *e), void *arg)
 {
-	const struct sent_bounds b = { gate.sent_max, 1u << 31 };
+	const struct sent_bounds b = {gate.sent_max, 1u << 31};
 
 	return gate.sent_max ? sent_new_within(&b, spill, arg) : __real_sent_new(spill, arg);
 }
@@ -220,7 +222,8 @@ void world_sent_max(uint32_t max)
 	gate.sent_max = max;
 }
 
-/* ---- the loop --------------------------------------------------------------------------------------------------- */
+/* ---- the loop
+ * --------------------------------------------------------------------------------------------------- */
 
 static void turned(uv_timer_t *t)
 {
@@ -246,7 +249,8 @@ void world_quiet(struct world *w)
 	}
 }
 
-/* ---- up and down -------------------------------------------------------------------------------------------------- */
+/* ---- up and down
+ * -------------------------------------------------------------------------------------------------- */
 
 struct world *world_new(const char *conf)
 {
@@ -317,9 +321,9 @@ static uint32_t route_of(void *arg, const struct message *m)
 
 void world_up(struct world *w, bool start_links)
 {
-	struct store_conf sc = { .path = w->db, .shards = 4, .on_events = on_events, .arg = w };
-	struct queue_events ev = { on_final, w };
-	struct link_sinks sinks = { no_inbound, no_forget, w };
+	struct store_conf sc = {.path = w->db, .shards = 4, .on_events = on_events, .arg = w};
+	struct queue_events ev = {on_final, w};
+	struct link_sinks sinks = {no_inbound, no_forget, w};
 	struct store_boot boot;
 	char err[256] = "";
 
@@ -338,7 +342,8 @@ void world_up(struct world *w, bool start_links)
 	assert_non_null(w->queue);
 	w->router = router_new(w->names);
 	for (size_t i = 0; i < w->conf->n_links; i++) {
-		w->link[i] = link_new(&w->loop, w->queue, w->names, &sinks, &w->conf->links[i], err, sizeof(err));
+		w->link[i] =
+			link_new(&w->loop, w->queue, w->names, &sinks, &w->conf->links[i], err, sizeof(err));
 		assert_non_null(w->link[i]);
 		w->n_links++;
 	}
@@ -402,7 +407,8 @@ void world_halt(struct world *w)
 	stop(w, 0);
 }
 
-/* ---- messages ------------------------------------------------------------------------------------------------------ */
+/* ---- messages
+ * ------------------------------------------------------------------------------------------------------ */
 
 struct batch {
 	struct queue_batch b;
@@ -464,8 +470,13 @@ void world_add_long(struct world *w, unsigned n_parts, int64_t ttl_end_ms, uint6
 
 	memset(text, 'a', sizeof(text));
 	assert_true(n_parts > 1 && n <= sizeof(text));
-	world_add(w, 1, (struct message){ .class = CLASS_SERVICE, .text = text, .n_text = n, .n_parts = (uint8_t)n_parts,
-		.ttl_end_ms = ttl_end_ms }, ret_id);
+	world_add(w, 1,
+		(struct message){.class = CLASS_SERVICE,
+			.text = text,
+			.n_text = n,
+			.n_parts = (uint8_t)n_parts,
+			.ttl_end_ms = ttl_end_ms},
+		ret_id);
 }
 
 uint64_t world_waiting(struct world *w)
@@ -491,7 +502,7 @@ static void state_read(struct store_query *q)
 
 enum msg_state world_state(struct world *w, uint64_t id, unsigned part)
 {
-	struct q_message m = { .q = { .kind = Q_MESSAGE, .done = state_read }, .id = id };
+	struct q_message m = {.q = {.kind = Q_MESSAGE, .done = state_read}, .id = id};
 	enum msg_state state;
 	bool read = false;
 
@@ -505,7 +516,9 @@ enum msg_state world_state(struct world *w, uint64_t id, unsigned part)
 	return state;
 }
 
-/* ---- links ---------------------------------------------------------------------------------------------------------- */
+/* ---- links
+ * ----------------------------------------------------------------------------------------------------------
+ */
 
 static int fake_submit(struct outlet *o, const struct part *p)
 {
@@ -526,7 +539,7 @@ static void fake_idle(struct outlet *o)
 
 struct fake *fake_new(struct world *w, const char *name, unsigned window)
 {
-	static const struct outlet_ops ops = { fake_submit, fake_idle };
+	static const struct outlet_ops ops = {fake_submit, fake_idle};
 	struct fake *f = calloc(1, sizeof(*f));
 
 	f->o.ops = &ops;
@@ -546,7 +559,7 @@ struct fake *fake_new(struct world *w, const char *name, unsigned window)
 
 void fake_route(struct world *w, struct fake *a, struct fake *b)
 {
-	struct queue_route r = { .id = names_get(w->names, NAME_ROUTE, "r") };
+	struct queue_route r = {.id = names_get(w->names, NAME_ROUTE, "r")};
 
 	r.links[r.n_links++] = &a->o;
 	if (b)
@@ -568,7 +581,7 @@ static void id_of(uint64_t key, char id[32])
 void fake_end(struct world *w, struct fake *f, uint64_t key, enum outcome outcome)
 {
 	char id[32];
-	struct settle s = { .key = key, .outcome = outcome, .smsc_id = id, .code = 20 };
+	struct settle s = {.key = key, .outcome = outcome, .smsc_id = id, .code = 20};
 
 	id_of(key, id);
 	queue_settle(w->queue, &f->o, &s);
@@ -583,7 +596,7 @@ void fake_end_all(struct world *w, struct fake *f, enum outcome outcome)
 void fake_end_late(struct world *w, struct fake *f, uint64_t key)
 {
 	char id[32];
-	struct settle s = { .key = key, .outcome = OUTCOME_SENT, .smsc_id = id, .late = true };
+	struct settle s = {.key = key, .outcome = OUTCOME_SENT, .smsc_id = id, .late = true};
 
 	id_of(key, id);
 	queue_settle(w->queue, &f->o, &s);
@@ -602,7 +615,7 @@ static void acknowledged(void *arg, uint64_t a, uint64_t b, int r)
 int fake_receipt(struct world *w, struct fake *f, uint64_t key, enum receipt_state state)
 {
 	char id[32];
-	struct link_receipt r = { .smsc_id = id, .state = state, .stat_raw = "", .err = "" };
+	struct link_receipt r = {.smsc_id = id, .state = state, .stat_raw = "", .err = ""};
 
 	id_of(key, id);
 	return queue_receipt(w->queue, &f->o, &r, acknowledged, w, 0, 0);

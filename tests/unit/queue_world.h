@@ -1,14 +1,18 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * queue_world.h -- a queue over the real store in a folder of its own, and what a test needs to choose an interleaving.
+ * queue_world.h -- a queue over the real store in a folder of its own, and what a test needs to choose an
+ * interleaving.
  *
  * Three things that depend on luck elsewhere are the test's here; the program is linked with --wrap for them:
- *   - time: the clocks run on, but a test can make them jump, or stop them.  So nothing waits for a time to pass;
- *   - the disk: operations of one kind are refused as a full disk refuses them, or kept back before they are staged;
+ *   - time: the clocks run on, but a test can make them jump, or stop them.  So nothing waits for a time to
+ * pass;
+ *   - the disk: operations of one kind are refused as a full disk refuses them, or kept back before they are
+ * staged;
  *   - pages: an answer that was read is kept back until what the test wants has been committed after it.
  *
- * Links are fakes whose answers the test gives, or loopback drivers.  "Nothing happens" means: world_quiet() came back,
- * so all that was under way in the store and the loop has passed, and the count is still what it was.
+ * Links are fakes whose answers the test gives, or loopback drivers.  "Nothing happens" means: world_quiet()
+ * came back, so all that was under way in the store and the loop has passed, and the count is still what it
+ * was.
  */
 #ifndef QUEUE_WORLD_H
 #define QUEUE_WORLD_H
@@ -27,29 +31,29 @@
 #include "route/link.h"
 #include "route/router.h"
 
-#define WORLD_CLIENTS                                                                                                 \
-	"clients = ({ name = \"shop\"; key_sha256 = \""                                                               \
+#define WORLD_CLIENTS                                   \
+	"clients = ({ name = \"shop\"; key_sha256 = \"" \
 	"0000000000000000000000000000000000000000000000000000000000000000\"; });"
 /* One loopback link. */
-#define WORLD_LOOPBACK                                                                                                \
-	WORLD_CLIENTS "links = ({ name = \"lo\"; driver = \"loopback\"; window = 100; });"                            \
+#define WORLD_LOOPBACK                                                                     \
+	WORLD_CLIENTS "links = ({ name = \"lo\"; driver = \"loopback\"; window = 100; });" \
 		      "routes = ({ name = \"r\"; links = [\"lo\"]; });"
 /* The smallest lane: more than 16 messages of it go through the backlog. */
 #define WORLD_SMALL_LANE "queue: { lane_window = 16; };"
-#define WORLD_LANE       16
+#define WORLD_LANE	 16
 
 struct fake {
 	struct outlet o;
-	int answer;                  /* of submit() */
-	unsigned n;                  /* parts taken */
-	unsigned n_ended;            /* of these: answered by fake_end_all() */
-	unsigned count[8];           /* by part number */
-	uint64_t key[2048];          /* in the order they came */
+	int answer;	    /* of submit() */
+	unsigned n;	    /* parts taken */
+	unsigned n_ended;   /* of these: answered by fake_end_all() */
+	unsigned count[8];  /* by part number */
+	uint64_t key[2048]; /* in the order they came */
 };
 
 struct world {
 	uv_loop_t loop;
-	uv_timer_t turn;             /* so that no turn of the loop sleeps for long */
+	uv_timer_t turn; /* so that no turn of the loop sleeps for long */
 	const char *conf_text;
 	char dir[64], db[96];
 	struct store *store;
@@ -62,52 +66,57 @@ struct world {
 	struct fake *fake[4];
 	unsigned n_fakes;
 	uint64_t final[STATE_N];
-	uint64_t committed, failed;  /* messages, by the outcome of their batch */
-	unsigned n_acks;             /* receipts whose commit is done, or failed */
-	int ack;                     /* the outcome of the last one */
+	uint64_t committed, failed; /* messages, by the outcome of their batch */
+	unsigned n_acks;	    /* receipts whose commit is done, or failed */
+	int ack;		    /* the outcome of the last one */
 	bool closed;
-	bool mixed;                  /* world_add(): the last one is marketing, so the batch goes with bulk */
+	bool mixed; /* world_add(): the last one is marketing, so the batch goes with bulk */
 };
 
 struct world *world_new(const char *conf);
 void world_free(struct world *w);
 void world_up(struct world *w, bool start_links);
-void world_down(struct world *w);  /* in peace: nothing may be in flight */
-void world_halt(struct world *w);  /* without waiting for what is in flight; what is staged is committed */
+void world_down(struct world *w); /* in peace: nothing may be in flight */
+void world_halt(struct world *w); /* without waiting for what is in flight; what is staged is committed */
 
-/* ---- the loop ------------------------------------------------------------------------------------------------ */
+/* ---- the loop
+ * ------------------------------------------------------------------------------------------------ */
 
-void world_turn(struct world *w);  /* one turn */
+void world_turn(struct world *w); /* one turn */
 /* Turn until neither the store nor the queue has anything under way. */
 void world_quiet(struct world *w);
 
 /* Turn until the condition holds; a test that waits for more than 20 real seconds fails. */
-#define RUN_UNTIL(w, cond)                                                                                            \
-	do {                                                                                                          \
-		uint64_t end_ = uv_hrtime() + 20000000000u;                                                           \
-		while (!(cond) && uv_hrtime() < end_)                                                                 \
-			world_turn(w);                                                                                \
-		assert_true(cond);                                                                                    \
+#define RUN_UNTIL(w, cond)                                  \
+	do {                                                \
+		uint64_t end_ = uv_hrtime() + 20000000000u; \
+		while (!(cond) && uv_hrtime() < end_)       \
+			world_turn(w);                      \
+		assert_true(cond);                          \
 	} while (0)
 
-/* ---- time ---------------------------------------------------------------------------------------------------- */
+/* ---- time
+ * ---------------------------------------------------------------------------------------------------- */
 
-void world_stop_clock(void);       /* from here on only world_pass() and world_seconds() move it; until world_down() */
-void world_pass(struct world *w, int64_t ms);        /* the clocks jump; the links are looked at */
-void world_seconds(struct world *w, unsigned n);     /* n seconds, with what the queue does each second */
+void world_stop_clock(
+	void); /* from here on only world_pass() and world_seconds() move it; until world_down() */
+void world_pass(struct world *w, int64_t ms);	 /* the clocks jump; the links are looked at */
+void world_seconds(struct world *w, unsigned n); /* n seconds, with what the queue does each second */
 
-/* ---- the store ----------------------------------------------------------------------------------------------- */
+/* ---- the store
+ * ----------------------------------------------------------------------------------------------- */
 
 void world_refuse(enum store_op_kind kind, unsigned n); /* the next n: -ENOSPC, in their turn */
 unsigned world_refusals_left(void);
-void world_hold_op(enum store_op_kind kind);            /* from here on: not staged before world_release(), nor
-                                                         * is what comes behind it in its list */
-void world_hold_answer(enum store_query_kind kind);     /* likewise: read, but not given to the queue */
+void world_hold_op(enum store_op_kind kind);	    /* from here on: not staged before world_release(), nor
+						     * is what comes behind it in its list */
+void world_hold_answer(enum store_query_kind kind); /* likewise: read, but not given to the queue */
 unsigned world_held(void);
 void world_release(struct world *w);
-void world_sent_max(uint32_t max);                      /* receipts kept in memory, of the next world_up() */
+void world_sent_max(uint32_t max); /* receipts kept in memory, of the next world_up() */
 
-/* ---- messages ------------------------------------------------------------------------------------------------ */
+/* ---- messages
+ * ------------------------------------------------------------------------------------------------ */
 
 /* Unset members of `like` get a sensible value. */
 void world_add(struct world *w, unsigned n, struct message like, uint64_t *ret_first);
@@ -117,7 +126,8 @@ uint64_t world_waiting(struct world *w);
 bool world_recovering(struct world *w);
 enum msg_state world_state(struct world *w, uint64_t id, unsigned part); /* as stored; part 0: the message */
 
-/* ---- links --------------------------------------------------------------------------------------------------- */
+/* ---- links
+ * --------------------------------------------------------------------------------------------------- */
 
 /* Owned by the world; freed with the queue that knew it. */
 struct fake *fake_new(struct world *w, const char *name, unsigned window);
@@ -125,13 +135,15 @@ struct fake *fake_new(struct world *w, const char *name, unsigned window);
 void fake_route(struct world *w, struct fake *a, struct fake *b);
 void fake_up(struct world *w, struct fake *f, bool up);
 void fake_end(struct world *w, struct fake *f, uint64_t key, enum outcome outcome);
-void fake_end_all(struct world *w, struct fake *f, enum outcome outcome); /* what was taken and not ended by this yet */
-void fake_end_late(struct world *w, struct fake *f, uint64_t key);        /* SENT, after it had ended as UNKNOWN */
-/* A receipt for what fake_end() answered; what queue_receipt() says.  The commit is told in ack and n_acks. */
+void fake_end_all(
+	struct world *w, struct fake *f, enum outcome outcome); /* what was taken and not ended by this yet */
+void fake_end_late(struct world *w, struct fake *f, uint64_t key); /* SENT, after it had ended as UNKNOWN */
+/* A receipt for what fake_end() answered; what queue_receipt() says.  The commit is told in ack and n_acks.
+ */
 int fake_receipt(struct world *w, struct fake *f, uint64_t key, enum receipt_state state);
 
 int world_main(const struct CMUnitTest *tests, size_t n, const char *only);
-#define WORLD_MAIN(tests, argc, argv)                                                                                 \
+#define WORLD_MAIN(tests, argc, argv) \
 	world_main(tests, sizeof(tests) / sizeof((tests)[0]), (argc) > 1 ? (argv)[1] : NULL)
 
 #endif
