@@ -121,6 +121,15 @@ const char *encoding_name(enum encoding e)
 	return word(encoding_names, N(encoding_names), e);
 }
 
+void msg_error_split(const char *error, const char **ret_code, size_t *ret_n_text)
+{
+	const char *colon = strrchr(error, ':');
+	bool both = colon && colon > error && colon[1];
+
+	*ret_code = colon && colon[1] ? colon + 1 : error;
+	*ret_n_text = both ? (size_t)(colon - error) : strlen(error);
+}
+
 int msg_class_parse(const char *s)
 {
 	return parse(class_names, N(class_names), s);

@@ -126,6 +126,9 @@ const char *msg_reason_name(enum msg_reason r);
 const char *outcome_name(enum outcome o);
 const char *encoding_name(enum encoding e);
 
+/* An error is kept as "text:code", in the carrier's words.  Either half may stand alone and then is both. */
+void msg_error_split(const char *error, const char **ret_code, size_t *ret_n_text);
+
 /* The inverse of the above; -EINVAL for an unknown word. */
 int msg_class_parse(const char *word);
 int msg_report_parse(const char *word);

@@ -197,10 +197,9 @@ int cmd_status(struct cli *cli, int argc, char **argv)
 
 static void show_events(const struct cli *cli, const json_t *answer, struct table **t)
 {
-	static const struct view_column columns[] = { { "at", NULL }, { "type", NULL }, { "state", NULL },
-		{ "part", NULL }, { "attempt", NULL }, { "link", NULL }, { "outcome", NULL }, { "code", NULL },
-		{ "smsc_id", "smsc id" }, { "reason", NULL }, { "error.code", "error" }, { "error.text", "meaning" },
-		{ 0 } };
+	static const struct view_column columns[] = { { "at", NULL }, { "event", NULL }, { "part", NULL },
+		{ "state", NULL }, { "link", NULL }, { "outcome", NULL }, { "code", NULL }, { "text", "meaning" },
+		{ "smsc_id", "smsc id" }, { "reason", NULL }, { "next_try", "next try" }, { 0 } };
 	const json_t *rows = view_rows_of(answer, "events");
 	struct table *own = view_table(cli, rows, columns, true);
 
@@ -235,6 +234,7 @@ static int show_pages(struct query_input *in, const char *path, const char *name
 {
 	struct table *t = NULL;
 	struct text url = { 0 }, after = { 0 };
+	bool empty, onwards;
 	int end;
 
 	do {
@@ -254,7 +254,10 @@ static int show_pages(struct query_input *in, const char *path, const char *name
 		rows = view_rows_of(answer.json, name);
 		/* A cursor may be a string or a number. */
 		view_text(&(struct cli){ .style = TABLE_TSV }, json_object_get(answer.json, "next"), &next);
-		if (!cli_printed_json(in->cli, &answer)) {
+		/* The gateway looks at so many rows for one page; a filter may leave none of them.  That is no answer yet. */
+		empty = next.n && !json_array_size(rows) && json_is_false(json_object_get(answer.json, "complete"));
+		onwards = in->all || empty;
+		if (!empty && !cli_printed_json(in->cli, &answer)) {
 			if (t)
 				view_add(in->cli, t, rows, columns);
 			else
@@ -268,7 +271,7 @@ static int show_pages(struct query_input *in, const char *path, const char *name
 			text_clear(&next);
 		text_done(&after);
 		after = next;
-	} while (after.n && in->all && !ferror(stdout));
+	} while (after.n && onwards && !ferror(stdout));
 	if (end == CLI_OK && after.n && !in->all && !in->cli->json)
 		cli_note("there are more: --all, or --after %s", after.at);
 	table_free(t);
@@ -407,7 +410,7 @@ int cmd_streams(struct cli *cli, int argc, char **argv)
 
 static void show_cancelled(const struct cli *cli, const json_t *answer, struct table **t)
 {
-	static const struct view_column columns[] = { { "id", NULL }, { "result", NULL }, { "state", NULL }, { 0 } };
+	static const struct view_column columns[] = { { "id", NULL }, { "result", NULL }, { 0 } };
 	json_t *rows = json_pack("[O]", answer);
 
 	if (*t)

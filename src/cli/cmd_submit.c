@@ -94,6 +94,7 @@ enum {
 	OPT_RETRIES,
 	OPT_ERRORS,
 	OPT_DRY_RUN,
+	OPT_REF,
 	OPT_QUIET = 'q',
 };
 
@@ -103,6 +104,7 @@ static const struct argp_option options[] = {
 	{ "delimiter", OPT_DELIMITER, "CHAR", 0, "What separates columns (default: , ; or tab, seen in the header)", 0 },
 	{ "map", OPT_MAP, "COLUMN=FIELD", 0, "A column under another name; may be repeated", 0 },
 	{ "ignore-unknown", OPT_IGNORE_UNKNOWN, NULL, 0, "Leave out columns that are no field of a message", 0 },
+	{ "ref", OPT_REF, "TEXT", OPTION_HIDDEN, NULL, 0 }, /* refused, with the reason */
 	{ "dry-run", OPT_DRY_RUN, NULL, 0, "Check the file, send nothing", 0 },
 	{ NULL, 0, NULL, 0, "The submission:", 3 },
 	{ "key-id", OPT_KEY_ID, "KEY", 0, "Idempotency key (default: from the file's name, content and the options)", 0 },
@@ -114,7 +116,7 @@ static const struct argp_option options[] = {
 
 static const struct argp_child children[] = {
 	{ &cli_argp, 0, NULL, 100 },
-	{ &message_opts_argp, 0, "For rows that do not say it themselves:", 1 },
+	{ &message_rows_argp, 0, "For rows that do not say it themselves:", 1 },
 	{ 0 },
 };
 
@@ -123,8 +125,6 @@ static void check_input(struct submit *s, struct argp_state *state)
 	if (s->message.relative_send_at)
 		argp_error(state, "--send-at must be an absolute time here: a submission that is resumed later must still "
 				  "be the same");
-	else if (json_object_get(s->message.fields, "ref"))
-		argp_error(state, "--ref is for one message; give each row its own in a column `ref`");
 }
 
 static error_t parse_option(int key, char *arg, struct argp_state *state)
@@ -133,6 +133,9 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	char *end;
 
 	switch (key) {
+	case OPT_REF:
+		argp_error(state, "--ref is for one message; give each row its own in a column `ref`");
+		return 0;
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = s->cli;
 		state->child_inputs[1] = &s->message;

@@ -35,11 +35,14 @@ enum {
 
 _Static_assert(OPT_END - OPT_FIRST == sizeof names / sizeof names[0], "names and options differ");
 
+/* What only a single message has comes first, so that message_rows_argp can begin behind it. */
+enum { N_OF_ONE = 2 };
+
 static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "The message:", 1 },
+	{ "ref", OPT_REF, "TEXT", 0, "Your own reference, echoed everywhere", 0 },
 	{ "from", OPT_FROM, "SENDER", 0, "Up to 11 GSM characters, digits or a short code", 0 },
 	{ "class", OPT_CLASS, "CLASS", 0, "otp, service or marketing", 0 },
-	{ "ref", OPT_REF, "TEXT", 0, "Your own reference, echoed everywhere", 0 },
 	{ "campaign", OPT_CAMPAIGN, "NAME", 0, "Group of messages: a lane of its own, a filter", 0 },
 	{ "tag", OPT_TAG, "NAME", 0, "Cancel key: `posthorn cancel --tag NAME`", 0 },
 	{ "ttl", OPT_TTL, "SECONDS", 0, "Give up when it has not gone by then (default 86400)", 0 },
@@ -94,3 +97,4 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 }
 
 const struct argp message_opts_argp = { .options = options, .parser = parse_option };
+const struct argp message_rows_argp = { .options = options + N_OF_ONE, .parser = parse_option };

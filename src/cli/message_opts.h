@@ -14,5 +14,7 @@ struct message_opts {
 
 /* Its input is a struct message_opts. */
 extern const struct argp message_opts_argp;
+/* The same without `ref`: what may hold for all rows of a file. */
+extern const struct argp message_rows_argp;
 
 #endif

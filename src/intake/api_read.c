@@ -128,6 +128,23 @@ static void put_text(struct json_out *o, const struct message *m)
 	}
 }
 
+/* As the webhooks say it. */
+static void put_error(struct json_out *o, const char *error)
+{
+	const char *code;
+	size_t n_text;
+
+	if (!error[0])
+		return;
+	msg_error_split(error, &code, &n_text);
+	json_out_key(o, "error");
+	json_out_open(o, '{');
+	json_out_kstr(o, "code", code);
+	json_out_key(o, "text");
+	json_out_strn(o, error, n_text);
+	json_out_close(o, '}');
+}
+
 static void put_part(struct json_out *o, const struct api_call *c, const struct store_part *p)
 {
 	json_out_open(o, '{');
@@ -140,13 +157,7 @@ static void put_part(struct json_out *o, const struct api_call *c, const struct 
 	json_out_ku64(o, "attempts", p->attempts);
 	json_out_ktime(o, "submitted_at", p->submitted_at);
 	json_out_ktime(o, "final_at", p->final_at);
-	if (p->error[0]) {
-		json_out_key(o, "error");
-		json_out_open(o, '{');
-		json_out_kstr(o, "code", p->error);
-		json_out_kstr(o, "text", p->error);
-		json_out_close(o, '}');
-	}
+	put_error(o, p->error);
 	json_out_close(o, '}');
 }
 
@@ -185,7 +196,7 @@ static void put_message(struct json_out *o, struct api_call *c, struct store_det
 	json_out_ktime(o, "final_at", d->final_at);
 	if (d->decided_by)
 		json_out_ku64(o, "decided_by", d->decided_by);
-	put_optional(o, "error", d->error);
+	put_error(o, d->error);
 	if (d->parts_delivered || d->state == STATE_UNCONFIRMED)
 		json_out_ku64(o, "parts_delivered", d->parts_delivered);
 	json_out_ku64(o, "n_parts", m->n_parts);

@@ -62,10 +62,45 @@ void http_head_done(struct http_head *h)
 
 /* ---- Collecting ---- */
 
+/* RFC 9110, 5.6.2: token characters. */
+static const uint8_t is_token[256] = {
+	['!'] = 1,
+	['#'] = 1,
+	['$'] = 1,
+	['%'] = 1,
+	['&'] = 1,
+	['\''] = 1,
+	['*'] = 1,
+	['+'] = 1,
+	['-'] = 1,
+	['.'] = 1,
+	['^'] = 1,
+	['_'] = 1,
+	['`'] = 1,
+	['|'] = 1,
+	['~'] = 1,
+	['0' ... '9'] = 1,
+	['A' ... 'Z'] = 1,
+	['a' ... 'z'] = 1,
+};
+
+/* A request begins with a method, which is a token.  Who speaks another protocol hears so at once instead of waiting for
+ * the deadline of the head. */
+static int check_first(uint8_t octet, struct http_refusal *why)
+{
+	if (is_token[octet] || octet == '\r')
+		return 0;
+	if (octet == 0x16) /* RFC 8446, 5.1: handshake */
+		return bad(why, "TLS on a port that speaks plain HTTP; use http://");
+	return bad(why, "not HTTP: a request begins with its method");
+}
+
 static int add(struct http_head *h, const uint8_t *data, size_t n, struct http_refusal *why)
 {
 	if (n > h->max - buf_len(&h->raw))
 		return refuse(why, 431, "headers_too_large", "request line and headers are too long");
+	if (n > 0 && buf_len(&h->raw) == 0 && check_first(data[0], why) < 0)
+		return -EBADMSG;
 	if (buf_add(&h->raw, data, n) < 0)
 		return refuse(why, 500, "internal", "out of memory");
 	return 0;
@@ -111,28 +146,6 @@ int http_head_collect(
 }
 
 /* ---- Checking ---- */
-
-/* RFC 9110, 5.6.2: token characters. */
-static const uint8_t is_token[256] = {
-	['!'] = 1,
-	['#'] = 1,
-	['$'] = 1,
-	['%'] = 1,
-	['&'] = 1,
-	['\''] = 1,
-	['*'] = 1,
-	['+'] = 1,
-	['-'] = 1,
-	['.'] = 1,
-	['^'] = 1,
-	['_'] = 1,
-	['`'] = 1,
-	['|'] = 1,
-	['~'] = 1,
-	['0' ... '9'] = 1,
-	['A' ... 'Z'] = 1,
-	['a' ... 'z'] = 1,
-};
 
 static size_t token_length(const char *s, size_t n)
 {

@@ -103,13 +103,12 @@ static char *put_number(char *at, const char *key, uint64_t v)
 	return put_u64(at, v);
 }
 
-/* The store keeps "text:code", as the carrier gave them; either half may stand alone and then is both. */
 static char *put_error(char *at, const char *error)
 {
-	const char *colon = strrchr(error, ':');
-	const char *code = colon && colon[1] ? colon + 1 : error;
-	size_t n_text = colon && colon > error && colon[1] ? (size_t)(colon - error) : strlen(error);
+	const char *code;
+	size_t n_text;
 
+	msg_error_split(error, &code, &n_text);
 	at = put(at, ",\"error\":{\"code\":");
 	at = put_string(at, code, strlen(code));
 	at = put_pair(at, "text", error, n_text);

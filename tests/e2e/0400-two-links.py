@@ -82,7 +82,7 @@ def one_part_refused(which):
         api = gw.api()
         m = api.wait_state(api.send(text="x" * 400)["id"], "rejected")
         equal(m["decided_by"], which, "the part that decided")
-        check("ESME_RINVDSTADR:11" in m["error"], m["error"])
+        equal(m["error"], {"code": "11", "text": "ESME_RINVDSTADR"}, "error")
         wait_for(lambda: all(p["state"] in FINAL for p in api.message(m["id"])["parts"]), 5, "every part to be final")
         equal([p["state"] for p in api.message(m["id"])["parts"]],
               ["rejected" if i == which else "delivered" for i in (1, 2, 3)], "parts")
@@ -112,7 +112,7 @@ def _(w):
     api = gw.api()
     m = api.wait_state(api.send()["id"], "rejected")
     equal([(x["link"], x["code"]) for x in attempts(api, m["id"])], [("acme", 0x0B), ("beta", 0x45)], "attempts")
-    check("ESME_RSUBMITFAIL" in m["error"], m["error"])
+    equal(m["error"]["text"], "ESME_RSUBMITFAIL", "error")
 
 
 @case("refused for now stays with the first link")

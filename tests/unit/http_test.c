@@ -496,6 +496,37 @@ static void test_a_nul_anywhere_in_the_head_is_refused(void **state)
 	app_end(&a);
 }
 
+/* One octet says it; nobody waits for a line that never ends. */
+static void test_other_protocols_are_refused_at_once(void **state)
+{
+	static const struct {
+		const char *why, *begin, *message;
+	} v[] = {
+		{"a TLS hello (RFC 8446, 5.1)", "\x16\x03\x01", "TLS on a port"},
+		{"a generic_nack of SMPP, without its zeros", "\x10", "not HTTP"},
+		{"text in UTF-8", "\xd0\x96", "not HTTP"},
+		{"the same behind an empty line", "\r\n\x16", "TLS on a port"},
+		{"a blank first", " GET /", "not HTTP"},
+	};
+	struct http_conf conf = {.header_timeout_ms = 600000};
+	struct app a;
+
+	app_start(&a, &conf);
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		struct client c;
+
+		client_open(&c, &a);
+		client_say(&a, &c, v[i].begin);
+		client_until(&a, &c, "HTTP/1.1 400 ");
+		client_until(&a, &c, "\"}}");
+		if (strstr(c.in, v[i].message) == NULL)
+			fail_msg("%s: got %s", v[i].why, c.in);
+		client_close(&c);
+	}
+	assert_int_equal(a.n_requests, 0);
+	app_end(&a);
+}
+
 static void test_heads_are_bounded(void **state)
 {
 	struct http_conf conf = {.max_head = 1000};
@@ -1225,6 +1256,7 @@ int main(void)
 		cmocka_unit_test(test_ambiguous_requests_are_refused),
 		cmocka_unit_test(test_good_requests_are_taken_however_they_are_cut),
 		cmocka_unit_test(test_a_nul_anywhere_in_the_head_is_refused),
+		cmocka_unit_test(test_other_protocols_are_refused_at_once),
 		cmocka_unit_test(test_heads_are_bounded),
 		cmocka_unit_test(test_pipelined_requests_are_answered_in_order),
 		cmocka_unit_test(test_many_pipelined_requests_all_get_answers),
