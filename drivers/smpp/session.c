@@ -365,6 +365,7 @@ static void do_unbind(struct session *s)
 #define LEAVING   (IN(ST_DRAINING) | IN(ST_UNBINDING))
 #define STAY      (-1)
 
+/* clang-format off */
 static const struct rule {
 	unsigned in;
 	enum event on;
@@ -401,6 +402,7 @@ static const struct rule {
 	{ IN(ST_CONNECTING) | IN(ST_OPEN) | BOUND | LEAVING | IN(ST_CLOSING),
 	                                         EV_CLOSED,    ST_WAIT,       do_closed    },
 };
+/* clang-format on */
 
 static const struct rule *find_rule(enum state st, enum event ev)
 {
@@ -476,7 +478,8 @@ static void on_timer(uv_timer_t *t)
 	uint64_t now = now_ms(s);
 
 	s->armed_ms = 0;
-	if (is_talking(s->state) && !s->paused && s->part_since_ms && s->part_since_ms + s->conf->response_timeout_ms <= now)
+	if (is_talking(s->state) && !s->paused && s->part_since_ms &&
+		s->part_since_ms + s->conf->response_timeout_ms <= now)
 		session_broken(s, "half a PDU, and no more of it");
 	if (is_talking(s->state) && !s->paused)
 		expire(s, now);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* session_read.c -- what the SMSC sends: from octets to PDUs, and what each of them means for the session.
  *
- * Most reads hold whole PDUs, which are handled where they lie.  Only the head of one whose rest has not come is copied.
- * Every PDU is looked at in full before the next: one of them may pause the reading, or end the session. */
+ * Most reads hold whole PDUs, which are handled where they lie.  Only the head of one whose rest has not come is
+ * copied.  Every PDU is looked at in full before the next: one of them may pause the reading, or end the session. */
 #include <config.h>
 
 #include <errno.h>
@@ -52,8 +52,9 @@ static void settle_answer(struct session *s, uint64_t key, const struct pdu_head
 		id[smsc_id.n] = 0;
 		st.smsc_id = id;
 	} else {
-		st.text = h->id == PDU_GENERIC_NACK && h->status == ESME_OK ? "generic_nack"
-									    : status_text(h->status, text, sizeof(text));
+		st.text = status_text(h->status, text, sizeof(text));
+		if (h->id == PDU_GENERIC_NACK && h->status == ESME_OK)
+			st.text = "generic_nack";
 	}
 	s->counters->throttled += st.outcome == OUTCOME_THROTTLED;
 	s->ops->settled(s->arg, &st);

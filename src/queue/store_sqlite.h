@@ -11,8 +11,8 @@
  *     store_sqlite_view.c    reads of the API and of background work
  *     store_sqlite_detail.c  one message with all that is known of it
  *
- * Who touches what: the loop thread owns the handles and the staged lists; the writer thread owns struct writer; a reader
- * thread owns its struct reader.  All else passes under store.mutex or is atomic.
+ * Who touches what: the loop thread owns the handles and the staged lists; the writer thread owns struct writer; a
+ * reader thread owns its struct reader.  All else passes under store.mutex or is atomic.
  *
  * Inside the store results are SQLite's codes; they become -errno where they leave it.
  */
@@ -32,7 +32,7 @@
 #define PAGE_ROWS        50000 /* a read examines no more … */
 #define PAGE_US          50000 /* … and takes no longer */
 
-/* ---- statements --------------------------------------------------------------------------------------------- */
+/* ---- statements ------------------------------------------------------------------------------------------ */
 
 #define WRITER_STATEMENTS(X)                                                                                           \
 	X(W_BEGIN, "BEGIN IMMEDIATE")                                                                                  \
@@ -220,7 +220,7 @@ static inline int first_column(sqlite3_stmt *st, int64_t *ret)
 	return rc;
 }
 
-/* ---- lists -------------------------------------------------------------------------------------------------- */
+/* ---- lists ----------------------------------------------------------------------------------------------- */
 
 struct op_list {
 	struct store_op *head, *tail;
@@ -248,7 +248,7 @@ static inline void op_list_splice(struct op_list *to, struct op_list *from)
 	*from = (struct op_list){0};
 }
 
-/* ---- the writer's side -------------------------------------------------------------------------------------- */
+/* ---- the writer's side ----------------------------------------------------------------------------------- */
 
 struct wake {
 	uint32_t endpoint, shard;
@@ -286,8 +286,8 @@ struct writer {
 
 typedef int apply_fn(struct writer *w, struct store_op *op);
 apply_fn apply_accept, apply_lease, apply_unlease, apply_due_fire, apply_backlog_delete, apply_spill, apply_cancel,
-	apply_cancel_done, apply_inbound, apply_events_done, apply_events_dead, apply_events_replay, apply_stream, apply_name,
-	apply_lane, apply_meta, apply_lookup, apply_idem_rotate, apply_reserve;
+	apply_cancel_done, apply_inbound, apply_events_done, apply_events_dead, apply_events_replay, apply_stream,
+	apply_name, apply_lane, apply_meta, apply_lookup, apply_idem_rotate, apply_reserve;
 apply_fn apply_submit, apply_attempt, apply_final, apply_receipt;
 apply_fn apply_purge;
 
@@ -327,7 +327,7 @@ static inline uint32_t lookup_run(uint64_t id)
 	return (id & ((UINT64_C(1) << MSG_COUNTER_BITS) - 1)) >> 16;
 }
 
-/* ---- the readers' side -------------------------------------------------------------------------------------- */
+/* ---- the readers' side ----------------------------------------------------------------------------------- */
 
 struct bitmap;
 
@@ -374,7 +374,7 @@ static inline int to_errno(int rc)
 /* Make room for one more item of `size` octets in an array that holds n. */
 int grow(void *array, unsigned n, size_t size);
 
-/* ---- the store ---------------------------------------------------------------------------------------------- */
+/* ---- the store ------------------------------------------------------------------------------------------- */
 
 #define LATENCY_BUCKETS 64 /* four for each doubling of microseconds */
 

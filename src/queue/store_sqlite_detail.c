@@ -2,9 +2,9 @@
  *
  * store_sqlite_detail.c -- one message with all that is known of it.
  *
- * No row says what state a message is in: it follows from the rows that its life has left (lease, submit, attempt, final,
- * correction), so that no state can disagree with what happened.  They are read in that order, the later word wins, and
- * what none of them says is derived at the end.
+ * No row says what state a message is in: it follows from the rows that its life has left (lease, submit, attempt,
+ * final, correction), so that no state can disagree with what happened.  They are read in that order, the later word
+ * wins, and what none of them says is derived at the end.
  */
 #include "queue/store_sqlite.h"
 

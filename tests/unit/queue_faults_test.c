@@ -656,11 +656,13 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(t01_tail_race), cmocka_unit_test(t02_serve_uaf), cmocka_unit_test(t03_bound_elsewhere),
-		cmocka_unit_test(t04_forgotten_crash), cmocka_unit_test(t05_retry_double), cmocka_unit_test(t06_hold_resent),
+		cmocka_unit_test(t04_forgotten_crash), cmocka_unit_test(t05_retry_double),
+		cmocka_unit_test(t06_hold_resent),
 		cmocka_unit_test(t07_low_water_in_recovery), cmocka_unit_test(t08_backlog_of_a_gone_route),
 		cmocka_unit_test(t09_final_part_resent), cmocka_unit_test(t10_stalled_twice),
 		cmocka_unit_test(t11_hold_and_waiting_part_restart), cmocka_unit_test(t12_attempts_over_parts),
-		cmocka_unit_test(t13_lane_not_named), cmocka_unit_test(t14_retry_not_stored), cmocka_unit_test(t15_due_drift),
+		cmocka_unit_test(t13_lane_not_named), cmocka_unit_test(t14_retry_not_stored),
+		cmocka_unit_test(t15_due_drift),
 		cmocka_unit_test(t16_bound_link_gone_at_restart), cmocka_unit_test(t17_skip_after_reload),
 	};
 	(void)routes; (void)stop2;
