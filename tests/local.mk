@@ -85,8 +85,8 @@ coverage:
 	$(MAKE) -C coverage-build check
 	$(PYTHON3) $(srcdir)/tests/coverage.py coverage-build
 
-
+# tests/e2e/npm: what 0600-other-peers.py installs.
 clean-local:
-	rm -rf fuzz-build coverage-build tests/e2e/out
+	rm -rf fuzz-build coverage-build tests/e2e/out tests/e2e/npm
 
 PEER_TESTS += tests/peers/test_smsc_sim.py tests/peers/test_net_smpp.pl
