@@ -15,6 +15,8 @@ libposthorn_a_SOURCES += \
 	drivers/smpp/window.c \
 	drivers/smpp/session.h \
 	drivers/smpp/session.c \
+	drivers/smpp/session_int.h \
+	drivers/smpp/session_read.c \
 	drivers/smpp/text.h \
 	drivers/smpp/text.c \
 	drivers/smpp/smpp.h \

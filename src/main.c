@@ -66,14 +66,14 @@ struct app {
 	struct link *link[LINKS_MAX];
 	unsigned n_links, links_leaving;
 	uv_signal_t sigterm, sigint, sighup;
-	
+
 	bool stopping, reloading, reload_wanted, links_may_go;
 	unsigned http_open;
 	int64_t stop_deadline_ms;
 	struct conf *next_conf;
 };
 
-/* ---- the command line ---------------------------------------------------------------------------------------------- */
+/* ---- the command line ------------------------------------------------------------------------------------ */
 
 static const struct argp_option option_table[] = {
 	{ "config", 'c', "FILE", 0, "read the configuration from FILE (default /etc/posthorn/posthorn.conf)", 0 },
@@ -109,7 +109,7 @@ static const struct argp argp = { option_table, option, NULL,
 	"It runs in the foreground and logs to standard error; SIGHUP reads the configuration again, SIGTERM stops it in "
 	"order.  See posthornd(8) and posthorn.conf(5).", NULL, NULL, NULL };
 
-/* ---- links ------------------------------------------------------------------------------------------------------------- */
+/* ---- links ----------------------------------------------------------------------------------------------- */
 
 static struct link *link_find(void *arg, const char *name)
 {
@@ -169,7 +169,7 @@ static uint32_t route_of(void *arg, const struct message *m)
 	return router_match(a->router, m);
 }
 
-/* ---- start ---------------------------------------------------------------------------------------------------------------- */
+/* ---- start ----------------------------------------------------------------------------------------------- */
 
 static void on_events(void *arg, uint32_t endpoint, unsigned shard)
 {
@@ -268,9 +268,19 @@ static int start_parts(struct app *a, char *err, size_t n_err)
 	a->webhooks = webhooks_new(&a->loop, a->store, a->names, a->conf);
 	if (!a->webhooks)
 		return -ENOMEM;
-	parts = (struct api_parts){ .loop = &a->loop, .queue = a->queue, .store = a->store, .names = a->names,
-		.router = a->router, .webhooks = a->webhooks, .stats = a->stats, .conf = a->conf, .link_find = link_find,
-		.link_each = link_each, .link_arg = a };
+	parts = (struct api_parts){
+		.loop = &a->loop,
+		.queue = a->queue,
+		.store = a->store,
+		.names = a->names,
+		.router = a->router,
+		.webhooks = a->webhooks,
+		.stats = a->stats,
+		.conf = a->conf,
+		.link_find = link_find,
+		.link_each = link_each,
+		.link_arg = a,
+	};
 	a->api = api_new(&parts);
 	if (!a->api)
 		return -ENOMEM;
@@ -282,7 +292,7 @@ static int start_parts(struct app *a, char *err, size_t n_err)
 	return r;
 }
 
-/* ---- stop ------------------------------------------------------------------------------------------------------------------- */
+/* ---- stop ------------------------------------------------------------------------------------------------ */
 
 static void close_rest(uv_handle_t *h, void *arg)
 {
@@ -394,7 +404,7 @@ static void stop(uv_signal_t *s, int number)
 	}
 }
 
-/* ---- reload ------------------------------------------------------------------------------------------------------------------- */
+/* ---- reload ---------------------------------------------------------------------------------------------- */
 
 struct changes {
 	struct app *app;
@@ -548,7 +558,7 @@ static void reload(uv_signal_t *s, int number)
 	reload_now(a);
 }
 
-/* ---- main ------------------------------------------------------------------------------------------------------------------------ */
+/* ---- main ------------------------------------------------------------------------------------------------ */
 
 static void catch(struct app *a, uv_signal_t *s, uv_signal_cb cb, int number)
 {

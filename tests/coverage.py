@@ -5,7 +5,7 @@
     coverage.py BUILD
 
 BUILD was compiled with --coverage and its tests were run.  gcov gives the counts; a header or source that is compiled
-into several objects counts a line as run when one of them ran it.
+into several objects counts a line as run when one of them ran it.  What no test has run at all is in the table, too.
 """
 import glob
 import gzip
@@ -17,14 +17,14 @@ import tempfile
 
 
 def main(build):
-    notes = [os.path.abspath(p) for p in glob.glob(os.path.join(build, "**", "*.gcda"), recursive=True)]
-    if not notes:
+    if not glob.glob(os.path.join(build, "**", "*.gcda"), recursive=True):
         sys.exit(f"{build}: nothing was run there")
+    notes = [os.path.abspath(p) for p in glob.glob(os.path.join(build, "**", "*.gcno"), recursive=True)]
     source = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
     lines = {}
     with tempfile.TemporaryDirectory() as folder:
         subprocess.run(["gcov", "--json-format", "--preserve-paths", *notes], cwd=folder, check=True,
-                       stdout=subprocess.DEVNULL)
+                       stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
         for path in glob.glob(os.path.join(folder, "*.gcov.json.gz")):
             with gzip.open(path) as f:
                 data = json.load(f)

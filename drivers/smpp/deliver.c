@@ -63,7 +63,7 @@ static void network_error(const uint8_t *e, char *dst, size_t size)
 	if (e[0] >= '0' && e[0] <= '9' && e[1] >= '0' && e[1] <= '9' && e[2] >= '0' && e[2] <= '9')
 		snprintf(dst, size, "%c%c%c", e[0], e[1], e[2]);
 	else
-		snprintf(dst, size, "%03u", e[1] << 8 | e[2]);
+		snprintf(dst, size, "%03u", (unsigned)e[1] << 8 | e[2]);
 }
 
 static bool begins_with_id(const struct pdu_sm *sm)

@@ -11,8 +11,8 @@
  * What it promises:
  *
  *  1. Each submit that was taken is settled once: by its response, by the response time-out (unknown; a late answer is
- *     handed on as such), or when the connection is gone.  In the last case the octets that the kernel took decide: a PDU
- *     that was not handed over whole cannot have been acted on, so its part is UNSENT, the others are UNKNOWN.
+ *     handed on as such), or when the connection is gone.  In the last case the octets that the kernel took decide: a
+ *     PDU that was not handed over whole cannot have been acted on, so its part is UNSENT, the others are UNKNOWN.
  *  2. Nothing is settled from inside session_submit().
  *  3. A deliver_sm or data_sm is answered when the core says so, and not before; the unanswered ones are bounded, and
  *     beyond the bound the peer is no longer read.
@@ -60,8 +60,8 @@ struct session_ops {
 	void (*settled)(void *arg, const struct settle *st);
 	/* There is room, perhaps again. */
 	void (*room)(void *arg);
-	/* A deliver_sm or data_sm.  0: session_ack() follows, perhaps at once; -EBADMSG: to be answered with *ret_status
-	 * now. */
+	/* A deliver_sm or data_sm.  0: session_ack() follows, perhaps at once; -EBADMSG: to be answered with
+	 * *ret_status now. */
 	int (*sm)(void *arg, struct session *s, const uint8_t *pdu, size_t n, const struct pdu_header *h,
 		uint32_t *ret_status);
 	void (*stopped)(void *arg, struct session *s);

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* smpp.c -- the driver for SMPP 3.4 carriers: a link as a set of binds.
  *
- * `bind` and `binds` of the configuration make sessions: so many transceivers, transmitters or receivers, or (split) so many
- * pairs of transmitter and receiver.  The window is one of each bind, so the link has as many places as its bound
+ * `bind` and `binds` of the configuration make sessions: so many transceivers, transmitters or receivers, or (split) so
+ * many pairs of transmitter and receiver.  The window is one of each bind, so the link has as many places as its bound
  * transmitters have together, and the core is told whenever that changes.  A part goes out on the bind that waits for
  * the fewest answers; a receipt may come in on any.
  *
@@ -170,7 +170,8 @@ static int copy_settings(struct smpp *m, const struct conf_link *c)
 	sc->address_range = strdup(c->address_range);
 	m->raw = malloc(PDU_MAX + 16);
 	m->utf8 = malloc(TEXT_UTF8_MAX(PDU_MAX));
-	if (!sc->host || !sc->system_id || !sc->password || !sc->system_type || !sc->address_range || !m->raw || !m->utf8)
+	if (!sc->host || !sc->system_id || !sc->password || !sc->system_type || !sc->address_range || !m->raw ||
+		!m->utf8)
 		return -ENOMEM;
 	return 0;
 }

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* smpp.h -- one SMPP link, as the files of this folder see it.  smpp.c has the operations, submit.c makes submit_sm from
- * parts, deliver.c makes receipts and inbound messages from deliver_sm. */
+/* smpp.h -- one SMPP link, as the files of this folder see it.  smpp.c has the operations, submit.c makes submit_sm
+ * from parts, deliver.c makes receipts and inbound messages from deliver_sm. */
 #ifndef SMPP_SMPP_H
 #define SMPP_SMPP_H
 

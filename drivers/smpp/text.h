@@ -6,8 +6,8 @@
  * turned into Latin-1 or ASCII, which have a data_coding of their own (03, 01) and so need no agreement.  What Latin-1
  * lacks (the euro, Greek capitals) becomes `?`: a part of 160 septets would not fit as anything else.
  *
- * In: data_coding 00 means what the link's alphabet says; the others mean what the standard says.  Whatever comes, UTF-8
- * goes out, and octets that are no text are shown as hexadecimal. */
+ * In: data_coding 00 means what the link's alphabet says; the others mean what the standard says.  Whatever comes,
+ * UTF-8 goes out, and octets that are no text are shown as hexadecimal. */
 #ifndef SMPP_TEXT_H
 #define SMPP_TEXT_H
 

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* window.h -- the requests of one bind that wait for their response.
  *
- * Everything is O(1) and allocated once, when the link is opened.  The table has four times as many places as the window,
- * and a sequence_number lives at its low bits; numbers rise one by one, as SMPP 3.4, 5.1.4 asks, and a number whose place
- * is still taken by a slow request is left out.  All requests have the same time to be answered, so the list in order
- * of sending is the list in order of deadline.
+ * Everything is O(1) and allocated once, when the link is opened.  The table has four times as many places as the
+ * window, and a sequence_number lives at its low bits; numbers rise one by one, as SMPP 3.4, 5.1.4 asks, and a number
+ * whose place is still taken by a slow request is left out.  All requests have the same time to be answered, so the
+ * list in order of sending is the list in order of deadline.
  *
  * What timed out is remembered for a while, because its answer may still come and must then not be taken for nothing:
  * the message was sent after all. */

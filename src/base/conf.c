@@ -3,8 +3,8 @@
  *
  * libconfig parses; it knows syntax, not our settings.  What it read is walked group by group beside the
  * table: each name must be a setting of its section, each value of its type and range.  What concerns several
- * settings (a route and its links, two clients with one key) is checked at the end, when the order in the
- * file no longer matters.
+ * settings (a route and its links, two clients with one key) is checked at the end (conf_check.c), when the
+ * order in the file no longer matters.
  *
  * The first fault ends the load: its line is what the operator needs, and later ones often follow from it.
  */
@@ -13,10 +13,9 @@
 #include "base/conf.h"
 
 #include "base/conf_form.h"
+#include "base/conf_int.h"
 #include "base/conf_table.h"
 #include "base/secret.h"
-
-#include <libconfig.h>
 
 #include <assert.h>
 #include <errno.h>
@@ -36,15 +35,6 @@
 
 /* The table stores enums through `unsigned`. */
 static_assert(sizeof(enum conf_bind) == sizeof(unsigned), "enums of the table have the size of unsigned");
-
-struct loader {
-	struct conf *c;
-	const char *name;    /* of the file, as the operator gave it */
-	char *folder;	     /* where relative paths start, "" or with a slash at the end */
-	const char *scanned; /* the last included file whose numbers were looked at */
-	char *err;
-	size_t n_err;
-};
 
 /* ---- messages ---- */
 
@@ -67,7 +57,7 @@ static void append_path(const config_setting_t *cs, char *buf, size_t n)
 
 /* Where the setting stands.  libconfig before 1.7 names an included file without the folder it was looked for
  * in. */
-static void source_file(const struct loader *l, const config_setting_t *cs, char *buf, size_t n)
+static void source_file(const struct conf_loader *l, const config_setting_t *cs, char *buf, size_t n)
 {
 	const char *file = config_setting_source_file(cs);
 
@@ -88,9 +78,7 @@ static void blank_controls(char *text)
 	}
 }
 
-/* Fill the message for a fault at `cs`, or for its member `member` that is not there.  Always -EINVAL. */
-static int __attribute__((format(printf, 4, 5)))
-refuse(struct loader *l, const config_setting_t *cs, const char *member, const char *fmt, ...)
+int conf_refuse(struct conf_loader *l, const config_setting_t *cs, const char *member, const char *fmt, ...)
 {
 	char path[256] = "", text[512], file[PATH_MAX];
 	va_list ap;
@@ -110,7 +98,7 @@ refuse(struct loader *l, const config_setting_t *cs, const char *member, const c
 	return -EINVAL;
 }
 
-static int out_of_memory(struct loader *l)
+int conf_no_memory(struct conf_loader *l)
 {
 	snprintf(l->err, l->n_err, "%s: out of memory", l->name);
 	return -ENOMEM;
@@ -148,9 +136,9 @@ static const char *kind_name(const config_setting_t *cs)
 	}
 }
 
-static int refuse_kind(struct loader *l, const config_setting_t *cs, const char *expected)
+static int refuse_kind(struct conf_loader *l, const config_setting_t *cs, const char *expected)
 {
-	return refuse(l, cs, "", "expected %s, found %s", expected, kind_name(cs));
+	return conf_refuse(l, cs, "", "expected %s, found %s", expected, kind_name(cs));
 }
 
 /* ---- "did you mean" ---- */
@@ -165,7 +153,7 @@ static void keep_nearer(const char *name, const char *candidate, const char **be
 	}
 }
 
-static int refuse_unknown(struct loader *l, const config_setting_t *cs, enum conf_section section)
+static int refuse_unknown(struct conf_loader *l, const config_setting_t *cs, enum conf_section section)
 {
 	const char *name = config_setting_name(cs), *best = NULL;
 	int n = (int)strlen(name), d = n < 3 ? 1 : n / 3 + 1; /* at most every third letter wrong */
@@ -179,22 +167,22 @@ static int refuse_unknown(struct loader *l, const config_setting_t *cs, enum con
 			keep_nearer(name, conf_sections[i].name, &best, &d);
 	}
 	if (best != NULL)
-		return refuse(l, cs, "", "unknown setting; did you mean \"%s\"?", best);
+		return conf_refuse(l, cs, "", "unknown setting; did you mean \"%s\"?", best);
 	for (size_t i = 0; i < conf_n_settings; i++) {
 		const struct conf_section_info *home = &conf_sections[conf_settings[i].section];
 
 		if (strcmp(conf_settings[i].name, name) == 0)
-			return refuse(l, cs, "", "unknown setting here; it belongs to %s",
+			return conf_refuse(l, cs, "", "unknown setting here; it belongs to %s",
 				home->name[0] != '\0' ? home->name : "the top of the file");
 	}
-	return refuse(l, cs, "", "unknown setting");
+	return conf_refuse(l, cs, "", "unknown setting");
 }
 
 /* ---- single values ---- */
 
 /* Bounds, words and form of one string.  What is secret is not repeated in the message. */
 static int check_string(
-	struct loader *l, const config_setting_t *cs, const struct conf_setting *s, const char *text)
+	struct conf_loader *l, const config_setting_t *cs, const struct conf_setting *s, const char *text)
 {
 	size_t n = strlen(text);
 	bool hidden = (s->flags & (CONF_SECRET | CONF_HIDDEN)) != 0;
@@ -202,32 +190,32 @@ static int check_string(
 	const char *fault;
 
 	if (n == 0 && (s->flags & CONF_REQUIRED) != 0)
-		return refuse(l, cs, "", "must not be empty");
+		return conf_refuse(l, cs, "", "must not be empty");
 	if (n == 0 && s->type == CONF_STRING)
 		return 0;
 	if (s->words != NULL) {
 		if (conf_word_index(s->words, text) >= 0)
 			return 0;
 		list_words(s->words, words, sizeof(words));
-		return refuse(l, cs, "", "\"%.64s\" is not known; use %s", text, words);
+		return conf_refuse(l, cs, "", "\"%.64s\" is not known; use %s", text, words);
 	}
 	if (n < (size_t)s->min || n > (size_t)s->max) {
 		if (s->min == s->max)
-			return refuse(l, cs, "", "must have %.0f characters, has %zu", s->max, n);
-		return refuse(l, cs, "", "must have %.0f to %.0f characters, has %zu",
+			return conf_refuse(l, cs, "", "must have %.0f characters, has %zu", s->max, n);
+		return conf_refuse(l, cs, "", "must have %.0f to %.0f characters, has %zu",
 			s->min > 1 ? s->min : 1, s->max, n);
 	}
 	fault = conf_form_fault(s->form, text);
 	if (fault == NULL)
 		return 0;
 	if (hidden)
-		return refuse(l, cs, "", "%s", fault);
-	return refuse(l, cs, "", "\"%.100s\" %s", text, fault);
+		return conf_refuse(l, cs, "", "%s", fault);
+	return conf_refuse(l, cs, "", "\"%.100s\" %s", text, fault);
 }
 
 /* A relative path starts from the folder of the file, so that the file means the same wherever it is used
  * from. */
-static char *resolve_path(const struct loader *l, const char *path)
+static char *resolve_path(const struct conf_loader *l, const char *path)
 {
 	char *r;
 
@@ -238,37 +226,37 @@ static char *resolve_path(const struct loader *l, const char *path)
 	return r;
 }
 
-static int store_string(struct loader *l, const struct conf_setting *s, const char *text, char **field)
+static int store_string(struct conf_loader *l, const struct conf_setting *s, const char *text, char **field)
 {
 	char *copy = s->form == CONF_FORM_PATH ? resolve_path(l, text) : strdup(text);
 
 	if (copy == NULL)
-		return out_of_memory(l);
+		return conf_no_memory(l);
 	secret_free(*field);
 	*field = copy;
 	return 0;
 }
 
-static int add_string(struct loader *l, struct conf_strings *list, const char *text, size_t n)
+static int add_string(struct conf_loader *l, struct conf_strings *list, const char *text, size_t n)
 {
 	list->item[list->n] = strndup(text, n);
 	if (list->item[list->n] == NULL)
-		return out_of_memory(l);
+		return conf_no_memory(l);
 	list->n++;
 	return 0;
 }
 
-static int make_room(struct loader *l, struct conf_strings *list, size_t n)
+static int make_room(struct conf_loader *l, struct conf_strings *list, size_t n)
 {
 	conf_strings_done(list);
 	if (n == 0)
 		return 0;
 	list->item = calloc(n, sizeof(*list->item));
-	return list->item != NULL ? 0 : out_of_memory(l);
+	return list->item != NULL ? 0 : conf_no_memory(l);
 }
 
-static int read_strings(
-	struct loader *l, const config_setting_t *cs, const struct conf_setting *s, struct conf_strings *list)
+static int read_strings(struct conf_loader *l, const config_setting_t *cs, const struct conf_setting *s,
+	struct conf_strings *list)
 {
 	int n, r;
 
@@ -276,9 +264,9 @@ static int read_strings(
 		return refuse_kind(l, cs, "a list of strings, [ \"…\", \"…\" ]");
 	n = config_setting_length(cs);
 	if (n == 0 && (s->flags & CONF_REQUIRED) != 0)
-		return refuse(l, cs, "", "must not be empty");
+		return conf_refuse(l, cs, "", "must not be empty");
 	if (n > STRINGS_MAX)
-		return refuse(l, cs, "", "has %d items; at most %d are allowed", n, STRINGS_MAX);
+		return conf_refuse(l, cs, "", "has %d items; at most %d are allowed", n, STRINGS_MAX);
 	r = make_room(l, list, (size_t)n);
 	for (int i = 0; i < n && r == 0; i++) {
 		const config_setting_t *item = config_setting_get_elem(cs, (unsigned)i);
@@ -287,7 +275,7 @@ static int read_strings(
 		if (text == NULL)
 			return refuse_kind(l, item, "a string");
 		if (text[0] == '\0')
-			return refuse(l, item, "", "must not be empty");
+			return conf_refuse(l, item, "", "must not be empty");
 		r = check_string(l, item, s, text);
 		if (r == 0)
 			r = add_string(l, list, text, strlen(text));
@@ -295,7 +283,7 @@ static int read_strings(
 	return r;
 }
 
-static int refuse_range(struct loader *l, const config_setting_t *cs, const struct conf_setting *s)
+static int refuse_range(struct conf_loader *l, const config_setting_t *cs, const struct conf_setting *s)
 {
 	char value[32];
 
@@ -303,8 +291,8 @@ static int refuse_range(struct loader *l, const config_setting_t *cs, const stru
 		snprintf(value, sizeof(value), "%g", config_setting_get_float(cs));
 	else
 		snprintf(value, sizeof(value), "%lld", config_setting_get_int64(cs));
-	return refuse(l, cs, "", "%s is out of range; allowed are %.12g to %.12g%s%s", value, s->min, s->max,
-		s->unit != NULL ? " " : "", s->unit != NULL ? s->unit : "");
+	return conf_refuse(l, cs, "", "%s is out of range; allowed are %.12g to %.12g%s%s", value, s->min,
+		s->max, s->unit != NULL ? " " : "", s->unit != NULL ? s->unit : "");
 }
 
 /* All of a file as a string; -EINVAL when it has a NUL, -EFBIG when it is no configuration by its size. */
@@ -347,7 +335,7 @@ static int read_text(const char *path, char **ret)
 	return 0;
 }
 
-static int check_overflow(struct loader *l, const char *file, const char *text)
+static int check_overflow(struct conf_loader *l, const char *file, const char *text)
 {
 	char number[80];
 	unsigned line = conf_form_overflow(text, number, sizeof(number));
@@ -361,7 +349,7 @@ static int check_overflow(struct loader *l, const char *file, const char *text)
 }
 
 /* The file itself was looked at before it was parsed; what it includes is known only now. */
-static int check_included(struct loader *l, const config_setting_t *cs)
+static int check_included(struct conf_loader *l, const config_setting_t *cs)
 {
 	const char *name = config_setting_source_file(cs);
 	char file[PATH_MAX];
@@ -374,7 +362,7 @@ static int check_included(struct loader *l, const config_setting_t *cs)
 	source_file(l, cs, file, sizeof(file));
 	r = read_text(file, &text);
 	if (r < 0)
-		return refuse(l, cs, "", "%s: %s", file, strerror(-r));
+		return conf_refuse(l, cs, "", "%s: %s", file, strerror(-r));
 	r = check_overflow(l, file, text);
 	free(text);
 	return r;
@@ -382,7 +370,7 @@ static int check_included(struct loader *l, const config_setting_t *cs)
 
 /* Any number as a double: exact up to 2^53, which is far beyond every range of the table. */
 static int read_number(
-	struct loader *l, const config_setting_t *cs, const struct conf_setting *s, double *ret)
+	struct conf_loader *l, const config_setting_t *cs, const struct conf_setting *s, double *ret)
 {
 	double v;
 	int r = check_included(l, cs);
@@ -405,7 +393,8 @@ static int read_number(
 	return 0;
 }
 
-static int read_value(struct loader *l, const config_setting_t *cs, const struct conf_setting *s, void *base)
+static int read_value(
+	struct conf_loader *l, const config_setting_t *cs, const struct conf_setting *s, void *base)
 {
 	void *field = (char *)base + s->offset;
 	const char *text;
@@ -450,7 +439,7 @@ static int read_value(struct loader *l, const config_setting_t *cs, const struct
 
 /* All of a small file, less one line end; refuses what others could have read. */
 static int read_secret_file(
-	struct loader *l, const config_setting_t *cs, const char *path, char *buf, size_t n)
+	struct conf_loader *l, const config_setting_t *cs, const char *path, char *buf, size_t n)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
 	struct stat st;
@@ -458,20 +447,20 @@ static int read_secret_file(
 	int r = 0;
 
 	if (fd < 0 || fstat(fd, &st) < 0)
-		r = refuse(l, cs, "", "%s: %s", path, strerror(errno));
+		r = conf_refuse(l, cs, "", "%s: %s", path, strerror(errno));
 	else if (!S_ISREG(st.st_mode))
-		r = refuse(l, cs, "", "%s is not a plain file", path);
+		r = conf_refuse(l, cs, "", "%s is not a plain file", path);
 	else if ((st.st_mode & S_IROTH) != 0)
-		r = refuse(l, cs, "", "%s can be read by everybody; chmod 600 it", path);
+		r = conf_refuse(l, cs, "", "%s can be read by everybody; chmod 600 it", path);
 	if (r < 0)
 		goto out;
 	n_read = read(fd, buf, n);
 	if (n_read < 0) {
-		r = refuse(l, cs, "", "%s: %s", path, strerror(errno));
+		r = conf_refuse(l, cs, "", "%s: %s", path, strerror(errno));
 		goto out;
 	}
 	if ((size_t)n_read == n) {
-		r = refuse(l, cs, "", "%s is longer than %zu octets", path, n - 1);
+		r = conf_refuse(l, cs, "", "%s is longer than %zu octets", path, n - 1);
 		goto out;
 	}
 	if (n_read > 0 && buf[n_read - 1] == '\n')
@@ -480,7 +469,7 @@ static int read_secret_file(
 		n_read--;
 	buf[n_read] = '\0';
 	if (strlen(buf) != (size_t)n_read || n_read == 0)
-		r = refuse(l, cs, "", "%s %s", path, n_read == 0 ? "is empty" : "holds a NUL");
+		r = conf_refuse(l, cs, "", "%s %s", path, n_read == 0 ? "is empty" : "holds a NUL");
 out:
 	if (fd >= 0)
 		close(fd);
@@ -488,7 +477,7 @@ out:
 }
 
 static int read_secret_from_file(
-	struct loader *l, const config_setting_t *cs, const struct conf_setting *s, char **field)
+	struct conf_loader *l, const config_setting_t *cs, const struct conf_setting *s, char **field)
 {
 	char buf[SECRET_MAX + 1];
 	const char *name = config_setting_get_string(cs);
@@ -499,7 +488,7 @@ static int read_secret_from_file(
 		return refuse_kind(l, cs, "a string");
 	path = resolve_path(l, name);
 	if (path == NULL)
-		return out_of_memory(l);
+		return conf_no_memory(l);
 	r = read_secret_file(l, cs, path, buf, sizeof(buf));
 	if (r == 0)
 		r = check_string(l, cs, s, buf);
@@ -511,7 +500,7 @@ static int read_secret_from_file(
 }
 
 static int read_secret_from_env(
-	struct loader *l, const config_setting_t *cs, const struct conf_setting *s, char **field)
+	struct conf_loader *l, const config_setting_t *cs, const struct conf_setting *s, char **field)
 {
 	const char *name = config_setting_get_string(cs), *text;
 	int r;
@@ -520,14 +509,14 @@ static int read_secret_from_env(
 		return refuse_kind(l, cs, "a string");
 	text = getenv(name);
 	if (text == NULL || text[0] == '\0')
-		return refuse(l, cs, "", "environment variable \"%.100s\" is %s", name,
+		return conf_refuse(l, cs, "", "environment variable \"%.100s\" is %s", name,
 			text == NULL ? "not set" : "empty");
 	r = check_string(l, cs, s, text);
 	return r < 0 ? r : store_string(l, s, text, field);
 }
 
 /* A secret may be given in one of three ways; here is where a second one is noticed. */
-static int check_one_way(struct loader *l, const config_setting_t *cs, const struct conf_setting *s)
+static int check_one_way(struct conf_loader *l, const config_setting_t *cs, const struct conf_setting *s)
 {
 	const config_setting_t *group = config_setting_parent(cs);
 	static const char *const suffixes[] = {"", "_file", "_env"};
@@ -539,12 +528,13 @@ static int check_one_way(struct loader *l, const config_setting_t *cs, const str
 		n_ways += config_setting_get_member(group, name) != NULL;
 	}
 	if (n_ways > 1)
-		return refuse(
+		return conf_refuse(
 			l, cs, "", "give only one of %s, %s_file and %s_env", s->name, s->name, s->name);
 	return 0;
 }
 
-static int read_secret(struct loader *l, const config_setting_t *cs, const struct conf_setting *s, void *base)
+static int read_secret(
+	struct conf_loader *l, const config_setting_t *cs, const struct conf_setting *s, void *base)
 {
 	const char *suffix = config_setting_name(cs) + strlen(s->name);
 	char **field = (char **)(void *)((char *)base + s->offset);
@@ -561,7 +551,7 @@ static int read_secret(struct loader *l, const config_setting_t *cs, const struc
 
 /* ---- sections ---- */
 
-static const struct conf_setting *find_setting(enum conf_section section, const char *name)
+const struct conf_setting *conf_find_setting(enum conf_section section, const char *name)
 {
 	for (size_t i = 0; i < conf_n_settings; i++) {
 		const struct conf_setting *s = &conf_settings[i];
@@ -587,7 +577,7 @@ static int find_section(enum conf_section parent, const char *name)
 	return -1;
 }
 
-static int default_strings(struct loader *l, const char *words, struct conf_strings *list)
+static int default_strings(struct conf_loader *l, const char *words, struct conf_strings *list)
 {
 	size_t n = words[0] != '\0';
 	const char *end;
@@ -603,7 +593,7 @@ static int default_strings(struct loader *l, const char *words, struct conf_stri
 	return r;
 }
 
-static int set_default(struct loader *l, const struct conf_setting *s, void *base)
+static int set_default(struct conf_loader *l, const struct conf_setting *s, void *base)
 {
 	void *field = (char *)base + s->offset;
 
@@ -620,7 +610,7 @@ static int set_default(struct loader *l, const struct conf_setting *s, void *bas
 }
 
 /* Of a section and of the groups in it; its lists begin empty. */
-static int set_defaults(struct loader *l, enum conf_section section, void *base)
+static int set_defaults(struct conf_loader *l, enum conf_section section, void *base)
 {
 	int r = 0;
 
@@ -635,9 +625,11 @@ static int set_defaults(struct loader *l, enum conf_section section, void *base)
 	return r;
 }
 
-static int read_group(struct loader *l, const config_setting_t *group, enum conf_section section, void *base);
+static int read_group(
+	struct conf_loader *l, const config_setting_t *group, enum conf_section section, void *base);
 
-static int read_list(struct loader *l, const config_setting_t *cs, enum conf_section section, void *parent)
+static int read_list(
+	struct conf_loader *l, const config_setting_t *cs, enum conf_section section, void *parent)
 {
 	const struct conf_section_info *info = &conf_sections[section];
 	size_t *count = (size_t *)(void *)((char *)parent + info->count_offset);
@@ -648,12 +640,12 @@ static int read_list(struct loader *l, const config_setting_t *cs, enum conf_sec
 		return refuse_kind(l, cs, "a list of groups, ( { … }, { … } )");
 	n = config_setting_length(cs);
 	if ((size_t)n > info->max_items)
-		return refuse(l, cs, "", "has %d items; at most %zu are allowed", n, info->max_items);
+		return conf_refuse(l, cs, "", "has %d items; at most %zu are allowed", n, info->max_items);
 	if (n == 0)
 		return 0;
 	items = calloc((size_t)n, info->size);
 	if (items == NULL)
-		return out_of_memory(l);
+		return conf_no_memory(l);
 	*(void **)(void *)((char *)parent + info->offset) = items;
 	for (int i = 0; i < n && r == 0; i++) {
 		*count = (size_t)i + 1; /* before it is filled, so that conf_free() sees a half-read one */
@@ -665,9 +657,10 @@ static int read_list(struct loader *l, const config_setting_t *cs, enum conf_sec
 	return r;
 }
 
-static int read_member(struct loader *l, const config_setting_t *cs, enum conf_section section, void *base)
+static int read_member(
+	struct conf_loader *l, const config_setting_t *cs, enum conf_section section, void *base)
 {
-	const struct conf_setting *s = find_setting(section, config_setting_name(cs));
+	const struct conf_setting *s = conf_find_setting(section, config_setting_name(cs));
 	int child;
 
 	if (s != NULL)
@@ -682,7 +675,8 @@ static int read_member(struct loader *l, const config_setting_t *cs, enum conf_s
 }
 
 /* Everything in `group` must be known; what is not in it keeps its default. */
-static int read_group(struct loader *l, const config_setting_t *group, enum conf_section section, void *base)
+static int read_group(
+	struct conf_loader *l, const config_setting_t *group, enum conf_section section, void *base)
 {
 	int n, r = 0;
 
@@ -694,274 +688,9 @@ static int read_group(struct loader *l, const config_setting_t *group, enum conf
 	return r;
 }
 
-/* ---- what concerns several settings ---- */
-
-static const config_setting_t *member_or_group(const config_setting_t *group, const char *name)
-{
-	const config_setting_t *cs = config_setting_get_member(group, name);
-
-	return cs != NULL ? cs : group;
-}
-
-static const config_setting_t *item_of(const config_setting_t *root, const char *list, size_t i)
-{
-	return config_setting_get_elem(config_setting_get_member(root, list), (unsigned)i);
-}
-
-/* Missing ones, of this section and, for links, of the link's driver. */
-static int check_required(
-	struct loader *l, const config_setting_t *group, enum conf_section section, const char *driver)
-{
-	for (size_t i = 0; i < conf_n_settings; i++) {
-		const struct conf_setting *s = &conf_settings[i];
-
-		if (s->section != section || (s->flags & CONF_REQUIRED) == 0)
-			continue;
-		if (s->driver != NULL && (driver == NULL || strcmp(s->driver, driver) != 0))
-			continue;
-		if (config_setting_get_member(group, s->name) == NULL)
-			return refuse(l, group, s->name, "is missing and has no default");
-	}
-	return 0;
-}
-
-static int check_order(struct loader *l, const config_setting_t *group, const char *min, int64_t min_ms,
-	const char *max, int64_t max_ms)
-{
-	if (min_ms <= max_ms)
-		return 0;
-	return refuse(l, member_or_group(group, max),
-		config_setting_get_member(group, max) == NULL ? max : "", "%g is below %s (%g)",
-		(double)max_ms / 1000, min, (double)min_ms / 1000);
-}
-
-static int check_client(struct loader *l, const config_setting_t *group, struct conf_client *cl)
-{
-	int r = check_required(l, group, CONF_CLIENT, NULL);
-
-	if (r < 0)
-		return r;
-	if (secret_unhex(cl->key_sha256, cl->key_hash, sizeof(cl->key_hash)) < 0)
-		return refuse(l, config_setting_get_member(group, "key_sha256"), "",
-			"must be 64 hexadecimal digits");
-	if (cl->allow.n == 0)
-		return 0;
-	cl->networks = calloc(cl->allow.n, sizeof(*cl->networks));
-	if (cl->networks == NULL)
-		return out_of_memory(l);
-	for (size_t i = 0; i < cl->allow.n; i++)
-		conf_form_cidr(cl->allow.item[i], &cl->networks[i]); /* its form has been checked */
-	return 0;
-}
-
-static int check_clients(struct loader *l, const config_setting_t *root)
-{
-	struct conf *c = l->c;
-	int r = 0;
-
-	for (size_t i = 0; i < c->n_clients && r == 0; i++) {
-		const config_setting_t *group = item_of(root, "clients", i);
-
-		r = check_client(l, group, &c->clients[i]);
-		for (size_t j = 0; j < i && r == 0; j++) {
-			unsigned line = config_setting_source_line(item_of(root, "clients", j));
-
-			if (strcmp(c->clients[j].name, c->clients[i].name) == 0)
-				r = refuse(l, config_setting_get_member(group, "name"), "",
-					"two clients are called \"%s\"; the first is in line %u",
-					c->clients[i].name, line);
-			else if (memcmp(c->clients[j].key_hash, c->clients[i].key_hash, SECRET_HASH_LEN) == 0)
-				r = refuse(l, config_setting_get_member(group, "key_sha256"), "",
-					"client \"%s\" has the same key", c->clients[j].name);
-		}
-	}
-	return r;
-}
-
-/* A setting of another driver would be without effect, and nobody would notice. */
-static int check_driver_settings(
-	struct loader *l, const config_setting_t *group, const struct conf_link *link)
-{
-	int n = config_setting_length(group);
-
-	for (int i = 0; i < n; i++) {
-		const config_setting_t *cs = config_setting_get_elem(group, (unsigned)i);
-		const struct conf_setting *s = find_setting(CONF_LINK, config_setting_name(cs));
-
-		if (s != NULL && s->driver != NULL && strcmp(s->driver, link->driver) != 0)
-			return refuse(l, cs, "", "is a setting of driver \"%s\"; this link has \"%s\"",
-				s->driver, link->driver);
-	}
-	return 0;
-}
-
-static int check_link(struct loader *l, const config_setting_t *group, const struct conf_link *link)
-{
-	int r = check_required(l, group, CONF_LINK, link->driver);
-
-	if (r == 0)
-		r = check_driver_settings(l, group, link);
-	if (r == 0)
-		r = check_order(l, group, "reconnect_min", link->reconnect_min_ms, "reconnect_max",
-			link->reconnect_max_ms);
-	if (r == 0)
-		r = check_order(l, group, "retry_min", link->retry_min_ms, "retry_max", link->retry_max_ms);
-	return r;
-}
-
-static int check_links(struct loader *l, const config_setting_t *root)
-{
-	struct conf *c = l->c;
-	int r = 0;
-
-	for (size_t i = 0; i < c->n_links && r == 0; i++) {
-		const config_setting_t *group = item_of(root, "links", i);
-
-		r = check_link(l, group, &c->links[i]);
-		for (size_t j = 0; j < i && r == 0; j++) {
-			if (strcmp(c->links[j].name, c->links[i].name) == 0)
-				r = refuse(l, config_setting_get_member(group, "name"), "",
-					"two links are called \"%s\"; the first is in line %u",
-					c->links[i].name,
-					config_setting_source_line(item_of(root, "links", j)));
-		}
-	}
-	return r;
-}
-
-static int resolve_links(struct loader *l, const config_setting_t *group, struct conf_route *route)
-{
-	const config_setting_t *list = config_setting_get_member(group, "links");
-
-	route->link = calloc(route->links.n, sizeof(*route->link));
-	if (route->link == NULL)
-		return out_of_memory(l);
-	for (size_t i = 0; i < route->links.n; i++) {
-		const char *name = route->links.item[i];
-
-		route->link[i] = conf_find_link(l->c, name);
-		if (route->link[i] == NULL)
-			return refuse(l, config_setting_get_elem(list, (unsigned)i), "",
-				"there is no link \"%s\"", name);
-		for (size_t j = 0; j < i; j++) {
-			if (route->link[j] == route->link[i])
-				return refuse(l, config_setting_get_elem(list, (unsigned)i), "",
-					"link \"%s\" is named twice", name);
-		}
-	}
-	return 0;
-}
-
-static int check_route(struct loader *l, const config_setting_t *group, struct conf_route *route)
-{
-	int r = check_required(l, group, CONF_ROUTE, NULL);
-
-	if (r == 0)
-		r = resolve_links(l, group, route);
-	if (r < 0)
-		return r;
-	for (size_t i = 0; i < route->client.n; i++) {
-		if (conf_find_client(l->c, route->client.item[i]) == NULL)
-			return refuse(l,
-				config_setting_get_elem(
-					config_setting_get_member(group, "client"), (unsigned)i),
-				"", "there is no client \"%s\"", route->client.item[i]);
-	}
-	route->class_mask = route->class.n == 0 ? ~0u : 0;
-	for (size_t i = 0; i < route->class.n; i++)
-		route->class_mask |= 1u << conf_word_index("otp|service|marketing", route->class.item[i]);
-	return 0;
-}
-
-static int name_route(struct loader *l, struct conf_route *route, size_t number)
-{
-	char *name;
-
-	if (route->name[0] != '\0')
-		return 0;
-	if (asprintf(&name, "route%zu", number) < 0)
-		return out_of_memory(l);
-	free(route->name);
-	route->name = name;
-	return 0;
-}
-
-static int check_routes(struct loader *l, const config_setting_t *root)
-{
-	struct conf *c = l->c;
-	int r = 0;
-
-	for (size_t i = 0; i < c->n_routes && r == 0; i++) {
-		const config_setting_t *group = item_of(root, "routes", i);
-
-		r = check_route(l, group, &c->routes[i]);
-		if (r == 0)
-			r = name_route(l, &c->routes[i], i + 1);
-		for (size_t j = 0; j < i && r == 0; j++) {
-			if (strcmp(c->routes[j].name, c->routes[i].name) == 0)
-				r = refuse(l, member_or_group(group, "name"), "",
-					"two routes are called \"%s\"; the first is in line %u",
-					c->routes[i].name,
-					config_setting_source_line(item_of(root, "routes", j)));
-		}
-	}
-	return r;
-}
-
-static int check_inbound(struct loader *l, const config_setting_t *root)
-{
-	const struct conf *c = l->c;
-
-	for (size_t i = 0; i < c->n_inbound; i++) {
-		const config_setting_t *group = item_of(root, "inbound", i);
-		const struct conf_inbound *in = &c->inbound[i];
-		int r = check_required(l, group, CONF_INBOUND, NULL);
-
-		if (r < 0)
-			return r;
-		if (conf_find_client(c, in->client) == NULL)
-			return refuse(l, config_setting_get_member(group, "client"), "",
-				"there is no client \"%s\"", in->client);
-		if (in->link[0] != '\0' && conf_find_link(c, in->link) == NULL)
-			return refuse(l, config_setting_get_member(group, "link"), "",
-				"there is no link \"%s\"", in->link);
-	}
-	return 0;
-}
-
-static int check_http(struct loader *l, const config_setting_t *root)
-{
-	const struct conf_http *http = &l->c->http;
-
-	if ((http->tls.cert[0] == '\0') != (http->tls.key[0] == '\0'))
-		return refuse(l, config_setting_get_member(config_setting_get_member(root, "http"), "tls"),
-			"", "needs both cert and key");
-	if (strcmp(http->listen, http->admin_listen) == 0 && strcmp(strrchr(http->listen, ':'), ":0") != 0) {
-		const config_setting_t *group = config_setting_get_member(root, "http");
-
-		return refuse(l, group, "", "listen and admin_listen are both %s", http->listen);
-	}
-	return 0;
-}
-
-static int check_all(struct loader *l, const config_setting_t *root)
-{
-	int r = check_http(l, root);
-
-	if (r == 0)
-		r = check_clients(l, root);
-	if (r == 0)
-		r = check_links(l, root);
-	if (r == 0)
-		r = check_routes(l, root);
-	if (r == 0)
-		r = check_inbound(l, root);
-	return r;
-}
-
 /* ---- load ---- */
 
-static int refuse_syntax(struct loader *l, const config_t *cfg)
+static int refuse_syntax(struct conf_loader *l, const config_t *cfg)
 {
 	const char *file = config_error_file(cfg);
 
@@ -973,7 +702,7 @@ static int refuse_syntax(struct loader *l, const config_t *cfg)
 int conf_load_string(const char *text, const char *name, struct conf **ret, char *err, size_t n_err)
 {
 	const char *slash = strrchr(name, '/');
-	struct loader l = {.name = name, .err = err, .n_err = n_err};
+	struct conf_loader l = {.name = name, .err = err, .n_err = n_err};
 	config_t cfg;
 	int r;
 
@@ -981,7 +710,7 @@ int conf_load_string(const char *text, const char *name, struct conf **ret, char
 	l.c = calloc(1, sizeof(*l.c));
 	l.folder = strndup(name, slash != NULL ? (size_t)(slash - name) + 1 : 0);
 	if (l.c == NULL || l.folder == NULL) {
-		r = out_of_memory(&l);
+		r = conf_no_memory(&l);
 		goto out;
 	}
 	if (l.folder[0] != '\0')
@@ -996,7 +725,7 @@ int conf_load_string(const char *text, const char *name, struct conf **ret, char
 	if (r == 0)
 		r = read_group(&l, config_root_setting(&cfg), CONF_TOP, l.c);
 	if (r == 0)
-		r = check_all(&l, config_root_setting(&cfg));
+		r = conf_check_all(&l, config_root_setting(&cfg));
 	if (r == 0) {
 		*ret = l.c;
 		l.c = NULL;

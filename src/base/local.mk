@@ -2,8 +2,10 @@
 libposthorn_a_SOURCES += \
 	src/base/clock.c src/base/clock.h \
 	src/base/conf.c src/base/conf.h \
+	src/base/conf_check.c \
 	src/base/conf_diff.c \
 	src/base/conf_form.c src/base/conf_form.h \
+	src/base/conf_int.h \
 	src/base/conf_print.c \
 	src/base/conf_table.c src/base/conf_table.h \
 	src/base/conf_use.c \

@@ -5,8 +5,8 @@
  * By id: the loop decides.  In memory and no part leased → blocked, committed, then answered.  On disk → the writer
  * refuses when a lease or a submit row exists (unless_submitted), and refill passes over the id meanwhile.
  *
- * By tag: one row cancel(client, tag, upto_id) is the decision; from its commit on nothing it covers is leased.  The final
- * states follow in steps.
+ * By tag: one row cancel(client, tag, upto_id) is the decision; from its commit on nothing it covers is leased.  The
+ * final states follow in steps.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -107,7 +107,7 @@ void cancel_pages_came(struct queue *q)
 			t = &(*t)->next;
 }
 
-/* ---- one id ------------------------------------------------------------------------------------------------------- */
+/* ---- one id ---------------------------------------------------------------------------------------------- */
 
 struct id_job {
 	struct op_final f;
@@ -145,7 +145,10 @@ static void id_final_done(struct store_op *op)
 			dispatch_requeue(q, qm);
 		}
 	}
-	id_answer(j, op->r == -EBUSY ? CANCEL_IN_FLIGHT : op->r < 0 ? op->r : j->f.ret_new ? CANCEL_DONE : CANCEL_FINAL);
+	if (op->r < 0)
+		id_answer(j, op->r == -EBUSY ? CANCEL_IN_FLIGHT : op->r);
+	else
+		id_answer(j, j->f.ret_new ? CANCEL_DONE : CANCEL_FINAL);
 }
 
 static void id_stage(struct id_job *j, const struct store_msg *sm)
@@ -224,7 +227,7 @@ int queue_cancel(struct queue *q, uint64_t id, uint32_t client, void (*done)(voi
 	return 0;
 }
 
-/* ---- a tag ------------------------------------------------------------------------------------------------------------ */
+/* ---- a tag ----------------------------------------------------------------------------------------------- */
 
 struct tag_job {
 	struct op_cancel op;

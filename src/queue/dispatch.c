@@ -25,7 +25,7 @@ void dispatch_dirty(struct queue *q)
 	q->dirty = true;
 }
 
-/* ---- tokens --------------------------------------------------------------------------------------------------- */
+/* ---- tokens ---------------------------------------------------------------------------------------------- */
 
 /* Refill a bucket; is there one token?  rate 0: always. */
 bool tokens_has(double *tokens, int64_t *at_us, double rate, double burst, int64_t now_us)
@@ -130,7 +130,7 @@ void dispatch_settled(struct queue *q, struct qmsg *qm, unsigned n_parts)
 	slots_free(q, qm->out, qm, n_parts);
 }
 
-/* ---- segmentation for the link that takes it --------------------------------------------------------------------- */
+/* ---- segmentation for the link that takes it ------------------------------------------------------------- */
 
 /* Binary text is: octet count of the client's UDH, that UDH, the data. */
 static void binary_of(const struct message *m, const uint8_t **ret_udh, size_t *ret_n_udh, const uint8_t **ret_data,
@@ -198,7 +198,7 @@ int dispatch_plan(struct queue *q, struct qmsg *qm, struct outlet *o)
 	return 0;
 }
 
-/* ---- lease, then submit ----------------------------------------------------------------------------------------- */
+/* ---- lease, then submit ---------------------------------------------------------------------------------- */
 
 static void part_fill(const struct queue *q, const struct qmsg *qm, const struct segment_plan *plan, unsigned part,
 	struct part *p)
@@ -385,7 +385,7 @@ static bool lease(struct queue *q, struct outlet *o, struct qmsg *qm)
 	return true;
 }
 
-/* ---- back into a lane, or out of memory --------------------------------------------------------------------------- */
+/* ---- back into a lane, or out of memory ------------------------------------------------------------------ */
 
 /* Parts are left to do.  Once a part has left (or its lease has), the rest goes over the same link: pinned. */
 void dispatch_requeue(struct queue *q, struct qmsg *qm)
@@ -422,7 +422,7 @@ void dispatch_gone(struct queue *q, struct qmsg *qm)
 		lane_drop_if_idle(q, l);
 }
 
-/* ---- the choice --------------------------------------------------------------------------------------------------- */
+/* ---- the choice ------------------------------------------------------------------------------------------ */
 
 static void lane_waits(struct queue *q, struct lane *l, enum msg_reason reason)
 {
@@ -512,7 +512,8 @@ static bool serve_ring(struct queue *q, struct outlet *o, struct lane **ring)
 
 		l = *ring;
 		l->n_held++; /* its last message may leave it meanwhile */
-		/* One quantum a turn: a link that is full after each part must not let the same lane begin again and again. */
+		/* One quantum a turn: a link that is full after each part must not let the same lane begin again and
+		 * again. */
 		if (!l->in_turn && l->deficit < SEGMENT_MAX_PARTS)
 			l->deficit += l->key.class == CLASS_MARKETING ? QUANTUM_MARKETING : QUANTUM_SERVICE;
 		l->in_turn = true;

@@ -2,7 +2,8 @@
  *
  * fresh.h -- which unresolved ids have no row in backlog, due or waiting: the ones a restart must scan for.
  *
- * A bit per id, in blocks of 2^16 that exist only while a bit in them is set.  The lowest set bit is the low-water mark.
+ * A bit per id, in blocks of 2^16 that exist only while a bit in them is set.  The lowest set bit is the low-water
+ * mark.
  */
 #ifndef FRESH_H
 #define FRESH_H

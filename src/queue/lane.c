@@ -113,7 +113,7 @@ void lane_name(struct queue *q, struct lane *l)
 	l->named = true;
 }
 
-/* ---- minutes: how many rows end when ------------------------------------------------------------------------ */
+/* ---- minutes: how many rows end when --------------------------------------------------------------------- */
 
 void lane_minute_add(struct lane *l, uint32_t minute, unsigned n)
 {
@@ -155,7 +155,7 @@ void lane_minute_sub(struct lane *l, uint32_t minute, unsigned n)
 	}
 }
 
-/* ---- which link -------------------------------------------------------------------------------------------------- */
+/* ---- which link ------------------------------------------------------------------------------------------ */
 
 static struct lane **ring_of(struct lane *l)
 {
@@ -251,7 +251,7 @@ void lane_home(struct queue *q, struct lane *l)
 		refill_lane(q, l);
 }
 
-/* ---- what waits ---------------------------------------------------------------------------------------------------- */
+/* ---- what waits ------------------------------------------------------------------------------------------ */
 
 /* A lane whose rule is gone takes nothing more: the rules are asked again. */
 static struct lane *routed(struct queue *q, struct lane *l, struct qmsg *qm)

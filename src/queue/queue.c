@@ -16,7 +16,7 @@
 #define RESERVE_BELOW 16384 /* ids left when the next block is asked for */
 #define POOL_KEEP 4096
 
-/* ---- pools and lists ---------------------------------------------------------------------------------------------- */
+/* ---- pools and lists ------------------------------------------------------------------------------------- */
 
 struct store_op *pool_get(struct queue *q, struct pool *p, unsigned kind, void (*done)(struct store_op *op))
 {
@@ -155,7 +155,7 @@ void qlist_remove(struct qlist *l, struct qmsg *qm)
 	l->n--;
 }
 
-/* ---- messages in memory ---------------------------------------------------------------------------------------------- */
+/* ---- messages in memory ---------------------------------------------------------------------------------- */
 
 static struct qmsg **bucket_of(const struct queue *q, uint64_t id)
 {
@@ -247,7 +247,7 @@ struct store_msg queue_store_msg(struct queue *q, const struct message *m, unsig
 		.endpoint = c->conf.webhook && m->report != REPORT_NONE ? m->client : 0 };
 }
 
-/* ---- ids ------------------------------------------------------------------------------------------------------------- */
+/* ---- ids ------------------------------------------------------------------------------------------------- */
 
 static void reserved(struct store_op *op)
 {
@@ -284,7 +284,7 @@ static bool ids_left(const struct queue *q, unsigned n)
 	return q->id_end - q->next_id >= n || (q->id_end - q->next_id + (q->reserved_from ? 65536 : 0)) >= n;
 }
 
-/* ---- intake ------------------------------------------------------------------------------------------------------------ */
+/* ---- intake ---------------------------------------------------------------------------------------------- */
 
 static enum store_list list_of(const struct queue_batch *b)
 {
@@ -309,7 +309,8 @@ static int admit(const struct queue *q, const struct queue_batch *b)
 	if (q->stats.waiting + b->n > q->max_waiting)
 		return -ENOBUFS;
 	for (c = q->clients[b->messages[0]->client % 256]; c; c = c->next)
-		if (c->conf.id == b->messages[0]->client && c->conf.max_waiting && c->waiting + b->n > c->conf.max_waiting)
+		if (c->conf.id == b->messages[0]->client && c->conf.max_waiting &&
+			c->waiting + b->n > c->conf.max_waiting)
 			return -EDQUOT;
 	return 0;
 }
@@ -486,7 +487,7 @@ int queue_add(struct queue *q, struct queue_batch *b)
 	return 0;
 }
 
-/* ---- from links ---------------------------------------------------------------------------------------------------------- */
+/* ---- from links ------------------------------------------------------------------------------------------ */
 
 static void outlet_known(struct queue *q, struct outlet *o)
 {
@@ -547,7 +548,7 @@ void queue_forget_outlet(struct queue *q, struct outlet *o)
 	dispatch_dirty(q);
 }
 
-/* ---- configuration ---------------------------------------------------------------------------------------------------------- */
+/* ---- configuration --------------------------------------------------------------------------------------- */
 
 void queue_set_limits(struct queue *q, const struct conf *c)
 {
@@ -575,7 +576,8 @@ void queue_set_router(struct queue *q, uint32_t (*route_of)(void *arg, const str
 	q->route_arg = arg;
 }
 
-/* Messages whose route is gone, or that never had one, are asked for again: those in memory now, rows as they are read. */
+/* Messages whose route is gone, or that never had one, are asked for again: those in memory now, rows as they are
+ * read. */
 static void reroute(struct queue *q, struct lane *l)
 {
 	struct qlist all = l->wait;
@@ -622,7 +624,7 @@ void queue_set_routes(struct queue *q, const struct queue_route *routes, unsigne
 	dispatch_dirty(q);
 }
 
-/* ---- start, stop -------------------------------------------------------------------------------------------------------------- */
+/* ---- start, stop ----------------------------------------------------------------------------------------- */
 
 static void checked(uv_check_t *c)
 {
@@ -810,7 +812,7 @@ void queue_free(struct queue *q)
 	uv_close((uv_handle_t *)&q->second, handle_closed);
 }
 
-/* ---- views ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- views ----------------------------------------------------------------------------------------------- */
 
 void queue_overlay(struct queue *q, struct store_detail *d, int64_t *ret_since)
 {
@@ -842,8 +844,8 @@ void queue_overlay(struct queue *q, struct store_detail *d, int64_t *ret_since)
 	if (d->state == STATE_QUEUED && d->reason == REASON_NONE) {
 		d->reason = REASON_BACKLOG;
 		for (l = q->lanes; l; l = l->next_all)
-			if (l->key.client == d->m->client && l->key.campaign == d->m->campaign && l->key.route == d->m->route &&
-				l->key.class == d->m->class && !l->out)
+			if (l->key.client == d->m->client && l->key.campaign == d->m->campaign &&
+				l->key.route == d->m->route && l->key.class == d->m->class && !l->out)
 				d->reason = l->reason;
 	}
 }
@@ -851,9 +853,18 @@ void queue_overlay(struct queue *q, struct store_detail *d, int64_t *ret_since)
 void queue_lanes(struct queue *q, void (*each)(void *arg, const struct queue_lane_view *v), void *arg)
 {
 	for (struct lane *l = q->lanes; l; l = l->next_all) {
-		struct queue_lane_view v = { .class = l->key.class, .client = l->key.client, .campaign = l->key.campaign,
-			.route = l->key.route, .link = l->out ? l->out->id : 0, .waiting = l->n_rows + l->wait.n + l->n_pending,
-			.in_memory = l->wait.n, .in_flight = l->n_late, .reason = l->reason, .since_ms = l->since_ms };
+		struct queue_lane_view v = {
+			.class = l->key.class,
+			.client = l->key.client,
+			.campaign = l->key.campaign,
+			.route = l->key.route,
+			.link = l->out ? l->out->id : 0,
+			.waiting = l->n_rows + l->wait.n + l->n_pending,
+			.in_memory = l->wait.n,
+			.in_flight = l->n_late,
+			.reason = l->reason,
+			.since_ms = l->since_ms,
+		};
 
 		if (!v.waiting && !v.in_flight)
 			continue;

@@ -34,7 +34,7 @@ struct queue;
 struct outlet;
 struct part;
 
-/* ---- what the queue knows of a link (embedded in struct link; the fields above the line are link.c's) ------- */
+/* ---- what the queue knows of a link (embedded in struct link; the fields above the line are link.c's) ---- */
 
 struct outlet_ops {
 	/* As driver.submit(): 0, or -EAGAIN / -ENOTCONN and the part is queued again. */
@@ -79,7 +79,7 @@ struct queue_route {
 	struct outlet *links[QUEUE_ROUTE_LINKS];
 };
 
-/* ---- start and stop ------------------------------------------------------------------------------------------ */
+/* ---- start and stop -------------------------------------------------------------------------------------- */
 
 /* Called for each part-level and message-level change that others look at (webhooks, metrics): after the commit. */
 struct queue_events {
@@ -112,7 +112,7 @@ void queue_forget_outlet(struct queue *q, struct outlet *o);
 /* The router, for messages whose route is gone or that had none (after a reload). */
 void queue_set_router(struct queue *q, uint32_t (*route_of)(void *arg, const struct message *m), void *arg);
 
-/* ---- intake ---------------------------------------------------------------------------------------------------- */
+/* ---- intake ---------------------------------------------------------------------------------------------- */
 
 #define QUEUE_BATCH_MAX 1000
 
@@ -143,7 +143,7 @@ struct queue_batch {
  *   -ESHUTDOWN  stopping */
 int queue_add(struct queue *q, struct queue_batch *b);
 
-/* ---- from links -------------------------------------------------------------------------------------------------- */
+/* ---- from links ------------------------------------------------------------------------------------------ */
 
 struct settle;
 void queue_outlet_changed(struct queue *q, struct outlet *o); /* up, down, window, rate, draining, ready */
@@ -155,7 +155,7 @@ struct link_receipt;
 int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *r,
 	void (*done)(void *arg, uint64_t a, uint64_t b, int r), void *arg, uint64_t a, uint64_t b);
 
-/* ---- control and views --------------------------------------------------------------------------------------------- */
+/* ---- control and views ----------------------------------------------------------------------------------- */
 
 enum queue_cancelled { CANCEL_DONE, CANCEL_IN_FLIGHT, CANCEL_FINAL, CANCEL_NOT_FOUND, CANCEL_N };
 

@@ -99,7 +99,8 @@ struct pool {
 	unsigned n_free;
 };
 
-/* A cancellation of this id is under way: pages do not wake it.  What one brought is kept, should the message live on. */
+/* A cancellation of this id is under way: pages do not wake it.  What one brought is kept, should the message live
+ * on. */
 struct blocked_id {
 	uint64_t id, until_read; /* 0, or: until every page asked for before the commit has come */
 	struct store_loaded kept;
@@ -287,7 +288,8 @@ void settle_spill(void *arg, const struct sent_entry *e);
 void settle_flush_spill(struct queue *q);
 void settle_late(void *arg, struct sent_entry *e);
 void settle_remember(struct queue *q, const struct message *m, const struct store_msg *sm, const struct store_sent *s);
-void settle_uncertain(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, uint32_t code, const char *text);
+void settle_uncertain(
+	struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, uint32_t code, const char *text);
 
 /* refill.c */
 void refill_lane(struct queue *q, struct lane *l);

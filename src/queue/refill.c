@@ -3,8 +3,8 @@
  * refill.c -- rows back into memory: backlog pages into lanes, due rows when their time has come, and after a restart
  * the leases, what is fresh, and the counts of each lane.
  *
- * Everything that comes back from `due` takes the same way: its due row becomes a backlog row (one commit), and the lane
- * reads it from there.  So there is one place that turns rows into waiting messages: take_loaded().
+ * Everything that comes back from `due` takes the same way: its due row becomes a backlog row (one commit), and the
+ * lane reads it from there.  So there is one place that turns rows into waiting messages: take_loaded().
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -85,7 +85,7 @@ static struct qmsg *wake(struct queue *q, struct store_loaded *x, uint64_t todo)
 	return qm;
 }
 
-/* ---- what was leased when the last life ended ------------------------------------------------------------------------
+/* ---- what was leased when the last life ended ---------------------------------------------------------------
  *
  * Such a message is woken by its lease before the pages of the scan and of its lane are read, and it may have been sent
  * (or be due) and have left memory when a page comes that was read before those rows were committed: the page would
@@ -162,7 +162,7 @@ void refill_kept(struct queue *q, struct store_loaded *x)
 	x->m = NULL;
 }
 
-/* ---- backlog --------------------------------------------------------------------------------------------------------- */
+/* ---- backlog --------------------------------------------------------------------------------------------- */
 
 struct lane_query {
 	struct q_load load;
@@ -189,7 +189,8 @@ static bool wants_page(const struct queue *q, const struct lane *l)
 {
 	if (!l->out && (l->route || !q->route_of))
 		return false;
-	return l->wait.n < q->lane_window / 2 && q->n_by_id < q->max_resident && (l->n_rows > l->n_rows_staged || l->counting);
+	return l->wait.n < q->lane_window / 2 && q->n_by_id < q->max_resident &&
+		(l->n_rows > l->n_rows_staged || l->counting);
 }
 
 static void lane_read(struct store_query *sq)
@@ -310,7 +311,7 @@ void refill_count_lane(struct queue *q, struct lane *l)
 	store_read(q->store, STORE_API, &cq->count.q);
 }
 
-/* ---- due --------------------------------------------------------------------------------------------------------------- */
+/* ---- due ------------------------------------------------------------------------------------------------- */
 
 static void due_read(struct store_query *sq);
 
@@ -421,7 +422,8 @@ static void due_one(struct queue *q, struct store_loaded *x)
 		/* Part 0 speaks of all that is still open.  What was held has perhaps been answered late. */
 		uint64_t settled = x->due_reason == REASON_HOLD ? x->finals | x->submitted : x->finals;
 
-		for (uint64_t open = (part ? 1ull << (part - 1) : parts_mask(sm.n_parts)) & ~settled; open; open &= open - 1)
+		for (uint64_t open = (part ? 1ull << (part - 1) : parts_mask(sm.n_parts)) & ~settled; open;
+			open &= open - 1)
 			settle_rows_final(q, &sm, (unsigned)__builtin_ctzll(open) + 1, x->m->class, STATE_UNCONFIRMED,
 				x->due_reason == REASON_HOLD ? REASON_NO_ANSWER : REASON_NO_RECEIPT, false);
 		fire_only(q, x);
@@ -477,7 +479,7 @@ static void due_read(struct store_query *sq)
 	q->due_again = false;
 }
 
-/* ---- restart --------------------------------------------------------------------------------------------------------------- */
+/* ---- restart --------------------------------------------------------------------------------------------- */
 
 static void fresh_read(struct store_query *sq);
 
@@ -553,7 +555,8 @@ static void lease_one(struct queue *q, struct store_loaded *x)
 
 	if (!x->m || x->final || !leased || x->m->id >= q->recover_upto)
 		return; /* leased by this process already: no uncertainty */
-	todo = parts_mask(x->bound_parts ? x->bound_parts : x->m->n_parts) & ~(x->submitted | x->finals | x->due | leased);
+	todo = parts_mask(x->bound_parts ? x->bound_parts : x->m->n_parts) &
+		~(x->submitted | x->finals | x->due | leased);
 	log_warn("uncertain_after_restart", "msg=%llu parts=%d link=%s", (unsigned long long)x->m->id,
 		__builtin_popcountll(leased), names_text(q->names, NAME_LINK, link));
 	/* No page will: it finds the message in memory, or retaken. */

@@ -26,9 +26,10 @@
 #define SLOW_FLOOR 0.05
 #define THROTTLE_PAUSE_MS 200 /* without a configured rate there is nothing to slow: pause */
 
-/* ---- final states ------------------------------------------------------------------------------------------------- */
+/* ---- final states ---------------------------------------------------------------------------------------- */
 
-static void account_final(struct queue *q, const struct store_msg *sm, enum msg_class class, int msg_state, bool correction)
+static void account_final(
+	struct queue *q, const struct store_msg *sm, enum msg_class class, int msg_state, bool correction)
 {
 	if (msg_state < 0)
 		return;
@@ -150,7 +151,7 @@ void queue_count_final(struct queue *q, enum msg_class class, enum msg_state sta
 		q->events.on_final(q->events.arg, class, state);
 }
 
-/* ---- sent: receipts to come ----------------------------------------------------------------------------------------- */
+/* ---- sent: receipts to come ------------------------------------------------------------------------------ */
 
 static int64_t deadline_of(const struct outlet *o, const struct message *m, int64_t at_ms)
 {
@@ -159,8 +160,8 @@ static int64_t deadline_of(const struct outlet *o, const struct message *m, int6
 	return m->ttl_end_ms / 1000 + 24 * 3600;
 }
 
-static void remember(struct queue *q, const struct message *m, const struct store_msg *sm, struct outlet *o, uint32_t link,
-	unsigned part, uint64_t hash, int64_t at_ms)
+static void remember(struct queue *q, const struct message *m, const struct store_msg *sm, struct outlet *o,
+	uint32_t link, unsigned part, uint64_t hash, int64_t at_ms)
 {
 	struct sent_entry e = { .hash = hash, .msg = *sm, .to = m->to, .link = link, .part = (uint8_t)part,
 		.state = STATE_SENT, .class = m->class };
@@ -259,7 +260,7 @@ void settle_late(void *arg, struct sent_entry *e)
 	sent_settle(q->sent, e, STATE_UNCONFIRMED);
 }
 
-/* ---- SENT -------------------------------------------------------------------------------------------------------------- */
+/* ---- SENT ------------------------------------------------------------------------------------------------ */
 
 struct submit_job {
 	struct op_submit s;
@@ -320,8 +321,8 @@ void settle_remember(struct queue *q, const struct message *m, const struct stor
 }
 
 /* A carrier has taken a part: the row, and what to wait for. */
-static void stage_submit(struct queue *q, const struct message *m, const struct store_msg *sm, struct outlet *o, unsigned part,
-	const char *smsc_id, bool last)
+static void stage_submit(struct queue *q, const struct message *m, const struct store_msg *sm, struct outlet *o,
+	unsigned part, const char *smsc_id, bool last)
 {
 	struct submit_job *j = (struct submit_job *)pool_get(q, &q->pool_submit, OP_SUBMIT, submit_done);
 
@@ -357,7 +358,7 @@ static void took(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned pa
 	stage_submit(q, qm->m, &sm, o, part, smsc_id, (qm->done & parts_mask(qm->n_parts)) == parts_mask(qm->n_parts));
 }
 
-/* ---- not SENT ---------------------------------------------------------------------------------------------------------- */
+/* ---- not SENT -------------------------------------------------------------------------------------------- */
 
 static void attempt_done(struct store_op *op)
 {
@@ -378,8 +379,8 @@ static void attempt_done(struct store_op *op)
 	pool_put(&q->pool_attempt, op);
 }
 
-static void attempt(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, enum outcome outcome, uint32_t code,
-	const char *text, int64_t next_at, enum msg_reason reason, unsigned skip)
+static void attempt(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, enum outcome outcome,
+	uint32_t code, const char *text, int64_t next_at, enum msg_reason reason, unsigned skip)
 {
 	struct op_attempt *a = (struct op_attempt *)pool_get(q, &q->pool_attempt, OP_ATTEMPT, attempt_done);
 
@@ -533,7 +534,8 @@ static void throttled(struct queue *q, struct qmsg *qm, struct outlet *o, unsign
 }
 
 /* Written, never answered; also what a lease without an outcome is after a crash. */
-void settle_uncertain(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, uint32_t code, const char *text)
+void settle_uncertain(
+	struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, uint32_t code, const char *text)
 {
 	uint64_t bit = 1ull << (part - 1);
 
@@ -548,7 +550,8 @@ void settle_uncertain(struct queue *q, struct qmsg *qm, struct outlet *o, unsign
 		}
 		break;
 	case UNCERTAIN_HOLD:
-		attempt(q, qm, o, part, OUTCOME_UNKNOWN, code, text, deadline_of(o, qm->m, q->now_ms) * 1000, REASON_HOLD, 0);
+		attempt(q, qm, o, part, OUTCOME_UNKNOWN, code, text, deadline_of(o, qm->m, q->now_ms) * 1000,
+			REASON_HOLD, 0);
 		qm->later |= bit;
 		return;
 	case UNCERTAIN_FAIL:
@@ -559,9 +562,9 @@ void settle_uncertain(struct queue *q, struct qmsg *qm, struct outlet *o, unsign
 	qm->done |= bit;
 }
 
-/* An answer that came after its part was settled as UNKNOWN.  Still here unsent: it need not go again.  Under way again,
- * or gone from memory: the id is kept all the same, so that the receipt finds its message (a second acceptance is an
- * attempt row; the writer sees to that). */
+/* An answer that came after its part was settled as UNKNOWN.  Still here unsent: it need not go again.  Under way
+ * again, or gone from memory: the id is kept all the same, so that the receipt finds its message (a second acceptance
+ * is an attempt row; the writer sees to that). */
 struct late_query {
 	struct q_load load;
 	struct queue *q;
@@ -665,7 +668,7 @@ void queue_settle(struct queue *q, struct outlet *o, const struct settle *s)
 	dispatch_gone(q, qm);
 }
 
-/* ---- receipts ----------------------------------------------------------------------------------------------------------- */
+/* ---- receipts -------------------------------------------------------------------------------------------- */
 
 static enum msg_state state_of(enum receipt_state s)
 {

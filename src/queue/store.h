@@ -42,7 +42,7 @@ enum event_kind {
 	EVENT_INBOUND
 };
 
-/* ---- opening ----------------------------------------------------------------------------------------------- */
+/* ---- opening --------------------------------------------------------------------------------------------- */
 
 struct store_conf {
 	const char *path;      /* the database file */
@@ -73,7 +73,8 @@ int store_open(uv_loop_t *loop, const struct store_conf *c, struct store **ret, 
 void store_close(struct store *s, void (*closed)(void *arg), void *arg);
 
 /* Every stored name, once, at start (blocking; before the loop runs). */
-int store_names(struct store *s, void (*each)(void *arg, enum name_kind kind, uint32_t id, const char *text), void *arg);
+int store_names(
+	struct store *s, void (*each)(void *arg, enum name_kind kind, uint32_t id, const char *text), void *arg);
 /* Every stored lane that has backlog rows (skip scan, no counting); blocking, at start. */
 struct store_lane {
 	uint32_t id, client, campaign, route;
@@ -98,7 +99,7 @@ struct store_stats {
 };
 void store_stats(struct store *s, struct store_stats *ret);
 
-/* ---- operations -------------------------------------------------------------------------------------------- */
+/* ---- operations ------------------------------------------------------------------------------------------ */
 
 enum store_op_kind {
 	OP_ACCEPT, OP_LEASE, OP_UNLEASE, OP_SUBMIT, OP_ATTEMPT, OP_FINAL, OP_RECEIPT, OP_DUE_FIRE, OP_BACKLOG_DELETE,
@@ -341,7 +342,8 @@ struct op_lookup {
 	uint64_t indexed_to;   /* not 0: the run is complete, look-ups may use it up to this id (not included) */
 };
 
-/* -- retention, one small step.  Only what is final goes.  With both limits 0 it still sweeps waiting and frees pages. */
+/* -- retention, one small step.  Only what is final goes.  With both limits 0 it still sweeps waiting and frees
+ * pages. */
 struct op_purge {
 	struct store_op op;
 	int64_t bodies_before, rows_before; /* created; 0 = leave */
@@ -349,7 +351,7 @@ struct op_purge {
 	uint64_t ret_n;        /* rows looked at; less than limit: nothing more to do for now */
 };
 
-/* ---- look-ups ---------------------------------------------------------------------------------------------- */
+/* ---- look-ups -------------------------------------------------------------------------------------------- */
 
 enum store_reader { STORE_QUEUE, STORE_API };
 
@@ -365,7 +367,8 @@ struct store_query {
 	struct store_query *next;
 	uint8_t kind;
 	int r;                 /* 0 or -errno */
-	void (*done)(struct store_query *q); /* loop thread; then store_query_done() frees the results, not the struct */
+	/* Loop thread; then store_query_done() frees the results, not the struct. */
+	void (*done)(struct store_query *q);
 	void *arg;
 };
 
@@ -380,7 +383,7 @@ struct store_sent {
 	char smsc_id[66];
 };
 struct store_loaded {
-	struct message *m;     /* the receiver may take it and set NULL here.  NULL: the row is there, its message gone */
+	struct message *m; /* the receiver may take it and set NULL here.  NULL: the row is there, its message gone */
 	bool final;            /* the message is final: only its leftover rows are to be deleted */
 	uint64_t submitted, finals, leased, due; /* bit p-1, by part; due: a due row brought it (bit 0.. of due_key) */
 	uint32_t bound_link;   /* 0: not bound */
@@ -403,7 +406,8 @@ struct q_load {
 	int64_t upto;          /* Q_DUE: at <= upto; Q_EXPIRED: end <= this minute */
 	int64_t after_at;      /* Q_DUE: rows after (after_at, after_key) */
 	uint64_t after_key;
-	uint64_t from_id, upto_id; /* Q_FRESH: [from, upto), from rising; unresolved and neither in backlog nor due.  Q_LOAD: from_id */
+	/* Q_FRESH: [from, upto), from rising; unresolved and neither in backlog nor due.  Q_LOAD: from_id. */
+	uint64_t from_id, upto_id;
 	unsigned limit;
 	bool no_body;
 	/* results */

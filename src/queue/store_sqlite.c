@@ -9,8 +9,8 @@
  * commit takes whatever has gathered while the last one was syncing, so batches grow with the load by themselves.
  *
  * A failed batch is bisected: halves are tried until the operation that fails is alone, and only that one is refused.
- * When what fails is the disk and not the operation (full, I/O error), all that is left is refused with the first single
- * one: trying thousands of operations against a full disk would only make everybody wait.
+ * When what fails is the disk and not the operation (full, I/O error), all that is left is refused with the first
+ * single one: trying thousands of operations against a full disk would only make everybody wait.
  */
 #include "queue/store_sqlite.h"
 
@@ -26,7 +26,7 @@
 #define LOOK_NS    UINT64_C(1000000000) /* between two looks at the file system */
 #define WINDOW     8192                 /* commits that the latency histogram remembers, roughly */
 
-/* ---- writer thread: one batch ------------------------------------------------------------------------------- */
+/* ---- writer thread: one batch ---------------------------------------------------------------------------- */
 
 static apply_fn *const apply[OP_N] = {
 	[OP_ACCEPT] = apply_accept,
@@ -165,7 +165,7 @@ static void commit_batch(struct store *s, struct batch *b)
 	count_latency(s, us);
 }
 
-/* ---- writer thread: what goes into a batch ------------------------------------------------------------------ */
+/* ---- writer thread: what goes into a batch --------------------------------------------------------------- */
 
 static void take(struct batch *b, struct op_list *l, unsigned max_rows)
 {
@@ -332,7 +332,7 @@ static void write_thread(void *arg)
 	thread_ended(s);
 }
 
-/* ---- reader threads ----------------------------------------------------------------------------------------- */
+/* ---- reader threads -------------------------------------------------------------------------------------- */
 
 static read_fn *const read_[Q_N] = {
 	[Q_BACKLOG] = read_backlog,
@@ -447,7 +447,7 @@ void store_query_done(struct store_query *q)
 	}
 }
 
-/* ---- loop thread -------------------------------------------------------------------------------------------- */
+/* ---- loop thread ----------------------------------------------------------------------------------------- */
 
 static void on_idle(uv_idle_t *h)
 {
@@ -461,7 +461,8 @@ void store_stage(struct store *s, enum store_list list, struct store_op *op)
 	if (!s->n_pending++)
 		uv_ref((uv_handle_t *)&s->async);
 	if (!s->any_staged) {
-		/* A prepare handle that runs after ours may have staged it: the loop must not sleep before the next turn. */
+		/* A prepare handle that runs after ours may have staged it: the loop must not sleep before the next
+		 * turn. */
 		s->any_staged = true;
 		uv_idle_start(&s->idle, on_idle);
 	}
@@ -601,7 +602,7 @@ void store_close(struct store *s, void (*closed)(void *arg), void *arg)
 	uv_async_send(&s->async);
 }
 
-/* ---- opening ------------------------------------------------------------------------------------------------ */
+/* ---- opening --------------------------------------------------------------------------------------------- */
 
 static int open_readers(struct store *s, const struct store_boot *boot, char *err, size_t n_err)
 {
@@ -719,7 +720,7 @@ failed:
 	return r;
 }
 
-/* ---- figures ------------------------------------------------------------------------------------------------ */
+/* ---- figures --------------------------------------------------------------------------------------------- */
 
 static uint32_t latency_at(const uint32_t *n, uint64_t total, unsigned percent)
 {

@@ -6,11 +6,13 @@
  *     store_sqlite_db.c      files, connections, schema, what is known at start
  *     store_sqlite_settle.c  operations that say what became of a part or message
  *     store_sqlite_apply.c   all other operations
+ *     store_sqlite_purge.c   retention: what is old goes, a little at a time
  *     store_sqlite_load.c    reads of the queue and the webhooks
  *     store_sqlite_view.c    reads of the API and of background work
+ *     store_sqlite_detail.c  one message with all that is known of it
  *
- * Who touches what: the loop thread owns the handles and the staged lists; the writer thread owns struct writer; a reader
- * thread owns its struct reader.  All else passes under store.mutex or is atomic.
+ * Who touches what: the loop thread owns the handles and the staged lists; the writer thread owns struct writer; a
+ * reader thread owns its struct reader.  All else passes under store.mutex or is atomic.
  *
  * Inside the store results are SQLite's codes; they become -errno where they leave it.
  */
@@ -30,7 +32,7 @@
 #define PAGE_ROWS        50000 /* a read examines no more … */
 #define PAGE_US          50000 /* … and takes no longer */
 
-/* ---- statements --------------------------------------------------------------------------------------------- */
+/* ---- statements ------------------------------------------------------------------------------------------ */
 
 #define WRITER_STATEMENTS(X)                                                                                           \
 	X(W_BEGIN, "BEGIN IMMEDIATE")                                                                                  \
@@ -207,7 +209,18 @@ static inline int run(sqlite3_stmt *st)
 	return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc2 ? rc2 : rc;
 }
 
-/* ---- lists -------------------------------------------------------------------------------------------------- */
+/* The first column of the first row; SQLITE_DONE: there is none. */
+static inline int first_column(sqlite3_stmt *st, int64_t *ret)
+{
+	int rc = sqlite3_step(st);
+
+	if (rc == SQLITE_ROW)
+		*ret = column(st, 0);
+	sqlite3_reset(st);
+	return rc;
+}
+
+/* ---- lists ----------------------------------------------------------------------------------------------- */
 
 struct op_list {
 	struct store_op *head, *tail;
@@ -235,7 +248,7 @@ static inline void op_list_splice(struct op_list *to, struct op_list *from)
 	*from = (struct op_list){0};
 }
 
-/* ---- the writer's side -------------------------------------------------------------------------------------- */
+/* ---- the writer's side ----------------------------------------------------------------------------------- */
 
 struct wake {
 	uint32_t endpoint, shard;
@@ -273,8 +286,8 @@ struct writer {
 
 typedef int apply_fn(struct writer *w, struct store_op *op);
 apply_fn apply_accept, apply_lease, apply_unlease, apply_due_fire, apply_backlog_delete, apply_spill, apply_cancel,
-	apply_cancel_done, apply_inbound, apply_events_done, apply_events_dead, apply_events_replay, apply_stream, apply_name,
-	apply_lane, apply_meta, apply_lookup, apply_idem_rotate, apply_reserve;
+	apply_cancel_done, apply_inbound, apply_events_done, apply_events_dead, apply_events_replay, apply_stream,
+	apply_name, apply_lane, apply_meta, apply_lookup, apply_idem_rotate, apply_reserve;
 apply_fn apply_submit, apply_attempt, apply_final, apply_receipt;
 apply_fn apply_purge;
 
@@ -314,7 +327,7 @@ static inline uint32_t lookup_run(uint64_t id)
 	return (id & ((UINT64_C(1) << MSG_COUNTER_BITS) - 1)) >> 16;
 }
 
-/* ---- the readers' side -------------------------------------------------------------------------------------- */
+/* ---- the readers' side ----------------------------------------------------------------------------------- */
 
 struct bitmap;
 
@@ -342,15 +355,26 @@ void waiting_free(struct reader *r);
 
 struct message *load_message(struct reader *r, uint64_t id, bool body, int *ret_rc);
 int load_one(struct reader *r, uint64_t id, bool body, struct store_loaded *ret);
+/* SQLITE_OK, or SQLITE_DONE: no such message. */
+int load_detail(struct reader *r, uint64_t id, bool attempts, struct store_detail *ret);
+void free_detail(struct store_detail *d);
 void free_loaded(struct store_loaded *rows, unsigned n);
 void free_load(struct q_load *q);
 void free_events(struct q_events *q);
 void free_view(struct store_query *q);
 
+int db_errno(int rc);
+
+/* Of a statement that ended: a row, or none, is no error. */
+static inline int to_errno(int rc)
+{
+	return rc == SQLITE_OK || rc == SQLITE_ROW || rc == SQLITE_DONE ? 0 : db_errno(rc);
+}
+
 /* Make room for one more item of `size` octets in an array that holds n. */
 int grow(void *array, unsigned n, size_t size);
 
-/* ---- the store ---------------------------------------------------------------------------------------------- */
+/* ---- the store ------------------------------------------------------------------------------------------- */
 
 #define LATENCY_BUCKETS 64 /* four for each doubling of microseconds */
 
@@ -403,6 +427,5 @@ int db_open_reader(struct store *s, sqlite3 **ret_db);
 int db_prepare_reader(struct reader *r);
 void db_close_writer(struct writer *w);
 void db_close_reader(struct reader *r);
-int db_errno(int rc);
 
 #endif

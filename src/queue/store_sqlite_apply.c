@@ -24,13 +24,14 @@ int meta_set(struct writer *w, const char *k, int64_t v)
 	return run(st);
 }
 
-/* ---- messages ----------------------------------------------------------------------------------------------- */
+/* ---- messages -------------------------------------------------------------------------------------------- */
 
 static int insert_message(struct writer *w, const struct message *m)
 {
 	sqlite3_stmt *st = w->st[W_MESSAGE];
 
-	BIND(st, m->id, m->client, m->route, m->campaign, msg_bits(m), m->to, m->created_ms, m->send_at_ms, m->ttl_end_ms);
+	BIND(st, m->id, m->client, m->route, m->campaign, msg_bits(m), m->to, m->created_ms, m->send_at_ms,
+		m->ttl_end_ms);
 	if (!m->send_at_ms)
 		sqlite3_bind_null(st, 8);
 	sqlite3_bind_text(st, 10, m->from ? m->from : "", m->n_from, SQLITE_STATIC);
@@ -104,7 +105,7 @@ static int accept_one(struct writer *w, const struct store_accept *a)
 	return rc;
 }
 
-/* ---- idempotency -------------------------------------------------------------------------------------------- */
+/* ---- idempotency ----------------------------------------------------------------------------------------- */
 
 /* SQLITE_OK: unknown.  SQLITE_ROW: known, results are set. */
 static int find_idem(struct writer *w, struct store_idem *i)
@@ -212,7 +213,7 @@ int apply_idem_rotate(struct writer *w, struct store_op *op)
 	return rc ? rc : meta_set(w, "idem_at", w->m.idem_at);
 }
 
-/* ---- places where a message waits --------------------------------------------------------------------------- */
+/* ---- places where a message waits ------------------------------------------------------------------------ */
 
 int apply_lease(struct writer *w, struct store_op *op)
 {
@@ -300,7 +301,7 @@ int apply_cancel_done(struct writer *w, struct store_op *op)
 	return run(w->st[W_CANCEL_DELETE]);
 }
 
-/* ---- inbound and events ------------------------------------------------------------------------------------- */
+/* ---- inbound and events ---------------------------------------------------------------------------------- */
 
 int apply_inbound(struct writer *w, struct store_op *op)
 {
@@ -388,7 +389,7 @@ int apply_events_replay(struct writer *w, struct store_op *op)
 	return rc == SQLITE_DONE ? keep_seq(w) : rc;
 }
 
-/* ---- small tables ------------------------------------------------------------------------------------------- */
+/* ---- small tables ---------------------------------------------------------------------------------------- */
 
 int apply_name(struct writer *w, struct store_op *op)
 {

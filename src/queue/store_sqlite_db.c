@@ -3,8 +3,8 @@
  * store_sqlite_db.c -- files and connections of the store: the lock, the settings, the schema and its migrations, and
  * what must be known before the first operation.
  *
- * One process at a time: `<path>.lock` is held with flock().  SQLite would let a second gateway in and make the two take
- * turns; each would then send what the other has leased.  The file is never removed: who removes a lock file that
+ * One process at a time: `<path>.lock` is held with flock().  SQLite would let a second gateway in and make the two
+ * take turns; each would then send what the other has leased.  The file is never removed: who removes a lock file that
  * somebody else has just opened lets a third one in.
  *
  * auto_vacuum and page_size can only be chosen while the file is empty; journal_mode stays in the file; all others
@@ -48,7 +48,7 @@ void column_copy(sqlite3_stmt *st, int i, char *to, size_t n)
 	to[len] = '\0';
 }
 
-/* ---- the lock ----------------------------------------------------------------------------------------------- */
+/* ---- the lock -------------------------------------------------------------------------------------------- */
 
 int db_lock(struct store *s, char *err, size_t n_err)
 {
@@ -82,7 +82,7 @@ void db_unlock(struct store *s)
 	s->lock_fd = -1;
 }
 
-/* ---- connections -------------------------------------------------------------------------------------------- */
+/* ---- connections ----------------------------------------------------------------------------------------- */
 
 static int64_t ask(sqlite3 *db, const char *sql, int64_t otherwise)
 {
@@ -154,7 +154,7 @@ void db_close_writer(struct writer *w)
 	w->db = NULL;
 }
 
-/* ---- the schema --------------------------------------------------------------------------------------------- */
+/* ---- the schema ------------------------------------------------------------------------------------------ */
 
 /* migrate[v] takes version v to v + 1, inside the transaction of migrate_all(). */
 static int make_schema(sqlite3 *db)
@@ -221,7 +221,7 @@ static int set_pragmas(struct store *s)
 	return sqlite3_exec(s->writer.db, sql, NULL, NULL, NULL);
 }
 
-/* ---- what is known at start --------------------------------------------------------------------------------- */
+/* ---- what is known at start ------------------------------------------------------------------------------ */
 
 static int64_t meta_get(sqlite3 *db, const char *k, int64_t otherwise)
 {
@@ -327,7 +327,7 @@ failed:
 	return db_errno(rc);
 }
 
-/* ---- blocking look-ups at start ----------------------------------------------------------------------------- */
+/* ---- blocking look-ups at start -------------------------------------------------------------------------- */
 
 static int each_row(struct store *s, const char *sql, void (*each)(void *arg, sqlite3_stmt *st), void *arg)
 {

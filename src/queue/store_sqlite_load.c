@@ -3,18 +3,18 @@
  * store_sqlite_load.c -- reads of the queue and of the webhooks: messages on their way back into memory.
  *
  * What the rows say of a message is collected through five cursors that all rise by id (final, submit, lease, bound,
- * attempt).  For one message each is opened on its range; for the scan after a restart they are opened once on the whole
- * range and merged, so that a million messages cost a million steps and not five million look-ups.
+ * attempt).  For one message each is opened on its range; for the scan after a restart they are opened once on the
+ * whole range and merged, so that a million messages cost a million steps and not five million look-ups.
  *
- * The scan skips what lies in backlog or due by a bitmap made when it begins.  Rows that change while it runs do no harm:
- * what leaves backlog or due is in the queue's hands by then, and new messages have ids beyond the range.
+ * The scan skips what lies in backlog or due by a bitmap made when it begins.  Rows that change while it runs do no
+ * harm: what leaves backlog or due is in the queue's hands by then, and new messages have ids beyond the range.
  */
 #include "queue/store_sqlite.h"
 
 #include <errno.h>
 #include <stdlib.h>
 
-/* ---- growing arrays ----------------------------------------------------------------------------------------- */
+/* ---- growing arrays -------------------------------------------------------------------------------------- */
 
 /* Doubles at powers of two, so no capacity needs to be kept. */
 int grow(void *array, unsigned n, size_t size)
@@ -30,7 +30,7 @@ int grow(void *array, unsigned n, size_t size)
 	return 0;
 }
 
-/* ---- which ids wait, as a sparse bitmap --------------------------------------------------------------------- */
+/* ---- which ids wait, as a sparse bitmap ------------------------------------------------------------------ */
 
 #define LEAF_BITS 65536
 
@@ -83,7 +83,7 @@ static bool bitmap_test(const struct bitmap *b, uint64_t id)
 	return b->leaves[leaf][bit % LEAF_BITS / 64] >> bit % 64 & 1;
 }
 
-/* ---- cursors ------------------------------------------------------------------------------------------------ */
+/* ---- cursors --------------------------------------------------------------------------------------------- */
 
 #define SEEK_STEPS 16
 #define ID_MAX     ((UINT64_C(1) << 55) - 1) /* its keys are still signed 64-bit integers */
@@ -161,7 +161,7 @@ static int close_cursors(struct row_cursors *c)
 	return rc;
 }
 
-/* ---- one message -------------------------------------------------------------------------------------------- */
+/* ---- one message ----------------------------------------------------------------------------------------- */
 
 static void take_text(sqlite3_stmt *st, int i, const char **ret, size_t *ret_n)
 {
@@ -338,7 +338,7 @@ void free_load(struct q_load *q)
 	q->n_rows = 0;
 }
 
-/* ---- pages -------------------------------------------------------------------------------------------------- */
+/* ---- pages ----------------------------------------------------------------------------------------------- */
 
 static void reset_load(struct q_load *q)
 {
@@ -563,7 +563,7 @@ int read_leases(struct reader *r, struct store_query *query)
 	return finish(q, &page, rc);
 }
 
-/* ---- the scan after a restart ------------------------------------------------------------------------------- */
+/* ---- the scan after a restart ---------------------------------------------------------------------------- */
 
 void waiting_free(struct reader *r)
 {
@@ -658,7 +658,7 @@ int read_fresh(struct reader *r, struct store_query *query)
 	return finish(q, NULL, rc);
 }
 
-/* ---- events ------------------------------------------------------------------------------------------------- */
+/* ---- events ---------------------------------------------------------------------------------------------- */
 
 static void add_inbound(struct reader *r, struct store_event *e)
 {

@@ -1,10 +1,11 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store_sqlite_purge.c -- retention: bodies and rows that are old enough go, in steps so small that they disturb nobody.
+ * store_sqlite_purge.c -- retention: bodies and rows that are old enough go, in steps so small that they disturb
+ * nobody.
  *
- * `created` never decreases with the id, so the first id that is too young is found by bisection and no index on time is
- * needed.  A cursor walks from where the last step ended; what is not final yet is passed over and looked at again when
- * the cursor has come round.  The cursors live in memory only: a restart looks again at what is left.
+ * `created` never decreases with the id, so the first id that is too young is found by bisection and no index on time
+ * is needed.  A cursor walks from where the last step ended; what is not final yet is passed over and looked at again
+ * when the cursor has come round.  The cursors live in memory only: a restart looks again at what is left.
  */
 #include "queue/store_sqlite.h"
 

@@ -2,8 +2,8 @@
  *
  * store_sqlite_settle.c -- operations that say what became of a part, and what that makes of its message.
  *
- * A message of one part has one final row, at key part 0.  A message of several has one for each part and one of its own
- * at part 0, which is decided here, from rows:
+ * A message of one part has one final row, at key part 0.  A message of several has one for each part and one of its
+ * own at part 0, which is decided here, from rows:
  *
  *     a part failed for good           the message gets that state, naming the part
  *     all parts delivered              delivered
@@ -18,7 +18,7 @@
 #include <errno.h>
 #include <stdio.h>
 
-/* ---- final states ------------------------------------------------------------------------------------------- */
+/* ---- final states ---------------------------------------------------------------------------------------- */
 
 struct verdict {
 	unsigned part;
@@ -284,7 +284,7 @@ int apply_final(struct writer *w, struct store_op *op)
 	return o->unless_submitted ? rc : delete_lease(w, o->msg.id, o->part);
 }
 
-/* ---- attempts ----------------------------------------------------------------------------------------------- */
+/* ---- attempts -------------------------------------------------------------------------------------------- */
 
 struct attempt_row {
 	uint64_t key;
@@ -325,7 +325,7 @@ int apply_attempt(struct writer *w, struct store_op *op)
 	return rc || o->msg.n_parts > 1 ? rc : delete_backlog(w, &o->msg);
 }
 
-/* ---- receipts ----------------------------------------------------------------------------------------------- */
+/* ---- receipts -------------------------------------------------------------------------------------------- */
 
 /* Carriers give the number back with or without prefixes, so its tail is compared; 0 is unknown. */
 static bool same_number(uint64_t a, uint64_t b)
@@ -346,7 +346,8 @@ static int use_parked(struct writer *w, struct op_submit *o, sqlite3_stmt *st)
 	struct verdict_result result = {.msg_state = -1};
 	int rc = SQLITE_OK;
 
-	error_text(error, sizeof error, (const char *)sqlite3_column_text(st, 4), (const char *)sqlite3_column_text(st, 5));
+	error_text(error, sizeof error, (const char *)sqlite3_column_text(st, 4),
+		(const char *)sqlite3_column_text(st, 5));
 	if (state_is_final(v.state))
 		rc = settle(w, &o->msg, &v, &result);
 	if (!rc && (result.new || result.correction)) {

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * sweep.c -- what the clock does, once a second: messages whose ttl ended (in memory and in the backlog, also while every
- * link is down), receipts that did not come, due rows, the low-water mark, the disk reserve, and the housekeeping of
- * the store (look-up runs, idempotency generations, retention), one small step at a time.
+ * sweep.c -- what the clock does, once a second: messages whose ttl ended (in memory and in the backlog, also while
+ * every link is down), receipts that did not come, due rows, the low-water mark, the disk reserve, and the housekeeping
+ * of the store (look-up runs, idempotency generations, retention), one small step at a time.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -17,7 +17,7 @@
 #define SLOW_RECOVERY 0.05  /* of the configured rate, each second without a throttle answer */
 #define PURGE_STEP 1000
 
-/* ---- expiry ------------------------------------------------------------------------------------------------------- */
+/* ---- expiry ---------------------------------------------------------------------------------------------- */
 
 static void expire_memory(struct queue *q)
 {
@@ -179,7 +179,7 @@ static void expire_backlog(struct queue *q)
 	}
 }
 
-/* ---- low water ------------------------------------------------------------------------------------------------------ */
+/* ---- low water ------------------------------------------------------------------------------------------- */
 
 static void meta_done(struct store_op *op)
 {
@@ -227,7 +227,7 @@ static void bound_span(struct queue *q)
 	sent_spill_below(q->sent, limit, 20000);
 }
 
-/* ---- disk ------------------------------------------------------------------------------------------------------------- */
+/* ---- disk ------------------------------------------------------------------------------------------------ */
 
 void sweep_disk(struct queue *q)
 {
@@ -246,7 +246,7 @@ void sweep_disk(struct queue *q)
 	q->dispatch_stopped = dispatch;
 }
 
-/* ---- housekeeping ------------------------------------------------------------------------------------------------------- */
+/* ---- housekeeping ---------------------------------------------------------------------------------------- */
 
 static void idem_done(struct store_op *op)
 {
@@ -335,7 +335,7 @@ static void index_next(struct queue *q)
 	store_read(q->store, STORE_API, &q->q_index.q);
 }
 
-/* ---- the second ------------------------------------------------------------------------------------------------------------ */
+/* ---- the second ------------------------------------------------------------------------------------------ */
 
 static void speed_up(struct queue *q)
 {

@@ -59,7 +59,7 @@ static void set_state(struct link *l, enum link_state s, const char *reason)
 	l->outlet.draining = s == LINK_DRAINING || s == LINK_STOPPING;
 }
 
-/* ---- what the queue asks of us ----------------------------------------------------------------------------------- */
+/* ---- what the queue asks of us --------------------------------------------------------------------------- */
 
 static int submit(struct outlet *o, const struct part *p)
 {
@@ -108,7 +108,7 @@ static void take_conf(struct link *l, const struct conf_link *c)
 	o->retry_max_ms = c->retry_max_ms;
 }
 
-/* ---- life ------------------------------------------------------------------------------------------------------------ */
+/* ---- life ------------------------------------------------------------------------------------------------ */
 
 static void unopened(uv_handle_t *h)
 {
@@ -259,7 +259,7 @@ void link_remove(struct link *l, void (*gone)(void *arg), void *arg)
 		link_stop(l);
 }
 
-/* ---- what drivers tell us --------------------------------------------------------------------------------------------- */
+/* ---- what drivers tell us -------------------------------------------------------------------------------- */
 
 uv_loop_t *link_loop(const struct link *l)
 {
@@ -368,7 +368,7 @@ void link_stopped(struct link *l)
 		finish_when_idle(l);
 }
 
-/* ---- views -------------------------------------------------------------------------------------------------------------- */
+/* ---- views ----------------------------------------------------------------------------------------------- */
 
 struct outlet *link_outlet(struct link *l)
 {

@@ -87,8 +87,8 @@ static int rule_make(struct router *r, const struct conf_route *c, struct rule *
 	return u->first_link ? 0 : -ENOMEM;
 }
 
-int router_set(struct router *r, struct queue *q, const struct conf *c, struct link *(*link_of)(void *arg, const char *name),
-	void *arg)
+int router_set(struct router *r, struct queue *q, const struct conf *c,
+	struct link *(*link_of)(void *arg, const char *name), void *arg)
 {
 	struct rule *rule = calloc(c->n_routes + 1, sizeof(*rule));
 	struct queue_route *route = calloc(c->n_routes + 1, sizeof(*route));

@@ -15,8 +15,8 @@ struct router;
 struct router *router_new(struct names *names);
 void router_free(struct router *r);
 /* Take the rules of a configuration and tell the queue; `link_of` finds the link of a name. */
-int router_set(struct router *r, struct queue *q, const struct conf *c, struct link *(*link_of)(void *arg, const char *name),
-	void *arg);
+int router_set(struct router *r, struct queue *q, const struct conf *c,
+	struct link *(*link_of)(void *arg, const char *name), void *arg);
 /* The id (NAME_ROUTE) of the first matching rule, 0 = none. */
 uint32_t router_match(const struct router *r, const struct message *m);
 const char *router_first_link(const struct router *r, uint32_t route); /* name of its preferred link, or NULL */

@@ -195,8 +195,9 @@ static void run(const char *what, uint64_t n)
 	store_stats(store, &st);
 	printf("%-12s %9llu messages  %8.0f /s  (%.2f s, CPU %.2f s, writer busy %.2f s, %llu commits, p50 %u us, p99 %u us, failed"
 	       " %llu)\n",
-		what, (unsigned long long)n_ended, n_ended / s, s, (double)(clock() - cpu) / CLOCKS_PER_SEC, st.busy_us / 1e6, (unsigned long long)st.commits,
-		st.commit_us_p50, st.commit_us_p99, (unsigned long long)n_failed);
+		what, (unsigned long long)n_ended, n_ended / s, s, (double)(clock() - cpu) / CLOCKS_PER_SEC,
+		st.busy_us / 1e6, (unsigned long long)st.commits, st.commit_us_p50, st.commit_us_p99,
+		(unsigned long long)n_failed);
 }
 
 static uint64_t n_unresolved;

@@ -4,10 +4,10 @@
  *
  *     load --to 127.0.0.1:8775 --key KEY [--connections 64] [--batch 1] [--count 100000] [--class service] [--sink]
  *
- * With --batch 1 each request is one message, else an array of that many.  The first line of output names the port of the
- * sink ("sink 40001"); a line on standard input begins the load, so that a gateway can be started in between.  It ends
- * when every message was answered and, with --sink, every final event has come, or after --timeout seconds, and prints
- * one JSON object: rates, percentiles of the answer's latency, events.
+ * With --batch 1 each request is one message, else an array of that many.  The first line of output names the port of
+ * the sink ("sink 40001"); a line on standard input begins the load, so that a gateway can be started in between.  It
+ * ends when every message was answered and, with --sink, every final event has come, or after --timeout seconds, and
+ * prints one JSON object: rates, percentiles of the answer's latency, events.
  *
  * It parses no more HTTP than it needs: it must not be what is measured.
  */
@@ -57,11 +57,12 @@ static uv_timer_t deadline, pacer;
 static uv_pipe_t go_pipe;
 static bool finished;
 
-/* ---- latency --------------------------------------------------------------------------------------------------------- */
+/* ---- latency --------------------------------------------------------------------------------------------- */
 
 static unsigned bucket_of(uint64_t us)
 {
-	unsigned b = us < 16 ? (unsigned)us : (unsigned)((60 - __builtin_clzll(us)) * 16 + (us >> (59 - __builtin_clzll(us)) & 15));
+	unsigned b = us < 16 ? (unsigned)us
+			     : (unsigned)((60 - __builtin_clzll(us)) * 16 + (us >> (59 - __builtin_clzll(us)) & 15));
 
 	return b < BUCKETS ? b : BUCKETS - 1;
 }
@@ -83,7 +84,7 @@ static double percentile(double p)
 	return 0;
 }
 
-/* ---- end ---------------------------------------------------------------------------------------------------------------- */
+/* ---- end ------------------------------------------------------------------------------------------------- */
 
 static void report(void)
 {
@@ -114,7 +115,7 @@ static void too_late(uv_timer_t *t)
 	exit(EXIT_FAILURE);
 }
 
-/* ---- posting ------------------------------------------------------------------------------------------------------------- */
+/* ---- posting --------------------------------------------------------------------------------------------- */
 
 static void post(struct conn *c);
 
@@ -257,7 +258,7 @@ static void begin(void)
 		uv_timer_start(&pacer, pace, 1, 1);
 }
 
-/* ---- the sink ---------------------------------------------------------------------------------------------------------------- */
+/* ---- the sink -------------------------------------------------------------------------------------------- */
 
 struct hook {
 	uv_tcp_t tcp;
@@ -356,7 +357,7 @@ static void sink_listen(void)
 	fflush(stdout);
 }
 
-/* ---- start ----------------------------------------------------------------------------------------------------------------------- */
+/* ---- start ----------------------------------------------------------------------------------------------- */
 
 static void go_alloc(uv_handle_t *h, size_t n, uv_buf_t *b)
 {

@@ -327,7 +327,8 @@ static void unsent_is_told_from_unknown(void **state)
 	assert_true(l->n_by[OUTCOME_UNSENT] > 0);
 	/* In the order of the wire: no unknown part behind an unsent one. */
 	for (unsigned i = 2; i <= n; i++)
-		assert_false(l->parts[i].end.outcome == OUTCOME_UNKNOWN && l->parts[i - 1].end.outcome == OUTCOME_UNSENT);
+		assert_false(
+			l->parts[i].end.outcome == OUTCOME_UNKNOWN && l->parts[i - 1].end.outcome == OUTCOME_UNSENT);
 	peer_end(p);
 }
 

@@ -2,10 +2,10 @@
  *
  * powercut_store_test.c -- what was acknowledged is there after the power failed.
  *
- * A child streams operations through a store whose VFS loses what was not synced, and tells the parent through a pipe of
- * each one whose done() said 0.  At a random write, truncation or sync the power fails; the child ends with the first
- * operation that is refused.  The parent then opens the database with the plain VFS, checks it whole, and looks for every
- * row it was told of.  The same with synchronous = OFF must lose something, or the test could not fail.
+ * A child streams operations through a store whose VFS loses what was not synced, and tells the parent through a pipe
+ * of each one whose done() said 0.  At a random write, truncation or sync the power fails; the child ends with the
+ * first operation that is refused.  The parent then opens the database with the plain VFS, checks it whole, and looks
+ * for every row it was told of.  The same with synchronous = OFF must lose something, or the test could not fail.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,7 +28,7 @@
 #define N_GROUPS 8
 #define GROUP    20
 
-/* ---- the child ---------------------------------------------------------------------------------------------- */
+/* ---- the child ------------------------------------------------------------------------------------------- */
 
 struct told {
 	uint64_t kind, id;
@@ -156,7 +156,7 @@ static void child(const char *path, uint64_t cut_at, unsigned tear_seed, bool no
 	_exit(4);
 }
 
-/* ---- the parent --------------------------------------------------------------------------------------------- */
+/* ---- the parent ------------------------------------------------------------------------------------------ */
 
 struct audit {
 	uint64_t n_told, n_lost;

@@ -2,9 +2,9 @@
  *
  * vfs_shim.c -- see vfs_shim.h.
  *
- * A node is what all handles of one path share: the whole content as the programs see it, and a mark for each block that
- * differs from the disk.  xSync writes the marked blocks through the real VFS, sets the length, and syncs.  Locks and
- * the shared memory of the WAL index are the real VFS's: a power cut takes them away with the machine.
+ * A node is what all handles of one path share: the whole content as the programs see it, and a mark for each block
+ * that differs from the disk.  xSync writes the marked blocks through the real VFS, sets the length, and syncs.  Locks
+ * and the shared memory of the WAL index are the real VFS's: a power cut takes them away with the machine.
  */
 #include "vfs_shim.h"
 
@@ -39,7 +39,7 @@ static bool is_cut;
 static uint64_t calls_left, n_syncs;
 static unsigned tear_seed;
 
-/* ---- nodes, under the mutex --------------------------------------------------------------------------------- */
+/* ---- nodes, under the mutex ------------------------------------------------------------------------------ */
 
 static bool reserve(struct node *d, size_t n)
 {
@@ -160,7 +160,7 @@ static bool no_power(void)
 	return is_cut;
 }
 
-/* ---- files -------------------------------------------------------------------------------------------------- */
+/* ---- files ----------------------------------------------------------------------------------------------- */
 
 static int pc_close(sqlite3_file *base)
 {
@@ -355,7 +355,7 @@ static const sqlite3_io_methods methods = {
 	.xShmUnmap = pc_shm_unmap,
 };
 
-/* ---- the VFS ------------------------------------------------------------------------------------------------ */
+/* ---- the VFS --------------------------------------------------------------------------------------------- */
 
 static int open_node(struct file *f, const char *path, bool was_there)
 {

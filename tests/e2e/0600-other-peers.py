@@ -19,7 +19,7 @@ def node_modules():
     """The package, installed once into the build folder from the lock file."""
     if not shutil.which("node") or not shutil.which("npm"):
         skip("node and npm are not installed")
-    place = os.path.join(BUILD, "tests", "e2e", "node")
+    place = os.path.join(BUILD, "tests", "e2e", "npm")
     os.makedirs(place, exist_ok=True)
     for name, to in (("package.json",) * 2, ("package-lock.json",) * 2, ("npmrc", ".npmrc"), ("smpp_carrier.mjs",) * 2):
         shutil.copyfile(os.path.join(NODE, name), os.path.join(place, to))

@@ -412,8 +412,8 @@ static void deliver_sm_from_the_field(void **state)
 
 		if (pdu_read_sm(pdu, n, &sm, &status) < 0)
 			fail_msg("refused: %s", v[i].why);
-		if (!str_is(sm.receipted_id, v[i].id) || sm.message_state != v[i].message_state || sm.n_text != n_text ||
-			(n_text && memcmp(sm.text, want, n_text) != 0))
+		if (!str_is(sm.receipted_id, v[i].id) || sm.message_state != v[i].message_state ||
+			sm.n_text != n_text || (n_text && memcmp(sm.text, want, n_text) != 0))
 			fail_msg("%s", v[i].why);
 		if (*v[i].error) {
 			assert_non_null(sm.network_error);
@@ -489,9 +489,10 @@ static void hostile_deliver_sm(void **state)
 					pdu[at] = evil[e];
 				if (pdu_read_sm(pdu, len, &sm, &status) == 0) {
 					n_ok++;
-					assert_true(sm.n_text == 0 || (sm.text >= pdu && sm.text + sm.n_text <= pdu + len));
+					assert_true(
+						sm.n_text == 0 || (sm.text >= pdu && sm.text + sm.n_text <= pdu + len));
 					assert_true(sm.receipted_id.n == 0 ||
-						    (const uint8_t *)sm.receipted_id.s + sm.receipted_id.n <= pdu + len);
+						(const uint8_t *)sm.receipted_id.s + sm.receipted_id.n <= pdu + len);
 				}
 				free(pdu);
 			}

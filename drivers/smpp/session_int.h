@@ -1,0 +1,113 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* session_int.h -- what session.c (states, deadlines, what is sent) and session_read.c (what the SMSC sends) share.
+ * Nobody else includes it. */
+#ifndef SMPP_SESSION_INT_H
+#define SMPP_SESSION_INT_H
+
+#include "smpp/session.h"
+
+enum state {
+	ST_STOPPED,
+	ST_WAIT,
+	ST_CONNECTING,
+	ST_OPEN,
+	ST_BOUND_TX,
+	ST_BOUND_RX,
+	ST_BOUND_TRX,
+	ST_DRAINING,
+	ST_UNBINDING,
+	ST_CLOSING,
+};
+
+enum event {
+	EV_START,
+	EV_TIMER,
+	EV_CONNECTED,
+	EV_BOUND_TX,
+	EV_BOUND_RX,
+	EV_BOUND_TRX,
+	EV_REFUSED,
+	EV_UNBIND,
+	EV_UNBOUND,
+	EV_DRAINED,
+	EV_SILENT,
+	EV_BROKEN,
+	EV_FATAL,
+	EV_STOP,
+	EV_HURRY,
+	EV_CLOSED,
+};
+
+struct session {
+	uv_loop_t *loop;
+	const struct session_conf *conf;
+	struct session_counters *counters;
+	const struct session_ops *ops;
+	void *arg;
+	enum session_kind kind;
+	unsigned index;
+
+	enum state state;
+	bool stopping, told_down, paused;
+	uv_timer_t timer;
+	uint64_t armed_ms;    /* when the timer fires; 0: not set */
+	uint64_t deadline_ms; /* of the state; 0: none */
+	char reason[160];     /* why the session ends; "": not known yet */
+
+	struct stream *stream;
+	uint32_t generation;
+	uint64_t written; /* octets given to the stream */
+	uint64_t taken;   /* octets the kernel had when the stream ended */
+	uint64_t last_in_ms;
+	uint64_t resumed_ms; /* when reading went on after a pause */
+	uint64_t enquire_sent_ms; /* 0: none is waited for */
+	struct buf part;          /* the head of a PDU whose rest has not come */
+	uint64_t part_since_ms;
+	struct window window;
+	uint32_t bind_seq, unacked;
+
+	unsigned failures; /* in a row */
+	uint64_t wait_at_least_ms;
+	uint64_t random;
+};
+
+static inline uint64_t now_ms(const struct session *s)
+{
+	/* 0 means "not set" above. */
+	return uv_now(s->loop) + 1;
+}
+
+static inline bool is_bound(enum state st)
+{
+	return st >= ST_BOUND_TX && st <= ST_BOUND_TRX;
+}
+
+/* There is a peer to talk with. */
+static inline bool is_talking(enum state st)
+{
+	return st >= ST_OPEN && st <= ST_UNBINDING;
+}
+
+/* ---- session.c ---- */
+
+/* The only place where the state changes. */
+void session_dispatch(struct session *s, enum event ev);
+/* The first reason is the cause; those that follow are its consequences. */
+void session_set_reason(struct session *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void session_arm(struct session *s); /* the timer, for the nearest deadline */
+
+int session_put(struct session *s, const uint8_t *pdu, size_t n);
+void session_put_header(struct session *s, uint32_t id, uint32_t status, uint32_t seq);
+void session_put_unbind(struct session *s, uint32_t id, uint32_t seq);
+
+void session_check_drained(struct session *s); /* is a session that drains empty now? */
+void session_check_room(struct session *s);
+
+/* ---- session_read.c ---- */
+
+void session_on_read(void *arg, const uint8_t *data, size_t n);
+void session_answer_sm(struct session *s, uint32_t id, uint32_t seq, uint32_t status);
+/* The stream cannot be trusted any more. */
+void session_broken(struct session *s, const char *reason);
+
+#endif

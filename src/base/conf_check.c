@@ -1,0 +1,283 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* conf_check.c -- what concerns several settings: whether they fit together.
+ *
+ * Each value has been read and is right by itself (conf.c).  Here a route finds its links, two clients must
+ * not share a name or a key, a smallest value must not exceed its largest.  It is done last, so that the
+ * order in the file does not matter, and it fills in what follows from others: networks, hashes, masks,
+ * pointers.
+ */
+#include <config.h>
+
+#include "base/conf.h"
+
+#include "base/conf_form.h"
+#include "base/conf_int.h"
+#include "base/conf_table.h"
+#include "base/secret.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+static const config_setting_t *member_or_group(const config_setting_t *group, const char *name)
+{
+	const config_setting_t *cs = config_setting_get_member(group, name);
+
+	return cs != NULL ? cs : group;
+}
+
+static const config_setting_t *item_of(const config_setting_t *root, const char *list, size_t i)
+{
+	return config_setting_get_elem(config_setting_get_member(root, list), (unsigned)i);
+}
+
+/* Missing ones, of this section and, for links, of the link's driver. */
+static int check_required(
+	struct conf_loader *l, const config_setting_t *group, enum conf_section section, const char *driver)
+{
+	for (size_t i = 0; i < conf_n_settings; i++) {
+		const struct conf_setting *s = &conf_settings[i];
+
+		if (s->section != section || (s->flags & CONF_REQUIRED) == 0)
+			continue;
+		if (s->driver != NULL && (driver == NULL || strcmp(s->driver, driver) != 0))
+			continue;
+		if (config_setting_get_member(group, s->name) == NULL)
+			return conf_refuse(l, group, s->name, "is missing and has no default");
+	}
+	return 0;
+}
+
+static int check_order(struct conf_loader *l, const config_setting_t *group, const char *min, int64_t min_ms,
+	const char *max, int64_t max_ms)
+{
+	if (min_ms <= max_ms)
+		return 0;
+	return conf_refuse(l, member_or_group(group, max),
+		config_setting_get_member(group, max) == NULL ? max : "", "%g is below %s (%g)",
+		(double)max_ms / 1000, min, (double)min_ms / 1000);
+}
+
+static int check_client(struct conf_loader *l, const config_setting_t *group, struct conf_client *cl)
+{
+	int r = check_required(l, group, CONF_CLIENT, NULL);
+
+	if (r < 0)
+		return r;
+	if (secret_unhex(cl->key_sha256, cl->key_hash, sizeof(cl->key_hash)) < 0)
+		return conf_refuse(l, config_setting_get_member(group, "key_sha256"), "",
+			"must be 64 hexadecimal digits");
+	if (cl->allow.n == 0)
+		return 0;
+	cl->networks = calloc(cl->allow.n, sizeof(*cl->networks));
+	if (cl->networks == NULL)
+		return conf_no_memory(l);
+	for (size_t i = 0; i < cl->allow.n; i++)
+		conf_form_cidr(cl->allow.item[i], &cl->networks[i]); /* its form has been checked */
+	return 0;
+}
+
+static int check_clients(struct conf_loader *l, const config_setting_t *root)
+{
+	struct conf *c = l->c;
+	int r = 0;
+
+	for (size_t i = 0; i < c->n_clients && r == 0; i++) {
+		const config_setting_t *group = item_of(root, "clients", i);
+
+		r = check_client(l, group, &c->clients[i]);
+		for (size_t j = 0; j < i && r == 0; j++) {
+			unsigned line = config_setting_source_line(item_of(root, "clients", j));
+
+			if (strcmp(c->clients[j].name, c->clients[i].name) == 0)
+				r = conf_refuse(l, config_setting_get_member(group, "name"), "",
+					"two clients are called \"%s\"; the first is in line %u",
+					c->clients[i].name, line);
+			else if (memcmp(c->clients[j].key_hash, c->clients[i].key_hash, SECRET_HASH_LEN) == 0)
+				r = conf_refuse(l, config_setting_get_member(group, "key_sha256"), "",
+					"client \"%s\" has the same key", c->clients[j].name);
+		}
+	}
+	return r;
+}
+
+/* A setting of another driver would be without effect, and nobody would notice. */
+static int check_driver_settings(
+	struct conf_loader *l, const config_setting_t *group, const struct conf_link *link)
+{
+	int n = config_setting_length(group);
+
+	for (int i = 0; i < n; i++) {
+		const config_setting_t *cs = config_setting_get_elem(group, (unsigned)i);
+		const struct conf_setting *s = conf_find_setting(CONF_LINK, config_setting_name(cs));
+
+		if (s != NULL && s->driver != NULL && strcmp(s->driver, link->driver) != 0)
+			return conf_refuse(l, cs, "", "is a setting of driver \"%s\"; this link has \"%s\"",
+				s->driver, link->driver);
+	}
+	return 0;
+}
+
+static int check_link(struct conf_loader *l, const config_setting_t *group, const struct conf_link *link)
+{
+	int r = check_required(l, group, CONF_LINK, link->driver);
+
+	if (r == 0)
+		r = check_driver_settings(l, group, link);
+	if (r == 0)
+		r = check_order(l, group, "reconnect_min", link->reconnect_min_ms, "reconnect_max",
+			link->reconnect_max_ms);
+	if (r == 0)
+		r = check_order(l, group, "retry_min", link->retry_min_ms, "retry_max", link->retry_max_ms);
+	return r;
+}
+
+static int check_links(struct conf_loader *l, const config_setting_t *root)
+{
+	struct conf *c = l->c;
+	int r = 0;
+
+	for (size_t i = 0; i < c->n_links && r == 0; i++) {
+		const config_setting_t *group = item_of(root, "links", i);
+
+		r = check_link(l, group, &c->links[i]);
+		for (size_t j = 0; j < i && r == 0; j++) {
+			if (strcmp(c->links[j].name, c->links[i].name) == 0)
+				r = conf_refuse(l, config_setting_get_member(group, "name"), "",
+					"two links are called \"%s\"; the first is in line %u",
+					c->links[i].name,
+					config_setting_source_line(item_of(root, "links", j)));
+		}
+	}
+	return r;
+}
+
+static int resolve_links(struct conf_loader *l, const config_setting_t *group, struct conf_route *route)
+{
+	const config_setting_t *list = config_setting_get_member(group, "links");
+
+	route->link = calloc(route->links.n, sizeof(*route->link));
+	if (route->link == NULL)
+		return conf_no_memory(l);
+	for (size_t i = 0; i < route->links.n; i++) {
+		const char *name = route->links.item[i];
+
+		route->link[i] = conf_find_link(l->c, name);
+		if (route->link[i] == NULL)
+			return conf_refuse(l, config_setting_get_elem(list, (unsigned)i), "",
+				"there is no link \"%s\"", name);
+		for (size_t j = 0; j < i; j++) {
+			if (route->link[j] == route->link[i])
+				return conf_refuse(l, config_setting_get_elem(list, (unsigned)i), "",
+					"link \"%s\" is named twice", name);
+		}
+	}
+	return 0;
+}
+
+static int check_route(struct conf_loader *l, const config_setting_t *group, struct conf_route *route)
+{
+	int r = check_required(l, group, CONF_ROUTE, NULL);
+
+	if (r == 0)
+		r = resolve_links(l, group, route);
+	if (r < 0)
+		return r;
+	for (size_t i = 0; i < route->client.n; i++) {
+		if (conf_find_client(l->c, route->client.item[i]) == NULL)
+			return conf_refuse(l,
+				config_setting_get_elem(
+					config_setting_get_member(group, "client"), (unsigned)i),
+				"", "there is no client \"%s\"", route->client.item[i]);
+	}
+	route->class_mask = route->class.n == 0 ? ~0u : 0;
+	for (size_t i = 0; i < route->class.n; i++)
+		route->class_mask |= 1u << conf_word_index("otp|service|marketing", route->class.item[i]);
+	return 0;
+}
+
+static int name_route(struct conf_loader *l, struct conf_route *route, size_t number)
+{
+	char *name;
+
+	if (route->name[0] != '\0')
+		return 0;
+	if (asprintf(&name, "route%zu", number) < 0)
+		return conf_no_memory(l);
+	free(route->name);
+	route->name = name;
+	return 0;
+}
+
+static int check_routes(struct conf_loader *l, const config_setting_t *root)
+{
+	struct conf *c = l->c;
+	int r = 0;
+
+	for (size_t i = 0; i < c->n_routes && r == 0; i++) {
+		const config_setting_t *group = item_of(root, "routes", i);
+
+		r = check_route(l, group, &c->routes[i]);
+		if (r == 0)
+			r = name_route(l, &c->routes[i], i + 1);
+		for (size_t j = 0; j < i && r == 0; j++) {
+			if (strcmp(c->routes[j].name, c->routes[i].name) == 0)
+				r = conf_refuse(l, member_or_group(group, "name"), "",
+					"two routes are called \"%s\"; the first is in line %u",
+					c->routes[i].name,
+					config_setting_source_line(item_of(root, "routes", j)));
+		}
+	}
+	return r;
+}
+
+static int check_inbound(struct conf_loader *l, const config_setting_t *root)
+{
+	const struct conf *c = l->c;
+
+	for (size_t i = 0; i < c->n_inbound; i++) {
+		const config_setting_t *group = item_of(root, "inbound", i);
+		const struct conf_inbound *in = &c->inbound[i];
+		int r = check_required(l, group, CONF_INBOUND, NULL);
+
+		if (r < 0)
+			return r;
+		if (conf_find_client(c, in->client) == NULL)
+			return conf_refuse(l, config_setting_get_member(group, "client"), "",
+				"there is no client \"%s\"", in->client);
+		if (in->link[0] != '\0' && conf_find_link(c, in->link) == NULL)
+			return conf_refuse(l, config_setting_get_member(group, "link"), "",
+				"there is no link \"%s\"", in->link);
+	}
+	return 0;
+}
+
+static int check_http(struct conf_loader *l, const config_setting_t *root)
+{
+	const struct conf_http *http = &l->c->http;
+
+	if ((http->tls.cert[0] == '\0') != (http->tls.key[0] == '\0'))
+		return conf_refuse(l,
+			config_setting_get_member(config_setting_get_member(root, "http"), "tls"), "",
+			"needs both cert and key");
+	if (strcmp(http->listen, http->admin_listen) == 0 && strcmp(strrchr(http->listen, ':'), ":0") != 0) {
+		const config_setting_t *group = config_setting_get_member(root, "http");
+
+		return conf_refuse(l, group, "", "listen and admin_listen are both %s", http->listen);
+	}
+	return 0;
+}
+
+int conf_check_all(struct conf_loader *l, const config_setting_t *root)
+{
+	int r = check_http(l, root);
+
+	if (r == 0)
+		r = check_clients(l, root);
+	if (r == 0)
+		r = check_links(l, root);
+	if (r == 0)
+		r = check_routes(l, root);
+	if (r == 0)
+		r = check_inbound(l, root);
+	return r;
+}
