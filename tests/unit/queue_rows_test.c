@@ -145,6 +145,7 @@ static void rows_that_expire_are_counted_off_once(void **state)
 	a = fake_new(w, "A", 100);
 	a->o.up = false;
 	fake_route(w, a, NULL);
+	world_begin_minute();
 	world_add(w, WORLD_LANE + 20,
 		(struct message){.class = CLASS_SERVICE, .ttl_end_ms = clock_ms() + 500}, NULL);
 	world_add(w, 30, (struct message){.class = CLASS_SERVICE}, NULL);

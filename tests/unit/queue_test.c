@@ -87,6 +87,7 @@ static void ttl_ends_while_no_link_is_up(void **state)
 
 	(void)state;
 	world_up(w, false);
+	world_begin_minute();
 	world_add(w, 300, (struct message){.class = CLASS_SERVICE, .ttl_end_ms = clock_ms() + 500}, NULL);
 	RUN_UNTIL(w, w->committed == 300);
 	world_seconds(w, 5);

@@ -59,6 +59,11 @@ void world_stop_clock(void)
 	clocks.stopped = true;
 }
 
+void world_begin_minute(void)
+{
+	clocks.skew_us += (60000 - clock_ms() % 60000) * 1000;
+}
+
 void world_pass(struct world *w, int64_t ms)
 {
 	clocks.skew_us += ms * 1000;
