@@ -87,6 +87,20 @@ static void add_string(const struct cli *cli, const char *s, struct text *out)
 	text_puts(out, local);
 }
 
+/* What a carrier said: "UNDELIV (034)". */
+static bool add_error(const json_t *object, struct text *out)
+{
+	const char *code = json_string_value(json_object_get(object, "code"));
+	const char *text = json_string_value(json_object_get(object, "text"));
+
+	if (!code || !text || json_object_size(object) != 2)
+		return false;
+	text_puts(out, text);
+	if (strcmp(code, text) != 0)
+		text_printf(out, " (%s)", code);
+	return true;
+}
+
 void view_text(const struct cli *cli, const json_t *value, struct text *out)
 {
 	char *dump;
@@ -118,6 +132,8 @@ void view_text(const struct cli *cli, const json_t *value, struct text *out)
 		}
 		return;
 	case JSON_OBJECT:
+		if (add_error(value, out))
+			return;
 		dump = json_dumps(value, JSON_COMPACT);
 		text_puts(out, dump ? dump : "");
 		free(dump);
