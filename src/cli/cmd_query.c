@@ -254,7 +254,8 @@ static int show_pages(struct query_input *in, const char *path, const char *name
 		rows = view_rows_of(answer.json, name);
 		/* A cursor may be a string or a number. */
 		view_text(&(struct cli){ .style = TABLE_TSV }, json_object_get(answer.json, "next"), &next);
-		/* The gateway looks at so many rows for one page; a filter may leave none of them.  That is no answer yet. */
+		/* The gateway looks at so many rows for one page; a filter may leave none of them.  That is no answer
+		 * yet. */
 		empty = next.n && !json_array_size(rows) && json_is_false(json_object_get(answer.json, "complete"));
 		onwards = in->all || empty;
 		if (!empty && !cli_printed_json(in->cli, &answer)) {

@@ -84,8 +84,8 @@ static const uint8_t is_token[256] = {
 	['a' ... 'z'] = 1,
 };
 
-/* A request begins with a method, which is a token.  Who speaks another protocol hears so at once instead of waiting for
- * the deadline of the head. */
+/* A request begins with a method, which is a token.  Who speaks another protocol hears so at once instead of waiting
+ * for the deadline of the head. */
 static int check_first(uint8_t octet, struct http_refusal *why)
 {
 	if (is_token[octet] || octet == '\r')

@@ -233,7 +233,8 @@ void refill_lane(struct queue *q, struct lane *l)
 {
 	struct lane_query *lq;
 
-	if (l->refilling || l->expiring || !l->key.id || l->pin || !q->leases_known || q->stopping || l->wait.n >= q->lane_window)
+	if (l->refilling || l->expiring || !l->key.id || l->pin || !q->leases_known || q->stopping ||
+		l->wait.n >= q->lane_window)
 		return;
 	if (!l->out && (l->route || !q->route_of))
 		return;

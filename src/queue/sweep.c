@@ -75,7 +75,8 @@ static void expire_row(struct queue *q, struct lane *l, const struct store_loade
 		l->client->waiting -= l->client->waiting > 0;
 	}
 	for (uint64_t left = open; left; left &= left - 1)
-		settle_rows_final(q, &sm, (unsigned)__builtin_ctzll(left) + 1, x->m->class, STATE_EXPIRED, REASON_TTL, false);
+		settle_rows_final(q, &sm, (unsigned)__builtin_ctzll(left) + 1, x->m->class, STATE_EXPIRED, REASON_TTL,
+			false);
 	if (begun)
 		return;
 	q->stats.expired_unsent++;
