@@ -43,13 +43,27 @@ static error_t parse_operate(int key, char *arg, struct argp_state *state)
 	}
 }
 
+/* Rows and how the page ends, no more. */
+static bool is_page(const json_t *answer, const char *name)
+{
+	const char *key;
+	json_t *value;
+
+	json_object_foreach((json_t *)answer, key, value) {
+		if (strcmp(key, name) != 0 && strcmp(key, "next") != 0 && strcmp(key, "complete") != 0)
+			return false;
+	}
+	return true;
+}
+
 /* The rows of one kind as a table, and whatever else the answer says. */
 static void show(const struct cli *cli, const json_t *answer, const char *name, const struct view_column *columns)
 {
 	const json_t *rows = view_rows_of(answer, name);
+	const json_t *next = json_object_get(answer, "next");
 	struct table *t;
 
-	if (!rows || json_object_size(answer) > 1) {
+	if (!rows || !is_page(answer, name)) {
 		view_object(cli, answer, columns);
 		return;
 	}
@@ -60,6 +74,8 @@ static void show(const struct cli *cli, const json_t *answer, const char *name, 
 	t = view_table(cli, rows, columns, true);
 	table_print(t, stdout);
 	table_free(t);
+	if (next && !json_is_null(next))
+		cli_note("there are more");
 }
 
 static int ask(struct cli *cli, const char *method, const char *path, const char *name,
@@ -94,7 +110,7 @@ int cmd_links(struct cli *cli, int argc, char **argv)
 				  "  posthorn links drain acme\n"
 				  "  watch -n 2 posthorn links";
 	static const struct view_column columns[] = { { "name", NULL }, { "driver", NULL }, { "state", NULL },
-		{ "reason", NULL }, { "since", NULL }, { "window", NULL }, { "rate", NULL }, { "reports", NULL }, { 0 } };
+		{ "reason", NULL }, { "since", NULL }, { "window", NULL }, { "tps", NULL }, { "reports", NULL }, { 0 } };
 	static const char *const verbs[] = { "start", "stop", "drain" };
 	const struct argp argp = { .parser = parse_operate, .args_doc = "\nstart|stop|drain NAME", .doc = doc,
 		.children = cli_argp_children };
@@ -126,8 +142,7 @@ int cmd_queue(struct cli *cli, int argc, char **argv)
 	static const char doc[] = "Show what waits: by lane, link and reason, with the oldest of each.\v"
 				  "Example:\n"
 				  "  posthorn queue";
-	static const struct view_column columns[] = { { "lane", NULL }, { "class", NULL }, { "client", NULL },
-		{ "campaign", NULL }, { "route", NULL }, { "link", NULL }, { "reason", NULL }, { "waiting", NULL },
+	static const struct view_column columns[] = { { "class", NULL }, { "client", NULL }, { "campaign", NULL }, { "route", NULL }, { "link", NULL }, { "reason", NULL }, { "waiting", NULL },
 		{ "oldest", NULL }, { 0 } };
 	const struct argp argp = { .parser = parse_operate, .doc = doc, .children = cli_argp_children };
 	struct operate_input in = { .cli = cli };
@@ -141,17 +156,17 @@ int cmd_queue(struct cli *cli, int argc, char **argv)
 int cmd_webhooks(struct cli *cli, int argc, char **argv)
 {
 	static const char doc[] =
-		"Show webhook endpoints with their backlog and dead letters, or send events of a client again.\v"
+		"Show webhook endpoints with what waits and their dead letters, or let a client's dead letters go again.\v"
 		"Examples:\n"
 		"  posthorn webhooks\n"
 		"  posthorn webhooks replay shop --since 2h\n"
 		"  posthorn webhooks replay shop --since '2026-11-21 15:30'";
 	static const struct argp_option options[] = {
-		{ "since", OPT_SINCE, "TIME", 0, "Replay events from then on: 2h, today, RFC 3339", 0 },
+		{ "since", OPT_SINCE, "TIME", 0, "Replay dead letters from then on: 2h, today, RFC 3339", 0 },
 		{ 0 },
 	};
-	static const struct view_column columns[] = { { "client", NULL }, { "url", NULL }, { "state", NULL },
-		{ "backlog", NULL }, { "dead", NULL }, { "oldest", NULL }, { "last_error", "last error" }, { 0 } };
+	static const struct view_column columns[] = { { "client", NULL }, { "url", NULL }, { "waiting", NULL },
+		{ "dead", NULL }, { "oldest", NULL }, { "last_error", "last error" }, { 0 } };
 	const struct argp argp = { .options = options, .parser = parse_operate, .args_doc = "\nreplay CLIENT",
 		.doc = doc, .children = cli_argp_children };
 	struct operate_input in = { .cli = cli, .n_words_most = 2 };
@@ -187,7 +202,7 @@ int cmd_receipts(struct cli *cli, int argc, char **argv)
 				  "Example:\n"
 				  "  posthorn receipts";
 	static const struct view_column columns[] = { { "at", NULL }, { "link", NULL }, { "smsc_id", "smsc id" },
-		{ "to", NULL }, { "from", NULL }, { "state", NULL }, { "error.code", "error" }, { 0 } };
+		{ "to", NULL }, { "stat", "state" }, { "err", "error" }, { 0 } };
 	const struct argp argp = { .parser = parse_operate, .args_doc = "[parked]", .doc = doc,
 		.children = cli_argp_children };
 	struct operate_input in = { .cli = cli, .n_words_most = 1 };

@@ -716,7 +716,10 @@ static int report_refused(struct submit *s)
 	}
 	if (s->errors_path)
 		fclose(report.file);
-	if (report.n_told < s->n_bad + s->n_rejected)
+	if (report.n_told < s->n_bad + s->n_rejected && s->replay)
+		cli_note("%zu of %llu refused rows are listed: the gateway named its own when they were sent first",
+			report.n_told, (unsigned long long)(s->n_bad + s->n_rejected));
+	else if (report.n_told < s->n_bad + s->n_rejected)
 		cli_note(s->errors_path ? "%zu of %llu refused rows are listed: the gateway names the first only" :
 					  "%zu of %llu refused rows are shown; --errors FILE.csv writes what is known",
 			report.n_told, (unsigned long long)(s->n_bad + s->n_rejected));

@@ -22,7 +22,7 @@ static const struct command commands[] = {
 	{ "streams", "show how far a submission is", cmd_streams },
 	{ "links", "show, start, stop or drain links (operator)", cmd_links },
 	{ "queue", "show what waits, and why (operator)", cmd_queue },
-	{ "webhooks", "show endpoints; replay events", cmd_webhooks },
+	{ "webhooks", "show endpoints; replay dead letters", cmd_webhooks },
 	{ "receipts", "show receipts that matched nothing yet (operator)", cmd_receipts },
 	{ "key", "make a key for a client", cmd_key },
 	{ "version", "print the version", cmd_version },

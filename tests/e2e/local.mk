@@ -25,3 +25,7 @@ FAULT_TESTS = \
 E2E_TESTS += $(FAULT_TESTS)
 EXTRA_DIST += tests/e2e/faults.py $(FAULT_TESTS) \
 	tests/e2e/node/npmrc tests/e2e/node/package.json tests/e2e/node/package-lock.json tests/e2e/node/smpp_carrier.mjs
+# The command line.
+CLI_TESTS = tests/e2e/0700-command-line.py
+E2E_TESTS += $(CLI_TESTS)
+EXTRA_DIST += $(CLI_TESTS)
