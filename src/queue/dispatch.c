@@ -144,9 +144,20 @@ static void binary_of(const struct message *m, const uint8_t **ret_udh, size_t *
 	*ret_n = m->n_text ? m->n_text - 1 - *ret_n_udh : 0;
 }
 
-static int plan_for(const struct message *m, enum concat concat, struct segment_plan *ret)
+/* ASCII and Latin-1 are the beginning of Unicode: lead octets tell. */
+static bool within(const struct message *m, uint32_t max_char)
 {
-	struct segment_opts o = { .wish = m->wish, .concat = concat };
+	uint8_t limit = max_char >= 0xff ? 0xc3 : 0x7f;
+
+	for (uint32_t i = 0; max_char && i < m->n_text; i++)
+		if ((uint8_t)m->text[i] > limit)
+			return false;
+	return true;
+}
+
+static int plan_for(const struct message *m, enum concat concat, uint32_t max_char, struct segment_plan *ret)
+{
+	struct segment_opts o = { .wish = within(m, max_char) ? m->wish : WISH_UCS2, .concat = concat };
 	const uint8_t *udh, *data;
 	size_t n_udh, n, bad;
 
@@ -182,15 +193,16 @@ int dispatch_plan(struct queue *q, struct qmsg *qm, struct outlet *o)
 	}
 	if (qm->n_parts && qm->out == o)
 		return 0;
-	if (qm->n_parts && qm->concat == o->concat) {
+	if (qm->n_parts && qm->concat == o->concat && qm->max_char == o->max_char) {
 		qm->out = o;
 		return 0;
 	}
-	r = plan_for(qm->m, o->concat, &plan);
+	r = plan_for(qm->m, o->concat, o->max_char, &plan);
 	if (r < 0)
 		return r;
 	qm->n_parts = o->concat == CONCAT_PAYLOAD ? 1 : plan.n_parts;
 	qm->concat = o->concat;
+	qm->max_char = o->max_char;
 	qm->out = o;
 	qm->todo = parts_mask(qm->n_parts);
 	if (qm->n_parts > 1)
@@ -290,7 +302,7 @@ void dispatch_submit(struct queue *q, struct qmsg *qm)
 	if (qm->stalled || !qm->leased)
 		return; /* stalled: it goes with the others of its list, in order */
 	if (o->up)
-		r = plan_for(qm->m, qm->concat, &plan);
+		r = plan_for(qm->m, qm->concat, qm->max_char, &plan);
 	if (r == 0 && o->up && qm->concat != CONCAT_PAYLOAD && plan.n_parts != qm->n_parts)
 		r = -EINVAL; /* begun in another cut by a link that is gone */
 	while (qm->leased && r == 0 && o->up) {

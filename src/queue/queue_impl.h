@@ -43,6 +43,7 @@ struct qmsg {
 	uint16_t tries;
 	uint8_t n_parts;            /* 0: not planned for a link yet */
 	uint8_t concat;
+	uint32_t max_char;          /* of the link it was planned for */
 	uint8_t reason;
 	bool bound;                 /* parts and reference are fixed: something of it has left, or is about to */
 	uint32_t bound_link;        /* the link of its bound row, written or on its way */

@@ -85,11 +85,12 @@ static void index_add(struct sent *s, uint32_t number)
 	*b = number;
 }
 
-static int resize(struct sent *s, uint32_t cap)
+/* Rebuild with room for `cap`.  Of the `old` oldest only what a receipt may still change comes along. */
+static int resize(struct sent *s, uint32_t cap, uint32_t old)
 {
 	struct sent_entry *ring = malloc(cap * sizeof(*ring));
 	uint32_t *next = malloc(cap * sizeof(*next)), *bucket = malloc(cap * sizeof(*bucket));
-	uint32_t n = s->tail - s->head;
+	uint32_t n = 0;
 
 	if (!ring || !next || !bucket) {
 		free(ring);
@@ -97,8 +98,9 @@ static int resize(struct sent *s, uint32_t cap)
 		free(bucket);
 		return -ENOMEM;
 	}
-	for (uint32_t i = 0; i < n; i++)
-		ring[i] = *at(s, s->head + i);
+	for (uint32_t i = 0; i < s->tail - s->head; i++)
+		if (i >= old || at(s, s->head + i)->state != STATE_DELIVERED)
+			ring[n++] = *at(s, s->head + i);
 	free(s->ring);
 	free(s->next);
 	free(s->bucket);
@@ -125,12 +127,25 @@ static void pop(struct sent *s)
 	s->head++; /* a sweep that stood there goes on from the new head: sent_sweep() */
 }
 
+/* One entry that waits long must not make the ring grow around it: the delivered ones among the older three quarters go
+ * first, and only when that does not free a quarter the ring doubles. */
+static int make_room(struct sent *s)
+{
+	uint32_t old = s->cap - s->cap / 4, n_delivered = 0;
+
+	if (!s->cap)
+		return resize(s, s->bounds.max < SENT_MIN ? s->bounds.max : SENT_MIN, 0);
+	for (uint32_t i = 0; i < old; i++)
+		n_delivered += at(s, s->head + i)->state == STATE_DELIVERED;
+	return n_delivered >= s->cap / 4 && n_delivered ? resize(s, s->cap, old) : resize(s, s->cap * 2, 0);
+}
+
 int sent_add(struct sent *s, const struct sent_entry *e)
 {
 	int r;
 
 	if (s->tail >= s->bounds.renumber_at) { /* entries are numbered without end: begin again at 0 */
-		r = resize(s, s->cap);
+		r = resize(s, s->cap, 0);
 		if (r < 0)
 			return r;
 	}
@@ -139,7 +154,7 @@ int sent_add(struct sent *s, const struct sent_entry *e)
 		if (s->cap >= s->bounds.max || (s->cap && at(s, s->head)->state == STATE_DELIVERED)) {
 			pop(s);
 		} else {
-			r = resize(s, s->cap ? s->cap * 2 : s->bounds.max < SENT_MIN ? s->bounds.max : SENT_MIN);
+			r = make_room(s);
 			if (r < 0)
 				return r;
 		}

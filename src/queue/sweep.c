@@ -330,7 +330,8 @@ static void index_next(struct queue *q)
 	q->q_index.q.kind = Q_INDEX;
 	q->q_index.q.done = index_read;
 	q->q_index.q.arg = q;
-	q->q_index.below_id = q->next_id;
+	/* A run is complete when nothing of it is still on its way to the disk. */
+	q->q_index.below_id = staged_low(q) < q->next_id ? staged_low(q) : q->next_id;
 	q->q_index.run = q->index_run;
 	q->index_busy = true;
 	store_read(q->store, STORE_API, &q->q_index.q);

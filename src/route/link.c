@@ -100,6 +100,7 @@ static void take_conf(struct link *l, const struct conf_link *c)
 		o->receipt_form = RECEIPT_ID_DEC;
 		break;
 	}
+	o->max_char = c->alphabet == CONF_ALPHABET_LATIN1 ? 0xff : c->alphabet == CONF_ALPHABET_ASCII ? 0x7f : 0;
 	o->concat = c->concat == CONF_CONCAT_UDH16 ? CONCAT_UDH16 : c->concat == CONF_CONCAT_SAR ? CONCAT_SAR :
 		c->concat == CONF_CONCAT_PAYLOAD ? CONCAT_PAYLOAD : CONCAT_UDH8;
 	o->receipt_timeout_s = c->receipt_timeout_ms / 1000;
