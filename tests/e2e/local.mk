@@ -20,7 +20,7 @@ FAULT_TESTS = \
 	tests/e2e/0510-full.py \
 	tests/e2e/0520-stop-and-reload.py \
 	tests/e2e/0530-inbound.py \
-	tests/e2e/0540-command-line.py \
+	tests/e2e/0710-interrupted-and-rare.py \
 	tests/e2e/0600-other-peers.py
 E2E_TESTS += $(FAULT_TESTS)
 EXTRA_DIST += tests/e2e/faults.py $(FAULT_TESTS) \

@@ -32,31 +32,6 @@ def write(w, name, text):
     return path
 
 
-@case("send --wait ends 0 when delivered, 1 when refused by the carrier; status shows the carrier's words")
-def _(w):
-    sim = w.smsc(script="on submit_sm to 12025550111 status 0x0B\n")
-    gw = w.gateway(links=[smpp(sim)])
-    posthorn(gw, "send", "+12025550142", "hello", "--wait")
-    posthorn(gw, "send", "+12025550111", "hello", "--wait", "--ref", "no", status=1)
-    m = gw.api().all_messages(ref="no")[0]
-    out, _ = posthorn(gw, "status", m["id"])
-    check(re.search(r"^error +ESME_RINVDSTADR \(11\)$", out, re.M), out)
-    out, _ = posthorn(gw, "events", m["id"])
-    check("ESME_RINVDSTADR" in out and "accepted" in out and "rejected" in out, out)
-
-
-@case("a CSV file with bad rows: the good are sent, the bad named, exit 4; the same command again sends nothing")
-def _(w):
-    gw = w.gateway()
-    path = write(w, "list.csv", "to,text\n+12025550142,one\n12,bad\n+12025550143,\n+12025550144,four\n")
-    errors = w.path("errors.csv")
-    posthorn(gw, "submit", path, "--campaign", "spring", "--errors", errors, status=4)
-    with open(errors, encoding="utf-8", newline="") as f:
-        equal([(r["row"], r["code"]) for r in csv.DictReader(f)], [("3", "invalid_to"), ("4", "missing_field")], "codes")
-    posthorn(gw, "submit", path, "--campaign", "spring", status=4)
-    equal(len(gw.api().all_messages(campaign="spring")), 2, "messages")
-
-
 @case("a file cut off by Ctrl-C ends 130, and the same command goes on without loss or duplicate")
 def _(w):
     gw = w.gateway()
@@ -91,27 +66,6 @@ def _(w):
     equal([r["id"] for r in csv.DictReader(io.StringIO(out))], [wanted], "list")
     out, _ = posthorn(gw, "list", "--state", "rejected", "--csv")
     equal(len(out.splitlines()), 1, "nothing found is a header alone")
-
-
-@case("cancel by tag; links and queue for the operator only; wrong use ends 2, no gateway 3")
-def _(w):
-    gw = w.gateway()
-    posthorn(gw, "send", "+12025550142", "x", "--tag", "t", "--send-at", LATER)
-    out, _ = posthorn(gw, "cancel", "--tag", "t", "--json")
-    equal(json.loads(out)["cancelled"], 1, "cancelled")
-    _, err = posthorn(gw, "links", status=1)
-    check("not_operator" in err, err)
-    posthorn(gw, "links", "stop", "null", client="ops")
-    gw.wait_link("null", "stopped")
-    posthorn(gw, "links", "start", "null", client="ops")
-    gw.wait_link("null", "up")
-    check("waiting" in posthorn(gw, "queue", client="ops")[0], "queue")
-    _, err = posthorn(gw, "submit", write(w, "a.csv", "to,text\n"), "--ref", "x", status=2)
-    check("column `ref`" in err, err)
-    check("--ref" not in posthorn(gw, "submit", "--help")[0], "what is refused is not offered")
-    posthorn(gw, "submit", w.path("none.csv"), status=2)
-    status, _, _ = run(POSTHORN, "list", "--url", f"http://127.0.0.1:{free_port()}", env=env(gw))
-    equal(status, 3, "exit status without a gateway")
 
 
 main()
