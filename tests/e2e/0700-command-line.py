@@ -325,10 +325,16 @@ def _(w):
 
 @case("receipts lists those that matched nothing")
 def _(w):
-    sim, gw, cli = ground(w)
+    sim, gw, cli = ground(w, "--line", "receipt unknown-id every 2")
     ops = Cli(w, gw, "ops")
     equal(ops.json("receipts")["receipts"], [], "at first")
     equal(ops("receipts"), ("", "none\n"), "as a table")
+    cli("send", "+12025550142", "hello", "--wait")
+    cli("send", "+12025550143", "hello")
+    row, = wait_for(lambda: ops.csv("receipts"), what="the parked receipt")
+    equal((row["link"], row["stat"]), ("acme", "DELIVRD"), "row")
+    out = ops("receipts")[0]
+    check(row["smsc_id"] in out and "DELIVRD" in out and "complete" not in out, out)
 
 
 @case("key new: 256 bits or more, another each time, and the gateway takes its digest")
