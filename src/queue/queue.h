@@ -59,7 +59,7 @@ struct outlet {
 	enum { UNCERTAIN_RESEND, UNCERTAIN_HOLD, UNCERTAIN_FAIL } on_uncertain;
 	enum receipt_id_form receipt_form;
 	enum concat concat;
-	uint32_t max_char;       /* the highest code point of its one-octet alphabet; 0: GSM-7.  Beyond it UCS-2 is sent */
+	uint32_t max_char;       /* last code point of its one-octet alphabet, beyond it UCS-2 is sent; 0: GSM-7 */
 	int64_t receipt_timeout_s; /* 0: ttl + 24 h */
 	unsigned max_attempts;
 	int64_t retry_min_ms, retry_max_ms;
