@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """0100: the daemon checks its configuration, starts, reloads and stops in order."""
 import signal
+import socket
+import tempfile
 
 from harness import *
 
@@ -163,6 +165,21 @@ def _(w):
     api = gw.api()
     api.wait_state(api.send()["id"], "delivered")
     equal((sim.stats["accepted"], other.stats["accepted"]), (0, 1), "accepted")
+
+
+@case("systemd hears READY, RELOADING and STOPPING on its socket")
+def _(w):
+    with tempfile.TemporaryDirectory() as short, socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as s:
+        path = os.path.join(short, "notify")  # a socket's path has 107 octets at most
+        s.bind(path)
+        s.settimeout(patience(10))
+        gw = w.gateway(env={"NOTIFY_SOCKET": path})
+        equal(s.recv(256), b"READY=1", "after the start")
+        gw.p.send_signal(signal.SIGHUP)
+        check(s.recv(256).startswith(b"RELOADING=1\nMONOTONIC_USEC="), "on SIGHUP")
+        equal(s.recv(256), b"READY=1", "after the reload")
+        gw.stop()
+        equal(s.recv(256), b"STOPPING=1", "on SIGTERM")
 
 
 main()
