@@ -75,6 +75,17 @@ def _(w):
     equal((submit["data_coding"], submit["text"].hex()), (8, "0416d83dde00"), "submit_sm")
 
 
+@case("a link's Latin-1 or ASCII carries what it has; a letter it lacks makes the text UCS-2, never a question mark")
+def _(w):
+    for alphabet, fits, wire in (
+            ("latin1", "Gr\u00fc\u00dfe", (3, "4772fcdf65")), ("ascii", "hello", (1, "68656c6c6f"))):
+        sim, sink, gw, api = ground(w, link={"alphabet": alphabet})
+        api.wait_state(api.send(text=fits)["id"], "delivered")
+        api.wait_state(api.send(text="\u20ac\u0394")["id"], "delivered")  # both are GSM-7, neither is Latin-1 or ASCII
+        # SMPP 3.4, 5.2.19: 0x01 IA5, 0x03 Latin-1, 0x08 UCS-2.
+        equal([(m["data_coding"], m["text"].hex()) for m in sim.submits()], [wire, (8, "20ac0394")], alphabet)
+
+
 @case("a long text is cut at 153 septets, with one reference, in order")
 def _(w):
     sim, sink, gw, api = ground(w)
