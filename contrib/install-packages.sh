@@ -5,10 +5,10 @@
 set -eu
 
 build="autoconf automake gcc libc6-dev make pkg-config
-	libuv1-dev libsqlite3-dev libconfig-dev libjansson-dev libgnutls28-dev libcurl4-gnutls-dev libsmpp34-dev
+	libuv1-dev libsqlite3-dev libconfig-dev libjansson-dev libgnutls28-dev libcurl4-gnutls-dev libsmpp34-dev libicu-dev
 	node-llhttp"
 run="curl python3"
-test="libcmocka-dev python3 python3-yaml perl libnet-smpp-perl tshark"
+test="libcmocka-dev python3 python3-yaml perl libnet-smpp-perl tshark python3-gammu"
 
 wanted=
 for group in "$@"; do

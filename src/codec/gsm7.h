@@ -1,39 +1,54 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* gsm7.h -- the GSM 7 bit default alphabet and its extension table (3GPP TS 23.038, 6.2.1).
+/* gsm7.h -- the GSM 7 bit alphabets: the default one, its extension, and those of the national languages
+ * (3GPP TS 23.038, 6.2.1 and annex A).
  *
  * A septet is kept one to an octet ("unpacked"), as SMPP carries it; gsm7_pack() and gsm7_unpack() are for
  * TPDUs. Octet 00 is `@`, so septets are never a C string: a length goes with them everywhere.
  *
- * National language tables are chosen by a `struct gsm7_shift`, the pair of identifiers that the header
- * elements 24 and 25 carry (3GPP TS 23.040, 9.2.3.24.15 and .16).  An identifier without a table here is read
- * with the default tables, which is what the specification asks of a receiver that does not know it. */
+ * Which tables are in force says a `struct gsm7_shift`, the pair of identifiers that the header elements 25 (locking
+ * shift: instead of the default table) and 24 (single shift: instead of the extension table) carry
+ * (3GPP TS 23.040, 9.2.3.24.15 and .16).  The two are independent.  A receiver that does not know an identifier reads
+ * with the default table in its place, and so do we. */
 #ifndef CODEC_GSM7_H
 #define CODEC_GSM7_H
+
+#include "codec/gsm7_tables.h"
 
 #include <stddef.h>
 #include <stdint.h>
 
 #define GSM7_ESC 0x1b
 
-/* Language identifiers; 0 is the default table. */
 struct gsm7_shift {
-	uint8_t locking; /* element 25: instead of the default table */
-	uint8_t single;	 /* element 24: instead of the default extension table */
+	uint8_t locking, single; /* 0: the default */
 };
+
+/* "tr" and the like (ISO 639-1) for identifiers 1 to 13; NULL for others.  And back: 0 when there is none. */
+const char *gsm7_language_name(unsigned id);
+unsigned gsm7_language(const char *name);
 
 /* Octets of UTF-8 that `n` septets may need: no table holds a character outside the basic plane. */
 #define GSM7_UTF8_MAX(n) ((size_t)(n)*3)
 
-/* The two halves of gsm7_encode(), here so that the first can be inlined into loops over text. */
+/* The first half of gsm7_encode(), here so that it can be inlined into loops over text. */
 extern const int16_t gsm7_low[256];
-int gsm7_encode_high(uint32_t cp); /* for U+0100 and up */
+
+/* The code point in the tables of `shift`, as gsm7_encode() gives it; the main table's one septet is preferred. */
+static inline int gsm7_encode_shift(uint32_t cp, struct gsm7_shift shift)
+{
+	const struct gsm7_char *c = gsm7_char(cp);
+
+	if (c->in_main >> shift.locking & 1)
+		return c->main[shift.locking];
+	return c->in_single >> shift.single & 1 ? GSM7_ESC << 8 | c->single[shift.single] : -1;
+}
 
 /* The code point in the default tables: a septet (00..7f), or 0x1b00 | code for one that takes ESC and a
  * second septet, or -1 when the alphabet does not have it.  Exact, no look-alikes: U+0391 is not `A`, and `ç`
  * is not `Ç`. */
 static inline int gsm7_encode(uint32_t cp)
 {
-	return cp < 256 ? gsm7_low[cp] : gsm7_encode_high(cp);
+	return cp < 256 ? gsm7_low[cp] : gsm7_encode_shift(cp, (struct gsm7_shift){0, 0});
 }
 
 /* What gsm7_encode() costs for the code point: 1 or 2 septets, 0 when it cannot be said. */

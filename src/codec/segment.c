@@ -1,32 +1,23 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* segment.c -- choose the encoding of a text, cut it into parts, and make the octets of one part.
  *
- * The text is read once with the size of a part among several; only at the end is it known whether it fits
- * into one part alone, which holds a few units more.  That costs one comparison a character and saves a pass.
- * A character that GSM-7 lacks ends the pass at once and the text is read again as UTF-16; in the scripts
- * where this is usual it is the first letter that does it.
- *
- * Taking as much as fits into each part is optimal: any other cutting has its k-th cut at the same place or
- * earlier. */
+ * One step does all the work: fill() tells how far a part reaches that begins at a given character.  Taking as much as
+ * fits into each part is optimal: any other cutting has its k-th cut at the same place or earlier.  A text that fits
+ * into one part, as most do, is read once.  A character that the alphabet lacks ends the reading at once; in the
+ * scripts where this is usual it is the first letter that does it. */
 #include "codec/segment.h"
 
-#include "codec/gsm7.h"
 #include "codec/ucs2.h"
 #include "codec/udh.h"
+#include "codec/unicode.h"
 #include "codec/utf8.h"
 
 #include <errno.h>
-#include <stdbool.h>
 #include <string.h>
 
 #define COUNT_END 255 /* the total of a concatenation is one octet; beyond it there is nothing to count */
 
-/* Capacities in the units of the encoding: [0] alone, [1] with an 8 bit reference, [2] with 16 bit
- * (3GPP TS 23.040, 9.2.3.24.1 and .8). */
-static const uint8_t capacity[2][3] = {
-	[ENC_GSM7] = {160, 153, 152},
-	[ENC_UCS2] = {70, 67, 66},
-};
+#define LANGUAGE_OCTETS 3 /* of an element 24 or 25 */
 
 /* Octets of the concatenation element, its two head octets included. */
 static unsigned element_octets(enum concat concat)
@@ -34,195 +25,404 @@ static unsigned element_octets(enum concat concat)
 	return concat == CONCAT_UDH16 ? 6 : 5;
 }
 
-/* Index into a row of capacity[]. */
-static unsigned column(enum concat concat, unsigned n_parts)
-{
-	return n_parts == 1 ? 0 : concat == CONCAT_UDH16 ? 2 : 1;
-}
-
 static unsigned parts_allowed(const struct segment_opts *o)
 {
 	return o->max_parts == 0 || o->max_parts > SEGMENT_MAX_PARTS ? SEGMENT_MAX_PARTS : o->max_parts;
 }
 
-struct cut {
-	struct segment_plan *plan;
-	unsigned cap;	  /* units of one part */
-	unsigned max;	  /* parts that may be written to the plan */
-	unsigned n_parts; /* the open one counts */
-	unsigned used;	  /* units in the open part */
-	unsigned total;	  /* units in all; below 255 * 160 */
-	size_t over_at;	  /* where part max + 1 begins */
+/* Octets of the header of a part that stands alone, or is one of several. */
+static unsigned header_octets(enum concat concat, struct gsm7_shift shift, bool alone)
+{
+	unsigned n = alone ? 0 : element_octets(concat);
+
+	n += (shift.locking ? LANGUAGE_OCTETS : 0) + (shift.single ? LANGUAGE_OCTETS : 0);
+	return n ? n + 1 : 0;
+}
+
+/* Units of text beside such a header. */
+static unsigned text_capacity(enum encoding e, enum concat concat, struct gsm7_shift shift, bool alone)
+{
+	unsigned n_udh = header_octets(concat, shift, alone);
+
+	if (e == ENC_GSM7)
+		return SEGMENT_MAX_OCTETS * 8 / 7 - gsm7_header_septets(n_udh);
+	return (SEGMENT_MAX_OCTETS - n_udh) / 2;
+}
+
+/* ---- how far one part reaches --------------------------------------------------------------------------- */
+
+struct span {
+	size_t end; /* the first character that is not in it */
+	unsigned units;
+	bool bad;   /* the alphabet lacks that character */
 };
 
-/* Close the open part and begin another at offset `at`; false when there is no use in going on. */
-static bool cut_here(struct cut *c, size_t at)
+static inline size_t next_cp(const char *text, size_t n, size_t i, uint32_t *ret_cp)
 {
-	if (c->n_parts <= c->max)
-		c->plan->units[c->n_parts - 1] = (uint16_t)c->used;
-	if (c->n_parts < c->max)
-		c->plan->start[c->n_parts] = (uint32_t)at;
-	else if (c->n_parts == c->max)
-		c->over_at = at;
-	if (c->n_parts == COUNT_END)
-		return false;
-	c->n_parts++;
-	c->used = 0;
-	return true;
+	*ret_cp = (uint8_t)text[i];
+	return *ret_cp < 0x80 ? 1 : utf8_next(text + i, n - i, ret_cp);
 }
 
-static inline bool cut_add(struct cut *c, size_t at, unsigned cost)
+static inline unsigned septets_of(int code)
 {
-	if (c->used + cost > c->cap && !cut_here(c, at))
-		return false;
-	c->used += cost;
-	c->total += cost;
-	return true;
+	return code > 0x7f ? 2 : 1;
 }
 
-/* The two passes: 0 at the end of the text, -E2BIG when the count has reached its end, and for GSM-7 -EILSEQ
- * with the offset of a character that the alphabet lacks. */
-static int cut_gsm7(struct cut *c, const char *text, size_t n, size_t *ret_bad_at)
+static struct span fill_default(const char *text, size_t n, size_t i, unsigned cap)
 {
+	unsigned used = 0;
 	size_t len;
 
-	for (size_t i = 0; i < n; i += len) {
-		uint32_t cp = (uint8_t)text[i];
+	for (; i < n; i += len) {
+		uint32_t cp;
 		int code;
 
-		len = 1;
-		if (cp >= 0x80)
-			len = utf8_next(text + i, n - i, &cp);
+		len = next_cp(text, n, i, &cp);
 		code = gsm7_encode(cp);
-		if (code < 0) {
-			*ret_bad_at = i;
-			return -EILSEQ;
-		}
-		if (!cut_add(c, i, code > 0x7f ? 2 : 1))
-			return -E2BIG;
+		if (code < 0 || used + septets_of(code) > cap)
+			return (struct span){i, used, code < 0};
+		used += septets_of(code);
 	}
-	return 0;
+	return (struct span){n, used, false};
 }
 
-static int cut_ucs2(struct cut *c, const char *text, size_t n)
+static struct span fill_shift(struct gsm7_shift shift, const char *text, size_t n, size_t i, unsigned cap)
 {
+	unsigned used = 0;
 	size_t len;
 
-	for (size_t i = 0; i < n; i += len) {
-		uint32_t cp = (uint8_t)text[i];
+	for (; i < n; i += len) {
+		uint32_t cp;
+		int code;
 
-		len = 1;
-		if (cp >= 0x80)
-			len = utf8_next(text + i, n - i, &cp);
-		if (!cut_add(c, i, cp > 0xffff ? 2 : 1))
-			return -E2BIG;
+		len = next_cp(text, n, i, &cp);
+		code = gsm7_encode_shift(cp, shift);
+		if (code < 0 || used + septets_of(code) > cap)
+			return (struct span){i, used, code < 0};
+		used += septets_of(code);
 	}
-	return 0;
+	return (struct span){n, used, false};
 }
 
-static void cut_begin(struct cut *c, struct segment_plan *plan, unsigned cap, unsigned max)
+static struct span fill_ucs2(const char *text, size_t n, size_t i, unsigned cap)
 {
-	*c = (struct cut){.plan = plan, .cap = cap, .max = max, .n_parts = 1};
-	plan->start[0] = 0;
+	unsigned used = 0;
+	size_t len;
+
+	for (; i < n; i += len) {
+		uint32_t cp;
+
+		len = next_cp(text, n, i, &cp);
+		if (used + (cp > 0xffff ? 2 : 1) > cap)
+			break;
+		used += cp > 0xffff ? 2 : 1;
+	}
+	return (struct span){i, used, false};
 }
 
-static int cut_run(struct cut *c, enum encoding encoding, const char *text, size_t n, size_t *ret_bad_at)
+static struct span fill(const struct segment_plan *p, const char *text, size_t n, size_t from, unsigned cap)
 {
-	return encoding == ENC_GSM7 ? cut_gsm7(c, text, n, ret_bad_at) : cut_ucs2(c, text, n);
+	if (p->encoding == ENC_UCS2)
+		return fill_ucs2(text, n, from, cap);
+	if (p->shift.locking || p->shift.single)
+		return fill_shift(p->shift, text, n, from, cap);
+	return fill_default(text, n, from, cap);
 }
 
-/* Cut `text` in the encoding of the plan. */
-static int plan_as(
-	const char *text, size_t n, const struct segment_opts *o, struct segment_plan *p, size_t *ret_bad_at)
+/* The same from behind: where a part begins that ends at `to`.  The text is known to fit the alphabet. */
+static size_t fill_back(const struct segment_plan *p, const char *text, size_t to, unsigned cap)
 {
-	const uint8_t *cap = capacity[p->encoding];
-	unsigned max = parts_allowed(o);
-	struct cut c;
-	int r;
+	unsigned used = 0;
 
-	cut_begin(&c, p, cap[column(o->concat, 2)], max);
-	r = cut_run(&c, p->encoding, text, n, ret_bad_at);
-	if (r == -EILSEQ)
-		return r;
-	if (r == 0 && c.total <= cap[0]) {
+	while (to > 0) {
+		size_t i = to - 1;
+		uint32_t cp;
+
+		while (i > 0 && ((uint8_t)text[i] & 0xc0) == 0x80)
+			i--;
+		next_cp(text, to, i, &cp);
+		if (p->encoding == ENC_UCS2)
+			used += cp > 0xffff ? 2 : 1;
+		else
+			used += septets_of(gsm7_encode_shift(cp, p->shift));
+		if (used > cap)
+			break;
+		to = i;
+	}
+	return to;
+}
+
+/* ---- cutting in a given encoding ------------------------------------------------------------------------ */
+
+static bool divides_cluster(const struct segment_plan *p, const char *text, size_t n, struct unicode *unicode)
+{
+	for (unsigned k = 1; k < p->n_parts; k++)
+		if (unicode_cluster_start(unicode, text, n, p->start[k]) != p->start[k])
+			return true;
+	return false;
+}
+
+/* Move cuts out of grapheme clusters.  A cut may go back as far as what follows still fits into the parts that
+ * follow: from latest[k] on, k parts suffice. */
+static void keep_clusters(
+	struct segment_plan *p, const char *text, size_t n, unsigned cap, struct unicode *unicode)
+{
+	size_t latest[SEGMENT_MAX_PARTS + 1] = {n};
+
+	for (unsigned k = 1; k < p->n_parts; k++)
+		latest[k] = fill_back(p, text, latest[k - 1], cap);
+	for (unsigned k = 1; k < p->n_parts; k++) {
+		size_t from = p->start[k - 1], cut = fill(p, text, n, from, cap).end;
+		size_t start = unicode_cluster_start(unicode, text, n, cut);
+
+		if (start > from && start >= latest[p->n_parts - k])
+			cut = start;
+		p->start[k] = (uint32_t)cut;
+	}
+	for (unsigned k = 0; k < p->n_parts; k++)
+		p->units[k] = (uint16_t)fill(p, text, p->start[k + 1], p->start[k], cap).units;
+}
+
+/* Cut `text` in the encoding, shift and concatenation of the plan. */
+static int cut_text(const char *text, size_t n, unsigned max, struct unicode *unicode, struct segment_plan *p,
+	size_t *ret_bad_at)
+{
+	struct span s = fill(p, text, n, 0, text_capacity(p->encoding, p->concat, p->shift, true));
+	unsigned cap = text_capacity(p->encoding, p->concat, p->shift, false), parts = 0;
+	size_t over_at = s.end;
+
+	p->start[0] = 0;
+	if (s.end == n) {
 		p->n_parts = 1;
-		p->units[0] = (uint16_t)c.total;
+		p->units[0] = (uint16_t)s.units;
 		p->start[1] = (uint32_t)n;
 		return 0;
 	}
-	p->n_parts = (uint8_t)c.n_parts;
-	if (r == 0 && c.n_parts <= max) {
-		p->units[c.n_parts - 1] = (uint16_t)c.used;
-		p->start[c.n_parts] = (uint32_t)n;
-		return 0;
+	for (size_t at = 0; at < n && !s.bad && parts < COUNT_END; parts++, at = s.end) {
+		s = fill(p, text, n, at, cap);
+		if (parts < max) {
+			p->units[parts] = (uint16_t)s.units;
+			p->start[parts + 1] = (uint32_t)s.end;
+		}
+		if (parts + 1 == max && max > 1) /* alone it would have held more: `over_at` knows */
+			over_at = s.end;
 	}
-	if (max == 1) { /* the one part would have been a full one: find where that ends */
-		cut_begin(&c, p, cap[0], 1);
-		cut_run(&c, p->encoding, text, n, ret_bad_at);
+	if (s.bad) {
+		p->n_parts = 0;
+		*ret_bad_at = s.end;
+		return -EILSEQ;
 	}
-	*ret_bad_at = c.over_at;
-	return -E2BIG;
+	p->n_parts = (uint8_t)parts;
+	if (parts > max) {
+		*ret_bad_at = over_at;
+		return -E2BIG;
+	}
+	if (unicode && divides_cluster(p, text, n, unicode))
+		keep_clusters(p, text, n, cap, unicode);
+	return 0;
+}
+
+/* ---- choosing among encodings --------------------------------------------------------------------------- */
+
+/* Where the first character stands that the one-octet alphabet of the link lacks, or `n`.  ASCII and Latin-1 are the
+ * beginning of Unicode, so the lead octets tell. */
+static size_t first_beyond(const char *text, size_t n, uint32_t max_char)
+{
+	uint8_t limit = max_char >= 0xff ? 0xc3 : 0x7f;
+
+	for (size_t i = 0; max_char && i < n; i++)
+		if ((uint8_t)text[i] > limit)
+			return i;
+	return n;
+}
+
+bool segment_fits_gsm7(uint32_t cp, const struct segment_rules *rules)
+{
+	return gsm7_encode(cp) >= 0 && (!rules->max_char || cp <= rules->max_char);
+}
+
+/* For each locking table: what the text costs with it, and which single shift tables have all that it lacks.  What a
+ * text costs does not depend on the single shift table: any character in it takes two septets. */
+struct survey {
+	uint32_t septets[GSM7_LANGUAGES];
+	uint16_t singles[GSM7_LANGUAGES]; /* 0: none, the pair cannot carry the text */
+};
+
+static void survey_text(const char *text, size_t n, uint16_t tables, struct survey *ret)
+{
+	uint32_t n_chars = 0;
+	size_t len;
+
+	for (unsigned l = 0; l < GSM7_LANGUAGES; l++) {
+		ret->septets[l] = 0;
+		ret->singles[l] = tables >> l & 1 ? tables : 0;
+	}
+	for (size_t i = 0; i < n; i += len, n_chars++) {
+		const struct gsm7_char *c;
+		uint32_t cp;
+
+		len = next_cp(text, n, i, &cp);
+		c = gsm7_char(cp);
+		for (unsigned left = tables & ~c->in_main; left; left &= left - 1) {
+			unsigned l = (unsigned)__builtin_ctz(left);
+
+			ret->septets[l]++;
+			ret->singles[l] &= c->in_single;
+		}
+	}
+	for (unsigned l = 0; l < GSM7_LANGUAGES; l++)
+		ret->septets[l] += n_chars;
+}
+
+/* No cutting can need less. */
+static unsigned least_parts(unsigned units, const struct segment_plan *p)
+{
+	unsigned cap = text_capacity(p->encoding, p->concat, p->shift, false);
+
+	if (units <= text_capacity(p->encoding, p->concat, p->shift, true))
+		return 1;
+	return (units + cap - 1) / cap;
+}
+
+/* Look among the language tables for a plan of fewer parts than `best` has (n_parts 0: than any).  Spanish has no
+ * locking table of its own.  Returns whether one was found; it is cut without regard to clusters. */
+static bool try_languages(const char *text, size_t n, uint16_t languages, struct segment_plan *best)
+{
+	uint16_t tables = (uint16_t)((languages & ((1u << GSM7_LANGUAGES) - 1)) | 1);
+	unsigned have = best->n_parts ? best->n_parts : COUNT_END, weight = 0;
+	struct segment_plan p = {.encoding = ENC_GSM7, .concat = best->concat};
+	bool found = false;
+	struct survey sv;
+
+	survey_text(text, n, tables, &sv);
+	for (unsigned l = 0; l < GSM7_LANGUAGES; l++) {
+		unsigned parts, w;
+		size_t bad_at;
+		int r;
+
+		if (!sv.singles[l])
+			continue;
+		p.shift.locking = (uint8_t)l;
+		p.shift.single = (uint8_t)__builtin_ctz(sv.singles[l]);
+		w = (l > 0) + (p.shift.single > 0);
+		parts = least_parts(sv.septets[l], &p);
+		if (parts > have || (parts == have && !(found && w < weight)))
+			continue;
+		r = cut_text(text, n, SEGMENT_MAX_PARTS, NULL, &p, &bad_at);
+		if (r == -EILSEQ || p.n_parts > have || (p.n_parts == have && !(found && w < weight)))
+			continue;
+		have = p.n_parts;
+		weight = w;
+		found = true;
+		best->encoding = ENC_GSM7;
+		best->shift = p.shift;
+		best->n_parts = p.n_parts;
+	}
+	return found;
+}
+
+static int cut_default(
+	const char *text, size_t n, const struct segment_opts *o, struct segment_plan *p, size_t *ret_bad_at)
+{
+	size_t beyond = first_beyond(text, n, o->rules.max_char);
+
+	p->encoding = ENC_GSM7;
+	p->n_parts = 0;
+	if (beyond < n) {
+		*ret_bad_at = beyond;
+		return -EILSEQ;
+	}
+	return cut_text(text, n, parts_allowed(o), o->unicode, p, ret_bad_at);
 }
 
 int segment_plan(const char *text, size_t n, const struct segment_opts *o, struct segment_plan *ret,
 	size_t *ret_bad_at)
 {
-	int r;
+	const struct segment_rules *rules = &o->rules;
+	bool shifts = rules->languages && rules->concat <= CONCAT_UDH16 && !rules->max_char && o->wish != WISH_UCS2;
+	int r = -EILSEQ;
 
-	ret->concat = o->concat;
-	if (o->wish != WISH_UCS2) {
-		ret->encoding = ENC_GSM7;
-		r = plan_as(text, n, o, ret, ret_bad_at);
-		if (r != -EILSEQ || o->wish == WISH_GSM7)
-			return r;
+	ret->concat = rules->concat;
+	ret->shift = (struct gsm7_shift){0, 0};
+	if (o->wish != WISH_UCS2)
+		r = cut_default(text, n, o, ret, ret_bad_at);
+	if (r == -EILSEQ && o->wish != WISH_GSM7) {
+		ret->encoding = ENC_UCS2;
+		r = cut_text(text, n, parts_allowed(o), o->unicode, ret, ret_bad_at);
 	}
-	ret->encoding = ENC_UCS2;
-	return plan_as(text, n, o, ret, ret_bad_at);
+	if (shifts && ret->n_parts != 1 && try_languages(text, n, rules->languages, ret))
+		r = cut_text(text, n, parts_allowed(o), o->unicode, ret, ret_bad_at);
+	return r;
+}
+
+/* Bit 15 is always set; concatenation, encoding, locking table, single shift table. */
+uint16_t segment_cut(const struct segment_plan *p)
+{
+	return (uint16_t)(0x8000 | p->concat << 12 | p->encoding << 8 | p->shift.locking << 4 | p->shift.single);
+}
+
+enum concat segment_cut_concat(uint16_t cut)
+{
+	return cut >> 12 & 3;
+}
+
+int segment_again(const char *text, size_t n, uint16_t cut, struct unicode *unicode, struct segment_plan *ret)
+{
+	unsigned encoding = cut >> 8 & 0xf;
+	size_t bad_at;
+
+	ret->concat = segment_cut_concat(cut);
+	ret->encoding = encoding == ENC_UCS2 ? ENC_UCS2 : ENC_GSM7;
+	ret->shift = (struct gsm7_shift){.locking = cut >> 4 & 0xf, .single = cut & 0xf};
+	if (!(cut & 0x8000) || encoding > ENC_UCS2 || ret->shift.locking >= GSM7_LANGUAGES ||
+		ret->shift.single >= GSM7_LANGUAGES)
+		return -EINVAL;
+	return cut_text(text, n, SEGMENT_MAX_PARTS, unicode, ret, &bad_at);
+}
+
+/* ---- the octets of one part ----------------------------------------------------------------------------- */
+
+static void add_element(struct segment_wire *w, uint8_t iei, const uint8_t *data, unsigned n)
+{
+	if (w->n_udh == 0)
+		w->n_udh = 1;
+	w->udh[w->n_udh++] = iei;
+	w->udh[w->n_udh++] = (uint8_t)n;
+	memcpy(w->udh + w->n_udh, data, n);
+	w->n_udh += (uint8_t)n;
+	w->udh[0] = (uint8_t)(w->n_udh - 1);
 }
 
 /* Append the concatenation element, or make a header of it when there is none. */
 static void add_concat(
 	struct segment_wire *w, enum concat concat, uint16_t ref, unsigned total, unsigned part)
 {
-	uint8_t *u = w->udh;
-	unsigned n = w->n_udh;
+	const uint8_t data[] = {(uint8_t)(ref >> 8), (uint8_t)ref, (uint8_t)total, (uint8_t)part};
 
-	if (n == 0)
-		u[n++] = 0;
-	if (concat == CONCAT_UDH16) {
-		u[n++] = UDH_CONCAT16;
-		u[n++] = 4;
-		u[n++] = (uint8_t)(ref >> 8);
-	} else {
-		u[n++] = UDH_CONCAT8;
-		u[n++] = 3;
-	}
-	u[n++] = (uint8_t)ref;
-	u[n++] = (uint8_t)total;
-	u[n++] = (uint8_t)part;
-	u[0] = (uint8_t)(n - 1);
-	w->n_udh = (uint8_t)n;
+	if (concat == CONCAT_UDH16)
+		add_element(w, UDH_CONCAT16, data, 4);
+	else
+		add_element(w, UDH_CONCAT8, data + 1, 3);
 }
 
-static bool wants_header(const struct segment_plan *p)
+static bool wants_concat(const struct segment_plan *p)
 {
 	return p->n_parts > 1 && (p->concat == CONCAT_UDH8 || p->concat == CONCAT_UDH16);
 }
 
-static int write_gsm7(const char *text, size_t n, struct segment_wire *w)
+static int write_gsm7(struct gsm7_shift shift, const char *text, size_t n, struct segment_wire *w)
 {
+	bool is_default = !shift.locking && !shift.single;
 	unsigned at = 0;
 	size_t len;
 
 	for (size_t i = 0; i < n; i += len) {
-		uint32_t cp = (uint8_t)text[i];
+		uint32_t cp;
 		int code;
 
-		len = 1;
-		if (cp >= 0x80)
-			len = utf8_next(text + i, n - i, &cp);
-		code = gsm7_encode(cp);
-		if (code < 0 || at + 2 > sizeof(w->text) + (code <= 0x7f))
+		len = next_cp(text, n, i, &cp);
+		code = is_default ? gsm7_encode(cp) : gsm7_encode_shift(cp, shift);
+		if (code < 0 || at + septets_of(code) > sizeof(w->text))
 			return -EINVAL;
 		if (code > 0x7f)
 			w->text[at++] = GSM7_ESC;
@@ -254,15 +454,21 @@ int segment_part(
 	from = text + p->start[part - 1];
 	n = p->start[part] - p->start[part - 1];
 	ret->n_udh = 0;
-	r = p->encoding == ENC_GSM7 ? write_gsm7(from, n, ret) : write_ucs2(from, n, ret);
+	r = p->encoding == ENC_GSM7 ? write_gsm7(p->shift, from, n, ret) : write_ucs2(from, n, ret);
 	if (r < 0)
 		return r;
 	if (ret->n_text != p->units[part - 1] * (p->encoding == ENC_UCS2 ? 2 : 1))
 		return -EINVAL;
-	if (wants_header(p))
+	if (wants_concat(p))
 		add_concat(ret, p->concat, ref, p->n_parts, part);
+	if (p->shift.locking)
+		add_element(ret, UDH_LOCKING, &p->shift.locking, 1);
+	if (p->shift.single)
+		add_element(ret, UDH_SINGLE, &p->shift.single, 1);
 	return 0;
 }
+
+/* ---- octets ---------------------------------------------------------------------------------------------- */
 
 /* The client's header is sound and no longer than it says: what stands behind it would be taken for data. */
 static int check_client_udh(const uint8_t *udh, size_t n_udh)
@@ -308,7 +514,8 @@ int segment_binary_plan(const uint8_t *udh, size_t n_udh, size_t n_data, const s
 	if (r < 0)
 		return r;
 	ret->encoding = ENC_BINARY;
-	ret->concat = o->concat;
+	ret->concat = o->rules.concat;
+	ret->shift = (struct gsm7_shift){0, 0};
 	if (n_data <= SEGMENT_MAX_OCTETS - n_udh) {
 		ret->n_parts = 1;
 		plan_octets(ret, n_data, SEGMENT_MAX_OCTETS);
@@ -316,7 +523,7 @@ int segment_binary_plan(const uint8_t *udh, size_t n_udh, size_t n_data, const s
 	}
 	if (n_udh > 0 && udh_find_concat(udh, n_udh, &own) > 0)
 		return -EEXIST;
-	cap = binary_capacity(n_udh, o->concat);
+	cap = binary_capacity(n_udh, o->rules.concat);
 	if (cap == 0)
 		return -EMSGSIZE;
 	n_parts = (n_data - 1) / cap + 1;
@@ -335,7 +542,7 @@ int segment_binary_part(const uint8_t *udh, size_t n_udh, const uint8_t *data, c
 	if (part == 0 || part > p->n_parts || p->n_parts > SEGMENT_MAX_PARTS || p->encoding != ENC_BINARY)
 		return -EINVAL;
 	n = p->units[part - 1];
-	if (n_udh + (wants_header(p) ? (n_udh ? 0 : 1) + element_octets(p->concat) : 0) + n >
+	if (n_udh + (wants_concat(p) ? (n_udh ? 0 : 1) + element_octets(p->concat) : 0) + n >
 		SEGMENT_MAX_OCTETS)
 		return -EINVAL;
 	if (n_udh > 0)
@@ -344,20 +551,19 @@ int segment_binary_part(const uint8_t *udh, size_t n_udh, const uint8_t *data, c
 	if (n > 0)
 		memcpy(ret->text, data + p->start[part - 1], n);
 	ret->n_text = (uint8_t)n;
-	if (wants_header(p))
+	if (wants_concat(p))
 		add_concat(ret, p->concat, ref, p->n_parts, part);
 	return 0;
 }
 
-unsigned segment_units_left(const struct segment_plan *p, size_t n_udh)
+unsigned segment_capacity(const struct segment_plan *p, size_t n_udh)
 {
-	size_t cap;
-
 	if (p->encoding != ENC_BINARY)
-		cap = capacity[p->encoding][column(p->concat, p->n_parts)];
-	else if (p->n_parts == 1)
-		cap = SEGMENT_MAX_OCTETS - n_udh;
-	else
-		cap = binary_capacity(n_udh, p->concat);
-	return (unsigned)cap - p->units[p->n_parts - 1];
+		return text_capacity(p->encoding, p->concat, p->shift, p->n_parts == 1);
+	return (unsigned)(p->n_parts == 1 ? SEGMENT_MAX_OCTETS - n_udh : binary_capacity(n_udh, p->concat));
+}
+
+unsigned segment_units_left(const struct segment_plan *p, unsigned part, size_t n_udh)
+{
+	return segment_capacity(p, n_udh) - p->units[part - 1];
 }

@@ -377,19 +377,11 @@ static uint32_t route_of(void *arg, const struct message *m)
 	return router_match(a->p.router, m);
 }
 
-static enum concat concat_of(void *arg, uint32_t route)
+static const struct segment_rules *rules_of(void *arg, uint32_t route)
 {
-	static const enum concat concats[] = {
-		[CONF_CONCAT_UDH8] = CONCAT_UDH8,
-		[CONF_CONCAT_UDH16] = CONCAT_UDH16,
-		[CONF_CONCAT_SAR] = CONCAT_SAR,
-		[CONF_CONCAT_PAYLOAD] = CONCAT_PAYLOAD,
-	};
 	struct api *a = arg;
-	const char *name = route ? router_first_link(a->p.router, route) : NULL;
-	const struct conf_link *l = name ? conf_find_link(a->p.conf, name) : NULL;
 
-	return l ? concats[l->concat] : CONCAT_UDH8;
+	return router_rules(a->p.router, route);
 }
 
 void api_message_ctx(
@@ -401,7 +393,7 @@ void api_message_ctx(
 		.now_ms = clock_ms(),
 		.campaign_of = make_names ? campaign_make : NULL,
 		.route_of = route_of,
-		.concat_of = concat_of,
+		.rules_of = rules_of,
 		.arg = a,
 	};
 }

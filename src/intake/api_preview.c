@@ -77,7 +77,7 @@ static void put_culprits(struct json_out *o, const struct message *m)
 static void put_suggestion(struct json_out *o, const struct json_message *jm, char *scratch)
 {
 	const struct message *m = &jm->m;
-	struct segment_opts opts = {.wish = WISH_AUTO, .concat = jm->plan.concat};
+	struct segment_opts opts = {.wish = WISH_AUTO, .rules.concat = jm->plan.concat};
 	struct segment_plan p;
 	size_t n, bad_at;
 

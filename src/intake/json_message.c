@@ -619,7 +619,8 @@ static void options(const struct work *w, struct segment_opts *o)
 
 	memset(o, 0, sizeof(*o));
 	o->wish = w->out->m.wish;
-	o->concat = x->concat_of ? x->concat_of(x->arg, w->out->m.route) : CONCAT_UDH8;
+	if (x->rules_of)
+		o->rules = *x->rules_of(x->arg, w->out->m.route);
 	o->max_parts = max > 0 && max < SEGMENT_MAX_PARTS ? (uint8_t)max : 0;
 }
 

@@ -33,8 +33,9 @@ struct json_message_ctx {
 	uint32_t (*campaign_of)(void *arg, const char *name);
 	/* The route of a message whose `to`, `class`, `client` and `from` are set.  May be NULL: none. */
 	uint32_t (*route_of)(void *arg, const struct message *m);
-	/* How the first link of that route concatenates.  May be NULL: CONCAT_UDH8. */
-	enum concat (*concat_of)(void *arg, uint32_t route);
+	/* What the first link of that route understands.  May be NULL: the plainest. */
+	const struct segment_rules *(*rules_of)(void *arg, uint32_t route);
+	struct unicode *unicode;
 	void *arg;
 };
 

@@ -144,28 +144,42 @@ static void binary_of(const struct message *m, const uint8_t **ret_udh, size_t *
 	*ret_n = m->n_text ? m->n_text - 1 - *ret_n_udh : 0;
 }
 
-/* ASCII and Latin-1 are the beginning of Unicode: lead octets tell. */
-static bool within(const struct message *m, uint32_t max_char)
+static int binary_plan(const struct message *m, const struct segment_opts *o, struct segment_plan *ret)
 {
-	uint8_t limit = max_char >= 0xff ? 0xc3 : 0x7f;
+	const uint8_t *udh, *data;
+	size_t n_udh, n;
 
-	for (uint32_t i = 0; max_char && i < m->n_text; i++)
-		if ((uint8_t)m->text[i] > limit)
-			return false;
-	return true;
+	binary_of(m, &udh, &n_udh, &data, &n);
+	return segment_binary_plan(n_udh ? udh : NULL, n_udh, n, o, ret);
 }
 
-static int plan_for(const struct message *m, enum concat concat, uint32_t max_char, struct segment_plan *ret)
+/* For a link that has not seen it yet.  The wish for GSM-7 was held against the first link of the route; where another
+ * one lacks a character the text goes as UCS-2: it was accepted, and letters are never lost. */
+static int plan_for(const struct queue *q, const struct message *m, const struct segment_rules *rules,
+	struct segment_plan *ret)
 {
-	struct segment_opts o = { .wish = within(m, max_char) ? m->wish : WISH_UCS2, .concat = concat };
-	const uint8_t *udh, *data;
-	size_t n_udh, n, bad;
+	struct segment_opts o = { .wish = m->wish, .rules = *rules, .unicode = q->unicode };
+	size_t bad;
+	int r;
 
-	if (m->flags & MSG_BINARY) {
-		binary_of(m, &udh, &n_udh, &data, &n);
-		return segment_binary_plan(n_udh ? udh : NULL, n_udh, n, &o, ret);
-	}
+	if (m->flags & MSG_BINARY)
+		return binary_plan(m, &o, ret);
+	r = segment_plan(m->text, m->n_text, &o, ret, &bad);
+	if (r != -EILSEQ)
+		return r;
+	o.wish = WISH_UCS2;
 	return segment_plan(m->text, m->n_text, &o, ret, &bad);
+}
+
+/* The plan that was made before. */
+static int plan_again(const struct queue *q, const struct qmsg *qm, struct segment_plan *ret)
+{
+	const struct message *m = qm->m;
+	struct segment_opts o = { .rules.concat = segment_cut_concat(qm->cut) };
+
+	if (m->flags & MSG_BINARY)
+		return binary_plan(m, &o, ret);
+	return segment_again(m->text, m->n_text, qm->cut, q->unicode, ret);
 }
 
 static int wire_for(const struct message *m, const struct segment_plan *plan, unsigned part, uint16_t ref,
@@ -181,29 +195,33 @@ static int wire_for(const struct message *m, const struct segment_plan *plan, un
 	return segment_part(m->text, plan, part, ref, ret);
 }
 
+static bool same_rules(const struct segment_rules *a, const struct segment_rules *b)
+{
+	return a->concat == b->concat && a->languages == b->languages && a->max_char == b->max_char;
+}
+
 /* Fix parts and reference for link `o`; only while nothing of the message has left. */
 int dispatch_plan(struct queue *q, struct qmsg *qm, struct outlet *o)
 {
 	struct segment_plan plan;
 	int r;
 
-	if (qm->bound) { /* cut already; another link only when the old one is gone for good */
+	if (qm->bound && qm->cut) { /* cut already; another link only when the old one is gone for good */
 		qm->out = o;
 		return 0;
 	}
-	if (qm->n_parts && qm->out == o)
-		return 0;
-	if (qm->n_parts && qm->concat == o->concat && qm->max_char == o->max_char) {
+	if (qm->n_parts && qm->cut && (qm->out == o || (qm->out && same_rules(&qm->out->rules, &o->rules)))) {
 		qm->out = o;
 		return 0;
 	}
-	r = plan_for(qm->m, o->concat, o->max_char, &plan);
+	r = plan_for(q, qm->m, &o->rules, &plan);
 	if (r < 0)
 		return r;
-	qm->n_parts = o->concat == CONCAT_PAYLOAD ? 1 : plan.n_parts;
-	qm->concat = o->concat;
-	qm->max_char = o->max_char;
+	qm->cut = segment_cut(&plan);
 	qm->out = o;
+	if (qm->bound)
+		return 0;
+	qm->n_parts = o->rules.concat == CONCAT_PAYLOAD ? 1 : plan.n_parts;
 	qm->todo = parts_mask(qm->n_parts);
 	if (qm->n_parts > 1)
 		qm->ref = ++q->next_ref;
@@ -297,19 +315,20 @@ void dispatch_submit(struct queue *q, struct qmsg *qm)
 	uint64_t id = qm->m->id;
 	struct segment_plan plan;
 	struct part p;
+	bool whole = segment_cut_concat(qm->cut) == CONCAT_PAYLOAD;
 	int r = 0;
 
 	if (qm->stalled || !qm->leased)
 		return; /* stalled: it goes with the others of its list, in order */
 	if (o->up)
-		r = plan_for(qm->m, qm->concat, qm->max_char, &plan);
-	if (r == 0 && o->up && qm->concat != CONCAT_PAYLOAD && plan.n_parts != qm->n_parts)
+		r = plan_again(q, qm, &plan);
+	if (r == 0 && o->up && !whole && plan.n_parts != qm->n_parts)
 		r = -EINVAL; /* begun in another cut by a link that is gone */
 	while (qm->leased && r == 0 && o->up) {
 		unsigned part = (unsigned)__builtin_ctzll(qm->leased) + 1;
 
 		part_fill(q, qm, &plan, part, &p);
-		if (qm->concat == CONCAT_PAYLOAD)
+		if (whole)
 			memset(&p.wire, 0, sizeof(p.wire));
 		else
 			r = wire_for(qm->m, &plan, part, qm->ref, &p.wire);

@@ -686,7 +686,8 @@ struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boo
 	q->mask_by_id--;
 	q->fresh = fresh_new(boot->low_water);
 	q->sent = sent_new(settle_spill, q);
-	if (!q->by_id || !q->fresh || !q->sent)
+	q->unicode = unicode_new();
+	if (!q->by_id || !q->fresh || !q->sent || !q->unicode)
 		return NULL; /* at start: the caller ends the process */
 	uv_check_init(loop, &q->check);
 	uv_timer_init(loop, &q->tick);
@@ -806,6 +807,7 @@ void queue_free(struct queue *q)
 	free(q->retaken);
 	fresh_free(q->fresh);
 	sent_free(q->sent);
+	unicode_free(q->unicode);
 	q->n_handles = 3;
 	uv_close((uv_handle_t *)&q->check, handle_closed);
 	uv_close((uv_handle_t *)&q->tick, handle_closed);

@@ -58,8 +58,7 @@ struct outlet {
 	int64_t pause_until_ms;  /* clock_mono_ms(); throttled: nothing before */
 	enum { UNCERTAIN_RESEND, UNCERTAIN_HOLD, UNCERTAIN_FAIL } on_uncertain;
 	enum receipt_id_form receipt_form;
-	enum concat concat;
-	uint32_t max_char;       /* last code point of its one-octet alphabet, beyond it UCS-2 is sent; 0: GSM-7 */
+	struct segment_rules rules;
 	int64_t receipt_timeout_s; /* 0: ttl + 24 h */
 	unsigned max_attempts;
 	int64_t retry_min_ms, retry_max_ms;

@@ -16,6 +16,7 @@
 #include <stdatomic.h>
 
 #include "driver.h"
+#include "codec/unicode.h"
 #include "queue/fresh.h"
 #include "queue/queue.h"
 #include "queue/sent.h"
@@ -42,8 +43,7 @@ struct qmsg {
 	uint16_t ref;
 	uint16_t tries;
 	uint8_t n_parts;            /* 0: not planned for a link yet */
-	uint8_t concat;
-	uint32_t max_char;          /* of the link it was planned for */
+	uint16_t cut;               /* segment_cut(); 0: not known */
 	uint8_t reason;
 	bool bound;                 /* parts and reference are fixed: something of it has left, or is about to */
 	uint32_t bound_link;        /* the link of its bound row, written or on its way */
@@ -210,6 +210,7 @@ struct queue {
 	uint64_t settling;           /* settle-list operations of ours that are not done */
 	struct queue_stats stats;
 	uint16_t next_ref;
+	struct unicode *unicode; /* to keep grapheme clusters whole */
 };
 
 /* queue.c */

@@ -74,9 +74,6 @@ static struct qmsg *wake(struct queue *q, struct store_loaded *x, uint64_t todo)
 		qm->bound = true;
 		qm->bound_link = x->bound_link;
 		qm->out = o;
-		/* Its link is gone for good: what is left goes over another one, in the same cut if that can be. */
-		qm->max_char = o ? o->max_char : l->out ? l->out->max_char : 0;
-		qm->concat = o ? o->concat : l->out ? l->out->concat : CONCAT_UDH8;
 		if (o)
 			l = lane_pinned(q, m, o);
 	}

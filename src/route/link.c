@@ -77,6 +77,22 @@ static int submit(struct outlet *o, const struct part *p)
 static void idle(struct outlet *o);
 static const struct outlet_ops outlet_ops = { submit, idle };
 
+static void link_rules(const struct conf_link *c, struct segment_rules *ret)
+{
+	static const enum concat concats[] = {
+		[CONF_CONCAT_UDH8] = CONCAT_UDH8,
+		[CONF_CONCAT_UDH16] = CONCAT_UDH16,
+		[CONF_CONCAT_SAR] = CONCAT_SAR,
+		[CONF_CONCAT_PAYLOAD] = CONCAT_PAYLOAD,
+	};
+
+	memset(ret, 0, sizeof(*ret));
+	ret->concat = concats[c->concat];
+	ret->max_char = c->alphabet == CONF_ALPHABET_LATIN1 ? 0xff : c->alphabet == CONF_ALPHABET_ASCII ? 0x7f : 0;
+	for (size_t i = 0; i < c->languages.n; i++)
+		ret->languages |= (uint16_t)(1u << gsm7_language(c->languages.item[i]));
+}
+
 static void take_conf(struct link *l, const struct conf_link *c)
 {
 	struct outlet *o = &l->outlet;
@@ -100,9 +116,7 @@ static void take_conf(struct link *l, const struct conf_link *c)
 		o->receipt_form = RECEIPT_ID_DEC;
 		break;
 	}
-	o->max_char = c->alphabet == CONF_ALPHABET_LATIN1 ? 0xff : c->alphabet == CONF_ALPHABET_ASCII ? 0x7f : 0;
-	o->concat = c->concat == CONF_CONCAT_UDH16 ? CONCAT_UDH16 : c->concat == CONF_CONCAT_SAR ? CONCAT_SAR :
-		c->concat == CONF_CONCAT_PAYLOAD ? CONCAT_PAYLOAD : CONCAT_UDH8;
+	link_rules(c, &o->rules);
 	o->receipt_timeout_s = c->receipt_timeout_ms / 1000;
 	o->max_attempts = (unsigned)c->max_attempts;
 	o->retry_min_ms = c->retry_min_ms;

@@ -21,6 +21,7 @@ struct rule {
 	char **sender;
 	size_t n_sender;
 	char *first_link;
+	struct segment_rules rules; /* of that link */
 };
 
 struct router {
@@ -100,8 +101,11 @@ int router_set(struct router *r, struct queue *q, const struct conf *c,
 		for (size_t k = 0; k < c->routes[i].links.n && route[i].n_links < QUEUE_ROUTE_LINKS; k++) {
 			struct link *l = link_of(arg, c->routes[i].links.item[k]);
 
-			if (l)
-				route[i].links[route[i].n_links++] = link_outlet(l);
+			if (!l)
+				continue;
+			if (route[i].n_links == 0)
+				rule[i].rules = link_outlet(l)->rules;
+			route[i].links[route[i].n_links++] = link_outlet(l);
 		}
 	}
 	if (x < 0) {
@@ -180,4 +184,14 @@ const char *router_first_link(const struct router *r, uint32_t route)
 		if (r->rule[i].id == route)
 			return r->rule[i].first_link;
 	return NULL;
+}
+
+const struct segment_rules *router_rules(const struct router *r, uint32_t route)
+{
+	static const struct segment_rules plainest;
+
+	for (size_t i = 0; i < r->n; i++)
+		if (r->rule[i].id == route)
+			return &r->rule[i].rules;
+	return &plainest;
 }

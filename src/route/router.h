@@ -19,6 +19,8 @@ int router_set(struct router *r, struct queue *q, const struct conf *c,
 	struct link *(*link_of)(void *arg, const char *name), void *arg);
 /* The id (NAME_ROUTE) of the first matching rule, 0 = none. */
 uint32_t router_match(const struct router *r, const struct message *m);
+/* What its preferred link understands; the plainest rules when there is none. */
+const struct segment_rules *router_rules(const struct router *r, uint32_t route);
 const char *router_first_link(const struct router *r, uint32_t route); /* name of its preferred link, or NULL */
 
 #endif

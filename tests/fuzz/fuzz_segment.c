@@ -126,7 +126,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 2)
 		return 0;
 	o.wish = (enum encoding_wish)(data[0] % 3);
-	o.concat = (enum concat)(data[0] / 3 % 4);
+	o.rules.concat = (enum concat)(data[0] / 3 % 4);
 	o.max_parts = data[1];
 	data += 2;
 	size -= 2;

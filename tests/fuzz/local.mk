@@ -5,11 +5,11 @@ check_PROGRAMS += $(CODEC_FUZZ)
 FUZZ_TARGETS += $(CODEC_FUZZ)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_utf8 tests/fuzz/corpus/fuzz_segment tests/fuzz/corpus/fuzz_receipt
 tests_fuzz_fuzz_utf8_SOURCES = tests/fuzz/fuzz_utf8.c tests/fuzz/replay.c
-tests_fuzz_fuzz_utf8_LDADD = libposthorn.a
+tests_fuzz_fuzz_utf8_LDADD = $(CODEC_LIBS)
 tests_fuzz_fuzz_segment_SOURCES = tests/fuzz/fuzz_segment.c tests/fuzz/replay.c
-tests_fuzz_fuzz_segment_LDADD = libposthorn.a
+tests_fuzz_fuzz_segment_LDADD = $(CODEC_LIBS)
 tests_fuzz_fuzz_receipt_SOURCES = tests/fuzz/fuzz_receipt.c tests/fuzz/replay.c
-tests_fuzz_fuzz_receipt_LDADD = libposthorn.a
+tests_fuzz_fuzz_receipt_LDADD = $(CODEC_LIBS)
 # What reads the configuration.
 BASE_FUZZ = tests/fuzz/fuzz_conf
 check_PROGRAMS += $(BASE_FUZZ)

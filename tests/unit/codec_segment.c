@@ -96,7 +96,7 @@ static const struct {
 static void texts_are_cut_where_the_specification_says(void **state)
 {
 	for (size_t i = 0; i < sizeof(cuts) / sizeof(cuts[0]); i++) {
-		struct segment_opts o = {.wish = cuts[i].wish, .concat = cuts[i].concat};
+		struct segment_opts o = {.wish = cuts[i].wish, .rules.concat = cuts[i].concat};
 		size_t n = make_text(cuts[i].pad, cuts[i].n_before, cuts[i].mid, cuts[i].n_after), bad_at;
 		struct segment_plan p;
 
@@ -186,7 +186,7 @@ static void headers_are_those_of_the_specification(void **state)
 	size_t n = make_text("a", 161, "", 0), bad_at;
 
 	for (size_t i = 0; i < sizeof(headers) / sizeof(headers[0]); i++) {
-		struct segment_opts o = {.concat = headers[i].concat};
+		struct segment_opts o = {.rules.concat = headers[i].concat};
 		struct segment_plan p;
 		struct segment_wire w;
 		uint8_t want[16];
@@ -331,7 +331,7 @@ static void parts_join_to_the_text_and_are_as_few_as_can_be(void **state)
 	for (unsigned round = 0; round < 4000; round++) {
 		bool gsm = next_random(&seed) % 2, wide = next_random(&seed) % 2;
 		struct segment_opts o = {.wish = gsm ? WISH_AUTO : WISH_UCS2,
-			.concat = wide			   ? CONCAT_UDH16
+			.rules.concat = wide			   ? CONCAT_UDH16
 				  : next_random(&seed) % 2 ? CONCAT_UDH8
 							   : CONCAT_SAR};
 		size_t n = random_text(&seed, gsm), at = 0, bad_at;
@@ -390,7 +390,7 @@ static void octets_are_cut_with_the_clients_header(void **state)
 	for (size_t i = 0; i < sizeof(data); i++)
 		data[i] = (uint8_t)next_random(&seed);
 	for (size_t i = 0; i < sizeof(binaries) / sizeof(binaries[0]); i++) {
-		struct segment_opts o = {.concat = binaries[i].concat};
+		struct segment_opts o = {.rules.concat = binaries[i].concat};
 		uint8_t udh[32], want[32];
 		size_t n_udh = from_hex(binaries[i].udh, udh, sizeof(udh)), at = 0;
 		struct segment_plan p;
@@ -429,7 +429,7 @@ static void octets_are_cut_with_the_clients_header(void **state)
 
 static void a_full_header_leaves_no_room(void **state)
 {
-	struct segment_opts o = {.concat = CONCAT_UDH8};
+	struct segment_opts o = {.rules.concat = CONCAT_UDH8};
 	struct segment_plan p;
 	uint8_t udh[141] = {139, 0x90, 137};
 
@@ -462,17 +462,17 @@ static void units_left_are_those_of_the_last_part(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		size_t n = make_text(rows[i].pad, rows[i].n, "", 0);
 
-		o.concat = rows[i].concat;
+		o.rules.concat = rows[i].concat;
 		assert_int_equal(segment_plan(text, n, &o, &p, &bad_at), 0);
-		assert_int_equal(segment_units_left(&p, 0), rows[i].left);
+		assert_int_equal(segment_units_left(&p, p.n_parts, 0), rows[i].left);
 	}
-	o.concat = CONCAT_UDH8;
+	o.rules.concat = CONCAT_UDH8;
 	assert_int_equal(segment_binary_plan(NULL, 0, 141, &o, &p), 0);
-	assert_int_equal(segment_units_left(&p, 0), 127);
+	assert_int_equal(segment_units_left(&p, p.n_parts, 0), 127);
 	assert_int_equal(segment_binary_plan(ports, sizeof(ports), 100, &o, &p), 0);
-	assert_int_equal(segment_units_left(&p, sizeof(ports)), 33);
+	assert_int_equal(segment_units_left(&p, p.n_parts, sizeof(ports)), 33);
 	assert_int_equal(segment_binary_plan(ports, sizeof(ports), 134, &o, &p), 0);
-	assert_int_equal(segment_units_left(&p, sizeof(ports)), 122);
+	assert_int_equal(segment_units_left(&p, p.n_parts, sizeof(ports)), 122);
 }
 
 int main(void)

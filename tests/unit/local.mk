@@ -11,7 +11,7 @@ CODEC_TESTS = \
 	tests/unit/codec_receipt
 check_PROGRAMS += $(CODEC_TESTS)
 UNIT_TESTS += $(CODEC_TESTS)
-CODEC_TEST_LIBS = libposthorn.a $(CMOCKA_LIBS)
+CODEC_TEST_LIBS = $(CODEC_LIBS) $(CMOCKA_LIBS)
 tests_unit_codec_utf8_SOURCES = tests/unit/codec_utf8.c tests/unit/codec_hex.h
 tests_unit_codec_utf8_LDADD = $(CODEC_TEST_LIBS)
 tests_unit_codec_gsm7_SOURCES = tests/unit/codec_gsm7.c tests/unit/codec_hex.h

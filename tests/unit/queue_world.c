@@ -557,7 +557,7 @@ struct fake *fake_new(struct world *w, const char *name, unsigned window)
 	f->o.retry_min_ms = 300;
 	f->o.retry_max_ms = 100000;
 	f->o.on_uncertain = UNCERTAIN_RESEND;
-	f->o.concat = CONCAT_UDH8;
+	f->o.rules.concat = CONCAT_UDH8;
 	w->fake[w->n_fakes++] = f;
 	return f;
 }
