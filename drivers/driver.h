@@ -65,10 +65,11 @@ struct driver_token {
 
 /* A delivery receipt, as the driver read it. */
 struct link_receipt {
-	const char *smsc_id;  /* as received */
+	const char *smsc_id;  /* as received; "" = it names no message */
 	bool smsc_id_tlv;     /* it is from receipted_message_id, which is as a rule spelt like the response */
 	const char *smsc_id2; /* a second spelling in the same PDU (text beside the TLV), or NULL */
 	uint64_t from;        /* the handset: the recipient of our message; 0 = unknown */
+	uint64_t other;       /* the other number of the PDU: some do not swap them; 0 = none */
 	enum receipt_state state;
 	const char *stat_raw; /* the word or number as received */
 	const char *err;      /* error code, raw; "" = none */

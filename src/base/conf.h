@@ -33,6 +33,7 @@ enum conf_alphabet {
 	CONF_ALPHABET_ASCII
 };
 enum conf_concat { CONF_CONCAT_UDH8, CONF_CONCAT_UDH16, CONF_CONCAT_SAR, CONF_CONCAT_PAYLOAD };
+enum conf_receipts { CONF_RECEIPTS_EACH, CONF_RECEIPTS_ONE, CONF_RECEIPTS_NONE };
 enum conf_receipt_id { CONF_RECEIPT_ID_AUTO, CONF_RECEIPT_ID_TEXT, CONF_RECEIPT_ID_HEX, CONF_RECEIPT_ID_DEC };
 enum conf_on_uncertain { CONF_ON_UNCERTAIN_RESEND, CONF_ON_UNCERTAIN_HOLD, CONF_ON_UNCERTAIN_FAIL };
 /* What the loopback driver answers and reports: as the final states, `none` is taken but never reported. */
@@ -59,6 +60,8 @@ struct conf_cidr {
 struct conf_queue {
 	int64_t max_waiting;
 	int64_t disk_reserve_mb;
+	int64_t parked_max;
+	int64_t parked_keep_ms;
 	int64_t lane_window;
 	int64_t max_resident;
 };
@@ -147,6 +150,9 @@ struct conf_link {
 	bool tls_verify;
 	char *tls_ca; /* "": the system's */
 	enum conf_receipt_id receipt_id;
+	enum conf_receipts receipts;
+	int64_t receipt_match_alarm; /* per cent */
+	bool untyped_receipts;
 	int64_t source_ton, source_npi, dest_ton, dest_npi; /* -1: from the address */
 	char *service_type;
 	int64_t interface_version;

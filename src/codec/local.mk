@@ -7,7 +7,7 @@ libposthorn_a_SOURCES += \
 	src/codec/unicode.c src/codec/unicode.h \
 	src/codec/segment.c src/codec/segment.h \
 	src/codec/msisdn.c src/codec/msisdn.h \
-	src/codec/receipt.c src/codec/receipt.h
+	src/codec/receipt.c src/codec/receipt.h src/codec/receipt_id.c src/codec/receipt_id.h
 
 # The alphabets, from tables that a person can read and compare with the document.
 GSM7_ALPHABETS = \

@@ -180,6 +180,46 @@ static const char *reports_word(const struct link_view *v)
 	return v->state == LINK_UP ? "no" : "unknown";
 }
 
+/* How many receipts find their message, and how their ids are read. */
+static void put_receipts(struct json_out *o, const struct outlet *out)
+{
+	const struct idform *f = out->idform;
+	uint32_t received = 0, matched = 0;
+	double rate = f ? idform_rate(f, &received, &matched) : -1;
+	char name[40];
+	int known = f && out->receipt_form == RECEIPT_ID_AUTO ? idform_known(f) : -1;
+
+	json_out_key(o, "receipt_match");
+	json_out_open(o, '{');
+	json_out_key(o, "rate");
+	if (rate < 0)
+		json_out_null(o);
+	else
+		json_out_real(o, rate);
+	json_out_ku64(o, "window", received);
+	json_out_ku64(o, "received", f ? f->received : 0);
+	json_out_ku64(o, "matched", f ? f->matched : 0);
+	json_out_kbool(o, "alarm", f && f->alarm);
+	json_out_key(o, "form");
+	if (known >= 0) {
+		idform_name((unsigned)known, name, sizeof(name));
+		json_out_str(o, name);
+	} else {
+		json_out_null(o);
+	}
+	json_out_key(o, "forms");
+	json_out_open(o, '[');
+	for (unsigned i = 0; f && i < IDFORM_N && f->hits[f->order[i]]; i++) {
+		idform_name(f->order[i], name, sizeof(name));
+		json_out_open(o, '{');
+		json_out_kstr(o, "form", name);
+		json_out_ku64(o, "hits", f->hits[f->order[i]]);
+		json_out_close(o, '}');
+	}
+	json_out_close(o, ']');
+	json_out_close(o, '}');
+}
+
 static void put_link(void *arg, struct link *l)
 {
 	struct json_out *o = arg;
@@ -205,6 +245,7 @@ static void put_link(void *arg, struct link *l)
 	json_out_ku64(o, "throttled", v.outlet->throttled);
 	json_out_ku64(o, "uncertain", v.outlet->uncertain);
 	json_out_ku64(o, "receipts", v.receipts);
+	put_receipts(o, v.outlet);
 	json_out_ku64(o, "inbound", v.inbound);
 	json_out_ku64(o, "binds", v.driver_stats.binds);
 	json_out_ku64(o, "binds_up", v.driver_stats.binds_up);

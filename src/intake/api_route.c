@@ -30,7 +30,7 @@ static const struct api_route routes[] = {
 	{HTTP_METHOD_POST, "v1/webhooks/*/replay", ROLE_OPERATOR, TAKES_NOTHING, api_replay_webhook,
 		{"since"}},
 	{HTTP_METHOD_GET, "v1/receipts/parked", ROLE_OPERATOR, TAKES_NOTHING, api_list_parked,
-		{"limit", "after"}},
+		{"link", "limit", "after"}},
 	{HTTP_METHOD_GET, "healthz", ROLE_ADMIN_OPEN, TAKES_NOTHING, api_healthz, {NULL}},
 	{HTTP_METHOD_GET, "readyz", ROLE_ADMIN_OPEN, TAKES_NOTHING, api_readyz, {NULL}},
 	{HTTP_METHOD_GET, "metrics", ROLE_ADMIN_OPEN, TAKES_NOTHING, api_metrics, {NULL}},

@@ -116,6 +116,9 @@ static void take_conf(struct link *l, const struct conf_link *c)
 		o->receipt_form = RECEIPT_ID_DEC;
 		break;
 	}
+	o->one_receipt = c->receipts == CONF_RECEIPTS_ONE;
+	o->reports = (l->driver->caps & DRIVER_DLR) && c->receipts != CONF_RECEIPTS_NONE;
+	o->match_alarm = (double)c->receipt_match_alarm / 100;
 	link_rules(c, &o->rules);
 	o->receipt_timeout_s = c->receipt_timeout_ms / 1000;
 	o->max_attempts = (unsigned)c->max_attempts;
@@ -153,7 +156,6 @@ struct link *link_new(uv_loop_t *loop, struct queue *q, struct names *names, con
 	snprintf(l->name, sizeof(l->name), "%s", c->name);
 	l->outlet.ops = &outlet_ops;
 	l->outlet.id = names_get(names, NAME_LINK, c->name);
-	l->outlet.reports = d->caps & DRIVER_DLR;
 	l->since_ms = clock_ms();
 	snprintf(l->reason, sizeof(l->reason), "not started");
 	take_conf(l, c);
@@ -170,8 +172,12 @@ struct link *link_new(uv_loop_t *loop, struct queue *q, struct names *names, con
 
 int link_reconfigure(struct link *l, const struct conf_link *c)
 {
+	enum receipt_id_form was = l->outlet.receipt_form;
+
 	take_conf(l, c);
 	queue_outlet_changed(l->queue, &l->outlet);
+	if (l->outlet.receipt_form != was)
+		queue_retry_parked(l->queue, &l->outlet);
 	return 0;
 }
 

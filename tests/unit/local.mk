@@ -8,7 +8,7 @@ CODEC_TESTS = \
 	tests/unit/codec_udh \
 	tests/unit/codec_segment \
 	tests/unit/codec_msisdn \
-	tests/unit/codec_receipt
+	tests/unit/codec_receipt tests/unit/codec_receipt_id
 check_PROGRAMS += $(CODEC_TESTS)
 UNIT_TESTS += $(CODEC_TESTS)
 CODEC_TEST_LIBS = $(CODEC_LIBS) $(CMOCKA_LIBS)
@@ -26,6 +26,8 @@ tests_unit_codec_msisdn_SOURCES = tests/unit/codec_msisdn.c
 tests_unit_codec_msisdn_LDADD = $(CODEC_TEST_LIBS)
 tests_unit_codec_receipt_SOURCES = tests/unit/codec_receipt.c tests/unit/codec_hex.h
 tests_unit_codec_receipt_LDADD = $(CODEC_TEST_LIBS)
+tests_unit_codec_receipt_id_SOURCES = tests/unit/codec_receipt_id.c
+tests_unit_codec_receipt_id_LDADD = $(CODEC_TEST_LIBS)
 BASE_TESTS = tests/unit/conf_test tests/unit/log_test
 check_PROGRAMS += $(BASE_TESTS)
 UNIT_TESTS += $(BASE_TESTS)
@@ -128,3 +130,8 @@ tests_unit_fresh_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_router_test_SOURCES = tests/unit/router_test.c
 tests_unit_router_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
+
+UNIT_TESTS += tests/unit/idform_test
+check_PROGRAMS += tests/unit/idform_test
+tests_unit_idform_test_SOURCES = tests/unit/idform_test.c
+tests_unit_idform_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
