@@ -70,6 +70,8 @@ bool idform_hit(struct idform *f, unsigned form)
 {
 	int known = idform_known(f);
 
+	if (form >= IDFORM_N) /* vague */
+		return false;
 	f->hits[form]++;
 	f->n_hits++;
 	f->dirty = true;
@@ -131,7 +133,7 @@ int idform_next(struct idform_walk *w, char key[RECEIPT_ID_SIZE])
 
 void idform_name(unsigned form, char *buf, unsigned n)
 {
-	const char *way = receipt_way_name(form % RECEIPT_WAYS);
+	const char *way = receipt_way_name((form &= ~IDFORM_VAGUE) % RECEIPT_WAYS);
 
 	snprintf(buf, n, "%s%s%s", form < IDFORM_TEXT ? "tlv" : "text", *way ? "+" : "", way);
 }

@@ -4,8 +4,8 @@
  *
  * A *form* is the place where the id stands (TLV or text) and the way it differs from that of the response
  * (codec/receipt_id.h).  Nobody can see the right form in one id, so the forms are tried in turn, those with the most
- * hits first.  A hit counts only when link and recipient are the same and no other form has one too.  Some 20 such
- * hits, nine in ten of all, make a form *known*: from then on it is believed at once, and also when the receipt does
+ * hits first.  A hit counts only when link and recipient are the same and no other form finds one too or gives the same
+ * key ("7" is 7 in both bases).  Some 20 such hits, nine in ten of all, make a form *known*: from then on it is believed at once, and also when the receipt does
  * not name the recipient.  The others are still tried when it misses, so a carrier may change its mind; old hits
  * fade.
  *
@@ -25,6 +25,7 @@
 
 #define IDFORM_N         (2 * RECEIPT_WAYS) /* ways of the TLV, then ways of the text */
 #define IDFORM_TEXT      RECEIPT_WAYS       /* first form of the text */
+#define IDFORM_VAGUE     0x80               /* with a form: others give the same key, so a hit teaches nothing */
 #define IDFORM_TRIES_MAX 12                 /* different keys that one receipt is looked for under */
 #define IDFORM_BUCKETS   16
 
@@ -55,7 +56,7 @@ void idform_response(struct idform *f, const char *id);
 /* The known form; -1: not known yet. */
 int idform_known(const struct idform *f);
 
-/* A verified hit that was the only one.  True: from now on this form is known (and should be on disk soon). */
+/* A verified hit that was the only one; a vague form counts for nothing.  True: from now on this form is known (and should be on disk soon). */
 bool idform_hit(struct idform *f, unsigned form);
 
 /* The keys under which to look, most promising first.  `verified`: the receipt names the recipient, so also guesses may

@@ -126,6 +126,7 @@ struct link_forms {
 	struct op_receipt_form op;
 	struct queue *q;
 	bool storing;
+	bool retry; /* its parked receipts may be found now */
 };
 
 struct tag_cancel {

@@ -134,13 +134,19 @@ static void judge(struct queue *q, struct outlet *o)
 		log_info("receipts_match_again", "link=%s rate=%.3f", names_text(q->names, NAME_LINK, o->id), rate);
 }
 
+static void retry_parked(struct queue *q, uint32_t link);
+
 void receipt_second(struct queue *q)
 {
 	for (unsigned i = 0; i < q->n_outlets; i++)
 		judge(q, q->outlets[i]);
-	if (q->seconds % 60 == 45)
-		for (struct link_forms *l = q->forms; l; l = l->next)
+	for (struct link_forms *l = q->forms; l; l = l->next) {
+		if (q->seconds % 60 == 45)
 			store_forms_of(q, l);
+		if (l->retry)
+			retry_parked(q, l->op.link);
+		l->retry = false;
+	}
 }
 
 /* ---- which part it speaks of ----------------------------------------------------------------------------- */
@@ -150,7 +156,7 @@ struct found {
 	uint8_t form[IDFORM_TRIES_MAX];
 	unsigned n_hash;
 	struct sent_entry *e; /* NULL: not in memory */
-	unsigned e_form;
+	unsigned e_i;         /* … by this key */
 	bool certain, ambiguous;
 };
 
@@ -161,16 +167,19 @@ static struct sent_entry *find_handset(struct queue *q, uint64_t hash, const str
 	return e || !r->other ? e : sent_find(q->sent, hash, r->other);
 }
 
-static bool is_new(const struct found *f, uint64_t hash)
+/* Two forms that give one key: a hit on it speaks for neither. */
+static bool is_new(struct found *f, uint64_t hash)
 {
 	for (unsigned i = 0; i < f->n_hash; i++)
-		if (f->hash[i] == hash)
+		if (f->hash[i] == hash) {
+			f->form[i] |= IDFORM_VAGUE;
 			return false;
+		}
 	return true;
 }
 
 /* One more part that it may be.  An open one is better than one that is settled. */
-static void consider(struct found *f, struct sent_entry *e, unsigned form)
+static void consider(struct found *f, struct sent_entry *e, unsigned i)
 {
 	if (f->e && f->e != e && f->e->state == STATE_SENT && e->state == STATE_SENT) {
 		f->ambiguous = true;
@@ -179,7 +188,7 @@ static void consider(struct found *f, struct sent_entry *e, unsigned form)
 	if (f->e && (f->e == e || e->state != STATE_SENT))
 		return;
 	f->e = e;
-	f->e_form = form;
+	f->e_i = i;
 }
 
 static void find(struct queue *q, struct outlet *o, const struct link_receipt *r, struct found *f)
@@ -205,12 +214,12 @@ static void find(struct queue *q, struct outlet *o, const struct link_receipt *r
 		e = find_handset(q, hash, r);
 		if (e && sure) {
 			f->e = e;
-			f->e_form = (unsigned)form;
+			f->e_i = f->n_hash - 1;
 			f->ambiguous = false;
 			return;
 		}
 		if (e)
-			consider(f, e, (unsigned)form);
+			consider(f, e, f->n_hash - 1);
 	}
 	if (f->ambiguous)
 		f->e = NULL;
@@ -354,7 +363,7 @@ static void note(struct queue *q, struct outlet *o, const struct found *f, const
 	n->at = q->now_ms;
 	n->link = o->id;
 	n->state = state;
-	n->receipt = receipt_mark(f->e_form);
+	n->receipt = receipt_mark(f->form[f->e_i]);
 	raw_words(r, n->error, sizeof(n->error));
 	n->op.rows = 1;
 	queue_stage(q, STORE_SETTLE, &n->op);
@@ -363,7 +372,7 @@ static void note(struct queue *q, struct outlet *o, const struct found *f, const
 static int settle_entry(struct queue *q, struct outlet *o, const struct link_receipt *r, const struct found *f,
 	struct op_final *say, settle_then *done, void *arg, uint64_t a, uint64_t b)
 {
-	unsigned form = f->e_form;
+	unsigned form = f->form[f->e_i];
 	int x;
 
 	say->receipt = receipt_mark(form);
@@ -440,7 +449,7 @@ static void retry_one(struct queue *q, struct outlet *o, const struct store_park
 			j->r.parked = p->n;
 			j->r.at = p->at;
 		}
-	} else if (f.e && f.e->state == STATE_SENT && state_is_final(p->state)) {
+	} else if (f.e && (f.e->state == STATE_SENT || state_may_correct(f.e->state, p->state))) {
 		if (settle_entry(q, o, &r, &f, &say, NULL, NULL, 0, 0) == 0)
 			idform_matched(o->idform, p->at);
 	}
@@ -463,7 +472,14 @@ static void retry_read(struct store_query *sq)
 		free(t);
 }
 
+/* In a second: what has just been parked is on its way to the disk. */
 void queue_retry_parked(struct queue *q, struct outlet *o)
+{
+	for (struct link_forms *l = q->forms; l; l = l->next)
+		l->retry |= l->op.link == o->id;
+}
+
+static void retry_parked(struct queue *q, uint32_t link)
 {
 	struct store_stats st;
 	struct retry *t;
@@ -477,7 +493,7 @@ void queue_retry_parked(struct queue *q, struct outlet *o)
 	t->q = q;
 	t->page.q.kind = Q_PARKED;
 	t->page.q.done = retry_read;
-	t->page.link = o->id;
+	t->page.link = link;
 	t->page.limit = RETRY_PAGE;
 	store_read(q->store, STORE_API, &t->page.q);
 }

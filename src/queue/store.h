@@ -255,7 +255,7 @@ const char *parked_why_name(enum parked_why why);
 struct op_receipt {
 	struct store_op op;
 	uint64_t hash[IDFORM_TRIES_MAX]; /* what its id may mean, most likely first … */
-	uint8_t form[IDFORM_TRIES_MAX];  /* … and by which form */
+	uint8_t form[IDFORM_TRIES_MAX];  /* … and by which form, which may be vague */
 	unsigned n_hash, n_park;         /* n_park: so many of them are kept with a parked one */
 	bool certain;          /* hash[0] is what it means if it is there: the others need not be asked */
 	uint32_t link;
@@ -279,7 +279,7 @@ struct op_receipt {
 /* The form by which a receipt found its part, as the rows keep it; 0 is "by no receipt". */
 static inline uint16_t receipt_mark(unsigned form)
 {
-	return (uint16_t)(form + 1);
+	return (uint16_t)((form & ~IDFORM_VAGUE) + 1);
 }
 
 /* -- a receipt that changed nothing; at most 16 are kept for a part */

@@ -86,6 +86,8 @@ static void test_twenty_hits_make_a_form_known(void **state)
 	assert_int_equal(idform_known(&f), TEXT(DEC));
 	assert_false(idform_hit(&f, TEXT(DEC)));
 	assert_true(f.dirty);
+	assert_false(idform_hit(&f, TEXT(DEC) | IDFORM_VAGUE));
+	assert_int_equal(f.n_hits, 21);
 }
 
 static void test_hits_of_two_forms_make_none_known(void **state)
