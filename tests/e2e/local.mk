@@ -25,6 +25,10 @@ FAULT_TESTS = \
 E2E_TESTS += $(FAULT_TESTS)
 EXTRA_DIST += tests/e2e/faults.py $(FAULT_TESTS) \
 	tests/e2e/node/npmrc tests/e2e/node/package.json tests/e2e/node/package-lock.json tests/e2e/node/smpp_carrier.mjs
+# Receipts in all their forms.
+RECEIPT_TESTS = tests/e2e/0311-receipt-forms.py
+E2E_TESTS += $(RECEIPT_TESTS)
+EXTRA_DIST += $(RECEIPT_TESTS)
 # The command line.
 CLI_TESTS = tests/e2e/0700-command-line.py
 E2E_TESTS += $(CLI_TESTS)

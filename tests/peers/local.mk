@@ -63,6 +63,15 @@ dist_smscscripts_DATA = \
 	tests/peers/scripts/unknown-command-after-20.smsc \
 	tests/peers/scripts/wrong-length-after-20.smsc
 
+dist_smscscripts_DATA += \
+	tests/peers/scripts/id-name-in-front.smsc \
+	tests/peers/scripts/id-tlv-differs.smsc \
+	tests/peers/scripts/receipt-esm-class-0.smsc \
+	tests/peers/scripts/receipt-first-part.smsc \
+	tests/peers/scripts/receipt-then-undeliv.smsc \
+	tests/peers/scripts/receipt-unswapped.smsc \
+	tests/peers/scripts/receipt-utf16.smsc
+
 EXTRA_DIST += tests/peers/test_smsc_sim.py tests/peers/test_net_smpp.pl
 
 # The simulator judged by octets of the standard, by Net::SMPP and by Wireshark.

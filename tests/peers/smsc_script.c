@@ -29,6 +29,7 @@ void smsc_script_init(struct smsc_script *s)
 		(struct smsc_outcome){.stat = "DELIVRD", .err = "000", .state = STATE_DELIVERED, .weight = 1};
 	s->n_outcomes = 1;
 	s->total_weight = 1;
+	s->receipt_esm = 0x04; /* SMPP 3.4, 5.2.12: delivery receipt */
 }
 
 __attribute__((format(printf, 2, 3))) static int complain(struct words *w, const char *fmt, ...)
@@ -355,7 +356,8 @@ static int line_tps(struct smsc_script *s, struct words *w)
 static int line_id(struct smsc_script *s, struct words *w)
 {
 	static const char *const forms[] = {
-		"dec", "hex", "uuid", "hex-resp-dec-receipt", "dec-resp-hex-receipt", "leading-zeros"};
+		"dec", "hex", "uuid", "hex-resp-dec-receipt", "dec-resp-hex-receipt", "leading-zeros",
+		"name-in-front", "name-behind", "name-in-resp", "tlv-differs"};
 	int i = 0, r = choice(w, forms, N_OF(forms), "form of an id", &i);
 
 	s->id_form = (enum smsc_id_form)i;
@@ -364,10 +366,48 @@ static int line_id(struct smsc_script *s, struct words *w)
 
 static int receipt_form(struct smsc_script *s, struct words *w)
 {
-	static const char *const forms[] = {"both", "text", "tlv"};
-	int i = 0, r = choice(w, forms, N_OF(forms), "form of a receipt (text, tlv, both)", &i);
+	static const char *const forms[] = {"both", "text", "tlv", "payload", "utf16", "no-id"};
+	int i = 0,
+	    r = choice(w, forms, N_OF(forms), "form of a receipt (text, tlv, both, payload, utf16, no-id)", &i);
 
 	s->receipt_form = (enum smsc_receipt_form)i;
+	return r;
+}
+
+static struct smsc_outcome *new_outcome(struct smsc_script *s, const char *stat);
+
+/* `receipt then STAT MS`: a second receipt that says something else. */
+static int receipt_then(struct smsc_script *s, struct words *w)
+{
+	char stat[sizeof(s->outcomes[0].stat)];
+	int r = text(w, "stat", sizeof(stat), stat);
+
+	if (r == 0)
+		r = number32(w, 86400 * 1000, &s->receipt_then_ms);
+	if (r == 0 && s->n_outcomes == SMSC_OUTCOMES_MAX)
+		return complain(w, "more than %u outcomes", SMSC_OUTCOMES_MAX);
+	if (r == 0) {
+		new_outcome(s, stat);
+		s->receipt_then = (uint8_t)s->n_outcomes++;
+	}
+	return r;
+}
+
+static int receipt_parts(struct smsc_script *s, struct words *w)
+{
+	static const char *const parts[] = {"each", "first", "last"};
+	int i = 0, r = choice(w, parts, N_OF(parts), "kind of parts (each, first, last)", &i);
+
+	s->receipt_parts = (enum smsc_receipt_parts)i;
+	return r;
+}
+
+static int receipt_esm(struct smsc_script *s, struct words *w)
+{
+	uint32_t esm = 0;
+	int r = number32(w, 255, &esm);
+
+	s->receipt_esm = (uint8_t)esm;
 	return r;
 }
 
@@ -379,6 +419,18 @@ static int line_receipt(struct smsc_script *s, struct words *w)
 		s->receipt_other_bind = true;
 	else if (take(w, "none"))
 		s->receipt_none = true;
+	else if (take(w, "intermediate"))
+		s->receipt_intermediate = true;
+	else if (take(w, "unswapped"))
+		s->receipt_unswapped = true;
+	else if (take(w, "anonymous"))
+		s->receipt_anonymous = true;
+	else if (take(w, "then"))
+		return receipt_then(s, w);
+	else if (take(w, "parts"))
+		return receipt_parts(s, w);
+	else if (take(w, "esm-class"))
+		return receipt_esm(s, w);
 	else if (take(w, "form"))
 		return receipt_form(s, w);
 	else if (take(w, "delay"))

@@ -231,6 +231,16 @@ static bool over_rate(struct smsc_sim *sim)
 	return false;
 }
 
+/* Does the carrier of this script give a receipt for this part?  The header: 3GPP TS 23.040, 9.2.3.24.1. */
+static bool wants_receipt(const struct smsc_script *s, const struct smsc_message *m)
+{
+	const uint8_t *u = m->text;
+
+	if (s->receipt_parts == PARTS_EACH || !(m->esm_class & 0x40) || m->n_text < 6 || u[0] < 5 || u[1] != 0)
+		return true;
+	return s->receipt_parts == PARTS_FIRST ? u[5] == 1 : u[5] == u[4];
+}
+
 static void submit_taken(
 	struct smsc_conn *c, const struct smsc_header *h, const struct smsc_message *m, bool lose)
 {
@@ -241,13 +251,23 @@ static void submit_taken(
 	uint32_t due_ms = smsc_receipts_due(&sim->receipts, sim->receipts.next_id, sim->now_ms), item;
 	uint64_t id = smsc_receipts_issue(&sim->receipts, m->dest.digits, sim->now_ms, due_ms);
 	size_t n_id = smsc_id_format(sim->script.id_form, false, id, spelt), start;
+	int n_receipts = 1 + (sim->script.receipt_twice || sim->script.receipt_then);
 
 	smsc_stats_accepted(&sim->stats, m);
 	smsc_log_add(&sim->log, sim->wall_us, h->sequence, spelt, m);
-	for (int i = 0; i < 1 + sim->script.receipt_twice; i++) {
+	for (int i = sim->script.receipt_intermediate ? -1 : 0; wants_receipt(&sim->script, m) && i < n_receipts; i++) {
 		item = smsc_receipts_new(&sim->receipts, id, m, c->account, (uint8_t)c->serial, sim->now_ms);
 		if (item == SMSC_NONE)
 			continue;
+		if (i < 0)
+			smsc_item(&sim->receipts, item)->outcome |= SMSC_INTERMEDIATE;
+		if (i > 0 && sim->script.receipt_then) {
+			smsc_item(&sim->receipts, item)->outcome = sim->script.receipt_then;
+			smsc_receipts_tick(&sim->receipts, sim->now_ms);
+			smsc_receipts_wait(&sim->receipts, item, due_ms + sim->script.receipt_then_ms);
+			smsc_sim_want_tick(sim);
+			continue;
+		}
 		if (sim->script.receipt_first) {
 			smsc_receipts_ready(&sim->receipts, item);
 			smsc_deliver_now(c);
