@@ -56,7 +56,8 @@ void idform_response(struct idform *f, const char *id);
 /* The known form; -1: not known yet. */
 int idform_known(const struct idform *f);
 
-/* A verified hit that was the only one; a vague form counts for nothing.  True: from now on this form is known (and should be on disk soon). */
+/* A verified hit that was the only one; a vague form counts for nothing.  True: from now on this form is known (and
+ * should be on disk soon). */
 bool idform_hit(struct idform *f, unsigned form);
 
 /* The keys under which to look, most promising first.  `verified`: the receipt names the recipient, so also guesses may

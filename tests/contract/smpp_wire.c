@@ -233,6 +233,134 @@ static void inbound_is_answered_by_ack_alone(void **state)
 	peer_end(p);
 }
 
+/* ---- receipts as carriers write them ---- */
+
+#define ID_TLV    "001e 0005 3061336600 " /* "0a3f" */
+#define STATE(n)  "0427 0001 0" #n " "
+#define ERROR(s)  "0423 0003 " s " "
+#define MESSAGE   (-1)
+
+#define TLV          1u /* the id is the TLV's */
+#define INTERMEDIATE 2u
+#define UNTYPED      4u /* a receipt only where the link says that they may come so */
+
+static const struct written {
+	const char *why;
+	unsigned esm, dcs;
+	const char *text, *udh, *tlvs; /* udh, tlvs: hex */
+	int state;                     /* enum receipt_state; MESSAGE: it is none */
+	const char *id, *id2, *stat, *err;
+	unsigned flags;
+} written[] = {
+	{ "the suggestion of the standard", 4, 0, "id:77 stat:DELIVRD err:000 text:hi", "", "", RECEIPT_DELIVERED,
+		"77", "", "DELIVRD", "000", 0 },
+	{ "TLVs alone", 4, 0, "", "", ID_TLV STATE(5) ERROR("030022"), RECEIPT_UNDELIVERABLE, "0a3f", "", "5",
+		"034", TLV },
+	{ "TLVs alone, esm_class 0", 0, 0, "", "", ID_TLV STATE(2), RECEIPT_DELIVERED, "0a3f", "", "2", "", TLV },
+	{ "both, the same id", 4, 0, "id:0a3f stat:DELIVRD err:000", "", ID_TLV STATE(2), RECEIPT_DELIVERED,
+		"0a3f", "", "DELIVRD", "000", TLV },
+	{ "both, another base", 4, 0, "id:2623 stat:DELIVRD err:000", "", ID_TLV STATE(2), RECEIPT_DELIVERED,
+		"0a3f", "2623", "DELIVRD", "000", TLV },
+	{ "the TLV wins: failed", 4, 0, "id:7 stat:DELIVRD", "", STATE(5), RECEIPT_UNDELIVERABLE, "7", "",
+		"DELIVRD/5", "", 0 },
+	{ "the TLV wins: delivered", 4, 0, "id:7 stat:EXPIRED", "", STATE(2), RECEIPT_DELIVERED, "7", "",
+		"EXPIRED/2", "", 0 },
+	{ "a TLV that says nothing beside a text that does", 4, 0, "id:7 stat:DELIVRD", "", STATE(1),
+		RECEIPT_DELIVERED, "7", "", "DELIVRD/1", "", 0 },
+	{ "TLV unknown, text known", 4, 0, "id:7 stat:EXPIRED", "", STATE(7), RECEIPT_EXPIRED, "7", "",
+		"EXPIRED/7", "", 0 },
+	{ "TLV unknown, text unknown", 4, 0, "id:7 stat:BADSTAT", "", STATE(7), RECEIPT_UNKNOWN, "7", "",
+		"BADSTAT", "", 0 },
+	{ "a state nobody defined", 4, 0, "id:7 stat:DELIVRD", "", "0427 0001 0b ", RECEIPT_DELIVERED, "7", "",
+		"DELIVRD", "", 0 },
+	{ "a word nobody knows, without an error", 4, 0, "id:7 stat:BADSTAT err:000", "", "", RECEIPT_UNKNOWN,
+		"7", "", "BADSTAT", "000", INTERMEDIATE },
+	{ "a word nobody knows, with an error", 4, 0, "id:7 stat:BADSTAT err:017", "", "", RECEIPT_UNKNOWN, "7",
+		"", "BADSTAT", "017", 0 },
+	{ "intermediate", 0x20, 0, "id:7 stat:ENROUTE", "", "", RECEIPT_ENROUTE, "7", "", "ENROUTE", "",
+		INTERMEDIATE },
+	{ "intermediate, whatever it says", 0x20, 0, "id:7 stat:DELIVRD", "", "", RECEIPT_DELIVERED, "7", "",
+		"DELIVRD", "", INTERMEDIATE },
+	{ "behind a header", 0x44, 0, "id:7 stat:DELIVRD", "0500032a0201", "", RECEIPT_DELIVERED, "7", "",
+		"DELIVRD", "", 0 },
+	{ "in message_payload", 4, 0, "", "", "0424 0012 69643a3720737461743a44454c49565244 00",
+		RECEIPT_DELIVERED, "7", "", "DELIVRD", "", 0 },
+	{ "UTF-16 without data_coding 8", 4, 0, "", "",
+		"0424 0022 00690064003a00370020 0073007400610074003a 00440045004c004900560052 0044", RECEIPT_DELIVERED, "7", "", "DELIVRD", "", 0 },
+	{ "data_coding 8 of plain ASCII", 4, 8, "id:7 stat:DELIVRD", "", "", RECEIPT_DELIVERED, "7", "",
+		"DELIVRD", "", 0 },
+	{ "an error of another network than GSM", 4, 0, "id:7 stat:UNDELIV err:000", "", ERROR("080022"),
+		RECEIPT_UNDELIVERABLE, "7", "", "UNDELIV", "8/034", 0 },
+	{ "three digits for network and error", 4, 0, "id:7 stat:UNDELIV", "", ERROR("303334"),
+		RECEIPT_UNDELIVERABLE, "7", "", "UNDELIV", "034", 0 },
+	{ "an error in the text, none in the TLV", 4, 0, "id:7 stat:UNDELIV err:21b", "", ERROR("030000"),
+		RECEIPT_UNDELIVERABLE, "7", "", "UNDELIV", "21b", 0 },
+	{ "no id", 4, 0, "stat:DELIVRD err:000", "", "", RECEIPT_DELIVERED, "", "", "DELIVRD", "000", 0 },
+	{ "nothing at all", 4, 0, "", "", "", RECEIPT_NONE, "", "", "", "", 0 },
+	{ "esm_class 0, text", 0, 0, "id:7 stat:DELIVRD", "", "", RECEIPT_DELIVERED, "7", "", "DELIVRD", "",
+		UNTYPED },
+	{ "esm_class 0, but it has no state", 0, 0, "id:7", "", "", MESSAGE, "", "", "", "", 0 },
+	{ "esm_class 0, a word nobody knows", 0, 0, "id:7 stat:BADSTAT", "", "", MESSAGE, "", "", "", "", 0 },
+	{ "esm_class 0, an id later on", 0, 0, "my id:7 stat:DELIVRD", "", "", MESSAGE, "", "", "", "", 0 },
+	{ "a message of a handset", 0, 0, "hello", "", "", MESSAGE, "", "", "", "", 0 },
+	{ "an answer of a handset", 8, 0, "id:7 stat:DELIVRD", "", "", MESSAGE, "", "", "", "", 0 }, /* SMPP 3.4,
+		5.2.12: acknowledgement */
+};
+
+static void say_written(struct peer *p, const struct written *x, unsigned seq)
+{
+	char hex[2048], text[600] = "";
+	size_t n_text = strlen(x->text), n = strlen(x->udh) / 2 + n_text, n_tlvs = 0;
+
+	for (size_t i = 0; i < n_text; i++)
+		snprintf(text + 2 * i, sizeof(text) - 2 * i, "%02x", (unsigned char)x->text[i]);
+	for (const char *c = x->tlvs; *c; c++)
+		n_tlvs += *c != ' ';
+	snprintf(hex, sizeof(hex), "%08x 00000005 00000000 %08x " DELIVER "%02x 0000 00 00 00 00 %02x 00 %02x %s %s %s",
+		(unsigned)(16 + 27 + n + n_tlvs / 2 - 2), seq, x->esm, x->dcs, (unsigned)n, x->udh, text, x->tlvs);
+	say(p, hex);
+}
+
+static void judge_written(const struct link *l, const struct written *x)
+{
+	const struct link_receipt *r = &l->receipt;
+
+	if (r->state != (enum receipt_state)x->state || strcmp(l->receipt_id, x->id) != 0 ||
+		strcmp(l->receipt_id2, x->id2) != 0 || strcmp(l->receipt_stat, x->stat) != 0 ||
+		strcmp(l->receipt_err, x->err) != 0 || r->smsc_id_tlv != !!(x->flags & TLV) ||
+		r->intermediate != !!(x->flags & INTERMEDIATE))
+		fail_msg("%s: state %d id \"%s\" \"%s\" stat \"%s\" err \"%s\"", x->why, r->state, l->receipt_id,
+			l->receipt_id2, l->receipt_stat, l->receipt_err);
+	assert_int_equal(r->from, 4917);
+	assert_int_equal(r->other, 5678);
+}
+
+static void receipts_as_written(const char *settings, bool untyped)
+{
+	struct peer *p = peer_bound(settings);
+	struct link *l = p->link;
+
+	for (unsigned i = 0; i < sizeof(written) / sizeof(written[0]); i++) {
+		const struct written *x = &written[i];
+		unsigned before = l->n_receipts, inbound = l->n_inbound;
+		bool is_receipt = x->state != MESSAGE && (untyped || !(x->flags & UNTYPED));
+
+		say_written(p, x, i + 1);
+		WAIT(l, l->n_receipts + l->n_inbound > before + inbound);
+		if (l->n_receipts - before != (is_receipt ? 1 : 0))
+			fail_msg("%s: %s", x->why, is_receipt ? "not seen as a receipt" : "seen as a receipt");
+		if (is_receipt)
+			judge_written(l, x);
+	}
+	peer_end(p);
+}
+
+static void receipts_are_read_as_carriers_write_them(void **state)
+{
+	receipts_as_written("", false);
+	receipts_as_written("untyped_receipts = true;", true);
+}
+
 /* Beyond SESSION_MAX_UNACKED the peer is no longer read; nothing of what it said is lost. */
 static void unacknowledged_messages_are_bounded(void **state)
 {
@@ -339,6 +467,7 @@ int main(void)
 		cmocka_unit_test(requests_are_answered_with_their_number),
 		cmocka_unit_test(octets_come_one_by_one),
 		cmocka_unit_test(inbound_is_answered_by_ack_alone),
+		cmocka_unit_test(receipts_are_read_as_carriers_write_them),
 		cmocka_unit_test(unacknowledged_messages_are_bounded),
 		cmocka_unit_test(a_late_answer_is_told),
 		cmocka_unit_test(enquire_link_keeps_a_quiet_session),
