@@ -135,3 +135,9 @@ UNIT_TESTS += tests/unit/idform_test
 check_PROGRAMS += tests/unit/idform_test
 tests_unit_idform_test_SOURCES = tests/unit/idform_test.c
 tests_unit_idform_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/queue_receipt_test
+check_PROGRAMS += tests/unit/queue_receipt_test
+tests_unit_queue_receipt_test_SOURCES = tests/unit/queue_receipt_test.c $(QUEUE_WORLD)
+tests_unit_queue_receipt_test_LDFLAGS = $(QUEUE_WRAP)
+tests_unit_queue_receipt_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
