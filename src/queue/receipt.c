@@ -167,14 +167,16 @@ static struct sent_entry *find_handset(struct queue *q, uint64_t hash, const str
 	return e || !r->other ? e : sent_find(q->sent, hash, r->other);
 }
 
-/* Two forms that give one key: a hit on it speaks for neither. */
-static bool is_new(struct found *f, uint64_t hash)
+/* Two ways that make one key of one spelling: a hit on it speaks for neither.  TLV and text that agree are no doubt. */
+static bool is_new(struct found *f, uint64_t hash, unsigned form)
 {
-	for (unsigned i = 0; i < f->n_hash; i++)
-		if (f->hash[i] == hash) {
+	for (unsigned i = 0; i < f->n_hash; i++) {
+		if (f->hash[i] != hash)
+			continue;
+		if ((f->form[i] & ~IDFORM_VAGUE) / RECEIPT_WAYS == form / RECEIPT_WAYS)
 			f->form[i] |= IDFORM_VAGUE;
-			return false;
-		}
+		return false;
+	}
 	return true;
 }
 
@@ -205,7 +207,7 @@ static void find(struct queue *q, struct outlet *o, const struct link_receipt *r
 		bool sure = o->receipt_form != RECEIPT_ID_AUTO || form == known;
 		struct sent_entry *e;
 
-		if (!is_new(f, hash))
+		if (!is_new(f, hash, (unsigned)form))
 			continue;
 		if (f->n_hash == 0)
 			f->certain = sure;

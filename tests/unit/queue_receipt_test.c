@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * queue_receipt_test.c -- receipts and the queue: which part they find, what is learned of their ids, and what a restart
- * keeps.
+ * queue_receipt_test.c -- receipts and the queue: which part they find, what is learned of their ids, and what a
+ * restart keeps.
  *
  * The fakes answer with the key of the part in decimal digits; what the receipts make of it is the test's.
  */
