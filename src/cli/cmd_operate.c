@@ -202,7 +202,8 @@ int cmd_receipts(struct cli *cli, int argc, char **argv)
 				  "Example:\n"
 				  "  posthorn receipts";
 	static const struct view_column columns[] = { { "at", NULL }, { "link", NULL }, { "smsc_id", "smsc id" },
-		{ "to", NULL }, { "stat", "state" }, { "err", "error" }, { 0 } };
+		{ "to", NULL }, { "stat", "state" }, { "err", "error" }, { "age_s", "age s" },
+		{ "reason", NULL }, { 0 } };
 	const struct argp argp = { .parser = parse_operate, .args_doc = "[parked]", .doc = doc,
 		.children = cli_argp_children };
 	struct operate_input in = { .cli = cli, .n_words_most = 1 };
