@@ -137,6 +137,33 @@ static void a_receipt_that_fits_two_parts_settles_neither(void **state)
 	world_free(w);
 }
 
+/* "7" is 7 in both bases: whichever form is tried first would get the hit. */
+static void an_id_that_is_the_same_in_both_bases_teaches_nothing(void **state)
+{
+	static const struct {
+		const char *id;
+		unsigned n_hits;
+	} ids[] = {{"7", 0}, {"0009", 0}, {"a", 1}, {"12345", 2}};
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	a = link_of(w, RECEIPT_ID_AUTO);
+	for (unsigned i = 0; i < 4; i++) {
+		struct settle s = {.outcome = OUTCOME_SENT, .smsc_id = ids[i].id};
+
+		world_add(w, 1, (struct message){.to = TO}, NULL);
+		RUN_UNTIL(w, a->n == i + 1);
+		s.key = a->key[i];
+		queue_settle(w->queue, &a->o, &s);
+		assert_int_equal(receive(w, a, ids[i].id, TO, RECEIPT_DELIVERED), 0);
+		assert_int_equal(a->o.idform->n_hits, ids[i].n_hits);
+	}
+	world_down(w);
+	world_free(w);
+}
+
 static void what_a_receipt_may_correct_is_found_after_a_restart(void **state)
 {
 	struct world *w = world_new(WORLD_LOOPBACK);
@@ -277,6 +304,7 @@ int main(int argc, char **argv)
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_form_is_learned_and_survives_the_process),
 		cmocka_unit_test(a_receipt_that_fits_two_parts_settles_neither),
+		cmocka_unit_test(an_id_that_is_the_same_in_both_bases_teaches_nothing),
 		cmocka_unit_test(what_a_receipt_may_correct_is_found_after_a_restart),
 		cmocka_unit_test(the_parts_of_a_failed_message_are_found_after_a_restart),
 		cmocka_unit_test(a_link_that_falls_silent_of_matches_raises_the_alarm_once),
