@@ -179,6 +179,7 @@ struct queue {
 	bool leases_again;
 	struct tag_cancel *tag_cancels;
 	struct link_forms *forms;    /* by op.link */
+	bool any_parked;             /* when the last page of settled messages came */
 	uint32_t parked_max;
 	int64_t parked_age_ms;
 
@@ -299,6 +300,7 @@ bool tokens_has(double *tokens, int64_t *at_us, double rate, double burst, int64
 struct idform *receipt_forms(struct queue *q, uint32_t link); /* NULL: no memory */
 int receipt_load_forms(struct queue *q);
 void receipt_second(struct queue *q); /* alarms, and what was learned goes to disk */
+void receipt_remember_settled(struct queue *q); /* after a restart */
 void receipt_pools(struct queue *q);
 void receipt_done_forms(struct queue *q);
 void receipt_claimed(struct queue *q, uint32_t link, const struct op_submit *s);

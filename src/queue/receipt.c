@@ -427,6 +427,62 @@ int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *
 	return 1;
 }
 
+/* ---- what was settled before a restart --------------------------------------------------------------------- */
+
+#define SETTLED_IDS  131072 /* two blocks: the newest one may hardly be begun */
+#define SETTLED_PAGE 1000
+
+struct settled {
+	struct q_load load;
+	struct queue *q;
+};
+
+static void settled_read(struct store_query *sq)
+{
+	struct settled *t = (struct settled *)sq;
+	struct queue *q = t->q;
+	bool more = sq->r == 0 && t->load.more && sent_count(q->sent) < SENT_MAX / 2 && !q->stopping;
+	struct store_stats st;
+
+	store_stats(q->store, &st);
+	q->any_parked = st.parked > 0;
+	for (unsigned i = 0; sq->r == 0 && i < t->load.n_rows; i++) {
+		struct store_loaded *x = &t->load.rows[i];
+		struct store_msg sm;
+
+		if (!x->m || q->stopping)
+			continue;
+		sm = queue_store_msg(q, x->m, x->bound_parts ? x->bound_parts : x->m->n_parts);
+		for (unsigned k = 0; k < x->n_sent; k++)
+			settle_remember(q, x->m, &sm, &x->sent[k]);
+	}
+	t->load.from_id = t->load.next_id;
+	store_query_done(sq);
+	if (more)
+		store_read(q->store, STORE_API, &t->load.q);
+	else
+		free(t);
+}
+
+/* A receipt that repeats one of before the restart should not be parked as one of nothing.  The newest messages are
+ * enough, and they come behind all else; what was parked meanwhile is claimed. */
+void receipt_remember_settled(struct queue *q)
+{
+	struct settled *t = calloc(1, sizeof(*t));
+
+	if (!t)
+		return;
+	t->q = q;
+	t->load.q.kind = Q_FRESH;
+	t->load.q.done = settled_read;
+	t->load.from_id = q->recover_upto > SETTLED_IDS ? q->recover_upto - SETTLED_IDS : 0;
+	t->load.upto_id = q->recover_upto;
+	t->load.limit = SETTLED_PAGE;
+	t->load.no_body = true;
+	t->load.settled = true;
+	store_read(q->store, STORE_API, &t->load.q);
+}
+
 /* ---- what is parked, once more --------------------------------------------------------------------------- */
 
 struct retry {

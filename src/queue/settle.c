@@ -159,10 +159,10 @@ static int64_t deadline_of(const struct outlet *o, const struct message *m, int6
 }
 
 static void remember(struct queue *q, const struct message *m, const struct store_msg *sm, struct outlet *o,
-	uint32_t link, unsigned part, uint64_t hash, int64_t at_ms)
+	uint32_t link, unsigned part, uint64_t hash, int64_t at_ms, enum msg_state state)
 {
 	struct sent_entry e = { .hash = hash, .msg = *sm, .to = m->to, .link = link, .part = (uint8_t)part,
-		.state = STATE_SENT, .class = m->class };
+		.state = (uint8_t)state, .class = m->class };
 
 	e.deadline_s = (uint32_t)deadline_of(o, m, at_ms);
 	if (sent_add(q->sent, &e) < 0)
@@ -327,9 +327,11 @@ void settle_remember(struct queue *q, const struct message *m, const struct stor
 
 	if (hash && sent_find_part(q->sent, hash, m->id, s->part))
 		return;
-	remember(q, m, sm, o, s->link, s->part, hash, s->at);
+	remember(q, m, sm, o, s->link, s->part, hash, s->at, s->state);
 	if (!hash)
 		return; /* the carrier gave no id: only the deadline can settle it */
+	if (s->state != STATE_SENT && !q->any_parked)
+		return; /* nothing is looked for that could only repeat what is known */
 	j = (struct submit_job *)pool_get(q, &q->pool_submit, OP_SUBMIT, submit_done);
 	if (!j) {
 		log_error("parked_not_looked_for", "msg=%llu error=memory", (unsigned long long)m->id);
@@ -375,7 +377,7 @@ static void stage_submit(struct queue *q, const struct message *m, const struct 
 	if (!o->reports)
 		stage_final(q, sm, part, m->class, STATE_UNCONFIRMED, REASON_NO_REPORTS, "");
 	else
-		remember(q, m, sm, o, o->id, part, j->s.hash, q->now_ms);
+		remember(q, m, sm, o, o->id, part, j->s.hash, q->now_ms, STATE_SENT);
 }
 
 static void took(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const char *smsc_id)

@@ -438,6 +438,7 @@ struct store_sent {
 	unsigned part;
 	int64_t at;
 	uint32_t link;
+	uint8_t state;         /* the final one, or STATE_SENT */
 	char smsc_id[66];
 };
 struct store_loaded {
@@ -455,7 +456,7 @@ struct store_loaded {
 	uint64_t due_key;
 	uint8_t due_reason, skip;
 	uint16_t tries;        /* of the due row; else as many attempt rows as cost a try */
-	struct store_sent *sent; /* parts submitted and not final, on links that may report */
+	struct store_sent *sent; /* parts submitted and not final (q_load.settled: all submitted) */
 	unsigned n_sent;
 };
 struct q_load {
@@ -469,6 +470,7 @@ struct q_load {
 	uint64_t from_id, upto_id;
 	unsigned limit;
 	bool no_body;
+	bool settled;          /* Q_FRESH: the final ones instead, for receipts that repeat or correct */
 	/* results */
 	struct store_loaded *rows;
 	unsigned n_rows;

@@ -89,6 +89,25 @@ def _(w):
     equal(parked(gw), [], "parked receipts")
 
 
+@case("kill -9 while receipts come late, twice, over other binds and in another base: 3000 of 3000, none parked")
+def _(w):
+    sim = w.smsc("--receipt-delay", "300", "--receipt-jitter", "2500", "--receipt-retry", "100", "--receipt-tries", "30",
+                 script="id hex-resp-dec-receipt\nreceipt form text\nreceipt twice\nreceipt other-bind\n")
+    gw = w.gateway(links=[smpp(sim, binds=4)])
+    some, n = rows(3000), 3000
+    ids = post(gw.api(), some)
+    wait_for(lambda: sim.stats["accepted"] >= n, 20, "all to be at the carrier")
+    wait_for(lambda: ended(gw) >= 500, 20, "some receipts to have come")
+    gw.restart(kill=True)
+    wait_for(lambda: sim.stats["receipts"]["acked"] >= 2 * n, 40, "all receipts to be acknowledged", every=0.1)
+    once_each(some, sim)
+    api = gw.api()
+    wait_for(lambda: sum(m["state"] == "delivered" for m in api.all_messages(limit=1000)) == n, 20, f"{n} delivered",
+             every=0.2)
+    equal(parked(gw), [], "parked receipts")
+    equal((match(gw)["rate"], len(ids)), (1, n), "rate since the restart")
+
+
 @case("one recipient, small numbers in two bases: no message is settled by a receipt of another")
 def _(w):
     sim = w.smsc("--first-id", "1", "--receipt-delay", "300", script="id hex-resp-dec-receipt\nreceipt form text\n")

@@ -164,6 +164,32 @@ static void an_id_that_is_the_same_in_both_bases_teaches_nothing(void **state)
 	world_free(w);
 }
 
+static void a_repeated_receipt_is_known_after_a_restart(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	uint64_t key;
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	a = link_of(w, RECEIPT_ID_AUTO);
+	hand_over(w, a, 1);
+	key = a->key[0];
+	fake_receipt(w, a, key, RECEIPT_DELIVERED);
+	world_quiet(w);
+	world_halt(w);
+	world_up(w, false);
+	a = link_of(w, RECEIPT_ID_AUTO);
+	RUN_UNTIL(w, !world_recovering(w));
+	world_quiet(w);
+	assert_int_equal(fake_receipt(w, a, key, RECEIPT_DELIVERED), 1);
+	assert_int_equal(stats(w).receipts_repeated, 1);
+	assert_int_equal(stats(w).receipts_parked, 0);
+	assert_int_equal(stats(w).receipts_waiting, 0);
+	world_halt(w);
+	world_free(w);
+}
+
 static void what_a_receipt_may_correct_is_found_after_a_restart(void **state)
 {
 	struct world *w = world_new(WORLD_LOOPBACK);
@@ -305,6 +331,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_form_is_learned_and_survives_the_process),
 		cmocka_unit_test(a_receipt_that_fits_two_parts_settles_neither),
 		cmocka_unit_test(an_id_that_is_the_same_in_both_bases_teaches_nothing),
+		cmocka_unit_test(a_repeated_receipt_is_known_after_a_restart),
 		cmocka_unit_test(what_a_receipt_may_correct_is_found_after_a_restart),
 		cmocka_unit_test(the_parts_of_a_failed_message_are_found_after_a_restart),
 		cmocka_unit_test(a_link_that_falls_silent_of_matches_raises_the_alarm_once),
