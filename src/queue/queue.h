@@ -155,10 +155,11 @@ void queue_settle(struct queue *q, struct outlet *o, const struct settle *s);
 /* A receipt.  0: done() follows after the commit: acknowledge (0) or ask for it again (-errno).  1: it changes nothing
  * (intermediate, repeated): acknowledge at once.  -ENOMEM: ask for it again. */
 struct link_receipt;
-/* How a link's ids are read has changed: what is parked may be found now. */
-void queue_retry_parked(struct queue *q, struct outlet *o);
 int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *r,
 	void (*done)(void *arg, uint64_t a, uint64_t b, int r), void *arg, uint64_t a, uint64_t b);
+
+/* How a link's ids are read has changed: what is parked may be found now. */
+void queue_retry_parked(struct queue *q, struct outlet *o);
 
 /* ---- control and views ----------------------------------------------------------------------------------- */
 

@@ -157,14 +157,19 @@ struct found {
 	unsigned n_hash;
 	struct sent_entry *e; /* NULL: not in memory */
 	unsigned e_i;         /* … by this key */
-	bool certain, ambiguous;
+	bool certain, ambiguous, verified; /* verified: a number of the PDU is that of the part */
 };
 
-static struct sent_entry *find_handset(struct queue *q, uint64_t hash, const struct link_receipt *r)
+/* Some do not swap the addresses.  Without a number any part of this key will do. */
+static struct sent_entry *find_handset(
+	struct queue *q, uint64_t hash, const struct link_receipt *r, bool *ret_verified)
 {
-	struct sent_entry *e = sent_find(q->sent, hash, r->from);
+	struct sent_entry *e = r->from ? sent_find(q->sent, hash, r->from) : NULL;
 
-	return e || !r->other ? e : sent_find(q->sent, hash, r->other);
+	if (!e && r->other)
+		e = sent_find(q->sent, hash, r->other);
+	*ret_verified = e != NULL;
+	return e || r->from ? e : sent_find(q->sent, hash, 0);
 }
 
 /* Two ways that make one key of one spelling: a hit on it speaks for neither.  TLV and text that agree are no doubt. */
@@ -181,7 +186,7 @@ static bool is_new(struct found *f, uint64_t hash, unsigned form)
 }
 
 /* One more part that it may be.  An open one is better than one that is settled. */
-static void consider(struct found *f, struct sent_entry *e, unsigned i)
+static void consider(struct found *f, struct sent_entry *e, unsigned i, bool verified)
 {
 	if (f->e && f->e != e && f->e->state == STATE_SENT && e->state == STATE_SENT) {
 		f->ambiguous = true;
@@ -191,6 +196,7 @@ static void consider(struct found *f, struct sent_entry *e, unsigned i)
 		return;
 	f->e = e;
 	f->e_i = i;
+	f->verified = verified;
 }
 
 static void find(struct queue *q, struct outlet *o, const struct link_receipt *r, struct found *f)
@@ -204,24 +210,29 @@ static void find(struct queue *q, struct outlet *o, const struct link_receipt *r
 	w.text = r->smsc_id_tlv ? r->smsc_id2 : r->smsc_id;
 	while (f->n_hash < IDFORM_TRIES_MAX && (form = idform_next(&w, key)) >= 0) {
 		uint64_t hash = sent_hash(o->id, key);
-		bool sure = o->receipt_form != RECEIPT_ID_AUTO || form == known;
+		bool sure = o->receipt_form != RECEIPT_ID_AUTO || form == known, verified;
+		bool guess = form % RECEIPT_WAYS != 0 && !sure;
 		struct sent_entry *e;
 
 		if (!is_new(f, hash, (unsigned)form))
+			continue;
+		/* The one number there is may be ours: then a guess must find the handset now, or is none. */
+		if (guess && !r->from && !sent_find(q->sent, hash, r->other))
 			continue;
 		if (f->n_hash == 0)
 			f->certain = sure;
 		f->hash[f->n_hash] = hash;
 		f->form[f->n_hash++] = (uint8_t)form;
-		e = find_handset(q, hash, r);
+		e = find_handset(q, hash, r, &verified);
 		if (e && sure) {
 			f->e = e;
 			f->e_i = f->n_hash - 1;
+			f->verified = verified;
 			f->ambiguous = false;
 			return;
 		}
 		if (e)
-			consider(f, e, f->n_hash - 1);
+			consider(f, e, f->n_hash - 1, verified);
 	}
 	if (f->ambiguous)
 		f->e = NULL;
@@ -257,7 +268,7 @@ static void receipt_done(struct store_op *op)
 		settle_account(q, msg_key_id(j->r.ret_key), CLASS_SERVICE, j->r.ret_msg_state, j->r.ret_correction);
 		if (o && o->idform) {
 			idform_matched(o->idform, j->r.at);
-			if (j->r.to || j->r.other)
+			if (j->r.to)
 				learn(q, o, j->r.ret_form);
 		}
 	} else if (op->r == 0 && !j->r.parked) {
@@ -375,13 +386,14 @@ static int settle_entry(struct queue *q, struct outlet *o, const struct link_rec
 	struct op_final *say, settle_then *done, void *arg, uint64_t a, uint64_t b)
 {
 	unsigned form = f->form[f->e_i];
+	bool verified = f->verified;
 	int x;
 
 	say->receipt = receipt_mark(form);
 	say->msg.one_receipt = o->one_receipt;
 	raw_words(r, say->error, sizeof(say->error));
 	x = settle_receipt(q, f->e, say, done, arg, a, b);
-	if (x == 0 && (r->from || r->other))
+	if (x == 0 && verified)
 		learn(q, o, form);
 	return x;
 }
