@@ -18,7 +18,6 @@
 #include "base/log.h"
 #include "queue/queue_impl.h"
 
-#define PARK_KNOWN  3   /* keys kept of a parked receipt when the form is known: that one, and the ids as they are */
 #define RETRY_PAGE  500
 #define RETRY_PAGES 200 /* parked receipts of one link are not tried again without end */
 
@@ -299,11 +298,22 @@ static void add_folded(struct outlet *o, const struct link_receipt *r, struct op
 	op->form[op->n_hash++] = r->smsc_id_tlv ? 0 : IDFORM_TEXT;
 }
 
+/* Keys kept with a parked receipt: all that it may mean; when the form is known that one, and the ids as they are. */
+static unsigned keys_to_park(const struct outlet *o, const struct found *f)
+{
+	unsigned n = 1;
+
+	if (o->receipt_form != RECEIPT_ID_AUTO || idform_known(o->idform) < 0 || o->idform->alarm)
+		return f->n_hash;
+	while (n < f->n_hash && (f->form[n] & ~IDFORM_VAGUE) % RECEIPT_WAYS == 0)
+		n++;
+	return n < f->n_hash ? n : f->n_hash;
+}
+
 static struct receipt_job *look_on_disk(
 	struct queue *q, struct outlet *o, const struct link_receipt *r, const struct found *f, enum msg_state state)
 {
 	struct receipt_job *j = (struct receipt_job *)pool_get(q, &q->pool_receipt, OP_RECEIPT, receipt_done);
-	bool known = o->receipt_form == RECEIPT_ID_AUTO && idform_known(o->idform) >= 0 && !o->idform->alarm;
 
 	if (!j)
 		return NULL;
@@ -311,7 +321,7 @@ static struct receipt_job *look_on_disk(
 	memcpy(j->r.hash, f->hash, sizeof(j->r.hash));
 	memcpy(j->r.form, f->form, sizeof(j->r.form));
 	j->r.n_hash = f->ambiguous ? 0 : f->n_hash;
-	j->r.n_park = known && f->n_hash > PARK_KNOWN ? PARK_KNOWN : f->n_hash;
+	j->r.n_park = keys_to_park(o, f);
 	if (!f->ambiguous)
 		add_folded(o, r, &j->r);
 	j->r.certain = f->certain;

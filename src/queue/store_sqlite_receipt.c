@@ -62,8 +62,11 @@ int forget_parked(struct writer *w, uint64_t n)
 	sqlite3_reset(st);
 	if (rc != SQLITE_ROW)
 		return rc == SQLITE_DONE ? SQLITE_OK : rc;
-	BIND(w->st[W_PARKED_ID_DELETE], hash, n); /* of the time when there was one only */
-	rc = run(w->st[W_PARKED_ID_DELETE]);
+	rc = SQLITE_OK;
+	if (!n_ids) { /* of the time when there was one only */
+		BIND(w->st[W_PARKED_ID_DELETE], hash, n);
+		rc = run(w->st[W_PARKED_ID_DELETE]);
+	}
 	for (size_t i = 0; !rc && i + ID_OCTETS <= n_ids; i += ID_OCTETS) {
 		hash = 0;
 		for (unsigned k = 0; k < 8; k++)
