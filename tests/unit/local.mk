@@ -125,3 +125,11 @@ tests_unit_fresh_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_router_test_SOURCES = tests/unit/router_test.c
 tests_unit_router_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
+
+if HAVE_CMOCKA
+TPDU_TESTS = tests/unit/codec_dcs
+check_PROGRAMS += $(TPDU_TESTS)
+UNIT_TESTS += $(TPDU_TESTS)
+tests_unit_codec_dcs_SOURCES = tests/unit/codec_dcs.c
+tests_unit_codec_dcs_LDADD = $(CODEC_TEST_LIBS)
+endif
