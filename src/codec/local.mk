@@ -47,3 +47,8 @@ src/codec/gsm7_tables.c: $(GSM7_ALPHABETS) $(GSM7_MAKER)
 
 # What TPDUs are made of.
 libposthorn_a_SOURCES += src/codec/dcs.c src/codec/dcs.h
+
+libposthorn_a_SOURCES += \
+	src/codec/data_coding.c src/codec/data_coding.h \
+	src/codec/charset.c src/codec/charset.h \
+	src/codec/facts.c src/codec/facts.h

@@ -133,3 +133,11 @@ UNIT_TESTS += $(TPDU_TESTS)
 tests_unit_codec_dcs_SOURCES = tests/unit/codec_dcs.c
 tests_unit_codec_dcs_LDADD = $(CODEC_TEST_LIBS)
 endif
+
+if HAVE_CMOCKA
+FACTS_TESTS = tests/unit/codec_facts
+check_PROGRAMS += $(FACTS_TESTS)
+UNIT_TESTS += $(FACTS_TESTS)
+tests_unit_codec_facts_SOURCES = tests/unit/codec_facts.c tests/unit/codec_hex.h
+tests_unit_codec_facts_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
+endif
