@@ -14,7 +14,7 @@ UNIT_TESTS += $(CODEC_TESTS)
 CODEC_TEST_LIBS = $(CODEC_LIBS) $(CMOCKA_LIBS)
 tests_unit_codec_utf8_SOURCES = tests/unit/codec_utf8.c tests/unit/codec_hex.h
 tests_unit_codec_utf8_LDADD = $(CODEC_TEST_LIBS)
-tests_unit_codec_gsm7_SOURCES = tests/unit/codec_gsm7.c tests/unit/codec_hex.h
+tests_unit_codec_gsm7_SOURCES = tests/unit/codec_gsm7.c tests/unit/codec_hex.h tests/unit/codec_tables.h
 tests_unit_codec_gsm7_LDADD = $(CODEC_TEST_LIBS)
 tests_unit_codec_ucs2_SOURCES = tests/unit/codec_ucs2.c tests/unit/codec_hex.h
 tests_unit_codec_ucs2_LDADD = $(CODEC_TEST_LIBS)
@@ -127,4 +127,23 @@ tests_unit_fresh_test_SOURCES = tests/unit/fresh_test.c
 tests_unit_fresh_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_router_test_SOURCES = tests/unit/router_test.c
 tests_unit_router_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
+
+# Plans against a search of all of them.
+if HAVE_CMOCKA
+PLAN_TESTS = tests/unit/codec_plans
+check_PROGRAMS += $(PLAN_TESTS)
+UNIT_TESTS += $(PLAN_TESTS)
+tests_unit_codec_plans_SOURCES = tests/unit/codec_plans.c tests/unit/codec_hex.h tests/unit/codec_tables.h
+tests_unit_codec_plans_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
+endif
+
+# What is taken from the heap is counted.
+if HAVE_CMOCKA
+HEAP_TESTS = tests/unit/codec_heap
+check_PROGRAMS += $(HEAP_TESTS)
+UNIT_TESTS += $(HEAP_TESTS)
+tests_unit_codec_heap_SOURCES = tests/unit/codec_heap.c
+tests_unit_codec_heap_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+tests_unit_codec_heap_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
 endif
