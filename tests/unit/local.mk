@@ -127,9 +127,11 @@ tests_unit_router_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 
 if HAVE_CMOCKA
-TPDU_TESTS = tests/unit/codec_dcs
+TPDU_TESTS = tests/unit/codec_dcs tests/unit/codec_tpdu
 check_PROGRAMS += $(TPDU_TESTS)
 UNIT_TESTS += $(TPDU_TESTS)
 tests_unit_codec_dcs_SOURCES = tests/unit/codec_dcs.c
 tests_unit_codec_dcs_LDADD = $(CODEC_TEST_LIBS)
+tests_unit_codec_tpdu_SOURCES = tests/unit/codec_tpdu.c tests/unit/codec_hex.h
+tests_unit_codec_tpdu_LDADD = $(CODEC_TEST_LIBS)
 endif
