@@ -146,4 +146,12 @@ UNIT_TESTS += $(HEAP_TESTS)
 tests_unit_codec_heap_SOURCES = tests/unit/codec_heap.c
 tests_unit_codec_heap_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 tests_unit_codec_heap_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
+if HAVE_CMOCKA
+TPDU_TESTS = tests/unit/codec_dcs tests/unit/codec_tpdu
+check_PROGRAMS += $(TPDU_TESTS)
+UNIT_TESTS += $(TPDU_TESTS)
+tests_unit_codec_dcs_SOURCES = tests/unit/codec_dcs.c
+tests_unit_codec_dcs_LDADD = $(CODEC_TEST_LIBS)
+tests_unit_codec_tpdu_SOURCES = tests/unit/codec_tpdu.c tests/unit/codec_hex.h
+tests_unit_codec_tpdu_LDADD = $(CODEC_TEST_LIBS)
 endif
