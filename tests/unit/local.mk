@@ -155,3 +155,11 @@ tests_unit_codec_dcs_LDADD = $(CODEC_TEST_LIBS)
 tests_unit_codec_tpdu_SOURCES = tests/unit/codec_tpdu.c tests/unit/codec_hex.h
 tests_unit_codec_tpdu_LDADD = $(CODEC_TEST_LIBS)
 endif
+
+if HAVE_CMOCKA
+FACTS_TESTS = tests/unit/codec_facts
+check_PROGRAMS += $(FACTS_TESTS)
+UNIT_TESTS += $(FACTS_TESTS)
+tests_unit_codec_facts_SOURCES = tests/unit/codec_facts.c tests/unit/codec_hex.h
+tests_unit_codec_facts_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
+endif
