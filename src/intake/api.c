@@ -67,6 +67,28 @@ void api_let_go(struct api_call *c)
 	call_maybe_free(c);
 }
 
+void api_stream_begin(struct api_call *c, struct api_stream *s)
+{
+	struct api *a = c->api;
+
+	s->next = a->streams;
+	s->at_list = &a->streams;
+	if (s->next)
+		s->next->at_list = &s->next;
+	a->streams = s;
+	c->stream = s;
+	api_hold(c);
+}
+
+void api_stream_done(struct api_call *c, struct api_stream *s)
+{
+	*s->at_list = s->next;
+	if (s->next)
+		s->next->at_list = s->at_list;
+	c->stream = NULL;
+	api_let_go(c);
+}
+
 struct auth_client *api_client(struct api_call *c)
 {
 	return auth_find(c->api->auth, c->client);
@@ -648,8 +670,8 @@ static void on_body(void *arg, struct http_request *q, const uint8_t *data, size
 	struct api_call *c = q->user;
 
 	(void)arg;
-	if (c && c->rows)
-		rows_feed(c->rows, data, n);
+	if (c && c->stream)
+		c->stream->ops->feed(c->stream, data, n);
 }
 
 static void on_complete(void *arg, struct http_request *q, const uint8_t *data, size_t n)
@@ -659,8 +681,8 @@ static void on_complete(void *arg, struct http_request *q, const uint8_t *data, 
 	(void)arg;
 	if (!c)
 		return;
-	if (c->rows)
-		rows_end(c->rows);
+	if (c->stream)
+		c->stream->ops->end(c->stream);
 	else if (c->route->takes == TAKES_NOTHING && n > 0)
 		api_refuse(c, API_UNEXPECTED_BODY, NULL, "this call takes no body; leave it out");
 	else
@@ -683,8 +705,8 @@ static void on_abort(void *arg, struct http_request *q)
 		c->message = NULL;
 		api_key_drop(c->api, &c->key);
 	}
-	if (c->rows)
-		rows_abort(c->rows);
+	if (c->stream)
+		c->stream->ops->abort(c->stream);
 	api_let_go(c);
 }
 
@@ -754,8 +776,13 @@ int api_reload(struct api *a, const struct conf *c)
 
 void api_stopping(struct api *a)
 {
+	struct api_stream *next;
+
 	a->stopping = true;
-	rows_stopping(a);
+	for (struct api_stream *s = a->streams; s; s = next) {
+		next = s->next;
+		s->ops->stopping(s);
+	}
 }
 
 static void on_handle_closed(uv_handle_t *h)

@@ -80,6 +80,8 @@ const char *api_code_name(enum api_code c);
 int api_code_status(enum api_code c);
 const char *api_code_help(enum api_code c);
 
+struct json_out;
+
 /* What is wrong, where, and how to mend it. */
 struct api_fault {
 	enum api_code code;
@@ -91,5 +93,8 @@ struct api_fault {
  * NULL. */
 int api_fault_set(struct api_fault *f, enum api_code code, const char *field, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* "error": {code, message, field}, inside an object. */
+void api_fault_out(struct json_out *o, const struct api_fault *f);
 
 #endif

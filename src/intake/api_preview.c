@@ -149,13 +149,7 @@ static void put_fault(struct json_out *o, const struct api_fault *f, size_t row)
 {
 	json_out_open(o, '{');
 	json_out_ku64(o, "row", row);
-	json_out_key(o, "error");
-	json_out_open(o, '{');
-	json_out_kstr(o, "code", api_code_name(f->code));
-	json_out_kstr(o, "message", f->message);
-	if (f->field[0])
-		json_out_kstr(o, "field", f->field);
-	json_out_close(o, '}');
+	api_fault_out(o, f);
 	json_out_close(o, '}');
 }
 
