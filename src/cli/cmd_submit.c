@@ -27,7 +27,6 @@
 #include <unistd.h>
 
 #include "cli/cli.h"
-#include "cli/csv.h"
 #include "cli/message_opts.h"
 #include "cli/progress.h"
 #include "cli/rows.h"
