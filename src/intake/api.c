@@ -606,7 +606,8 @@ static bool is_type(const char *header, const char *type)
 static bool pass_type(struct api_call *c)
 {
 	const char *type = http_header_get(c->q, "Content-Type");
-	bool lines = c->route->takes == TAKES_JSON_OR_LINES;
+	bool lines = c->route->takes == TAKES_JSON_OR_LINES || c->route->takes == TAKES_ALL_FORMS;
+	bool csv = c->route->takes == TAKES_ALL_FORMS;
 
 	if (c->route->takes == TAKES_NOTHING) {
 		if (!c->q->has_body || c->q->content_length == 0)
@@ -620,9 +621,15 @@ static bool pass_type(struct api_call *c)
 		c->lines = true;
 		return true;
 	}
+	if (type && csv && is_type(type, "text/csv")) {
+		c->lines = c->csv = true;
+		return true;
+	}
 	api_refuse(c, API_UNSUPPORTED_TYPE, NULL, "%s; send \"Content-Type: application/json\"%s",
 		type ? "this Content-Type is not taken" : "Content-Type is missing",
-		lines ? ", or application/x-ndjson for a stream" : "");
+		csv	? ", or application/x-ndjson or text/csv for a stream"
+		: lines ? ", or application/x-ndjson for a stream"
+			: "");
 	return false;
 }
 
@@ -661,7 +668,7 @@ static enum http_body on_request(void *arg, struct http_request *q)
 		return HTTP_BODY_BUFFER;
 	if (!c->lines)
 		return HTTP_BODY_BUFFER;
-	api_post_lines(c);
+	c->route->stream(c);
 	return HTTP_BODY_STREAM;
 }
 
@@ -741,8 +748,10 @@ struct api *api_new(const struct api_parts *p)
 	a->main = (struct api_listener){.api = a};
 	a->admin = (struct api_listener){.api = a, .admin = true};
 	a->auth = auth_new();
-	if (!a->auth || auth_set(a->auth, p->conf, client_id_of, p->names) < 0) {
+	a->preview = malloc(sizeof(*a->preview));
+	if (!a->auth || !a->preview || auth_set(a->auth, p->conf, client_id_of, p->names) < 0) {
 		auth_free(a->auth);
+		free(a->preview);
 		free(a);
 		return NULL;
 	}
@@ -797,6 +806,7 @@ static void on_handle_closed(uv_handle_t *h)
 		free(c);
 	}
 	auth_free(a->auth);
+	free(a->preview);
 	free(a);
 }
 

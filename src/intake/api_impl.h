@@ -8,7 +8,7 @@
  *     api_rows.c, api_rows_chunk.c … many: arrays and streams in chunks
  *     api_read.c   look-ups: message, list, timeline, stream, inbound, parked receipts
  *     api_control.c cancel, links, queue, webhooks
- *     api_preview.c what a message would cost
+ *     api_preview.c what messages would cost (preview_row.c: one, preview_total.c: their sum)
  *     api_admin.c  health, readiness, metrics
  *
  * A call lives from on_request() until it was answered or aborted AND nothing asynchronous points at it any
@@ -26,6 +26,7 @@
 #include "intake/auth.h"
 #include "intake/json_message.h"
 #include "intake/json_out.h"
+#include "intake/preview_row.h"
 
 #define API_BIG_BODY	  65536		     /* larger JSON is parsed off the loop thread */
 #define API_BIG_TOTAL	  ((size_t)64 << 20) /* octets of such bodies in work at once */
@@ -92,7 +93,7 @@ struct api_call {
 	unsigned pending; /* callbacks that will come */
 	uint32_t client;  /* 0: the admin listener without a key */
 	uint32_t scope;	  /* whose rows are seen: 0 = everybody's */
-	bool is_operator, lines;
+	bool is_operator, lines, csv; /* lines: the body is a stream, of CSV or NDJSON */
 	int64_t started_us;
 	char param[API_PATH_PARAMS][API_PARAM_MAX];
 	struct api_stream *stream; /* of a post or preview of many; NULL: none, or it is answered */
@@ -125,7 +126,8 @@ struct api {
 	unsigned n_pool, n_calls;
 	size_t big_octets;
 	bool stopping;
-	struct json_message row; /* scratch for the row that is being checked */
+	struct json_message row;     /* scratch for the row that is being checked */
+	struct preview_row *preview; /* … or looked at */
 };
 
 /* ---- api.c ---- */
@@ -197,7 +199,8 @@ void api_list_parked(struct api_call *c, const uint8_t *body, size_t n);
 void api_healthz(struct api_call *c, const uint8_t *body, size_t n);
 void api_readyz(struct api_call *c, const uint8_t *body, size_t n);
 void api_metrics(struct api_call *c, const uint8_t *body, size_t n);
-void api_post_lines(struct api_call *c); /* a stream begins */
+void api_post_lines(struct api_call *c);     /* a stream begins */
+void api_preview_stream(struct api_call *c); /* … to be looked at */
 
 /* ---- api_rows.c ---- */
 

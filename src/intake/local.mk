@@ -10,3 +10,5 @@ libposthorn_a_SOURCES += src/intake/api.c src/intake/api.h src/intake/api_impl.h
 	src/intake/json_out.h src/intake/json_smart.c
 libposthorn_a_SOURCES += src/intake/api_body.c src/intake/api_rows_chunk.c src/intake/api_rows_impl.h \
 	src/intake/row_source.c src/intake/row_source.h
+libposthorn_a_SOURCES += src/intake/preview_row.c src/intake/preview_row.h src/intake/preview_total.c \
+	src/intake/preview_total.h

@@ -133,3 +133,10 @@ tests_unit_fresh_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_router_test_SOURCES = tests/unit/router_test.c
 tests_unit_router_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/preview_row_test
+UNIT_TESTS += tests/unit/preview_row_test
+tests_unit_preview_row_test_SOURCES = tests/unit/preview_row_test.c
+tests_unit_preview_row_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
