@@ -295,17 +295,25 @@ static void run(struct api_runner *n)
 	pump((struct preview *)((char *)n - offsetof(struct preview, runner)));
 }
 
+/* Rows are worked off in a turn of their own and the socket rests meanwhile: libuv reads many times in one turn of the
+ * loop, and each of them would bring its share of work. */
+static void work_soon(struct preview *p)
+{
+	api_run_soon(p->api, &p->runner);
+	row_source_hold(&p->source, p->c->q, true);
+}
+
 static void feed(struct api_stream *s, const uint8_t *data, size_t n)
 {
 	struct preview *p = of_stream(s);
 	struct api_fault f;
 
-	if (row_source_feed(&p->source, data, n) < 0) {
-		api_fault_of_errno(-ENOMEM, &f);
-		refuse(p, &f);
-	} else if (!p->runner.queued) {
-		pump(p);
+	if (row_source_feed(&p->source, data, n) == 0) {
+		work_soon(p);
+		return;
 	}
+	api_fault_of_errno(-ENOMEM, &f);
+	refuse(p, &f);
 }
 
 static void end(struct api_stream *s)
@@ -313,8 +321,7 @@ static void end(struct api_stream *s)
 	struct preview *p = of_stream(s);
 
 	row_source_end(&p->source);
-	if (!p->runner.queued)
-		pump(p);
+	work_soon(p);
 }
 
 static void abort_preview(struct api_stream *s)
