@@ -15,6 +15,7 @@ posthorn_SOURCES = \
 	src/cli/message_opts.c src/cli/message_opts.h \
 	src/cli/posthorn.c \
 	src/cli/progress.c src/cli/progress.h \
+	src/cli/row_stream.c src/cli/row_stream.h \
 	src/cli/rows.c src/cli/rows.h \
 	src/cli/settings.c src/cli/settings.h \
 	src/cli/table.c src/cli/table.h \
