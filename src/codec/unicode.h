@@ -21,8 +21,14 @@ void unicode_free(struct unicode *u);
  * costs two comparisons. */
 size_t unicode_cluster_start(struct unicode *u, const char *s, size_t n, size_t at);
 
-/* NFC.  -ENOBUFS when `cap` is too small; three times `n` never is.  `s` and `dst` must not overlap. */
+/* NFC.  Returns 1 and the new text, or 0 when the text is in that form already (nothing is written then but `*ret_n`,
+ * which is `n`).  -ENOBUFS when `cap` is too small; three times `n` never is (Unicode Standard Annex 15, table of
+ * maximum expansion).  -ENOMEM.  `s` and `dst` must not overlap.  Text below U+0300, as most is, costs one comparison
+ * an octet. */
 int unicode_nfc(struct unicode *u, const char *s, size_t n, char *dst, size_t cap, size_t *ret_n);
+
+/* NFC may join or reorder the character with one before it. */
+bool unicode_may_compose(uint32_t cp);
 
 /* Transliterate by the name a client gives ("ru-Latn"); the result holds no character that GSM-7 lacks where the
  * script has a rule for it.  -ENOENT: no such name.  -ENOBUFS.  The first call with a name compiles its rules, which

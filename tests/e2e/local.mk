@@ -33,3 +33,7 @@ EXTRA_DIST += $(CLI_TESTS)
 TEXT_TESTS = tests/e2e/0830-encoding-page.py
 E2E_TESTS += $(TEXT_TESTS)
 EXTRA_DIST += $(TEXT_TESTS)
+# What it would cost.
+PREVIEW_TESTS = tests/e2e/0810-preview.py
+E2E_TESTS += $(PREVIEW_TESTS)
+EXTRA_DIST += $(PREVIEW_TESTS)

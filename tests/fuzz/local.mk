@@ -27,7 +27,7 @@ CLI_FUZZ = tests/fuzz/fuzz_csv
 check_PROGRAMS += $(CLI_FUZZ)
 FUZZ_TARGETS += $(CLI_FUZZ)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_csv
-tests_fuzz_fuzz_csv_SOURCES = tests/fuzz/fuzz_csv.c tests/fuzz/replay.c src/cli/csv.c src/cli/text.c
+tests_fuzz_fuzz_csv_SOURCES = tests/fuzz/fuzz_csv.c tests/fuzz/replay.c src/base/buf.c src/base/csv.c src/cli/text.c
 # What a carrier sends.
 if HAVE_SMPP34
 SMPP_FUZZ = tests/fuzz/fuzz_pdu

@@ -26,6 +26,13 @@ tests_unit_codec_msisdn_SOURCES = tests/unit/codec_msisdn.c
 tests_unit_codec_msisdn_LDADD = $(CODEC_TEST_LIBS)
 tests_unit_codec_receipt_SOURCES = tests/unit/codec_receipt.c tests/unit/codec_hex.h
 tests_unit_codec_receipt_LDADD = $(CODEC_TEST_LIBS)
+TEXT_TESTS = tests/unit/codec_smart tests/unit/codec_unicode
+check_PROGRAMS += $(TEXT_TESTS)
+UNIT_TESTS += $(TEXT_TESTS)
+tests_unit_codec_smart_SOURCES = tests/unit/codec_smart.c
+tests_unit_codec_smart_LDADD = $(CODEC_TEST_LIBS)
+tests_unit_codec_unicode_SOURCES = tests/unit/codec_unicode.c
+tests_unit_codec_unicode_LDADD = $(CODEC_TEST_LIBS)
 BASE_TESTS = tests/unit/conf_test tests/unit/log_test
 check_PROGRAMS += $(BASE_TESTS)
 UNIT_TESTS += $(BASE_TESTS)
@@ -61,8 +68,9 @@ tests_unit_http_test_SOURCES = tests/unit/http_test.c tests/unit/tls_pair.h
 tests_unit_http_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/cli_csv_test
 UNIT_TESTS += tests/unit/cli_csv_test
-tests_unit_cli_csv_test_SOURCES = tests/unit/cli_csv_test.c src/cli/csv.c src/cli/fields.c src/cli/input.c \
-	src/cli/progress.c src/cli/rows.c src/cli/table.c src/cli/text.c src/cli/when.c
+tests_unit_cli_csv_test_SOURCES = tests/unit/cli_csv_test.c src/cli/fields.c src/cli/input.c \
+	src/cli/progress.c src/cli/rows.c src/cli/table.c src/cli/text.c src/cli/when.c \
+	src/base/buf.c src/base/csv.c src/base/csv_rows.c src/base/fields.c
 tests_unit_cli_csv_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_cli_csv_test_LDADD = $(CMOCKA_LIBS) $(JANSSON_LIBS)
 endif
@@ -162,4 +170,9 @@ check_PROGRAMS += $(FACTS_TESTS)
 UNIT_TESTS += $(FACTS_TESTS)
 tests_unit_codec_facts_SOURCES = tests/unit/codec_facts.c tests/unit/codec_hex.h
 tests_unit_codec_facts_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/preview_row_test
+UNIT_TESTS += tests/unit/preview_row_test
+tests_unit_preview_row_test_SOURCES = tests/unit/preview_row_test.c
+tests_unit_preview_row_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
