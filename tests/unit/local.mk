@@ -154,6 +154,8 @@ UNIT_TESTS += $(HEAP_TESTS)
 tests_unit_codec_heap_SOURCES = tests/unit/codec_heap.c
 tests_unit_codec_heap_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 tests_unit_codec_heap_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
+endif
+
 if HAVE_CMOCKA
 TPDU_TESTS = tests/unit/codec_dcs tests/unit/codec_tpdu
 check_PROGRAMS += $(TPDU_TESTS)
@@ -170,6 +172,8 @@ check_PROGRAMS += $(FACTS_TESTS)
 UNIT_TESTS += $(FACTS_TESTS)
 tests_unit_codec_facts_SOURCES = tests/unit/codec_facts.c tests/unit/codec_hex.h
 tests_unit_codec_facts_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
+endif
+
 if HAVE_CMOCKA
 check_PROGRAMS += tests/unit/preview_row_test
 UNIT_TESTS += tests/unit/preview_row_test
