@@ -40,7 +40,7 @@
 	X(W_META_SET, "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (k) DO UPDATE SET v = excluded.v")                 \
 	X(W_MESSAGE, "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")                 \
 	X(W_BODY, "INSERT INTO body VALUES (?1, ?2)")                                                                  \
-	X(W_BOUND, "INSERT OR REPLACE INTO bound VALUES (?1, ?2, ?3, ?4)")                                             \
+	X(W_BOUND, "INSERT OR REPLACE INTO bound VALUES (?1, ?2, ?3, ?4, ?5)")                                         \
 	X(W_BACKLOG, "INSERT OR REPLACE INTO backlog VALUES (?1, ?2, ?3, ?4)")                                         \
 	X(W_BACKLOG_DELETE, "DELETE FROM backlog WHERE lane = ?1 AND seq = ?2")                                        \
 	X(W_DUE, "INSERT OR REPLACE INTO due VALUES (?1, ?2, ?3, ?4, ?5)")                                             \
@@ -122,7 +122,7 @@
 	X(R_MESSAGE, "SELECT id, client, route, campaign, bits, recipient, created, send_at, ttl_end, sender, ref,"    \
 		     " tag FROM message WHERE id = ?1")                                                                \
 	X(R_BODY, "SELECT text FROM body WHERE id = ?1")                                                               \
-	X(R_BOUND, "SELECT id, link, ref, parts FROM bound WHERE id >= ?1 AND id < ?2 ORDER BY id")                    \
+	X(R_BOUND, "SELECT id, link, ref, parts, cut FROM bound WHERE id >= ?1 AND id < ?2 ORDER BY id")               \
 	X(R_LEASES, "SELECT key, link, at FROM lease WHERE key >= ?1 AND key < ?2 ORDER BY key")                       \
 	X(R_SUBMITS, "SELECT key, link, at, smsc_id FROM submit WHERE key >= ?1 AND key < ?2 ORDER BY key")            \
 	X(R_FINALS, "SELECT key, state, at, reason, part, error FROM final WHERE key >= ?1 AND key < ?2 ORDER BY key") \

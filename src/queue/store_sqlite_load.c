@@ -302,6 +302,7 @@ static int load_rows(struct row_cursors *c, uint64_t id, struct store_loaded *l)
 		l->bound_link = column(c->bound.st, 1);
 		l->bound_ref = column(c->bound.st, 2);
 		l->bound_parts = column(c->bound.st, 3);
+		l->bound_cut = column(c->bound.st, 4);
 	}
 	return rc ? rc : load_attempts(c, from, upto, l);
 }
