@@ -190,15 +190,17 @@ static void reach_out(const struct segment_plan *p, const char *text, size_t n, 
 }
 
 /* Of all cuttings into as many parts the one that divides the fewest clusters: allow none, one, two, ... until the end
- * is reached.  That ends, as the cutting that is there divides one at each cut at the most. */
+ * is reached.  Not for ever, as each row asks ICU about each cut: where clusters are longer than parts, and a text of
+ * which so many must be divided has nothing else, there is little to keep. */
 static void move_cuts(struct segment_plan *p, const char *text, size_t n, struct unicode *unicode)
 {
-	unsigned cap = text_capacity(p->encoding, p->concat, p->shift, false);
-	struct reach rows[SEGMENT_MAX_PARTS];
-	unsigned row = 0;
+	unsigned cap = text_capacity(p->encoding, p->concat, p->shift, false), row = 0;
+	struct reach rows[SEGMENT_MAX_DIVIDED + 1];
 
 	reach_out(p, text, n, cap, unicode, NULL, &rows[0]);
-	while (rows[row].end[p->n_parts] < n && row + 1 < p->n_parts) {
+	while (rows[row].end[p->n_parts] < n) {
+		if (row == SEGMENT_MAX_DIVIDED)
+			return;
 		row++;
 		reach_out(p, text, n, cap, unicode, &rows[row - 1], &rows[row]);
 	}
