@@ -99,17 +99,22 @@ static inline size_t next_cp(const char *text, size_t n, size_t i, uint32_t *ret
 	return *ret_cp < 0x80 ? 1 : utf8_next(text + i, n - i, ret_cp);
 }
 
-/* What a character costs with these tables; 0: they lack it. */
-static inline unsigned septets_of(uint32_t cp, struct gsm7_shift shift)
+/* As gsm7_encode_shift(), by the shorter way where there is one. */
+static inline int encode(uint32_t cp, struct gsm7_shift shift, bool is_default)
 {
-	const struct gsm7_char *c = gsm7_char(cp);
+	return is_default && cp < 256 ? gsm7_low[cp] : gsm7_encode_shift(cp, shift);
+}
 
-	return c->in_main >> shift.locking & 1 ? 1 : (c->in_single >> shift.single & 1) * 2;
+/* What a code costs; 0 for -1.  Without a branch: where the pairs stand in a text is not to be foreseen. */
+static inline unsigned septets_of(int code)
+{
+	return (unsigned)(1 + (code >> 12));
 }
 
 static struct span fill_gsm7(struct gsm7_shift shift, const char *text, size_t n, size_t i, unsigned cap)
 {
 	size_t len, no_block = GSM7_PLAIN >> shift.locking & 1 ? i : n; /* before here a block is not tried */
+	bool is_default = !shift.locking && !shift.single;
 	unsigned used = 0;
 
 	for (; i < n; i += len) {
@@ -125,7 +130,7 @@ static struct span fill_gsm7(struct gsm7_shift shift, const char *text, size_t n
 			no_block = i + BLOCK;
 		}
 		len = next_cp(text, n, i, &cp);
-		cost = septets_of(cp, shift);
+		cost = septets_of(encode(cp, shift, is_default));
 		if (cost == 0 || used + cost > cap)
 			return (struct span){i, used, cost == 0};
 		used += cost;
@@ -513,6 +518,7 @@ static bool wants_concat(const struct segment_plan *p)
 static int write_gsm7(struct gsm7_shift shift, const char *text, size_t n, struct segment_wire *w)
 {
 	size_t len, no_block = GSM7_PLAIN >> shift.locking & 1 ? 0 : n;
+	bool is_default = !shift.locking && !shift.single;
 	unsigned at = 0;
 
 	for (size_t i = 0; i < n; i += len) {
@@ -529,11 +535,11 @@ static int write_gsm7(struct gsm7_shift shift, const char *text, size_t n, struc
 			no_block = i + BLOCK;
 		}
 		len = next_cp(text, n, i, &cp);
-		code = gsm7_encode_shift(cp, shift);
-		if (code < 0 || at + (code > 0x7f ? 2u : 1u) > sizeof(w->text))
+		code = encode(cp, shift, is_default);
+		if (code < 0 || at + septets_of(code) > sizeof(w->text))
 			return -EINVAL;
-		w->text[at] = GSM7_ESC; /* no branch: what it would depend on is not to be foreseen */
-		at += code > 0x7f;
+		w->text[at] = GSM7_ESC;
+		at += septets_of(code) - 1;
 		w->text[at++] = (uint8_t)(code & 0x7f);
 	}
 	w->n_text = (uint8_t)at;
