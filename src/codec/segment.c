@@ -166,6 +166,19 @@ static bool divides_cluster(const struct segment_plan *p, const char *text, size
 	return false;
 }
 
+/* The last boundary in 0..at. */
+static size_t boundary_before(const uint64_t *marks, size_t at)
+{
+	uint64_t word = marks[at / 64] << (63 - at % 64);
+
+	if (word)
+		return at - (size_t)__builtin_clzll(word);
+	for (size_t i = at / 64; i-- > 0;)
+		if (marks[i])
+			return i * 64 + 63 - (size_t)__builtin_clzll(marks[i]);
+	return 0;
+}
+
 /* How far the parts 1, 2, ... can reach when at most so many of their ends divide a cluster.  A reach that is longer is
  * never worse, so it is enough to know the longest. */
 struct reach {
@@ -173,15 +186,32 @@ struct reach {
 	uint64_t divides; /* bit k-1: end[k] divides a cluster, and the ends before it are in the row above */
 };
 
-/* One row from the row above (NULL: there is none, no cluster may be divided). */
-static void reach_out(const struct segment_plan *p, const char *text, size_t n, unsigned cap, struct unicode *unicode,
-	const struct reach *above, struct reach *ret)
+/* The row of no divided cluster.  False: it does not reach the end. */
+static bool reach_whole(const struct segment_plan *p, const char *text, size_t n, unsigned cap,
+	struct unicode *unicode, struct reach *ret)
 {
 	ret->end[0] = 0;
 	ret->divides = 0;
 	for (unsigned k = 1; k <= p->n_parts; k++) {
 		size_t from = ret->end[k - 1], end = fill(p, text, n, from, cap).end;
 		size_t start = unicode_cluster_start(unicode, text, n, end);
+
+		if (start <= from)
+			return false;
+		ret->end[k] = (uint32_t)start;
+	}
+	return ret->end[p->n_parts] == n;
+}
+
+/* One row from the row above (NULL: there is none). */
+static void reach_out(const struct segment_plan *p, const char *text, size_t n, unsigned cap, const uint64_t *marks,
+	const struct reach *above, struct reach *ret)
+{
+	ret->end[0] = 0;
+	ret->divides = 0;
+	for (unsigned k = 1; k <= p->n_parts; k++) {
+		size_t from = ret->end[k - 1], end = fill(p, text, n, from, cap).end;
+		size_t start = boundary_before(marks, end);
 
 		ret->end[k] = (uint32_t)(start > from ? start : from);
 		if (!above)
@@ -194,20 +224,27 @@ static void reach_out(const struct segment_plan *p, const char *text, size_t n, 
 	}
 }
 
+/* Octets of text in the most parts: three for a septet or a UTF-16 unit. */
+#define OCTETS_MAX ((size_t)SEGMENT_MAX_PARTS * 160 * 3)
+
 /* Of all cuttings into as many parts the one that divides the fewest clusters: allow none, one, two, ... until the end
- * is reached.  Not for ever, as each row asks ICU about each cut: where clusters are longer than parts, and a text of
- * which so many must be divided has nothing else, there is little to keep. */
+ * is reached.  That ends, as the cutting that is there divides one at each cut at the most.  None, which nearly always
+ * will do, needs few boundaries and asks for them one by one; for more than none they are marked all at a time, so that
+ * a text made to be difficult takes less than a millisecond. */
 static void move_cuts(struct segment_plan *p, const char *text, size_t n, struct unicode *unicode)
 {
 	unsigned cap = text_capacity(p->encoding, p->concat, p->shift, false), row = 0;
-	struct reach rows[SEGMENT_MAX_DIVIDED + 1];
+	struct reach rows[SEGMENT_MAX_PARTS];
+	uint64_t marks[OCTETS_MAX / 64 + 1];
 
-	reach_out(p, text, n, cap, unicode, NULL, &rows[0]);
-	while (rows[row].end[p->n_parts] < n) {
-		if (row == SEGMENT_MAX_DIVIDED)
+	if (!reach_whole(p, text, n, cap, unicode, &rows[0])) {
+		if (n > OCTETS_MAX || unicode_cluster_marks(unicode, text, n, marks) < 0)
 			return;
+		reach_out(p, text, n, cap, marks, NULL, &rows[0]);
+	}
+	while (rows[row].end[p->n_parts] < n && row + 1 < p->n_parts) {
 		row++;
-		reach_out(p, text, n, cap, unicode, &rows[row - 1], &rows[row]);
+		reach_out(p, text, n, cap, marks, &rows[row - 1], &rows[row]);
 	}
 	for (unsigned k = p->n_parts; k > 0; k--) {
 		p->start[k] = rows[row].end[k];

@@ -29,8 +29,7 @@
  *
  * An escape pair and a surrogate pair are never cut, so a part may be one unit short.  Each part takes as much as it
  * can hold, which gives the smallest number of parts.  Where that divides grapheme clusters the cuts move back: of all
- * cuttings into this number of parts it is one that divides as few as possible; where that would still be more than
- * SEGMENT_MAX_DIVIDED, the cuts stay where they are. */
+ * cuttings into this number of parts it is one that divides as few as possible. */
 #ifndef CODEC_SEGMENT_H
 #define CODEC_SEGMENT_H
 
@@ -42,9 +41,8 @@
 
 struct unicode;
 
-#define SEGMENT_MAX_PARTS   64
-#define SEGMENT_MAX_OCTETS  140 /* of a TP-UD, header included */
-#define SEGMENT_MAX_DIVIDED 8  /* grapheme clusters */
+#define SEGMENT_MAX_PARTS  64
+#define SEGMENT_MAX_OCTETS 140 /* of a TP-UD, header included */
 
 enum encoding {
 	ENC_GSM7,

@@ -89,6 +89,22 @@ size_t unicode_cluster_start(struct unicode *u, const char *s, size_t n, size_t 
 	return found == UBRK_DONE || (found == 0 && from > 0) ? (from > 0 ? at : 0) : from + (size_t)found;
 }
 
+int unicode_cluster_marks(struct unicode *u, const char *s, size_t n, uint64_t *marks)
+{
+	UErrorCode e = U_ZERO_ERROR;
+
+	if (!ready(u))
+		return -ENOMEM;
+	utext_openUTF8(&u->text, s, (int64_t)n, &e);
+	ubrk_setUText(u->clusters, &u->text, &e);
+	if (U_FAILURE(e))
+		return -ENOMEM;
+	memset(marks, 0, (n / 64 + 1) * sizeof(*marks));
+	for (int32_t at = ubrk_first(u->clusters); at != UBRK_DONE; at = ubrk_next(u->clusters))
+		marks[at / 64] |= UINT64_C(1) << (at % 64);
+	return 0;
+}
+
 /* ---- normalisation --------------------------------------------------------------------------------------- */
 
 struct sink {

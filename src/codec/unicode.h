@@ -21,6 +21,10 @@ void unicode_free(struct unicode *u);
  * costs two comparisons. */
 size_t unicode_cluster_start(struct unicode *u, const char *s, size_t n, size_t at);
 
+/* All of them at a time: bit i of `marks` (bit i % 64 of word i / 64) is set when a cluster begins at i, and at `n`.
+ * There is room for n / 64 + 1 words.  -ENOMEM. */
+int unicode_cluster_marks(struct unicode *u, const char *s, size_t n, uint64_t *marks);
+
 /* NFC.  -ENOBUFS when `cap` is too small; three times `n` never is.  `s` and `dst` must not overlap. */
 int unicode_nfc(struct unicode *u, const char *s, size_t n, char *dst, size_t cap, size_t *ret_n);
 
