@@ -144,3 +144,12 @@ tests_unit_codec_heap_SOURCES = tests/unit/codec_heap.c
 tests_unit_codec_heap_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
 tests_unit_codec_heap_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
 endif
+
+# Grapheme clusters.
+if HAVE_CMOCKA
+CLUSTER_TESTS = tests/unit/codec_clusters
+check_PROGRAMS += $(CLUSTER_TESTS)
+UNIT_TESTS += $(CLUSTER_TESTS)
+tests_unit_codec_clusters_SOURCES = tests/unit/codec_clusters.c
+tests_unit_codec_clusters_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
+endif
