@@ -18,8 +18,12 @@ void unicode_free(struct unicode *u);
 
 /* The last boundary between grapheme clusters (Unicode Standard Annex 29) in 1..at, or 0 when the cluster around `at`
  * begins with the text.  `at` itself when it is a boundary.  The common case, between two letters that no rule joins,
- * costs two comparisons. */
+ * costs a few comparisons. */
 size_t unicode_cluster_start(struct unicode *u, const char *s, size_t n, size_t at);
+
+/* All of them at a time: bit i of `marks` (bit i % 64 of word i / 64) is set when a cluster begins at i, and at `n`.
+ * There is room for n / 64 + 1 words.  -ENOMEM. */
+int unicode_cluster_marks(struct unicode *u, const char *s, size_t n, uint64_t *marks);
 
 /* NFC.  Returns 1 and the new text, or 0 when the text is in that form already (nothing is written then but
  * `*ret_n`, which is `n`).  -ENOBUFS when `cap` is too small; three times `n` never is (Unicode Standard Annex 15).

@@ -180,3 +180,11 @@ UNIT_TESTS += tests/unit/preview_row_test
 tests_unit_preview_row_test_SOURCES = tests/unit/preview_row_test.c
 tests_unit_preview_row_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
+# Grapheme clusters.
+if HAVE_CMOCKA
+CLUSTER_TESTS = tests/unit/codec_clusters
+check_PROGRAMS += $(CLUSTER_TESTS)
+UNIT_TESTS += $(CLUSTER_TESTS)
+tests_unit_codec_clusters_SOURCES = tests/unit/codec_clusters.c
+tests_unit_codec_clusters_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
+endif
