@@ -166,7 +166,7 @@ static const struct field *column_field(const struct rows *r, const char *name, 
 static int take_header(struct rows *r)
 {
 	static const char known[] = "columns are to, text, from, ref, class, campaign, tag, send_at, ttl, encoding, "
-				    "flash, smart, translit, report, data, udh, idempotency_key (--map NAME=FIELD renames, "
+				    "flash, smart, nfc, translit, report, data, udh, idempotency_key (--map NAME=FIELD renames, "
 				    "--ignore-unknown leaves out)";
 	bool seen[N_FIELDS] = { false };
 

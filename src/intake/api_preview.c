@@ -9,6 +9,7 @@
 
 #include "codec/gsm7.h"
 #include "codec/utf8.h"
+#include "intake/json_text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -74,29 +75,28 @@ static void put_culprits(struct json_out *o, const struct message *m)
 }
 
 /* What `smart` would make of it, when that saves parts; else null. */
-static void put_suggestion(struct json_out *o, const struct json_message *jm, char *scratch)
+static void put_suggestion(struct json_out *o, struct api_call *c, struct json_message *jm)
 {
 	const struct message *m = &jm->m;
-	struct segment_opts opts = {.wish = WISH_AUTO, .rules.concat = jm->plan.concat};
-	struct segment_plan p;
-	size_t n, bad_at;
+	struct segment_opts opts = {
+		.wish = m->wish, .rules = *router_rules(c->api->p.router, m->route), .unicode = c->api->unicode};
+	struct smart_result *r = &jm->look_alikes;
 
 	json_out_key(o, "suggestion");
-	if (m->encoding != ENC_UCS2 || m->wish == WISH_UCS2) {
+	if (m->flags & MSG_BINARY || jm->changed & JSON_CHANGED_SMART) {
 		json_out_null(o);
 		return;
 	}
-	n = json_message_smart(m->text, m->n_text, scratch);
-	if (segment_plan(scratch, n, &opts, &p, &bad_at) < 0 || p.encoding != ENC_GSM7 ||
-		p.n_parts >= m->n_parts) {
+	smart_text(m->text, m->n_text, m->n_parts, &opts, jm->spare, r);
+	if (r->step == SMART_NONE) {
 		json_out_null(o);
 		return;
 	}
 	json_out_open(o, '{');
 	json_out_key(o, "text");
-	json_out_strn(o, scratch, n);
-	json_out_kstr(o, "encoding", encoding_name(p.encoding));
-	json_out_ku64(o, "parts", p.n_parts);
+	json_out_strn(o, jm->spare, r->n);
+	json_out_kstr(o, "encoding", encoding_name(r->plan.encoding));
+	json_out_ku64(o, "parts", r->plan.n_parts);
 	json_out_close(o, '}');
 }
 
@@ -134,9 +134,9 @@ static void put_preview(struct json_out *o, struct api_call *c, struct json_mess
 	json_out_open(o, '[');
 	json_out_close(o, ']');
 	put_culprits(o, &jm->m);
-	/* `smart` has used the scratch already when it was asked for; then nothing is left to suggest. */
-	put_suggestion(o, jm, jm->scratch);
-	json_out_kbool(o, "smart", jm->smart);
+	json_out_kbool(o, "smart", jm->changed & JSON_CHANGED_SMART);
+	json_text_changed(o, jm, true, SMART_CHANGES_MAX);
+	put_suggestion(o, c, jm);
 	snprintf(text, sizeof(text), "+%llu", (unsigned long long)jm->m.to);
 	json_out_kstr(o, "to", text);
 	json_out_key(o, "from");

@@ -24,7 +24,9 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "intake/json_lines.h"
+#include "intake/json_text.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -33,14 +35,14 @@
 #define CHUNK_ROWS    QUEUE_BATCH_MAX
 #define FLIGHT_ROWS   (2 * CHUNK_ROWS)
 #define FLIGHT_CHUNKS 64   /* of one row each, when rows have keys */
-#define SLICE_US      2000 /* long texts cost more than short ones */
+#define SLICE_US      2000 /* long texts and transliteration cost more than short ones */
 #define LISTED_LINES  1000
 #define LISTED_MAX    10000
-#define CHUNK_ERRORS  ((size_t)1 << 20) /* octets of error texts in one chunk */
+#define CHUNK_NOTES   ((size_t)1 << 20) /* octets of errors and changes in one chunk */
 
 struct slot {
-	int32_t message;	    /* index in messages[], -1: refused */
-	uint32_t error_at, error_n; /* text in errors; n = 0: not listed */
+	int32_t message;	  /* index in messages[], -1: refused */
+	uint32_t note_at, note_n; /* in notes: the error, or "changed"; n = 0: none, or not listed */
 };
 
 struct chunk {
@@ -57,11 +59,11 @@ struct chunk {
 	unsigned cap, n_slots, n_messages, n_class[CLASS_N];
 	uint8_t n_parts, encoding; /* of the row with a key */
 	bool scheduled;
-	struct json_out errors;
+	struct json_out notes;
 	struct message **messages;
 	uint64_t *ids;
 	struct slot *slots;
-	char answer[160];
+	char answer[160 + JSON_TEXT_ROW_MAX];
 };
 
 struct rows {
@@ -125,7 +127,7 @@ static struct chunk *chunk_new(struct rows *r, unsigned cap)
 	k->ids = (uint64_t *)(k + 1);
 	k->messages = (struct message **)(k->ids + cap);
 	k->slots = (struct slot *)(k->messages + cap);
-	json_out_init(&k->errors, CHUNK_ERRORS);
+	json_out_init(&k->notes, CHUNK_NOTES);
 	return k;
 }
 
@@ -142,7 +144,7 @@ static void chunk_free(struct chunk *k)
 	if (!k)
 		return;
 	api_key_drop(k->rows->api, &k->key);
-	json_out_done(&k->errors);
+	json_out_done(&k->notes);
 	free(k->idem.ret_answer);
 	free(k);
 }
@@ -299,10 +301,11 @@ static void list_raw(struct rows *r, const char *s, size_t n)
 	}
 }
 
-static void list_id(struct rows *r, uint64_t id)
+static void list_id(struct rows *r, uint64_t id, const char *changed, size_t n_changed)
 {
-	char text[48];
-	int n = snprintf(text, sizeof(text), "{\"id\":\"%llu\"}", (unsigned long long)id);
+	char text[48 + JSON_TEXT_ROW_MAX];
+	int n = snprintf(text, sizeof(text), "{\"id\":\"%llu\"%s%.*s}", (unsigned long long)id, n_changed ? "," : "",
+		(int)n_changed, n_changed ? changed : "");
 
 	if (r->results == RESULTS_ALL)
 		list_raw(r, text, (size_t)n);
@@ -329,14 +332,20 @@ static void reject(struct rows *r, enum api_code code)
 	api_count_refused(r->api, code);
 }
 
-/* A row that was staged: what became of it. */
-static void flush_message(struct rows *r, struct chunk *k, uint64_t row, uint64_t id)
+static const char *note_of(const struct chunk *k, const struct slot *s)
 {
+	return s->note_n ? (const char *)buf_data(&k->notes.b) + s->note_at : "";
+}
+
+/* A row that was staged: what became of it. */
+static void flush_message(struct rows *r, struct chunk *k, unsigned i)
+{
+	uint64_t row = k->first_row + i, id = k->ids[k->slots[i].message];
 	struct api_fault f;
 
 	if (k->r == 0) {
 		r->accepted++;
-		list_id(r, id);
+		list_id(r, id, note_of(k, &k->slots[i]), k->slots[i].note_n);
 	} else if (k->r == -EEXIST && k->idem.ret_same_body) {
 		r->accepted++;
 		stats_add(r->api->p.stats, STATS_REPLAYS, 1);
@@ -360,12 +369,12 @@ static void flush_chunk(struct rows *r, struct chunk *k)
 		const struct slot *s = &k->slots[i];
 
 		if (s->message >= 0) {
-			flush_message(r, k, k->first_row + i, k->ids[s->message]);
+			flush_message(r, k, i);
 			continue;
 		}
 		r->rejected++;
-		if (s->error_n)
-			list_raw(r, (const char *)buf_data(&k->errors.b) + s->error_at, s->error_n);
+		if (s->note_n)
+			list_raw(r, note_of(k, s), s->note_n);
 		else
 			r->truncated = true;
 	}
@@ -435,10 +444,12 @@ static void set_progress(struct rows *r, struct chunk *k)
 /* The answer of a row with a key; see the head of api_submit.c for why it may be written this late. */
 static void write_row_answer(struct chunk *k)
 {
+	const struct slot *s = &k->slots[0];
+
 	snprintf(k->answer, sizeof(k->answer),
-		"{\"id\":\"%llu\",\"state\":\"%s\",\"parts\":%u,\"encoding\":\"%s\"}",
+		"{\"id\":\"%llu\",\"state\":\"%s\",\"parts\":%u,\"encoding\":\"%s\"%s%.*s}",
 		(unsigned long long)k->ids[0], msg_state_name(k->scheduled ? STATE_SCHEDULED : STATE_QUEUED),
-		k->n_parts, encoding_name(k->encoding));
+		k->n_parts, encoding_name(k->encoding), s->note_n ? "," : "", (int)s->note_n, note_of(k, s));
 }
 
 static int stage(struct rows *r, struct chunk *k)
@@ -534,6 +545,38 @@ static void row_done(struct rows *r)
 		r->ready = true;
 }
 
+static struct json_mark begin_note(struct chunk *k)
+{
+	struct json_mark m = json_out_mark(&k->notes);
+
+	k->notes.comma = false;
+	return m;
+}
+
+/* What was written since then is the slot's, if it fits. */
+static void end_note(struct chunk *k, struct slot *s, struct json_mark m)
+{
+	if (json_out_full(&k->notes)) {
+		json_out_rewind(&k->notes, m);
+		return;
+	}
+	s->note_at = (uint32_t)m.len;
+	s->note_n = (uint32_t)(buf_len(&k->notes.b) - m.len);
+}
+
+/* Only where it will be read: in the answer to this post, or kept under the row's key. */
+static void note_change(struct rows *r, struct slot *s, const struct json_message *jm)
+{
+	struct json_mark m;
+
+	if (!jm->changed || (r->results != RESULTS_ALL && !jm->idempotency_key))
+		return;
+	m = begin_note(r->building);
+	json_text_changed(&r->building->notes, jm, false, JSON_TEXT_ROW_CHANGES);
+	end_note(r->building, s, m);
+	assert(s->note_n <= JSON_TEXT_ROW_MAX);
+}
+
 static void refuse_row(struct rows *r, const struct api_fault *f)
 {
 	struct chunk *k;
@@ -547,20 +590,14 @@ static void refuse_row(struct rows *r, const struct api_fault *f)
 	stats_add(r->api->p.stats, STATS_ROWS_REJECTED, 1);
 	api_count_refused(r->api, f->code);
 	if (r->errors_made < r->listed_max) {
-		struct json_mark m = json_out_mark(&k->errors);
+		struct json_mark m = begin_note(k);
 
-		k->errors.comma = false;
-		json_out_open(&k->errors, '{');
-		json_out_ku64(&k->errors, "row", r->row);
-		write_fault(&k->errors, f);
-		json_out_close(&k->errors, '}');
-		if (json_out_full(&k->errors)) {
-			json_out_rewind(&k->errors, m);
-		} else {
-			s->error_at = (uint32_t)m.len;
-			s->error_n = (uint32_t)(buf_len(&k->errors.b) - m.len);
-			r->errors_made++;
-		}
+		json_out_open(&k->notes, '{');
+		json_out_ku64(&k->notes, "row", r->row);
+		write_fault(&k->notes, f);
+		json_out_close(&k->notes, '}');
+		end_note(k, s, m);
+		r->errors_made += s->note_n > 0;
 	}
 	row_done(r);
 }
@@ -579,7 +616,8 @@ static void accept_row(struct rows *r, const struct json_message *jm)
 		return;
 	}
 	k = r->building;
-	k->slots[k->n_slots++] = (struct slot){.message = (int32_t)k->n_messages};
+	k->slots[k->n_slots] = (struct slot){.message = (int32_t)k->n_messages};
+	note_change(r, &k->slots[k->n_slots++], jm);
 	k->messages[k->n_messages++] = m;
 	k->n_class[m->class]++;
 	k->n_parts = m->n_parts;
@@ -774,7 +812,7 @@ static void work(struct rows *r, const struct json_message_ctx *x)
 		r->drain = false;
 		if (r->exhausted)
 			return;
-		if (budget-- == 0 || (budget % 16 == 0 && clock_mono_us() > until_us)) {
+		if (budget-- == 0 || clock_mono_us() > until_us) {
 			api_run_soon(r->api, &r->runner);
 			return;
 		}
