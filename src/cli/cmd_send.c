@@ -74,7 +74,7 @@ static void finish_text(struct send_input *in, struct argp_state *state)
 		if (read_stdin(&in->text) < 0)
 			argp_failure(state, CLI_USAGE, 0, "the text on standard input cannot be read or is too long");
 	}
-	if (in->text.n && !utf8_valid(in->text.at, in->text.n))
+	if (in->text.n && !text_is_utf8(in->text.at, in->text.n))
 		argp_failure(state, CLI_USAGE, 0, "the text is not UTF-8");
 }
 

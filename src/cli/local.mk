@@ -10,16 +10,18 @@ posthorn_SOURCES = \
 	src/cli/cmd_send.c \
 	src/cli/cmd_submit.c \
 	src/cli/cmd_tail.c \
-	src/cli/csv.c src/cli/csv.h \
 	src/cli/fields.c src/cli/fields.h \
 	src/cli/input.c src/cli/input.h \
 	src/cli/message_opts.c src/cli/message_opts.h \
 	src/cli/posthorn.c \
 	src/cli/progress.c src/cli/progress.h \
+	src/cli/row_stream.c src/cli/row_stream.h \
 	src/cli/rows.c src/cli/rows.h \
 	src/cli/settings.c src/cli/settings.h \
 	src/cli/table.c src/cli/table.h \
 	src/cli/text.c src/cli/text.h \
 	src/cli/view.c src/cli/view.h \
 	src/cli/when.c src/cli/when.h
+# Of the base only what reads files.
+posthorn_SOURCES += src/base/buf.c src/base/csv.c src/base/csv_rows.c src/base/fields.c
 posthorn_LDADD = $(CURL_LIBS) $(JANSSON_LIBS) $(GNUTLS_LIBS)

@@ -9,8 +9,6 @@
 #include <string.h>
 #include <wchar.h>
 
-#include "cli/csv.h"
-
 enum {
 	GAP = 2,               /* columns between two columns */
 	MIN_WIDTH = 12,        /* no column is cut below this */
@@ -130,7 +128,7 @@ static uint32_t harmless(uint32_t code)
 /* Read one character as it will be shown.  Returns the octets used. */
 static size_t shown(const char *s, size_t n, uint32_t *ret_code, size_t *ret_width)
 {
-	size_t used = utf8_next(s, n, ret_code);
+	size_t used = text_next_code(s, n, ret_code);
 	int width;
 
 	*ret_code = used ? harmless(*ret_code) : REPLACEMENT;
@@ -271,7 +269,7 @@ static void add_cell(const struct table *t, struct text *out, size_t column, con
 	case TABLE_CSV:
 		if (column)
 			text_add(out, ",", 1);
-		csv_quote(out, value ? value : "", value ? strlen(value) : 0, ',');
+		text_csv(out, value ? value : "", value ? strlen(value) : 0, ',');
 		return;
 	case TABLE_TSV:
 		if (column)

@@ -33,3 +33,10 @@ EXTRA_DIST += $(CLI_TESTS)
 TEXT_E2E = tests/e2e/0800-text.py
 E2E_TESTS += $(TEXT_E2E)
 EXTRA_DIST += $(TEXT_E2E)
+PAGE_TESTS = tests/e2e/0830-encoding-page.py
+E2E_TESTS += $(PAGE_TESTS)
+EXTRA_DIST += $(PAGE_TESTS)
+# What it would cost.
+PREVIEW_TESTS = tests/e2e/0810-preview.py
+E2E_TESTS += $(PREVIEW_TESTS)
+EXTRA_DIST += $(PREVIEW_TESTS)
