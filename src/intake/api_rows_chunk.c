@@ -86,14 +86,26 @@ static void list_raw(struct rows *r, const char *s, size_t n)
 	}
 }
 
-static void list_id(struct rows *r, uint64_t id, const char *changed, size_t n_changed)
+static const char *note_of(const struct chunk *k, const struct slot *s)
+{
+	return s->note_n ? (const char *)buf_data(&k->notes.b) + s->note_at : "";
+}
+
+/* A row with a key of its own is answered now as it will be when it is posted again. */
+static void list_accepted(struct rows *r, const struct chunk *k, const struct slot *s)
 {
 	char text[48 + JSON_TEXT_ROW_MAX];
-	int n = snprintf(text, sizeof(text), "{\"id\":\"%llu\"%s%.*s}", (unsigned long long)id, n_changed ? "," : "",
-		(int)n_changed, changed);
+	int n;
 
-	if (r->results == RESULTS_ALL)
-		list_raw(r, text, (size_t)n);
+	if (r->results != RESULTS_ALL)
+		return;
+	if (k->batch.idem) {
+		list_raw(r, k->answer, strlen(k->answer));
+		return;
+	}
+	n = snprintf(text, sizeof(text), "{\"id\":\"%llu\"%s%.*s}", (unsigned long long)k->ids[s->message],
+		s->note_n ? "," : "", (int)s->note_n, note_of(k, s));
+	list_raw(r, text, (size_t)n);
 }
 
 static void list_fault(struct rows *r, uint64_t row, const struct api_fault *f)
@@ -117,11 +129,6 @@ static void reject(struct rows *r, enum api_code code)
 	api_count_refused(r->api, code);
 }
 
-static const char *note_of(const struct chunk *k, const struct slot *s)
-{
-	return s->note_n ? (const char *)buf_data(&k->notes.b) + s->note_at : "";
-}
-
 /* A row that was staged: what became of it. */
 static void flush_message(struct rows *r, struct chunk *k, unsigned i)
 {
@@ -130,7 +137,7 @@ static void flush_message(struct rows *r, struct chunk *k, unsigned i)
 
 	if (k->r == 0) {
 		r->accepted++;
-		list_id(r, k->ids[s->message], note_of(k, s), s->note_n);
+		list_accepted(r, k, s);
 	} else if (k->r == -EEXIST && k->idem.ret_same_body) {
 		r->accepted++;
 		stats_add(r->api->p.stats, STATS_REPLAYS, 1);
