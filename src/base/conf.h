@@ -112,6 +112,7 @@ struct conf_client {
 	int64_t max_waiting;
 	int64_t max_parts;
 	bool smart;
+	bool nfc;
 	int64_t ttl_ms;
 	struct conf_client_webhook webhook;
 };

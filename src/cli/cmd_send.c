@@ -131,6 +131,26 @@ static int wait_for(const struct send_input *in, const char *id, const char *fir
 	return end;
 }
 
+/* What the gateway did to the text, as it was asked to. */
+static void show_changed(const json_t *changed)
+{
+	const char *text = json_string_value(json_object_get(changed, "text"));
+	json_int_t before = json_integer_value(json_object_get(changed, "parts_before"));
+	struct text by = { 0 }, clean = { 0 };
+	json_t *name;
+	size_t i;
+
+	if (!changed)
+		return;
+	json_array_foreach(json_object_get(changed, "by"), i, name)
+		text_printf(&by, "%s%s", i ? ", " : "", json_string_value(name) ? json_string_value(name) : "");
+	table_fit(&clean, text ? text : "", 1000);
+	cli_note("note: the text was changed by %s (parts before: %lld); it is now: %s", by.at ? by.at : "", (long long)before,
+		clean.at ? clean.at : "");
+	text_done(&by);
+	text_done(&clean);
+}
+
 static void show_accepted(struct cli *cli, const struct api_answer *a)
 {
 	static const struct view_column columns[] = { { "id", NULL }, { "state", NULL }, { "parts", NULL },
@@ -141,6 +161,7 @@ static void show_accepted(struct cli *cli, const struct api_answer *a)
 	table_print(t, stdout);
 	table_free(t);
 	json_decref(rows);
+	show_changed(json_object_get(a->json, "changed"));
 	if (a->replay)
 		cli_note("note: this was sent before under the same --key-id; nothing new was sent");
 }

@@ -8,7 +8,8 @@ libposthorn_a_SOURCES += \
 	src/codec/segment.c src/codec/segment.h \
 	src/codec/msisdn.c src/codec/msisdn.h \
 	src/codec/receipt.c src/codec/receipt.h
-libposthorn_a_SOURCES += src/codec/smart.c src/codec/smart.h src/codec/smart_tables.h
+libposthorn_a_SOURCES += src/codec/smart.c src/codec/smart.h src/codec/smart_tables.h \
+	src/codec/translit_rules.c src/codec/translit_rules.h
 
 # The alphabets, from tables that a person can read and compare with the document.
 GSM7_ALPHABETS = \

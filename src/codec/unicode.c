@@ -5,19 +5,26 @@
  * after text, which allocates nothing.  The normaliser is a singleton of ICU's and needs no closing. */
 #include "codec/unicode.h"
 
+#include "codec/gsm7.h"
+#include "codec/translit_rules.h"
 #include "codec/utf8.h"
 
 #include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <strings.h>
 #include <unicode/ubrk.h>
 #include <unicode/uchar.h>
 #include <unicode/unorm2.h>
 #include <unicode/ustring.h>
 #include <unicode/utext.h>
+#include <unicode/utrans.h>
 
 #define TEXT_MAX         (1 << 20) /* octets; far from where ICU's 32 bit lengths end */
 #define FIRST_TO_COMPOSE 0x300
+#define TRANSLIT_MAX     32
 #define NFC_GROWTH       3 /* times, at most (Unicode Standard Annex 15) */
 
 struct unicode {
@@ -25,6 +32,8 @@ struct unicode {
 	UText text;
 	UChar *from, *to; /* the text as UTF-16, and what became of it */
 	size_t n_from, n_to; /* their room */
+	UTransliterator *script[TRANSLIT_MAX]; /* by place in translit_rules; NULL until needed */
+	UTransliterator *rest[2];              /* what is done afterwards: [1] takes all accents off */
 };
 
 struct unicode *unicode_new(void)
@@ -36,12 +45,22 @@ struct unicode *unicode_new(void)
 	return u;
 }
 
+static void close_translit(UTransliterator *t)
+{
+	if (t)
+		utrans_close(t);
+}
+
 void unicode_free(struct unicode *u)
 {
 	if (!u)
 		return;
 	if (u->clusters)
 		ubrk_close(u->clusters);
+	for (unsigned i = 0; i < TRANSLIT_MAX; i++)
+		close_translit(u->script[i]);
+	close_translit(u->rest[0]);
+	close_translit(u->rest[1]);
 	utext_close(&u->text);
 	free(u->from);
 	free(u->to);
@@ -191,6 +210,240 @@ int unicode_nfc(struct unicode *u, const char *s, size_t n, char *dst, size_t ca
 		return 0;
 	r = to_utf8(u->to, n_to, dst, cap, ret_n);
 	return r < 0 ? r : 1;
+}
+
+/* ---- transliteration: making the rules ------------------------------------------------------------------- */
+
+#define RULES_MAX 32768 /* octets */
+
+struct rules {
+	char *at;
+	size_t n;
+	bool full;
+};
+
+static void add(struct rules *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void add(struct rules *r, const char *fmt, ...)
+{
+	va_list ap;
+	int n;
+
+	va_start(ap, fmt);
+	n = vsnprintf(r->at + r->n, RULES_MAX - r->n, fmt, ap);
+	va_end(ap);
+	if (n < 0 || (size_t)n >= RULES_MAX - r->n)
+		r->full = true;
+	else
+		r->n += (size_t)n;
+}
+
+/* A character as ICU's rules write any. */
+static void add_char(struct rules *r, uint32_t cp)
+{
+	add(r, "\\u%04X", (unsigned)cp);
+}
+
+enum letter_case { SMALL, TITLE, CAPITAL };
+
+static void add_word(struct rules *r, const char *s, size_t n, enum letter_case c)
+{
+	size_t len;
+
+	for (size_t i = 0; i < n; i += len) {
+		uint32_t cp;
+
+		len = utf8_next(s + i, n - i, &cp);
+		add_char(r, c == CAPITAL || (c == TITLE && i == 0) ? (uint32_t)u_toupper((UChar32)cp) : cp);
+	}
+}
+
+struct pair {
+	const char *from, *to;
+	size_t n_from, n_to;
+	bool within; /* a word */
+};
+
+static void add_rule(struct rules *r, const struct pair *p, const char *behind, const char *before,
+	enum letter_case from, enum letter_case to)
+{
+	if (!*behind && p->within)
+		behind = "[[:L:][:M:]]";
+	add(r, "%s%s", behind, *behind ? " { " : "");
+	add_word(r, p->from, p->n_from, from);
+	add(r, "%s%s > ", *before ? " } " : "", before);
+	add_word(r, p->to, p->n_to, to);
+	add(r, " ;\n");
+}
+
+/* Щ in a word of capitals is SHCH, else Shch. */
+static void add_pair(struct rules *r, const struct pair *p)
+{
+	uint32_t cp;
+
+	add_rule(r, p, "", "", SMALL, SMALL);
+	utf8_next(p->from, p->n_from, &cp);
+	if (u_toupper((UChar32)cp) == (UChar32)cp)
+		return;
+	if (utf8_next(p->from, p->n_from, &cp) < p->n_from) { /* two letters show by themselves which it is */
+		add_rule(r, p, "", "", CAPITAL, CAPITAL);
+	} else if (p->n_to > 1) {
+		add_rule(r, p, "", "[:Lu:]", CAPITAL, CAPITAL);
+		add_rule(r, p, "[:Lu:]", "[^[:Ll:]]", CAPITAL, CAPITAL);
+	}
+	add_rule(r, p, "", "", TITLE, TITLE);
+}
+
+static void add_letters(struct rules *r, const char *s)
+{
+	while (s && *s) {
+		const char *blank = strchr(s, ' '), *end = strchr(s, '|');
+		struct pair p;
+
+		if (!end)
+			end = s + strlen(s);
+		p.within = *s == '~';
+		p.from = s + p.within;
+		p.n_from = (size_t)(blank - p.from);
+		p.to = blank + 1;
+		p.n_to = (size_t)(end - p.to);
+		add_pair(r, &p);
+		s = *end ? end + 1 : end;
+	}
+}
+
+static UTransliterator *compile(struct rules *r)
+{
+	UTransliterator *made = NULL;
+	UErrorCode e = U_ZERO_ERROR;
+	UChar *rules = r->full ? NULL : malloc((r->n + 1) * sizeof(*rules));
+	UParseError where;
+	int32_t n;
+
+	if (!rules)
+		return NULL;
+	u_strFromUTF8(rules, (int32_t)r->n + 1, &n, r->at, (int32_t)r->n, &e);
+	made = utrans_openU(u"posthorn", -1, UTRANS_FORWARD, rules, n, &where, &e);
+	free(rules);
+	return U_FAILURE(e) ? NULL : made;
+}
+
+static UTransliterator *script_of(const struct translit_rules *t)
+{
+	struct rules r = {.at = malloc(RULES_MAX)};
+	UTransliterator *made = NULL;
+
+	if (r.at) {
+		add(&r, "%s\n", t->before ? t->before : "");
+		add_letters(&r, t->letters);
+		add(&r, "%s\n", t->after ? t->after : "");
+		made = compile(&r);
+	}
+	free(r.at);
+	return made;
+}
+
+static bool stays(uint32_t cp, bool accents_off)
+{
+	return gsm7_encode(cp) >= 0 && (!accents_off || cp < 0x80 || !u_isalpha((UChar32)cp));
+}
+
+/* What is left that GSM-7 lacks: accents go, signs are spelt out.  Latin-ASCII would write << for « and ,, for „. */
+static UTransliterator *rest_of(bool accents_off)
+{
+	struct rules r = {.at = malloc(RULES_MAX)};
+	UTransliterator *made = NULL;
+
+	if (r.at) {
+		add(&r, ":: NFC ;\n[«»“”„‟] > \\\" ; [‹›‘’‚‛] > \\' ; × > x ; № > No\\. ; [ʹʺʻʼʽʾʿˈ] [:Mn:]* > ;\n:: [^");
+		for (uint32_t cp = 0; cp < 0x10000; cp++)
+			if (stays(cp, accents_off))
+				add_char(&r, cp);
+		add(&r, "] Latin-ASCII ;\n:: NFC ; [:Latin:] { [:Mn:]+ > ;\n");
+		made = compile(&r);
+	}
+	free(r.at);
+	return made;
+}
+
+/* ---- transliteration: use -------------------------------------------------------------------------------- */
+
+#define TRANSLIT_GROWTH 8 /* times; a Chinese character can become six letters */
+
+/* The place of the rules, or n_translit_rules. */
+static unsigned find_rules(const char *name)
+{
+	unsigned i = 0;
+
+	if (!strcasecmp(name, "ascii"))
+		name = "Latn-ASCII";
+	while (i < n_translit_rules && strcasecmp(name, translit_rules[i].name) != 0)
+		i++;
+	return i;
+}
+
+bool unicode_translit_known(const char *name)
+{
+	return find_rules(name) < n_translit_rules;
+}
+
+const char *unicode_translit_name(unsigned i, const char **ret_help)
+{
+	if (i >= n_translit_rules)
+		return NULL;
+	if (ret_help)
+		*ret_help = translit_rules[i].help;
+	return translit_rules[i].name;
+}
+
+static int run(UTransliterator *t, struct unicode *u, int32_t *n)
+{
+	UErrorCode e = U_ZERO_ERROR;
+	int32_t limit = *n;
+
+	utrans_transUChars(t, u->from, n, (int32_t)u->n_from, 0, &limit, &e);
+	return U_SUCCESS(e) ? 0 : e == U_BUFFER_OVERFLOW_ERROR ? -ENOBUFS : -ENOMEM;
+}
+
+static bool all_stays(const UChar *s, int32_t n, bool accents_off)
+{
+	for (int32_t i = 0; i < n; i++)
+		if (!stays(s[i], accents_off))
+			return false;
+	return true;
+}
+
+static int translit_utf16(struct unicode *u, unsigned i, int32_t *n)
+{
+	bool accents_off = translit_rules[i].accents_off;
+	int r;
+
+	if (!u->script[i])
+		u->script[i] = script_of(&translit_rules[i]);
+	if (!u->rest[accents_off])
+		u->rest[accents_off] = rest_of(accents_off);
+	if (!u->script[i] || !u->rest[accents_off])
+		return -ENOMEM;
+	r = run(u->script[i], u, n);
+	if (r < 0 || all_stays(u->from, *n, accents_off))
+		return r;
+	return run(u->rest[accents_off], u, n);
+}
+
+int unicode_translit(
+	struct unicode *u, const char *name, const char *s, size_t n, char *dst, size_t cap, size_t *ret_n)
+{
+	unsigned i = find_rules(name);
+	int32_t n_text;
+	int r;
+
+	if (i >= n_translit_rules)
+		return -ENOENT;
+	r = unicode_nfc(u, s, n, dst, cap, &n);
+	if (r >= 0)
+		r = to_utf16(u, r > 0 ? dst : s, n, n * (TRANSLIT_GROWTH - 1) + TRANSLIT_GROWTH, &n_text);
+	if (r >= 0)
+		r = translit_utf16(u, i, &n_text);
+	return r < 0 ? r : to_utf8(u->from, n_text, dst, cap, ret_n);
 }
 
 /* ---- names ------------------------------------------------------------------------------------------------ */

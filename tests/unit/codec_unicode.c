@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* What the Unicode library does for us.  Expected forms are written by hand: clusters after Unicode Standard Annex 29,
  * composed forms after Annex 15. */
+#include "codec/gsm7.h"
 #include "codec/unicode.h"
+#include "codec/utf8.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -134,6 +136,153 @@ static void long_texts_are_composed(void **state)
 		assert_memory_equal(got + i * 2, "é", 2);
 }
 
+/* ---- transliteration -------------------------------------------------------------------------------------- */
+
+static const struct {
+	const char *why, *name, *text, *want;
+} latin[] = {
+	{"plain letters", "ru-Latn", "Привет, как дела?", "Privet, kak dela?"},
+	{"й is y, щ is shch", "ru-Latn", "мой щенок", "moy shchenok"},
+	{"the soft and the hard sign go", "ru-Latn", "день объезд", "den obezd"},
+	{"е is e also where BGN has ye, ё is yo", "ru-Latn", "Ельцин ещё", "Eltsin eshchyo"},
+	{"э and е are one letter", "ru-Latn", "это", "eto"},
+	{"a word of capitals stays one", "ru-Latn", "ЩУКА ЖЮЛЬ БОРЩ", "SHCHUKA ZHYUL BORSHCH"},
+	{"a first capital does not spread", "ru-Latn", "Щука Жюль", "Shchuka Zhyul"},
+	{"one capital alone", "ru-Latn", "Я и ты", "Ya i ty"},
+	{"letters of two characters (NFD)", "ru-Latn", "мои\u0306 еще\u0308", "moy eshchyo"},
+	{"typographic marks become plain ones", "ru-Latn", "«Цена» — 5…", "\"Tsena\" - 5..."},
+	{"what GSM-7 has stays", "ru-Latn", "цена 5 €, café, £, Ω", "tsena 5 €, café, £, Ω"},
+	{"what it lacks loses its accent", "ru-Latn", "Łódź цена", "Lodz tsena"},
+	{"a letter of the neighbour's", "ru-Latn", "Київ", "Kiiv"},
+	{"no rule for an emoji: it stays", "ru-Latn", "да 😀", "da 😀"},
+	{"Kyiv (resolution 55, 2010)", "uk-Latn", "Київ", "Kyiv"},
+	{"є ї й ю я at the beginning of a word", "uk-Latn", "Єнакієве Їжакевич Йосипівка Юрій Яготин",
+		"Yenakiieve Yizhakevych Yosypivka Yurii Yahotyn"},
+	{"зг is zgh, in capitals too", "uk-Latn", "Згурський ЗГОДА", "Zghurskyi ZGHODA"},
+	{"г is h, ґ is g", "uk-Latn", "Гадяч Ґалаґан", "Hadiach Galagan"},
+	{"the apostrophe goes, whichever it is", "uk-Latn", "Знам'янка Знам’янка", "Znamianka Znamianka"},
+	{"an English apostrophe stays", "uk-Latn", "don't", "don't"},
+	{"ў is w, е is ye", "be-Latn", "Прывітанне, Ўладзімір", "Pryvitannye, Wladzimir"},
+	{"щ is sht, ъ is a, й is y", "bg-Latn", "Щъркел Здравейте", "Shtarkel Zdraveyte"},
+	{"-ия at the end is -ia (the Act, article 5)", "bg-Latn", "София СОФИЯ Илиян", "Sofia SOFIA Iliyan"},
+	{"digraphs in words of capitals, too", "sr-Latn", "Љубав ЉУБАВ Њујорк Џон", "Ljubav LJUBAV Njujork Dzon"},
+	{"Latin Serbian as typed without its signs", "sr-Latn", "Đorđe, čaša ćevapa", "Djordje, casa cevapa"},
+	{"ѓ is gj, ќ is kj", "mk-Latn", "Ѓорѓи Ќе", "Gjorgji Kje"},
+	{"ä, ö, ü are in GSM-7", "kk-Latn", "Сәлем Өң Үй Қазақстан", "Sälem Öng Üy Qazaqstan"},
+	{"without accents; αυ is af before a hard consonant", "el-Latn", "Γειά σου, ευχαριστώ, αυτό", "Geia sou, efcharisto, afto"},
+	{"the capitals of GSM-7 are Greek letters, too", "el-Latn", "ΘΕΣΣΑΛΟΝΙΚΗ", "THESSALONIKI"},
+	{"but é is none", "el-Latn", "ένα café", "ena café"},
+	{"the Greek question mark", "el-Latn", "τι κάνεις; a;b", "ti kaneis? a;b"},
+	{"consonants", "he-Latn", "שלום", "shlvm"},
+	{"points go", "he-Latn", "שָׁלוֹם", "shlvm"},
+	{"letters, digits and marks", "ar-Latn", "السلام عليكم، ١٢؟", "alslam alykm, 12?"},
+	{"letters that Arabic lacks", "fa-Latn", "چطور پگاه", "chtvr pgah"},
+	{"Georgian", "ka-Latn", "გამარჯობა", "gamarjoba"},
+	{"ye and vo at the beginning of a word", "hy-Latn", "Երևան ԵՐԵՎԱՆ որ մեր ով", "Yerevan YEREVAN vor mer vov"},
+	{"the a that is not spoken", "hi-Latn", "नमस्ते दोस्त", "namaste dost"},
+	{"a nasal before p, b, m and elsewhere", "hi-Latn", "मुंबई में", "mumbai men"},
+	{"Thai", "th-Latn", "สวัสดี", "swasdi"},
+	{"without tones and dots, but é of the text stays", "zh-Latn", "你好，café。女人", "ni hao, café.nu ren"},
+	{"kana; a Chinese character stays, as its sound cannot be known", "ja-Latn", "こんにちは カタカナ 東京", "konnichiha katakana 東京"},
+	{"Korean", "ko-Latn", "안녕하세요", "annyeonghaseyo"},
+	{"several scripts", "any-Latn", "Привет Γειά", "Privet Geia"},
+	{"accents off, those of GSM-7 too; signs stay", "Latn-ASCII", "Façade Ñandú Ærø Łódź £5 €", "Facade Nandu AEro Lodz £5 €"},
+	{"the short name", "ascii", "é", "e"},
+	{"case does not matter in names", "RU-latn", "да", "da"},
+	{"nothing", "ru-Latn", "", ""},
+};
+
+static void scripts_become_latin_as_people_write_them(void **state)
+{
+	for (size_t i = 0; i < sizeof(latin) / sizeof(latin[0]); i++) {
+		char got[256];
+		size_t n = 0;
+		const char *text = latin[i].text;
+		int r = unicode_translit(unicode, latin[i].name, text, strlen(text), got, sizeof(got), &n);
+
+		if (r < 0 || n != strlen(latin[i].want) || memcmp(got, latin[i].want, n) != 0)
+			fail_msg("%s: returned %d, \"%.*s\"", latin[i].why, r, (int)n, got);
+	}
+}
+
+/* Every letter of a script, alone and within a word, so that none was forgotten. */
+static const struct {
+	const char *name;
+	uint32_t first, last;
+} scripts[] = {{"ru-Latn", 0x400, 0x45f}, {"uk-Latn", 0x400, 0x45f}, {"be-Latn", 0x400, 0x45f}, {"bg-Latn", 0x400, 0x45f},
+	{"sr-Latn", 0x400, 0x45f}, {"mk-Latn", 0x400, 0x45f}, {"kk-Latn", 0x400, 0x45f}, {"el-Latn", 0x391, 0x3a1},
+	{"el-Latn", 0x3a3, 0x3ce}, {"he-Latn", 0x5d0, 0x5ea}, {"ar-Latn", 0x621, 0x63a}, {"ar-Latn", 0x641, 0x652},
+	{"fa-Latn", 0x621, 0x63a}, {"fa-Latn", 0x641, 0x652}, {"ka-Latn", 0x10d0, 0x10f0}, {"hy-Latn", 0x531, 0x556},
+	{"hy-Latn", 0x561, 0x587}, {"hi-Latn", 0x905, 0x90c}, {"hi-Latn", 0x915, 0x939}, {"th-Latn", 0xe01, 0xe2e},
+	{"ja-Latn", 0x3041, 0x3094}, {"ja-Latn", 0x30a1, 0x30f6}, {"ko-Latn", 0xac00, 0xac80}, {"zh-Latn", 0x4e00, 0x4e40}};
+
+static void every_letter_of_a_script_ends_in_gsm7(void **state)
+{
+	for (size_t i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++)
+		for (uint32_t cp = scripts[i].first; cp <= scripts[i].last; cp++) {
+			char text[16], got[64];
+			size_t n_text = 0, n, len;
+
+			n_text += utf8_put(text, sizeof(text), cp);
+			text[n_text++] = ' ';
+			n_text += utf8_put(text + n_text, sizeof(text) - n_text, cp);
+			n_text += utf8_put(text + n_text, sizeof(text) - n_text, cp);
+			if (unicode_translit(unicode, scripts[i].name, text, n_text, got, sizeof(got), &n) < 0)
+				fail_msg("%s: U+%04X", scripts[i].name, (unsigned)cp);
+			for (size_t k = 0; k < n; k += len) {
+				uint32_t out;
+
+				len = utf8_next(got + k, n - k, &out);
+				if (gsm7_encode(out) < 0)
+					fail_msg("%s: U+%04X leaves U+%04X", scripts[i].name, (unsigned)cp, (unsigned)out);
+			}
+		}
+}
+
+static void every_name_compiles_and_keeps_ascii(void **state)
+{
+	static const char ascii[] = "Hello, it's \"5\" <tag> & {json} [x] ~|^\\ \n\r @$_#%+-*/=;:?!().";
+	const char *name, *help;
+	unsigned i = 0;
+
+	for (; (name = unicode_translit_name(i, &help)); i++) {
+		char got[256];
+		size_t n;
+
+		assert_true(unicode_translit_known(name));
+		assert_true(strlen(help) > 3);
+		if (unicode_translit(unicode, name, ascii, sizeof(ascii) - 1, got, sizeof(got), &n) < 0)
+			fail_msg("%s does not compile", name);
+		if (n != sizeof(ascii) - 1 || memcmp(got, ascii, n) != 0)
+			fail_msg("%s: \"%.*s\"", name, (int)n, got);
+	}
+	assert_int_equal(i, 20);
+}
+
+static void an_unknown_name_and_no_room_are_said(void **state)
+{
+	char got[16];
+	size_t n;
+
+	assert_int_equal(unicode_translit(unicode, "xx-Latn", "a", 1, got, sizeof(got), &n), -ENOENT);
+	assert_int_equal(unicode_translit(unicode, "", "a", 1, got, sizeof(got), &n), -ENOENT);
+	assert_false(unicode_translit_known("ru"));
+	assert_int_equal(unicode_translit(unicode, "ru-Latn", "щщщщ", 8, got, 15, &n), -ENOBUFS);
+	assert_int_equal(unicode_translit(unicode, "ru-Latn", "щщщщ", 8, got, 16, &n), 0);
+}
+
+static void long_texts_are_transliterated(void **state)
+{
+	enum { CHARS = 20000 };
+	static char s[CHARS * 2], got[CHARS * 4];
+	size_t n;
+
+	for (unsigned i = 0; i < CHARS; i++)
+		memcpy(s + i * 2, "щ", 2);
+	assert_int_equal(unicode_translit(unicode, "ru-Latn", s, sizeof(s), got, sizeof(got), &n), 0);
+	assert_int_equal(n, CHARS * 4); /* shch */
+}
+
 /* ---- names ------------------------------------------------------------------------------------------------ */
 
 static void characters_have_their_names(void **state)
@@ -167,6 +316,11 @@ int main(void)
 		cmocka_unit_test(texts_are_composed_as_the_standard_says),
 		cmocka_unit_test(no_room_is_said),
 		cmocka_unit_test(long_texts_are_composed),
+		cmocka_unit_test(scripts_become_latin_as_people_write_them),
+		cmocka_unit_test(every_letter_of_a_script_ends_in_gsm7),
+		cmocka_unit_test(every_name_compiles_and_keeps_ascii),
+		cmocka_unit_test(an_unknown_name_and_no_room_are_said),
+		cmocka_unit_test(long_texts_are_transliterated),
 		cmocka_unit_test(characters_have_their_names),
 	};
 

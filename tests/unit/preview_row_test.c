@@ -111,7 +111,7 @@ static const struct fact {
 		"{'encoding':'ucs2','parts':3,'suggestion':{'text':'\\\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',"
 		"'encoding':'gsm7','parts':1,'saves':2,'languages':[],'changes':[{'position':0,'char':'“','codepoint':'U+201C',"
-		"'name':'LEFT DOUBLE QUOTATION MARK','with':'\\\"'}],'n_changes':1,'by':'smart'}}"},
+		"'with':'\\\"'}],'n_changes':1,'by':'smart'}}"},
 	{"a letter that nothing replaces: no suggestion", "Ж", "a", 140, "", WISH_AUTO, {0},
 		"{'parts':3,'n_culprits':1,'suggestion':null}"},
 	{"100 culprits are listed, all are counted", "", "Ж", 101, "", WISH_AUTO, {0}, "{'n_culprits':101}"},
