@@ -265,7 +265,8 @@ static void say_changed(const json_t *p, struct text *line)
 	text_puts(line, "The text was changed by ");
 	json_array_foreach((json_t *)by, i, v)
 		text_printf(line, "%s%s", i ? ", " : "", json_is_string(v) ? json_string_value(v) : "");
-	text_printf(line, "; as it came it needs %llu parts", (unsigned long long)count_at(changed, "parts_before"));
+	text_printf(line, "; as it came it would need %llu part%s",
+		(unsigned long long)count_at(changed, "parts_before"), s_of(count_at(changed, "parts_before")));
 	if (json_object_get(changed, "changes")) {
 		text_puts(line, ": ");
 		add_changes(json_object_get(changed, "changes"), count_at(changed, "n_changes"), line);
@@ -362,6 +363,8 @@ static void show_table(const struct cli *cli, const json_t *sums)
 	add_sum_line(t, "no_route", "", json_object_get(sums, "no_route"), "parts");
 	add_map_lines(t, "refused", json_object_get(sums, "errors"));
 	add_culprit_lines(t, json_object_get(sums, "culprits"));
+	add_sum_line(t, "changed", "before", json_object_get(sums, "changed"), "parts_before");
+	add_sum_line(t, "changed", "now", json_object_get(sums, "changed"), "parts");
 	add_sum_line(t, "saving", "smart", json_object_get(sums, "suggestion"), "parts_saved");
 	add_sum_line(t, "saving", "shorten", json_object_get(sums, "shorten"), "parts_saved");
 	add_dearest_lines(t, json_object_get(sums, "dearest"));
@@ -440,6 +443,16 @@ static void say_saving(const json_t *sums, const char *name, const char *words)
 		100.0 * (double)saved / (double)parts, progress_count(rows, b, sizeof b), s_of(rows));
 }
 
+static void say_changed_rows(const json_t *changed)
+{
+	uint64_t rows = count_at(changed, "rows"), before = count_at(changed, "parts_before"), now = count_at(changed, "parts");
+	char a[32], b[32], c[32];
+
+	if (rows)
+		printf("%s text%s would be changed, and need %s part%s instead of %s.\n", progress_count(rows, a, sizeof a),
+			s_of(rows), progress_count(now, b, sizeof b), s_of(now), progress_count(before, c, sizeof c));
+}
+
 static void show_refused(const struct cli *cli, const json_t *results)
 {
 	struct table *t = cli_table(cli);
@@ -484,6 +497,7 @@ void preview_show_sums(const struct cli *cli, const json_t *answer)
 	}
 	printf("%s message%s in %s part%s; %s row%s would be refused.\n", progress_count(accepted, a, sizeof a), s_of(accepted),
 		progress_count(parts, b, sizeof b), s_of(parts), progress_count(refused, c, sizeof c), s_of(refused));
+	say_changed_rows(json_object_get(sums, "changed"));
 	say_saving(sums, "suggestion", "--smart");
 	say_saving(sums, "shorten", "Texts at most 10 units shorter");
 	puts("");

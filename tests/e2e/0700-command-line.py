@@ -379,6 +379,9 @@ def _(w):
     check(["1", "67", "0"] in rows and ["2", "4", "63"] in rows, out)
     check("With --smart: GSM-7, 1 part, 1 less: ’ (U+2019) at 3 becomes '" in out, out)
     check("1 unit less would save a part." in out, out)
+    out = cli("preview", "+12025550142", "Don’t panic" + "!" * 60, "--smart")[0]
+    check(out.startswith("Don't panic!!!") and "changed by smart; as it came it would need 2 parts: ’ (U+2019) at 3 "
+          "becomes '" in out, out)
     out = cli("preview", "+12025550142", "[]€")[0]
     check("3 characters take two septets each" in out and "because" not in out, out)
     equal({(r["what"], r["name"]): (r["rows"], r["parts"]) for r in cli.csv("preview", "+12025550142", "“" + "a" * 80)},
@@ -408,7 +411,9 @@ def _(w):
     equal((a["summary"]["rows"], a["summary"]["refused"], a["summary"]["parts"]), (4, 2, 3), "as JSON")
     equal([(d["row"], d["file_row"]) for d in a["summary"]["dearest"]], [(2, 6), (0, 3)], "rows in the file")
     smart = cli.json("preview", "--file", path, "--smart", end=PARTLY)
-    equal(smart["summary"]["parts"], 2, "with --smart")
+    equal((smart["summary"]["parts"], smart["summary"]["changed"]), (2, {"rows": 1, "parts_before": 2, "parts": 1}), "--smart")
+    out = cli("preview", "--file", path, "--smart", end=PARTLY)[0]
+    check("1 text would be changed, and need 1 part instead of 2." in out, out)
     pipe = cli.json("preview", "--file", "-", "--format", "ndjson", input='{"to":"+12025550142","text":"hi"}\n')
     equal(pipe["summary"]["parts"], 1, "from a pipe")
     mapped = file_of(w, "phones.csv", "Phone,Message,Extra\n+12025550001,hi,1\n")
