@@ -13,7 +13,7 @@ int field_to_json(const struct field *f, const char *value, size_t n, struct tex
 
 	switch (f->type) {
 	case FIELD_STRING:
-		if (!utf8_valid(value, n))
+		if (!text_is_utf8(value, n))
 			return -EINVAL;
 		text_json(out, value, n);
 		return 0;

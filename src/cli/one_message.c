@@ -54,7 +54,7 @@ void one_message_end(struct one_message *m, struct argp_state *state)
 		if (read_stdin(&m->text) < 0)
 			argp_failure(state, CLI_USAGE, 0, "the text on standard input cannot be read or is too long");
 	}
-	if (m->text.n && !utf8_valid(m->text.at, m->text.n))
+	if (m->text.n && !text_is_utf8(m->text.at, m->text.n))
 		argp_failure(state, CLI_USAGE, 0, "the text is not UTF-8");
 }
 

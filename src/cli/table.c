@@ -127,7 +127,7 @@ static uint32_t harmless(uint32_t code)
 
 size_t table_char(const char *s, size_t n, uint32_t *ret_code, size_t *ret_width)
 {
-	size_t used = utf8_next(s, n, ret_code);
+	size_t used = text_next_code(s, n, ret_code);
 	int width;
 
 	*ret_code = used ? harmless(*ret_code) : REPLACEMENT;

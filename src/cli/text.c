@@ -142,7 +142,7 @@ char *text_strdup(const char *s)
 	return copy;
 }
 
-size_t utf8_next(const char *s, size_t n, uint32_t *ret_code)
+size_t text_next_code(const char *s, size_t n, uint32_t *ret_code)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	unsigned char lead = (unsigned char)s[0];
@@ -175,11 +175,11 @@ size_t utf8_next(const char *s, size_t n, uint32_t *ret_code)
 	return n_octets;
 }
 
-bool utf8_valid(const char *s, size_t n)
+bool text_is_utf8(const char *s, size_t n)
 {
 	while (n) {
 		uint32_t code;
-		size_t used = utf8_next(s, n, &code);
+		size_t used = text_next_code(s, n, &code);
 
 		if (!used)
 			return false;

@@ -38,7 +38,7 @@ char *text_strdup(const char *s); /* NULL gives NULL */
 
 /* Read one code point of `s` (`n` > 0 octets).  Returns the octets used (1 to 4), or 0 when they are not UTF-8:
  * overlong forms, surrogates and values above U+10FFFF are refused (RFC 3629, 3). */
-size_t utf8_next(const char *s, size_t n, uint32_t *ret_code);
-bool utf8_valid(const char *s, size_t n);
+size_t text_next_code(const char *s, size_t n, uint32_t *ret_code);
+bool text_is_utf8(const char *s, size_t n);
 
 #endif

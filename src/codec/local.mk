@@ -47,6 +47,18 @@ CLEANFILES += src/codec/gsm7_tables.c
 src/codec/gsm7_tables.c: $(GSM7_ALPHABETS) $(GSM7_MAKER)
 	$(AM_V_GEN)$(MKDIR_P) src/codec && LC_ALL=C $(AWK) -f $(GSM7_MAKER) $(GSM7_ALPHABETS) >$@.tmp && mv $@.tmp $@
 
+# What TPDUs are made of.
+libposthorn_a_SOURCES += \
+	src/codec/dcs.c src/codec/dcs.h \
+	src/codec/tpdu.c src/codec/tpdu.h src/codec/tpdu_put.c \
+	src/codec/tpdu_address.c src/codec/tpdu_address.h \
+	src/codec/tpdu_time.c src/codec/tpdu_time.h
+libposthorn_a_SOURCES += src/codec/dcs.c src/codec/dcs.h
+
+libposthorn_a_SOURCES += \
+	src/codec/data_coding.c src/codec/data_coding.h \
+	src/codec/charset.c src/codec/charset.h \
+	src/codec/facts.c src/codec/facts.h
 # What smart replaces by what.
 SMART_LIST = $(srcdir)/src/codec/smart.tsv
 SMART_MAKER = $(srcdir)/src/codec/smart.awk

@@ -29,6 +29,10 @@ EXTRA_DIST += tests/e2e/faults.py $(FAULT_TESTS) \
 CLI_TESTS = tests/e2e/0700-command-line.py
 E2E_TESTS += $(CLI_TESTS)
 EXTRA_DIST += $(CLI_TESTS)
+# Texts.
+PAGE_TESTS = tests/e2e/0830-encoding-page.py
+E2E_TESTS += $(PAGE_TESTS)
+EXTRA_DIST += $(PAGE_TESTS)
 # What it would cost.
 PREVIEW_TESTS = tests/e2e/0810-preview.py
 E2E_TESTS += $(PREVIEW_TESTS)

@@ -51,3 +51,15 @@ FUZZ_TARGETS += $(PREVIEW_FUZZ)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_preview
 tests_fuzz_fuzz_preview_SOURCES = tests/fuzz/fuzz_preview.c tests/fuzz/replay.c
 tests_fuzz_fuzz_preview_LDADD = $(POSTHORN_LIBS)
+
+# What phones and modems send.
+TPDU_FUZZ = tests/fuzz/fuzz_tpdu tests/fuzz/fuzz_udh tests/fuzz/fuzz_gsm7
+check_PROGRAMS += $(TPDU_FUZZ)
+FUZZ_TARGETS += $(TPDU_FUZZ)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_tpdu tests/fuzz/corpus/fuzz_udh tests/fuzz/corpus/fuzz_gsm7
+tests_fuzz_fuzz_tpdu_SOURCES = tests/fuzz/fuzz_tpdu.c tests/fuzz/replay.c
+tests_fuzz_fuzz_tpdu_LDADD = $(CODEC_LIBS)
+tests_fuzz_fuzz_udh_SOURCES = tests/fuzz/fuzz_udh.c tests/fuzz/replay.c
+tests_fuzz_fuzz_udh_LDADD = $(CODEC_LIBS)
+tests_fuzz_fuzz_gsm7_SOURCES = tests/fuzz/fuzz_gsm7.c tests/fuzz/replay.c
+tests_fuzz_fuzz_gsm7_LDADD = $(CODEC_LIBS)
