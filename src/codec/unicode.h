@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* unicode.h -- what only a Unicode library knows: normalisation, grapheme clusters, transliteration, names.
  *
- * The one file that includes ICU.  ICU keeps state in its objects, which are slow to open, so they live in a
- * `struct unicode`: one for each thread that needs it, opened as they are first needed.  All text is checked UTF-8
- * (utf8_check()). */
+ * unicode.c and charset.c are the only files that include ICU.  ICU keeps state in its objects, which are slow to open,
+ * so they live in a `struct unicode`: one for each thread that needs it, opened as they are first needed.  All text is
+ * checked UTF-8 (utf8_check()). */
 #ifndef CODEC_UNICODE_H
 #define CODEC_UNICODE_H
 

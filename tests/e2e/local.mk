@@ -29,6 +29,10 @@ EXTRA_DIST += tests/e2e/faults.py $(FAULT_TESTS) \
 CLI_TESTS = tests/e2e/0700-command-line.py
 E2E_TESTS += $(CLI_TESTS)
 EXTRA_DIST += $(CLI_TESTS)
+# Alphabets on the wire.
+WIRE_TESTS = tests/e2e/0820-wire-alphabets.py
+E2E_TESTS += $(WIRE_TESTS)
+EXTRA_DIST += tests/e2e/witnesses.py $(WIRE_TESTS)
 # Texts.
 PAGE_TESTS = tests/e2e/0830-encoding-page.py
 E2E_TESTS += $(PAGE_TESTS)

@@ -51,6 +51,15 @@ FUZZ_TARGETS += $(PREVIEW_FUZZ)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_preview
 tests_fuzz_fuzz_preview_SOURCES = tests/fuzz/fuzz_preview.c tests/fuzz/replay.c
 tests_fuzz_fuzz_preview_LDADD = $(POSTHORN_LIBS)
+# Texts in every alphabet of the wire.
+if HAVE_SMPP34
+TEXT_FUZZ = tests/fuzz/fuzz_text
+check_PROGRAMS += $(TEXT_FUZZ)
+FUZZ_TARGETS += $(TEXT_FUZZ)
+tests_fuzz_fuzz_text_SOURCES = tests/fuzz/fuzz_text.c tests/fuzz/replay.c
+tests_fuzz_fuzz_text_LDADD = $(POSTHORN_LIBS)
+endif
+EXTRA_DIST += tests/fuzz/corpus/fuzz_text
 
 # What phones and modems send.
 TPDU_FUZZ = tests/fuzz/fuzz_tpdu tests/fuzz/fuzz_udh tests/fuzz/fuzz_gsm7

@@ -510,7 +510,8 @@ static const char after[] = "node = 2; stop_timeout = 0.5; log_level = \"debug\"
 			    "\"; webhook: { url = \"http://a/\"; secret = \"two\"; batch = 5; }; } );\n"
 			    "links = ( { name = \"b\"; driver = \"loopback\"; },\n"
 			    "  { name = \"acme\"; driver = \"smpp\"; host = \"h2\"; tps = 50; password = "
-			    "\"b\"; languages = [ \"tr\", \"es\" ]; } );\n"
+			    "\"b\"; languages = [ \"tr\", \"es\" ]; alphabet = \"gsm7-packed\";\n"
+			    "    data_coding_ucs2 = 0x18; } );\n"
 			    "routes = ( { name = \"y\"; links = [ \"acme\", \"b\" ]; }, { name = \"x\"; "
 			    "links = [ \"acme\" ]; } );\n"
 			    "inbound = ( { client = \"shop\"; to = \"2\"; }, { client = \"shop\"; } );\n";
@@ -529,9 +530,11 @@ static const struct {
 	{"clients.gone: removed", CONF_APPLY_RELOAD, NULL},
 	{"links.b: added", CONF_APPLY_LINK, "b"},
 	{"links.acme.tps: 100 -> 50", CONF_APPLY_RELOAD, "acme"},
+	{"links.acme.alphabet: gsm7-unpacked -> gsm7-packed", CONF_APPLY_LINK, "acme"},
 	{"links.acme.languages: [ ] -> [ \"tr\", \"es\" ]", CONF_APPLY_RELOAD, "acme"},
 	{"links.acme.host: \"h\" -> \"h2\"", CONF_APPLY_LINK, "acme"},
 	{"links.acme.password: changed", CONF_APPLY_LINK, "acme"},
+	{"links.acme.data_coding_ucs2: -1 -> 24", CONF_APPLY_LINK, "acme"},
 	{"links.old: removed", CONF_APPLY_LINK, "old"},
 	{"routes.y.links: [ \"acme\" ] -> [ \"acme\", \"b\" ]", CONF_APPLY_RELOAD, NULL},
 	{"routes: order changed", CONF_APPLY_RELOAD, NULL},
