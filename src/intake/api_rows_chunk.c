@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -85,14 +86,26 @@ static void list_raw(struct rows *r, const char *s, size_t n)
 	}
 }
 
-static void list_id(struct rows *r, uint64_t id, const char *changed, size_t n_changed)
+static const char *note_of(const struct chunk *k, const struct slot *s)
+{
+	return s->note_n ? (const char *)buf_data(&k->notes.b) + s->note_at : "";
+}
+
+/* A row with a key of its own is answered now as it will be when it is posted again. */
+static void list_accepted(struct rows *r, const struct chunk *k, const struct slot *s)
 {
 	char text[48 + JSON_TEXT_ROW_MAX];
-	int n = snprintf(text, sizeof(text), "{\"id\":\"%llu\"%s%.*s}", (unsigned long long)id, n_changed ? "," : "",
-		(int)n_changed, n_changed ? changed : "");
+	int n;
 
-	if (r->results == RESULTS_ALL)
-		list_raw(r, text, (size_t)n);
+	if (r->results != RESULTS_ALL)
+		return;
+	if (k->batch.idem) {
+		list_raw(r, k->answer, strlen(k->answer));
+		return;
+	}
+	n = snprintf(text, sizeof(text), "{\"id\":\"%llu\"%s%.*s}", (unsigned long long)k->ids[s->message],
+		s->note_n ? "," : "", (int)s->note_n, note_of(k, s));
+	list_raw(r, text, (size_t)n);
 }
 
 static void list_fault(struct rows *r, uint64_t row, const struct api_fault *f)
@@ -116,20 +129,15 @@ static void reject(struct rows *r, enum api_code code)
 	api_count_refused(r->api, code);
 }
 
-static const char *note_of(const struct chunk *k, const struct slot *s)
-{
-	return s->note_n ? (const char *)buf_data(&k->notes.b) + s->note_at : "";
-}
-
 /* A row that was staged: what became of it. */
 static void flush_message(struct rows *r, struct chunk *k, unsigned i)
 {
-	uint64_t row = k->first_row + i, id = k->ids[k->slots[i].message];
+	const struct slot *s = &k->slots[i];
 	struct api_fault f;
 
 	if (k->r == 0) {
 		r->accepted++;
-		list_id(r, id, note_of(k, &k->slots[i]), k->slots[i].note_n);
+		list_accepted(r, k, s);
 	} else if (k->r == -EEXIST && k->idem.ret_same_body) {
 		r->accepted++;
 		stats_add(r->api->p.stats, STATS_REPLAYS, 1);
@@ -143,7 +151,7 @@ static void flush_message(struct rows *r, struct chunk *k, unsigned i)
 		else
 			api_fault_of_errno(k->r, &f);
 		reject(r, f.code);
-		list_fault(r, row, &f);
+		list_fault(r, k->first_row + i, &f);
 	}
 }
 
@@ -357,6 +365,7 @@ static void note_change(struct rows *r, struct slot *s, const struct json_messag
 	m = begin_note(r->building);
 	json_text_changed(&r->building->notes, jm, false, JSON_TEXT_ROW_CHANGES);
 	end_note(r->building, s, m);
+	assert(s->note_n <= JSON_TEXT_ROW_MAX);
 }
 
 void rows_refuse(struct rows *r, const struct api_fault *f)

@@ -135,8 +135,9 @@ def _(w):
     again = api.post("/v1/messages", body, {"Idempotency-Key": "k"}).expect(202)
     equal((again.headers["Idempotent-Replay"], again.body), ("true", first.body), "replay")
     row = {"to": "+12025550142", "text": "да", "translit": "ru-Latn", "idempotency_key": "row"}
-    equal(api.post("/v1/messages", [row]).expect(202).json["results"][0]["changed"]["by"], ["translit"], "row")
-    equal(api.post("/v1/messages", [row]).expect(202).json["results"][0]["changed"]["by"], ["translit"], "row again")
+    told, = api.post("/v1/messages", [row]).expect(202).json["results"]
+    equal((told["changed"], told["parts"]), ({"by": ["translit"], "parts_before": 1}, 1), "row")
+    equal(api.post("/v1/messages", [row]).expect(202).json["results"], [told], "row again")
     gw.restart()
     api = gw.api()
     after = api.post("/v1/messages", body, {"Idempotency-Key": "k"}).expect(202)

@@ -34,6 +34,9 @@ WIRE_TESTS = tests/e2e/0820-wire-alphabets.py
 E2E_TESTS += $(WIRE_TESTS)
 EXTRA_DIST += tests/e2e/witnesses.py $(WIRE_TESTS)
 # Texts.
+TEXT_E2E = tests/e2e/0800-text.py
+E2E_TESTS += $(TEXT_E2E)
+EXTRA_DIST += $(TEXT_E2E)
 PAGE_TESTS = tests/e2e/0830-encoding-page.py
 E2E_TESTS += $(PAGE_TESTS)
 EXTRA_DIST += $(PAGE_TESTS)
