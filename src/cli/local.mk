@@ -6,14 +6,18 @@ posthorn_SOURCES = \
 	src/cli/cli.c src/cli/cli.h \
 	src/cli/cmd_key.c \
 	src/cli/cmd_operate.c \
+	src/cli/cmd_preview.c \
 	src/cli/cmd_query.c \
 	src/cli/cmd_send.c \
 	src/cli/cmd_submit.c \
 	src/cli/cmd_tail.c \
 	src/cli/fields.c src/cli/fields.h \
 	src/cli/input.c src/cli/input.h \
+	src/cli/mark.c src/cli/mark.h \
 	src/cli/message_opts.c src/cli/message_opts.h \
+	src/cli/one_message.c src/cli/one_message.h \
 	src/cli/posthorn.c \
+	src/cli/preview_show.c src/cli/preview_show.h \
 	src/cli/progress.c src/cli/progress.h \
 	src/cli/row_stream.c src/cli/row_stream.h \
 	src/cli/rows.c src/cli/rows.h \

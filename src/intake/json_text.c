@@ -269,7 +269,7 @@ int json_text_plan(struct json_message *jm, const struct json_text_wish *w, cons
 
 /* ---- saying it ------------------------------------------------------------------------------------------- */
 
-static void put_change(struct json_out *o, const struct smart_change *c)
+void json_text_change(struct json_out *o, const struct smart_change *c)
 {
 	char was[(1 + SMART_COMPOSE_MAX) * UTF8_MAX_OCTETS], code[(1 + SMART_COMPOSE_MAX) * 9];
 	size_t n_was = utf8_put(was, sizeof(was), c->cp);
@@ -315,7 +315,7 @@ void json_text_changed(struct json_out *o, const struct json_message *jm, bool w
 		json_out_key(o, "changes");
 		json_out_open(o, '[');
 		for (unsigned i = 0; i < jm->look_alikes.n_changes && i < max_changes && i < SMART_CHANGES_MAX; i++)
-			put_change(o, &jm->look_alikes.changes[i]);
+			json_text_change(o, &jm->look_alikes.changes[i]);
 		json_out_close(o, ']');
 	}
 	json_out_close(o, '}');

@@ -32,6 +32,9 @@ int json_text_no_such_translit(const char *name, struct api_fault *f);
  * listed. */
 void json_text_changed(struct json_out *o, const struct json_message *jm, bool with_text, unsigned max_changes);
 
+/* One of them: position, what stood there and what stands there now. */
+void json_text_change(struct json_out *o, const struct smart_change *c);
+
 /* Octets of that without the text, and with at most 4 changes. */
 #define JSON_TEXT_ROW_CHANGES 4
 #define JSON_TEXT_ROW_MAX     1024

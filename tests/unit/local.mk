@@ -68,7 +68,7 @@ tests_unit_http_test_SOURCES = tests/unit/http_test.c tests/unit/tls_pair.h
 tests_unit_http_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/cli_csv_test
 UNIT_TESTS += tests/unit/cli_csv_test
-tests_unit_cli_csv_test_SOURCES = tests/unit/cli_csv_test.c src/cli/fields.c src/cli/input.c \
+tests_unit_cli_csv_test_SOURCES = tests/unit/cli_csv_test.c src/cli/fields.c src/cli/input.c src/cli/mark.c \
 	src/cli/progress.c src/cli/rows.c src/cli/table.c src/cli/text.c src/cli/when.c \
 	src/base/buf.c src/base/csv.c src/base/csv_rows.c src/base/fields.c
 tests_unit_cli_csv_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
