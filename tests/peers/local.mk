@@ -71,3 +71,10 @@ check-peers: posthorn-smsc-sim$(EXEEXT)
 	POSTHORN_SMSC_SIM=./posthorn-smsc-sim $(PYTHON3) $(srcdir)/tests/peers/test_smsc_sim.py
 	if command -v perl >/dev/null; then \
 		POSTHORN_SMSC_SIM=./posthorn-smsc-sim perl $(srcdir)/tests/peers/test_net_smpp.pl; fi
+
+# TPDUs judged by Wireshark and by gammu.
+check_PROGRAMS += tests/peers/tpdu_probe
+tests_peers_tpdu_probe_SOURCES = tests/peers/tpdu_probe.c
+tests_peers_tpdu_probe_LDADD = $(CODEC_LIBS) $(JANSSON_LIBS)
+PEER_TESTS += tests/peers/test_tpdu.py
+EXTRA_DIST += tests/peers/test_tpdu.py
