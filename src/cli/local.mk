@@ -10,12 +10,12 @@ posthorn_SOURCES = \
 	src/cli/cmd_send.c \
 	src/cli/cmd_submit.c \
 	src/cli/cmd_tail.c \
-	src/cli/csv.c src/cli/csv.h \
 	src/cli/fields.c src/cli/fields.h \
 	src/cli/input.c src/cli/input.h \
 	src/cli/message_opts.c src/cli/message_opts.h \
 	src/cli/posthorn.c \
 	src/cli/progress.c src/cli/progress.h \
+	src/cli/row_stream.c src/cli/row_stream.h \
 	src/cli/rows.c src/cli/rows.h \
 	src/cli/settings.c src/cli/settings.h \
 	src/cli/table.c src/cli/table.h \
@@ -33,3 +33,5 @@ posthorn_SOURCES += \
 	src/cli/hex_input.c src/cli/hex_input.h \
 	src/cli/sheet.c src/cli/sheet.h \
 	src/cli/words.c src/cli/words.h
+# Of the base only what reads files.
+posthorn_SOURCES += src/base/buf.c src/base/csv.c src/base/csv_rows.c src/base/fields.c

@@ -9,8 +9,6 @@
 #include <string.h>
 #include <wchar.h>
 
-#include "cli/csv.h"
-
 enum {
 	GAP = 2,               /* columns between two columns */
 	MIN_WIDTH = 12,        /* no column is cut below this */
@@ -271,7 +269,7 @@ static void add_cell(const struct table *t, struct text *out, size_t column, con
 	case TABLE_CSV:
 		if (column)
 			text_add(out, ",", 1);
-		csv_quote(out, value ? value : "", value ? strlen(value) : 0, ',');
+		text_csv(out, value ? value : "", value ? strlen(value) : 0, ',');
 		return;
 	case TABLE_TSV:
 		if (column)

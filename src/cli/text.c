@@ -112,6 +112,24 @@ void text_url(struct text *t, const char *s)
 	}
 }
 
+void text_csv(struct text *out, const char *field, size_t n, char delimiter)
+{
+	bool plain = true;
+
+	for (size_t i = 0; i < n && plain; i++)
+		plain = field[i] != delimiter && field[i] != '"' && field[i] != '\n' && field[i] != '\r';
+	if (n && (field[0] == ' ' || field[n - 1] == ' '))
+		plain = false;
+	if (plain) {
+		text_add(out, field, n);
+		return;
+	}
+	text_add(out, "\"", 1);
+	for (size_t i = 0; i < n; i++)
+		text_add(out, field[i] == '"' ? "\"\"" : &field[i], field[i] == '"' ? 2 : 1);
+	text_add(out, "\"", 1);
+}
+
 char *text_strdup(const char *s)
 {
 	char *copy;

@@ -19,6 +19,9 @@
 
 #define GSM7_ESC 0x1b
 
+#define GSM7_LOCKING 0x3ffb /* bit n: n has a locking table, as all have but Spanish */
+#define GSM7_PLAIN   0x000b /* bit n: there all of ASCII that the default table has as the same septet is it, too */
+
 struct gsm7_shift {
 	uint8_t locking, single; /* 0: the default */
 };

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* unicode.h -- what only a Unicode library knows: normalisation, grapheme clusters, transliteration, names.
  *
- * The one file that includes ICU.  ICU keeps state in its objects, which are slow to open, so they live in a
- * `struct unicode`: one for each thread that needs it, opened as they are first needed.  All text is checked UTF-8
- * (utf8_check()). */
+ * unicode.c and charset.c are the only files that include ICU.  ICU keeps state in its objects, which are slow to open,
+ * so they live in a `struct unicode`: one for each thread that needs it, opened as they are first needed.  All text is
+ * checked UTF-8 (utf8_check()). */
 #ifndef CODEC_UNICODE_H
 #define CODEC_UNICODE_H
 
@@ -21,16 +21,25 @@ void unicode_free(struct unicode *u);
  * costs two comparisons. */
 size_t unicode_cluster_start(struct unicode *u, const char *s, size_t n, size_t at);
 
-/* NFC.  -ENOBUFS when `cap` is too small; three times `n` never is.  `s` and `dst` must not overlap. */
+/* NFC.  Returns 1 and the new text, or 0 when the text is in that form already (nothing is written then but
+ * `*ret_n`, which is `n`).  -ENOBUFS when `cap` is too small; three times `n` never is (Unicode Standard Annex 15).
+ * -ENOMEM.  `s` and `dst` must not overlap.  Text below U+0300, as most is, costs one comparison an octet. */
 int unicode_nfc(struct unicode *u, const char *s, size_t n, char *dst, size_t cap, size_t *ret_n);
 
-/* Transliterate by the name a client gives ("ru-Latn"); the result holds no character that GSM-7 lacks where the
- * script has a rule for it.  -ENOENT: no such name.  -ENOBUFS.  The first call with a name compiles its rules, which
- * takes some milliseconds. */
-int unicode_translit(struct unicode *u, const char *name, const char *s, size_t n, char *dst, size_t cap,
-	size_t *ret_n);
+/* NFC may join or reorder the character with one before it. */
+bool unicode_may_compose(uint32_t cp);
+
+/* Transliterate by the name a client gives ("ru-Latn", see translit_rules.h; case does not matter).  What GSM-7 has
+ * stays as it is, but for the letters of the script itself; what it lacks becomes what it has, where there is a rule
+ * for it.  -ENOENT: no such name.  -ENOBUFS: more than `cap` octets.  -ENOMEM.
+ *
+ * The first call with a name compiles its rules, which takes from one millisecond to a hundred (zh-Latn, any-Latn);
+ * they are kept.  Then it is from 0.1 to 10 microseconds a character: a long text holds up a loop. */
+int unicode_translit(
+	struct unicode *u, const char *name, const char *s, size_t n, char *dst, size_t cap, size_t *ret_n);
 /* All names, one after the other; NULL beyond the last.  And what each is for, in a few words. */
 const char *unicode_translit_name(unsigned i, const char **ret_help);
+bool unicode_translit_known(const char *name);
 
 /* "LEFT DOUBLE QUOTATION MARK"; "" where the character has no name.  `buf` has room for `cap` octets. */
 const char *unicode_name(uint32_t cp, char *buf, size_t cap);

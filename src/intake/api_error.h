@@ -16,11 +16,12 @@
 	X(DUPLICATE_HEADER,    "duplicate_header",    400, "A header that may stand once stands twice.") \
 	X(MISSING_HOST,        "missing_host",        400, "The Host header is missing.") \
 	X(INVALID_JSON,        "invalid_json",        400, "The body or row is not JSON, or not of the expected shape.") \
+	X(INVALID_CSV,         "invalid_csv",         400, "The body cannot be cut into rows, or a row does not fit the header.") \
 	X(INVALID_UTF8,        "invalid_utf8",        400, "A string is not valid UTF-8.") \
 	X(UNKNOWN_FIELD,       "unknown_field",       400, "A field that messages do not have; the answer guesses what was meant.") \
 	X(WRONG_TYPE,          "wrong_type",          400, "A field has another JSON type than it must have.") \
 	X(MISSING_FIELD,       "missing_field",       400, "A required field is not there.") \
-	X(ROW_TOO_LONG,        "row_too_long",        400, "A line of a stream is longer than 262,144 octets.") \
+	X(ROW_TOO_LONG,        "row_too_long",        400, "A line or record of a stream is longer than 262,144 octets.") \
 	X(INVALID_TO,          "invalid_to",          400, "The recipient is not a phone number.") \
 	X(INVALID_FROM,        "invalid_from",        400, "The sender is neither a number, a short code nor up to 11 GSM characters.") \
 	X(INVALID_TEXT,        "invalid_text",        400, "The text is empty, too long, or holds NUL or a control character.") \
@@ -80,6 +81,8 @@ const char *api_code_name(enum api_code c);
 int api_code_status(enum api_code c);
 const char *api_code_help(enum api_code c);
 
+struct json_out;
+
 /* What is wrong, where, and how to mend it. */
 struct api_fault {
 	enum api_code code;
@@ -91,5 +94,8 @@ struct api_fault {
  * NULL. */
 int api_fault_set(struct api_fault *f, enum api_code code, const char *field, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* "error": {code, message, field}, inside an object. */
+void api_fault_out(struct json_out *o, const struct api_fault *f);
 
 #endif

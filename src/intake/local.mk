@@ -8,3 +8,7 @@ libposthorn_a_SOURCES += src/intake/api.c src/intake/api.h src/intake/api_impl.h
 	src/intake/auth.c src/intake/auth.h src/intake/inbound.c src/intake/inbound.h src/intake/json_lines.c \
 	src/intake/json_lines.h src/intake/json_message.c src/intake/json_message.h src/intake/json_out.c \
 	src/intake/json_out.h src/intake/json_smart.c
+libposthorn_a_SOURCES += src/intake/api_body.c src/intake/api_rows_chunk.c src/intake/api_rows_impl.h \
+	src/intake/row_source.c src/intake/row_source.h
+libposthorn_a_SOURCES += src/intake/preview_row.c src/intake/preview_row.h src/intake/preview_total.c \
+	src/intake/preview_total.h

@@ -224,7 +224,7 @@ int dispatch_plan(struct queue *q, struct qmsg *qm, struct outlet *o)
 	qm->n_parts = o->rules.concat == CONCAT_PAYLOAD ? 1 : plan.n_parts;
 	qm->todo = parts_mask(qm->n_parts);
 	if (qm->n_parts > 1)
-		qm->ref = ++q->next_ref;
+		qm->ref = refs_next(q->refs, qm->m->to);
 	return 0;
 }
 
@@ -241,7 +241,7 @@ static void part_fill(const struct queue *q, const struct qmsg *qm, const struct
 	p->from = m->from;
 	p->part = (uint8_t)part;
 	p->n_parts = qm->n_parts;
-	p->ref = qm->ref;
+	p->ref = (uint16_t)qm->ref;
 	p->encoding = plan->encoding;
 	p->class = m->class;
 	p->flash = m->flags & MSG_FLASH;
@@ -331,7 +331,7 @@ void dispatch_submit(struct queue *q, struct qmsg *qm)
 		if (whole)
 			memset(&p.wire, 0, sizeof(p.wire));
 		else
-			r = wire_for(qm->m, &plan, part, qm->ref, &p.wire);
+			r = wire_for(qm->m, &plan, part, (uint16_t)qm->ref, &p.wire);
 		if (r == 0)
 			r = o->ops->submit(o, &p);
 		if (r == 0) {
@@ -403,6 +403,7 @@ static bool lease(struct queue *q, struct outlet *o, struct qmsg *qm)
 	op->parts = parts;
 	op->link = o->id;
 	op->ref = qm->ref;
+	op->cut = qm->cut;
 	op->bound_parts = qm->n_parts > 1 && qm->bound_link != o->id ? qm->n_parts : 0;
 	op->op.rows = (uint16_t)(n + (op->bound_parts != 0));
 	if (qm->n_parts > 1) {

@@ -336,6 +336,7 @@ static void lease_at_once(struct queue *q, struct lane *l, struct qmsg *qm, stru
 	a->leased = qm->todo;
 	a->link = o->id;
 	a->ref = qm->ref;
+	a->cut = qm->cut;
 	a->bound_parts = n > 1 ? (uint8_t)n : 0;
 	qm->leasing = qm->todo;
 	qm->todo = 0;
@@ -651,6 +652,13 @@ static void lane_known(void *arg, const struct store_lane *k, bool has_backlog)
 	l->counting = true;
 }
 
+static void ref_known(void *arg, uint32_t ref)
+{
+	struct queue *q = arg;
+
+	refs_seen(q->refs, ref);
+}
+
 struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, const struct conf *c,
 	struct names *names, const struct queue_events *events)
 {
@@ -687,13 +695,14 @@ struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boo
 	q->fresh = fresh_new(boot->low_water);
 	q->sent = sent_new(settle_spill, q);
 	q->unicode = unicode_new();
-	if (!q->by_id || !q->fresh || !q->sent || !q->unicode)
+	q->refs = refs_new();
+	if (!q->by_id || !q->fresh || !q->sent || !q->unicode || !q->refs)
 		return NULL; /* at start: the caller ends the process */
 	uv_check_init(loop, &q->check);
 	uv_timer_init(loop, &q->tick);
 	uv_timer_init(loop, &q->second);
 	q->check.data = q->tick.data = q->second.data = q;
-	if (store_lanes(s, lane_known, q) < 0)
+	if (store_lanes(s, lane_known, q) < 0 || store_refs(s, REF_ROWS, ref_known, q) < 0)
 		return NULL;
 	return q;
 }
@@ -808,6 +817,7 @@ void queue_free(struct queue *q)
 	fresh_free(q->fresh);
 	sent_free(q->sent);
 	unicode_free(q->unicode);
+	refs_free(q->refs);
 	q->n_handles = 3;
 	uv_close((uv_handle_t *)&q->check, handle_closed);
 	uv_close((uv_handle_t *)&q->tick, handle_closed);

@@ -5,6 +5,7 @@
  *     queue.c     intake (queue_add), start and stop, limits, views
  *     lane.c      lanes: which messages wait where, and for which link
  *     dispatch.c  from lanes to links: fair choice, tokens, lease, submit
+ *     refs.c      references that join the parts of a long message
  *     settle.c    how attempts ended, and receipts
  *     refill.c    rows back into memory: backlog, due, restart
  *     cancel.c    by id and by tag
@@ -19,6 +20,7 @@
 #include "codec/unicode.h"
 #include "queue/fresh.h"
 #include "queue/queue.h"
+#include "queue/refs.h"
 #include "queue/sent.h"
 
 /* One message held in memory: it waits in a lane, or parts of it are in flight. */
@@ -40,7 +42,7 @@ struct qmsg {
 	char refused_text[28];
 	uint64_t row_seq;
 	uint32_t row_lane;          /* its row in backlog; 0: none */
-	uint16_t ref;
+	uint32_t ref;               /* refs.h */
 	uint16_t tries;
 	uint8_t n_parts;            /* 0: not planned for a link yet */
 	uint16_t cut;               /* segment_cut(); 0: not known */
@@ -209,7 +211,7 @@ struct queue {
 	void *stopped_arg;
 	uint64_t settling;           /* settle-list operations of ours that are not done */
 	struct queue_stats stats;
-	uint16_t next_ref;
+	struct refs *refs;
 	struct unicode *unicode; /* to keep grapheme clusters whole */
 };
 

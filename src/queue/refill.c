@@ -71,6 +71,7 @@ static struct qmsg *wake(struct queue *q, struct store_loaded *x, uint64_t todo)
 		o = queue_outlet_of(q, x->bound_link);
 		qm->n_parts = x->bound_parts;
 		qm->ref = x->bound_ref;
+		qm->cut = x->bound_cut;
 		qm->bound = true;
 		qm->bound_link = x->bound_link;
 		qm->out = o;

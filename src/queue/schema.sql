@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The store, version 1 (kept in user_version).  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
+-- The store, version 2 (kept in user_version).  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
 -- values.  Keys are integers: id = node << 49 | counter, key = id << 8 | part, part 0 is the message itself.
 -- Times are Unix milliseconds.  Executed as it stands on an empty database; later versions migrate (store_sqlite.c).
 
@@ -26,8 +26,10 @@ CREATE TABLE message (
 -- The text apart, so that it can be scrubbed at its own age.
 CREATE TABLE body (id INTEGER PRIMARY KEY, text NOT NULL);
 
--- From the first lease of a message of several parts on: link, segmentation and reference are fixed.
-CREATE TABLE bound (id INTEGER PRIMARY KEY, link INTEGER NOT NULL, ref INTEGER NOT NULL, parts INTEGER NOT NULL);
+-- From the first lease of a message of several parts on: link, segmentation and reference are fixed.  ref: refs.h,
+-- cut: segment_cut() in codec/segment.h.
+CREATE TABLE bound (id INTEGER PRIMARY KEY, link INTEGER NOT NULL, ref INTEGER NOT NULL, parts INTEGER NOT NULL,
+	cut INTEGER NOT NULL DEFAULT 0);
 
 -- Before the first octet of a part is written; gone when the attempt is settled.  What is here at start is uncertain.
 CREATE TABLE lease (key INTEGER PRIMARY KEY, link INTEGER NOT NULL, at INTEGER NOT NULL);

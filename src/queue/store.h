@@ -84,6 +84,8 @@ int store_lanes(struct store *s, void (*each)(void *arg, const struct store_lane
 /* Every cancel row that is not done yet; blocking, at start. */
 int store_cancels(struct store *s,
 	void (*each)(void *arg, uint64_t n, uint32_t client, const char *tag, uint64_t upto_id), void *arg);
+/* The references of the newest bound rows, newest first, at most `most`; blocking, at start. */
+int store_refs(struct store *s, uint32_t most, void (*each)(void *arg, uint32_t ref), void *arg);
 
 /* While anything is staged or under way the store keeps the loop alive; idle, it does not. */
 void store_stage(struct store *s, enum store_list list, struct store_op *op);
@@ -141,7 +143,8 @@ struct store_accept {
 	uint64_t seq;
 	uint64_t leased;       /* bit p-1: a lease for part p goes with it */
 	uint32_t link;
-	uint16_t ref;          /* n_parts > 1 and leased: the bound row's */
+	uint32_t ref;          /* n_parts > 1 and leased: the bound row's (refs.h) */
+	uint16_t cut;          /* likewise (segment_cut()) */
 	uint8_t bound_parts;   /* likewise; 0: no bound row */
 };
 struct store_idem {
@@ -171,7 +174,8 @@ struct op_lease {
 	struct store_op op;    /* OP_LEASE, OP_UNLEASE */
 	uint64_t id, parts;    /* bit p-1 */
 	uint32_t link;
-	uint16_t ref;
+	uint32_t ref;          /* refs.h */
+	uint16_t cut;          /* segment_cut() */
 	uint8_t bound_parts;   /* > 1: (re)write the bound row */
 };
 
@@ -387,7 +391,8 @@ struct store_loaded {
 	bool final;            /* the message is final: only its leftover rows are to be deleted */
 	uint64_t submitted, finals, leased, due; /* bit p-1, by part; due: a due row brought it (bit 0.. of due_key) */
 	uint32_t bound_link;   /* 0: not bound */
-	uint16_t bound_ref;
+	uint32_t bound_ref;
+	uint16_t bound_cut;    /* 0: written before cuts were kept */
 	uint8_t bound_parts;
 	uint32_t lease_link;
 	uint32_t lane;         /* the backlog row that brought it, or 0 */
@@ -437,7 +442,8 @@ struct store_event {
 	char error[40];
 	uint64_t id, to;       /* of the message */
 	char ref[MSG_REF_MAX + 1];
-	char *in_from, *in_to, *in_text; /* EVENT_INBOUND; malloc()ed as one */
+	char *in_from, *in_to, *in_text, *in_raw_hex; /* EVENT_INBOUND; malloc()ed as one */
+	uint8_t in_dcs, in_esm_class;
 	uint32_t link;
 };
 struct q_events {
@@ -523,8 +529,8 @@ struct store_inbound {
 	uint64_t n;
 	int64_t at;
 	uint32_t link, client;
-	char *from, *to, *text, *raw_hex;
-	uint8_t dcs;
+	char *from, *to, *text, *raw_hex; /* digits in lower case */
+	uint8_t dcs, esm_class;
 };
 struct q_inbound {
 	struct store_query q;

@@ -40,7 +40,7 @@
 	X(W_META_SET, "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (k) DO UPDATE SET v = excluded.v")                 \
 	X(W_MESSAGE, "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")                 \
 	X(W_BODY, "INSERT INTO body VALUES (?1, ?2)")                                                                  \
-	X(W_BOUND, "INSERT OR REPLACE INTO bound VALUES (?1, ?2, ?3, ?4)")                                             \
+	X(W_BOUND, "INSERT OR REPLACE INTO bound VALUES (?1, ?2, ?3, ?4, ?5)")                                         \
 	X(W_BACKLOG, "INSERT OR REPLACE INTO backlog VALUES (?1, ?2, ?3, ?4)")                                         \
 	X(W_BACKLOG_DELETE, "DELETE FROM backlog WHERE lane = ?1 AND seq = ?2")                                        \
 	X(W_DUE, "INSERT OR REPLACE INTO due VALUES (?1, ?2, ?3, ?4, ?5)")                                             \
@@ -122,7 +122,7 @@
 	X(R_MESSAGE, "SELECT id, client, route, campaign, bits, recipient, created, send_at, ttl_end, sender, ref,"    \
 		     " tag FROM message WHERE id = ?1")                                                                \
 	X(R_BODY, "SELECT text FROM body WHERE id = ?1")                                                               \
-	X(R_BOUND, "SELECT id, link, ref, parts FROM bound WHERE id >= ?1 AND id < ?2 ORDER BY id")                    \
+	X(R_BOUND, "SELECT id, link, ref, parts, cut FROM bound WHERE id >= ?1 AND id < ?2 ORDER BY id")               \
 	X(R_LEASES, "SELECT key, link, at FROM lease WHERE key >= ?1 AND key < ?2 ORDER BY key")                       \
 	X(R_SUBMITS, "SELECT key, link, at, smsc_id FROM submit WHERE key >= ?1 AND key < ?2 ORDER BY key")            \
 	X(R_FINALS, "SELECT key, state, at, reason, part, error FROM final WHERE key >= ?1 AND key < ?2 ORDER BY key") \
@@ -153,13 +153,14 @@
 	X(R_EVENT_MESSAGE, "SELECT m.recipient, m.ref, coalesce(b.parts, (m.bits >> 16) & 255),"                       \
 			   " (SELECT link FROM submit WHERE key BETWEEN ?2 AND ?3 LIMIT 1)"                            \
 			   " FROM message m LEFT JOIN bound b ON b.id = m.id WHERE m.id = ?1")                         \
-	X(R_EVENT_INBOUND, "SELECT sender, recipient, text, link, at FROM inbound WHERE n = ?1")                       \
+	X(R_EVENT_INBOUND, "SELECT sender, recipient, text, lower(hex(raw)), link, dcs, esm_class"                     \
+			   " FROM inbound WHERE n = ?1")                                                               \
 	X(R_EVENTS_COUNT, "SELECT count(*) FROM event WHERE endpoint = ?1")                                            \
 	X(R_EVENTS_OLDEST, "SELECT at FROM event WHERE endpoint = ?1 AND shard = ?2 ORDER BY seq LIMIT 1")             \
 	X(R_DEAD_COUNT, "SELECT count(*) FROM dead WHERE endpoint = ?1")                                               \
 	X(R_STREAM, "SELECT rows, accepted, rejected, digest, done FROM stream WHERE client = ?1 AND name = ?2")       \
-	X(R_INBOUND, "SELECT n, at, link, client, sender, recipient, text, hex(raw), dcs FROM inbound"                 \
-		     " WHERE n < ?1 ORDER BY n DESC")                                                                  \
+	X(R_INBOUND, "SELECT n, at, link, client, sender, recipient, text, lower(hex(raw)), dcs, esm_class"            \
+		     " FROM inbound WHERE n < ?1 ORDER BY n DESC")                                                     \
 	X(R_PARKED, "SELECT n, link, smsc_id, stat, err, recipient, at FROM receipt_parked WHERE n < ?1"               \
 		    " ORDER BY n DESC LIMIT ?2")                                                                       \
 	X(R_CANCELLED, "SELECT EXISTS (SELECT 1 FROM cancel WHERE client = ?1 AND tag = ?2 AND upto_id >= ?3)")

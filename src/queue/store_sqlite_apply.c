@@ -70,11 +70,11 @@ static int insert_leases(struct writer *w, uint64_t id, uint64_t parts, uint32_t
 	return rc;
 }
 
-static int insert_bound(struct writer *w, uint64_t id, uint32_t link, unsigned ref, unsigned parts)
+static int insert_bound(struct writer *w, uint64_t id, uint32_t link, uint32_t ref, unsigned cut, unsigned parts)
 {
 	if (parts <= 1)
 		return SQLITE_OK;
-	BIND(w->st[W_BOUND], id, link, ref, parts);
+	BIND(w->st[W_BOUND], id, link, ref, parts, cut);
 	return run(w->st[W_BOUND]);
 }
 
@@ -101,7 +101,7 @@ static int accept_one(struct writer *w, const struct store_accept *a)
 	if (!rc && a->leased)
 		rc = insert_leases(w, m->id, a->leased, a->link);
 	if (!rc && a->leased)
-		rc = insert_bound(w, m->id, a->link, a->ref, a->bound_parts);
+		rc = insert_bound(w, m->id, a->link, a->ref, a->cut, a->bound_parts);
 	return rc;
 }
 
@@ -220,7 +220,7 @@ int apply_lease(struct writer *w, struct store_op *op)
 	struct op_lease *o = (struct op_lease *)op;
 	int rc = insert_leases(w, o->id, o->parts, o->link);
 
-	return rc ? rc : insert_bound(w, o->id, o->link, o->ref, o->bound_parts);
+	return rc ? rc : insert_bound(w, o->id, o->link, o->ref, o->cut, o->bound_parts);
 }
 
 int apply_unlease(struct writer *w, struct store_op *op)

@@ -22,7 +22,7 @@
 #include "base/clock.h"
 #include "src/queue/schema_sql.h"
 
-#define SCHEMA_VERSION 1
+#define SCHEMA_VERSION 2
 #define APPLICATION_ID 0x50485354 /* "PHST", shown by file(1) */
 #define BUSY_MS        5000       /* only while another connection opens or recovers the WAL */
 
@@ -156,14 +156,10 @@ void db_close_writer(struct writer *w)
 
 /* ---- the schema ------------------------------------------------------------------------------------------ */
 
-/* migrate[v] takes version v to v + 1, inside the transaction of migrate_all(). */
-static int make_schema(sqlite3 *db)
-{
-	return sqlite3_exec(db, schema_sql, NULL, NULL, NULL);
-}
-
-static int (*const migrate[SCHEMA_VERSION])(sqlite3 *db) = {
-	make_schema,
+/* migrate[v] takes version v to v + 1, inside the transaction of migrate_all().  An empty database gets schema.sql,
+ * which is always the newest. */
+static const char *const migrate[SCHEMA_VERSION] = {
+	[1] = "ALTER TABLE bound ADD COLUMN cut INTEGER NOT NULL DEFAULT 0",
 };
 
 static int migrate_all(sqlite3 *db, int64_t from)
@@ -171,8 +167,10 @@ static int migrate_all(sqlite3 *db, int64_t from)
 	char sql[80];
 	int rc = sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
 
-	for (int64_t v = from; rc == SQLITE_OK && v < SCHEMA_VERSION; v++)
-		rc = migrate[v](db);
+	if (rc == SQLITE_OK && from == 0)
+		rc = sqlite3_exec(db, schema_sql, NULL, NULL, NULL);
+	for (int64_t v = from; from > 0 && rc == SQLITE_OK && v < SCHEMA_VERSION; v++)
+		rc = sqlite3_exec(db, migrate[v], NULL, NULL, NULL);
 	if (rc != SQLITE_OK)
 		return rc; /* closing the connection rolls back */
 	snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", APPLICATION_ID,
@@ -352,6 +350,7 @@ struct each {
 	void (*name)(void *arg, enum name_kind kind, uint32_t id, const char *text);
 	void (*lane)(void *arg, const struct store_lane *l, bool has_backlog);
 	void (*cancel)(void *arg, uint64_t n, uint32_t client, const char *tag, uint64_t upto_id);
+	void (*ref)(void *arg, uint32_t ref);
 };
 
 static void each_name(void *arg, sqlite3_stmt *st)
@@ -383,6 +382,13 @@ static void each_cancel(void *arg, sqlite3_stmt *st)
 	e->cancel(e->arg, column(st, 0), column(st, 1), (const char *)sqlite3_column_text(st, 2), column(st, 3));
 }
 
+static void each_ref(void *arg, sqlite3_stmt *st)
+{
+	struct each *e = arg;
+
+	e->ref(e->arg, column(st, 0));
+}
+
 int store_names(struct store *s, void (*each)(void *arg, enum name_kind kind, uint32_t id, const char *text), void *arg)
 {
 	return each_row(s, "SELECT kind, id, text FROM name ORDER BY kind, id", each_name,
@@ -402,4 +408,12 @@ int store_cancels(struct store *s,
 {
 	return each_row(s, "SELECT n, client, tag, upto_id FROM cancel ORDER BY n", each_cancel,
 		&(struct each){.arg = arg, .cancel = each});
+}
+
+int store_refs(struct store *s, uint32_t most, void (*each)(void *arg, uint32_t ref), void *arg)
+{
+	char sql[80];
+
+	snprintf(sql, sizeof sql, "SELECT ref FROM bound ORDER BY id DESC LIMIT %u", most);
+	return each_row(s, sql, each_ref, &(struct each){.arg = arg, .ref = each});
 }

@@ -33,3 +33,15 @@ EXTRA_DIST += $(CLI_TESTS)
 DECODE_TESTS = tests/e2e/0720-decode-encode.py
 E2E_TESTS += $(DECODE_TESTS)
 EXTRA_DIST += $(DECODE_TESTS)
+# Alphabets on the wire.
+WIRE_TESTS = tests/e2e/0820-wire-alphabets.py
+E2E_TESTS += $(WIRE_TESTS)
+EXTRA_DIST += tests/e2e/witnesses.py $(WIRE_TESTS)
+# Texts.
+PAGE_TESTS = tests/e2e/0830-encoding-page.py
+E2E_TESTS += $(PAGE_TESTS)
+EXTRA_DIST += $(PAGE_TESTS)
+# What it would cost.
+PREVIEW_TESTS = tests/e2e/0810-preview.py
+E2E_TESTS += $(PREVIEW_TESTS)
+EXTRA_DIST += $(PREVIEW_TESTS)

@@ -27,7 +27,7 @@ CLI_FUZZ = tests/fuzz/fuzz_csv
 check_PROGRAMS += $(CLI_FUZZ)
 FUZZ_TARGETS += $(CLI_FUZZ)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_csv
-tests_fuzz_fuzz_csv_SOURCES = tests/fuzz/fuzz_csv.c tests/fuzz/replay.c src/cli/csv.c src/cli/text.c
+tests_fuzz_fuzz_csv_SOURCES = tests/fuzz/fuzz_csv.c tests/fuzz/replay.c src/base/buf.c src/base/csv.c src/cli/text.c
 # What a carrier sends.
 if HAVE_SMPP34
 SMPP_FUZZ = tests/fuzz/fuzz_pdu
@@ -44,6 +44,15 @@ FUZZ_TARGETS += $(API_FUZZ)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_message_json
 tests_fuzz_fuzz_message_json_SOURCES = tests/fuzz/fuzz_message_json.c tests/fuzz/replay.c
 tests_fuzz_fuzz_message_json_LDADD = $(POSTHORN_LIBS)
+# Texts in every alphabet of the wire.
+if HAVE_SMPP34
+TEXT_FUZZ = tests/fuzz/fuzz_text
+check_PROGRAMS += $(TEXT_FUZZ)
+FUZZ_TARGETS += $(TEXT_FUZZ)
+tests_fuzz_fuzz_text_SOURCES = tests/fuzz/fuzz_text.c tests/fuzz/replay.c
+tests_fuzz_fuzz_text_LDADD = $(POSTHORN_LIBS)
+endif
+EXTRA_DIST += tests/fuzz/corpus/fuzz_text
 
 # What phones and modems send.
 TPDU_FUZZ = tests/fuzz/fuzz_tpdu tests/fuzz/fuzz_udh tests/fuzz/fuzz_gsm7

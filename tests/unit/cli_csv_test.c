@@ -17,7 +17,7 @@
 
 #include <cmocka.h>
 
-#include "cli/csv.h"
+#include "base/csv.h"
 #include "cli/fields.h"
 #include "cli/input.h"
 #include "cli/progress.h"
@@ -177,7 +177,7 @@ static void test_csv_quotes_what_needs_it(void **state)
 		struct text out = { 0 };
 
 		text_puts(&out, "");
-		csv_quote(&out, v[i].in, strlen(v[i].in), ',');
+		text_csv(&out, v[i].in, strlen(v[i].in), ',');
 		assert_string_equal(out.at, v[i].out);
 		text_done(&out);
 	}

@@ -14,7 +14,7 @@ UNIT_TESTS += $(CODEC_TESTS)
 CODEC_TEST_LIBS = $(CODEC_LIBS) $(CMOCKA_LIBS)
 tests_unit_codec_utf8_SOURCES = tests/unit/codec_utf8.c tests/unit/codec_hex.h
 tests_unit_codec_utf8_LDADD = $(CODEC_TEST_LIBS)
-tests_unit_codec_gsm7_SOURCES = tests/unit/codec_gsm7.c tests/unit/codec_hex.h
+tests_unit_codec_gsm7_SOURCES = tests/unit/codec_gsm7.c tests/unit/codec_hex.h tests/unit/codec_tables.h
 tests_unit_codec_gsm7_LDADD = $(CODEC_TEST_LIBS)
 tests_unit_codec_ucs2_SOURCES = tests/unit/codec_ucs2.c tests/unit/codec_hex.h
 tests_unit_codec_ucs2_LDADD = $(CODEC_TEST_LIBS)
@@ -26,6 +26,13 @@ tests_unit_codec_msisdn_SOURCES = tests/unit/codec_msisdn.c
 tests_unit_codec_msisdn_LDADD = $(CODEC_TEST_LIBS)
 tests_unit_codec_receipt_SOURCES = tests/unit/codec_receipt.c tests/unit/codec_hex.h
 tests_unit_codec_receipt_LDADD = $(CODEC_TEST_LIBS)
+TEXT_TESTS = tests/unit/codec_smart tests/unit/codec_unicode
+check_PROGRAMS += $(TEXT_TESTS)
+UNIT_TESTS += $(TEXT_TESTS)
+tests_unit_codec_smart_SOURCES = tests/unit/codec_smart.c
+tests_unit_codec_smart_LDADD = $(CODEC_TEST_LIBS)
+tests_unit_codec_unicode_SOURCES = tests/unit/codec_unicode.c
+tests_unit_codec_unicode_LDADD = $(CODEC_TEST_LIBS)
 BASE_TESTS = tests/unit/conf_test tests/unit/log_test
 check_PROGRAMS += $(BASE_TESTS)
 UNIT_TESTS += $(BASE_TESTS)
@@ -33,7 +40,7 @@ tests_unit_conf_test_SOURCES = tests/unit/conf_test.c
 tests_unit_conf_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_log_test_SOURCES = tests/unit/log_test.c
 tests_unit_log_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
-QUEUE_TESTS = tests/unit/queue_test tests/unit/queue_faults_test tests/unit/queue_rows_test
+QUEUE_TESTS = tests/unit/queue_refs_test tests/unit/queue_test tests/unit/queue_faults_test tests/unit/queue_rows_test
 check_PROGRAMS += $(QUEUE_TESTS)
 UNIT_TESTS += $(QUEUE_TESTS)
 QUEUE_WORLD = tests/unit/queue_world.c tests/unit/queue_world.h
@@ -43,6 +50,9 @@ QUEUE_WRAP = $(AM_LDFLAGS) -Wl,--wrap=clock_ms,--wrap=clock_mono_ms,--wrap=clock
 tests_unit_queue_test_SOURCES = tests/unit/queue_test.c $(QUEUE_WORLD)
 tests_unit_queue_test_LDFLAGS = $(QUEUE_WRAP)
 tests_unit_queue_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_queue_refs_test_SOURCES = tests/unit/queue_refs_test.c $(QUEUE_WORLD)
+tests_unit_queue_refs_test_LDFLAGS = $(QUEUE_WRAP)
+tests_unit_queue_refs_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_queue_faults_test_SOURCES = tests/unit/queue_faults_test.c $(QUEUE_WORLD)
 tests_unit_queue_faults_test_LDFLAGS = $(QUEUE_WRAP)
 tests_unit_queue_faults_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
@@ -58,8 +68,9 @@ tests_unit_http_test_SOURCES = tests/unit/http_test.c tests/unit/tls_pair.h
 tests_unit_http_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/cli_csv_test
 UNIT_TESTS += tests/unit/cli_csv_test
-tests_unit_cli_csv_test_SOURCES = tests/unit/cli_csv_test.c src/cli/csv.c src/cli/fields.c src/cli/input.c \
-	src/cli/progress.c src/cli/rows.c src/cli/table.c src/cli/text.c src/cli/when.c
+tests_unit_cli_csv_test_SOURCES = tests/unit/cli_csv_test.c src/cli/fields.c src/cli/input.c \
+	src/cli/progress.c src/cli/rows.c src/cli/table.c src/cli/text.c src/cli/when.c \
+	src/base/buf.c src/base/csv.c src/base/csv_rows.c src/base/fields.c
 tests_unit_cli_csv_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_cli_csv_test_LDADD = $(CMOCKA_LIBS) $(JANSSON_LIBS)
 endif
@@ -126,6 +137,25 @@ tests_unit_router_test_SOURCES = tests/unit/router_test.c
 tests_unit_router_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 
+# Plans against a search of all of them.
+if HAVE_CMOCKA
+PLAN_TESTS = tests/unit/codec_plans
+check_PROGRAMS += $(PLAN_TESTS)
+UNIT_TESTS += $(PLAN_TESTS)
+tests_unit_codec_plans_SOURCES = tests/unit/codec_plans.c tests/unit/codec_hex.h tests/unit/codec_tables.h
+tests_unit_codec_plans_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
+endif
+
+# What is taken from the heap is counted.
+if HAVE_CMOCKA
+HEAP_TESTS = tests/unit/codec_heap
+check_PROGRAMS += $(HEAP_TESTS)
+UNIT_TESTS += $(HEAP_TESTS)
+tests_unit_codec_heap_SOURCES = tests/unit/codec_heap.c
+tests_unit_codec_heap_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+tests_unit_codec_heap_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
+endif
+
 if HAVE_CMOCKA
 TPDU_TESTS = tests/unit/codec_dcs tests/unit/codec_tpdu
 check_PROGRAMS += $(TPDU_TESTS)
@@ -134,4 +164,19 @@ tests_unit_codec_dcs_SOURCES = tests/unit/codec_dcs.c
 tests_unit_codec_dcs_LDADD = $(CODEC_TEST_LIBS)
 tests_unit_codec_tpdu_SOURCES = tests/unit/codec_tpdu.c tests/unit/codec_hex.h
 tests_unit_codec_tpdu_LDADD = $(CODEC_TEST_LIBS)
+endif
+
+if HAVE_CMOCKA
+FACTS_TESTS = tests/unit/codec_facts
+check_PROGRAMS += $(FACTS_TESTS)
+UNIT_TESTS += $(FACTS_TESTS)
+tests_unit_codec_facts_SOURCES = tests/unit/codec_facts.c tests/unit/codec_hex.h
+tests_unit_codec_facts_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
+endif
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/preview_row_test
+UNIT_TESTS += tests/unit/preview_row_test
+tests_unit_preview_row_test_SOURCES = tests/unit/preview_row_test.c
+tests_unit_preview_row_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif

@@ -532,6 +532,8 @@ static int fake_submit(struct outlet *o, const struct part *p)
 	if (f->answer)
 		return f->answer;
 	assert_true(f->n < sizeof(f->key) / sizeof(f->key[0]));
+	f->ref[f->n] = p->ref;
+	f->wire = p->wire;
 	f->key[f->n++] = p->key;
 	f->count[p->part]++;
 	return 0;

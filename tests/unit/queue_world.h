@@ -49,6 +49,8 @@ struct fake {
 	unsigned n_ended;   /* of these: answered by fake_end_all() */
 	unsigned count[8];  /* by part number */
 	uint64_t key[2048]; /* in the order they came */
+	uint16_t ref[2048];
+	struct segment_wire wire; /* of the last one */
 };
 
 struct world {

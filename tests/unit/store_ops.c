@@ -18,7 +18,7 @@ static void a_new_database_has_the_settings_it_keeps(void **state)
 	assert_int_equal(f->boot.low_water, f->boot.next_id);
 	assert_int_equal(f->boot.indexed_to, f->boot.next_id);
 	assert_int_equal(f->boot.next_lane, 1);
-	assert_int_equal(sql(f, "PRAGMA user_version"), 1);
+	assert_int_equal(sql(f, "PRAGMA user_version"), 2);
 	assert_int_equal(sql(f, "PRAGMA auto_vacuum"), 2);
 	assert_int_equal(sql(f, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
 }
@@ -86,8 +86,22 @@ static void a_newer_schema_is_refused(void **state)
 	sql(f, "PRAGMA user_version = 99");
 	assert_int_equal(fixture_open(f), -EINVAL);
 	assert_non_null(strstr(f->err, "newer"));
+	sql(f, "PRAGMA user_version = 2");
+	assert_int_equal(fixture_open(f), 0);
+}
+
+/* Version 1 did not keep how a message was cut. */
+static void an_older_schema_is_brought_forward(void **state)
+{
+	struct fixture *f = *state;
+
+	fixture_close(f);
+	sql(f, "ALTER TABLE bound DROP COLUMN cut");
+	sql(f, "INSERT INTO bound VALUES (5, 1, 77, 2)");
 	sql(f, "PRAGMA user_version = 1");
 	assert_int_equal(fixture_open(f), 0);
+	assert_int_equal(sql(f, "PRAGMA user_version"), 2);
+	assert_int_equal(sql(f, "SELECT cut FROM bound WHERE id = 5 AND ref = 77"), 0);
 }
 
 static void somebody_elses_database_is_refused(void **state)
@@ -382,6 +396,9 @@ static void inbound_makes_an_event_that_carries_it(void **state)
 	assert_string_equal(q.rows[0].in_from, "+1202");
 	assert_string_equal(q.rows[0].in_to, "12345");
 	assert_string_equal(q.rows[0].in_text, "STOP");
+	assert_string_equal(q.rows[0].in_raw_hex, "5300");
+	assert_int_equal(q.rows[0].in_dcs, 8);
+	assert_int_equal(q.rows[0].in_esm_class, 0x40);
 	store_query_done(&q.q);
 }
 
@@ -640,6 +657,7 @@ int main(void)
 		TEST(the_node_is_in_the_id_and_may_not_change),
 		TEST(a_second_process_is_refused),
 		TEST(a_newer_schema_is_refused),
+		TEST(an_older_schema_is_brought_forward),
 		TEST(somebody_elses_database_is_refused),
 		TEST(garbage_is_refused),
 		TEST(events_move_when_the_number_of_shards_changes),

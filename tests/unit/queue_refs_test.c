@@ -1,0 +1,156 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * queue_refs_test.c -- what joins the parts of a long message on the telephone: its reference and the way it was cut.
+ * Both outlive a restart, and a change of the link's settings.
+ */
+#include "queue_world.h"
+
+#include "queue/refs.h"
+
+#include <string.h>
+
+#define ALICE 79120000001u
+#define BOB   79120000002u
+
+static void references_to_one_recipient_differ_for_256_messages(void **state)
+{
+	bool seen[256] = {false};
+	struct refs *r = refs_new();
+
+	(void)state;
+	assert_non_null(r);
+	for (unsigned i = 0; i < 256; i++) {
+		uint8_t ref = (uint8_t)refs_next(r, ALICE);
+
+		assert_false(seen[ref]);
+		seen[ref] = true;
+	}
+	refs_free(r);
+}
+
+/* Whatever order the rows are told in: counting goes on after the latest, also where the counter has run round. */
+static void counting_goes_on_after_what_is_stored(void **state)
+{
+	static const uint16_t stored[][4] = {
+		{7, 8, 9, 10}, {10, 9, 8, 7}, {9, 10, 7, 8}, {0xffff, 0, 1, 0xfffe}, {1, 0xfffe, 0xffff, 0}};
+	static const uint16_t next[] = {11, 11, 11, 2, 2};
+	struct refs *r = refs_new();
+	uint32_t bucket = refs_next(r, ALICE) >> 16;
+
+	(void)state;
+	refs_free(r);
+	for (unsigned i = 0; i < 5; i++) {
+		r = refs_new();
+		for (unsigned k = 0; k < 4; k++)
+			refs_seen(r, bucket << 16 | stored[i][k]);
+		assert_int_equal(refs_next(r, ALICE), bucket << 16 | next[i]);
+		refs_free(r);
+	}
+}
+
+static void add_hundred(struct world *w)
+{
+	char text[200];
+
+	memset(text, 'a', sizeof(text));
+	for (unsigned i = 0; i < 100; i++)
+		world_add(w, 1,
+			(struct message){.class = CLASS_SERVICE, .to = ALICE, .text = text, .n_text = sizeof(text), .n_parts = 2},
+			NULL);
+}
+
+/* 100 messages to one person are under way when the process ends.  The next life's references for this person are new
+ * ones, at once: the first message leaves before the scan of the old ones is through. */
+static void references_go_on_after_a_restart(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	bool seen[256] = {false};
+	unsigned n_seen = 0;
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	a = fake_new(w, "A", 500);
+	fake_route(w, a, NULL);
+	add_hundred(w);
+	RUN_UNTIL(w, a->n == 200);
+	for (unsigned i = 0; i < 200; i++) {
+		n_seen += !seen[a->ref[i] & 0xff];
+		seen[a->ref[i] & 0xff] = true;
+	}
+	assert_int_equal(n_seen, 100);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_quiet(w);
+	world_down(w);
+	world_up(w, false);
+	a = fake_new(w, "A", 500);
+	fake_route(w, a, NULL);
+	add_hundred(w);
+	RUN_UNTIL(w, a->n == 200);
+	for (unsigned i = 0; i < 200; i += 2) {
+		assert_int_equal(a->ref[i], a->ref[i + 1]);
+		assert_false(seen[a->ref[i] & 0xff]);
+		seen[a->ref[i] & 0xff] = true;
+	}
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_quiet(w);
+	world_down(w);
+	world_free(w);
+}
+
+/* A Turkish text, cut for a link that reads Turkish; the link loses the language while part 2 waits.  A new plan would
+ * be UCS-2 and have three parts; the rest goes as it was begun, with the language element of part 1. */
+static void a_begun_message_keeps_its_cut_when_the_link_changes(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+	char text[400] = "";
+	uint16_t ref;
+
+	(void)state;
+	for (unsigned i = 0; i < 160; i++)
+		strcat(text, i % 10 ? "a" : "\xc5\x9f"); /* U+015F in every tenth place */
+	world_up(w, false);
+	a = fake_new(w, "A", 1);
+	a->o.rules.languages = 1u << 1;
+	fake_route(w, a, NULL);
+	world_add(w, 1, (struct message){.class = CLASS_SERVICE, .to = BOB, .text = text,
+		.n_text = (uint32_t)strlen(text), .n_parts = 2}, NULL);
+	RUN_UNTIL(w, a->n == 1);
+	ref = a->ref[0];
+	assert_int_equal(a->wire.udh[4], 2); /* of two parts: 3GPP TS 23.040, 9.2.3.24.1 */
+	a->o.draining = true;
+	queue_outlet_changed(w->queue, &a->o);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_quiet(w);
+	world_down(w);
+
+	world_up(w, false);
+	a = fake_new(w, "A", 10);
+	a->o.rules.concat = CONCAT_UDH16;
+	fake_route(w, a, NULL);
+	RUN_UNTIL(w, a->n == 1);
+	assert_int_equal(a->ref[0], ref);
+	assert_int_equal(a->count[2], 1);
+	/* 5 octets of concatenation with an 8-bit reference, 3 of the Turkish table. */
+	assert_int_equal(a->wire.n_udh, 9);
+	assert_memory_equal(a->wire.udh, ((uint8_t[]){8, 0x00, 3, (uint8_t)ref, 2, 2}), 6);
+	assert_true(a->wire.udh[6] == 0x24 || a->wire.udh[6] == 0x25);
+	assert_int_equal(a->wire.udh[8], 1);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_quiet(w);
+	world_down(w);
+	world_free(w);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(references_to_one_recipient_differ_for_256_messages),
+		cmocka_unit_test(counting_goes_on_after_what_is_stored),
+		cmocka_unit_test(references_go_on_after_a_restart),
+		cmocka_unit_test(a_begun_message_keeps_its_cut_when_the_link_changes),
+	};
+
+	return WORLD_MAIN(tests, argc, argv);
+}
