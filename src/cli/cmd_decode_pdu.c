@@ -10,9 +10,12 @@
 #include "cli/sheet.h"
 #include "cli/words.h"
 
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/charset.h"
+#include "codec/data_coding.h"
 #include "codec/gsm7.h"
 #include "codec/ucs2.h"
 #include "codec/udh.h"
@@ -385,69 +388,75 @@ static int take_fields(struct pdu *p, const struct field *f)
 
 /* ---- the text ---- */
 
-enum form { FORM_SEPTETS, FORM_PACKED, FORM_LATIN1, FORM_UCS2, FORM_OCTETS };
-
-static enum form form_of(const struct pdu *p)
+static size_t decode_packed(const uint8_t *s, size_t n, size_t n_udh, struct gsm7_shift shift, char *utf8, size_t cap)
 {
-	struct dcs d;
+	unsigned fill = gsm7_fill_bits((unsigned)n_udh);
+	size_t n_septets = n * 8 < fill ? 0 : (n * 8 - fill) / 7, n_out = 0;
+	uint8_t *septets = malloc(n_septets + 1);
 
-	switch (p->data_coding) {
-	case 0x00:
-		return p->o->alphabet == ALPHABET_GSM7 ? FORM_SEPTETS :
-		       p->o->alphabet == ALPHABET_GSM7_PACKED ? FORM_PACKED : FORM_LATIN1;
-	case 0x01:
-	case 0x03:
-		return FORM_LATIN1;
-	case 0x08:
-		return FORM_UCS2;
-	default:
-		break;
-	}
-	dcs_read(p->data_coding, &d);
-	if (p->data_coding < 0x10 || d.compressed || d.alphabet == DCS_OCTETS)
-		return FORM_OCTETS;
-	if (d.alphabet == DCS_UCS2)
-		return FORM_UCS2;
-	return p->o->alphabet == ALPHABET_GSM7_PACKED ? FORM_PACKED : FORM_SEPTETS;
+	if (!septets)
+		abort();
+	if (gsm7_unpack(s, n, fill, septets, n_septets) == 0)
+		gsm7_decode(septets, n_septets, shift, utf8, cap, &n_out);
+	free(septets);
+	return n_out;
+}
+
+static enum data_coding_alphabet alphabet_of(const struct pdu *p)
+{
+	static const enum data_coding_alphabet zeros[] = { [ALPHABET_GSM7] = CODING_GSM7,
+		[ALPHABET_GSM7_PACKED] = CODING_GSM7, [ALPHABET_LATIN1] = CODING_LATIN1,
+		[ALPHABET_ASCII] = CODING_ASCII };
+	struct data_coding c;
+
+	data_coding_read(p->data_coding, &c);
+	return c.alphabet == CODING_DEFAULT ? zeros[p->o->alphabet] : c.alphabet;
+}
+
+/* 0, or -errno when there is no table for it. */
+static int decode_charset(enum data_coding_alphabet a, const uint8_t *s, size_t n, char *utf8, size_t cap,
+	size_t *ret_n)
+{
+	struct charsets *charsets = charsets_new();
+	int r;
+
+	if (!charsets)
+		abort();
+	r = charset_to_utf8(charsets, a, s, n, utf8, cap, ret_n);
+	charsets_free(charsets);
+	return r;
 }
 
 /* UTF-8 of the text behind a header of `n_udh` octets; false: no text. */
 static bool decode_text(const struct pdu *p, size_t n_udh, struct text *out)
 {
+	enum data_coding_alphabet a = alphabet_of(p);
 	const uint8_t *s = p->d + p->text_at + n_udh;
-	size_t n = p->n_text - n_udh, n_out = 0, n_septets;
+	size_t n = p->n_text - n_udh, n_out = 0, cap = n * 4 + 4; /* packed: 8/7 septets an octet, 3 octets each */
 	struct gsm7_shift shift = { 0, 0 };
-	char *utf8 = malloc(n * 4 + 4); /* packed: 8/7 septets an octet, 3 octets each */
-	uint8_t *septets = malloc(n * 8 / 7 + 1);
+	char *utf8 = malloc(cap);
+	int r = 0;
 
-	if (!utf8 || !septets)
+	if (!utf8)
 		abort();
 	if (n_udh)
 		udh_find_shift(s - n_udh, n_udh, &shift);
-	switch (form_of(p)) {
-	case FORM_SEPTETS:
-		gsm7_decode(s, n, shift, utf8, n * 4 + 4, &n_out);
-		break;
-	case FORM_PACKED:
-		n_septets = n * 8 < gsm7_fill_bits((unsigned)n_udh) ? 0 : (n * 8 - gsm7_fill_bits((unsigned)n_udh)) / 7;
-		gsm7_unpack(s, n, gsm7_fill_bits((unsigned)n_udh), septets, n_septets);
-		gsm7_decode(septets, n_septets, shift, utf8, n * 4 + 4, &n_out);
-		break;
-	case FORM_LATIN1:
-		latin1_to_utf8(s, n, utf8, n * 4 + 4, &n_out);
-		break;
-	case FORM_UCS2:
-		ucs2_to_utf8(s, n, utf8, n * 4 + 4, &n_out);
-		break;
-	case FORM_OCTETS:
-		free(septets);
-		free(utf8);
-		return false;
-	}
-	text_add(out, utf8, n_out);
-	free(septets);
+	if (a == CODING_OCTETS)
+		r = -ENOTSUP;
+	else if (a == CODING_GSM7 && p->o->alphabet == ALPHABET_GSM7_PACKED)
+		n_out = decode_packed(s, n, n_udh, shift, utf8, cap);
+	else if (a == CODING_GSM7)
+		r = gsm7_decode(s, n, shift, utf8, cap, &n_out);
+	else if (a == CODING_ASCII || a == CODING_LATIN1)
+		r = latin1_to_utf8(s, n, utf8, cap, &n_out);
+	else if (a == CODING_UCS2)
+		r = ucs2_to_utf8(s, n, utf8, cap, &n_out);
+	else
+		r = decode_charset(a, s, n, utf8, cap, &n_out);
+	if (r == 0)
+		text_add(out, utf8, n_out);
 	free(utf8);
-	return true;
+	return r == 0;
 }
 
 /* Rows for the text, header first; made last, when data_coding and message_payload are known. */

@@ -216,7 +216,9 @@ def _(w):
                                            (0, bytes.fromhex("E8329BFD4697D9EC37"), "hellohello", "gsm7-packed"),
                                            (0xf0, b"\0", "@", "gsm7"), (0x18, b"\x04\x16", "Ж", "gsm7"),
                                            (2, b"\xca\xfe", None, "gsm7"), (4, b"\xca\xfe", None, "gsm7"),
-                                           (0xf5, b"\xca\xfe", None, "gsm7"), (6, b"\xb6", None, "gsm7")):
+                                           (0xf5, b"\xca\xfe", None, "gsm7"), (0x20, b"\xca", None, "gsm7"),
+                                           (6, "Жук".encode("iso-8859-5"), "Жук", "gsm7"),
+                                           (7, "שלום".encode("iso-8859-8"), "שלום", "gsm7")):
         o = pdu(w, packet(4, sm(octets, coding)), "--alphabet", alphabet)
         equal(o.get("text"), text, f"data_coding {coding}")
         if text is None:
