@@ -53,7 +53,6 @@ libposthorn_a_SOURCES += \
 	src/codec/tpdu.c src/codec/tpdu.h src/codec/tpdu_put.c \
 	src/codec/tpdu_address.c src/codec/tpdu_address.h \
 	src/codec/tpdu_time.c src/codec/tpdu_time.h
-libposthorn_a_SOURCES += src/codec/dcs.c src/codec/dcs.h
 
 libposthorn_a_SOURCES += \
 	src/codec/data_coding.c src/codec/data_coding.h \

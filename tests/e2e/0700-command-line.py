@@ -72,7 +72,7 @@ def _(w):
     out = cli("--help")[0]
     names = re.findall(r"^ +([a-z]+) {2,}\S", out, re.M)
     check({"send", "submit", "preview", "status", "events", "list", "tail", "cancel", "inbound", "streams", "links",
-           "queue", "webhooks", "receipts", "key", "version"} <= set(names), names)
+           "queue", "webhooks", "receipts", "decode", "encode", "key", "version"} <= set(names), names)
     for name in ("send", "submit", "list", "tail", "cancel", "links"):
         out, err = cli(name, "--help")
         check(f"Usage: posthorn {name}" in out and not err, (out, err))

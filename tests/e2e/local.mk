@@ -29,6 +29,10 @@ EXTRA_DIST += tests/e2e/faults.py $(FAULT_TESTS) \
 CLI_TESTS = tests/e2e/0700-command-line.py
 E2E_TESTS += $(CLI_TESTS)
 EXTRA_DIST += $(CLI_TESTS)
+# Octets in words.
+DECODE_TESTS = tests/e2e/0720-decode-encode.py
+E2E_TESTS += $(DECODE_TESTS)
+EXTRA_DIST += $(DECODE_TESTS)
 # Alphabets on the wire.
 WIRE_TESTS = tests/e2e/0820-wire-alphabets.py
 E2E_TESTS += $(WIRE_TESTS)

@@ -72,6 +72,12 @@ check-peers: posthorn-smsc-sim$(EXEEXT)
 	if command -v perl >/dev/null; then \
 		POSTHORN_SMSC_SIM=./posthorn-smsc-sim perl $(srcdir)/tests/peers/test_net_smpp.pl; fi
 
+# TPDUs judged by Wireshark and by gammu.
+check_PROGRAMS += tests/peers/tpdu_probe
+tests_peers_tpdu_probe_SOURCES = tests/peers/tpdu_probe.c
+tests_peers_tpdu_probe_LDADD = $(CODEC_LIBS) $(JANSSON_LIBS)
+PEER_TESTS += tests/peers/test_tpdu.py
+EXTRA_DIST += tests/peers/test_tpdu.py
 # The text layer judged by programs of others.
 check_PROGRAMS += tests/peers/text_probe
 tests_peers_text_probe_SOURCES = tests/peers/text_probe.c
