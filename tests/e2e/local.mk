@@ -41,6 +41,7 @@ EXTRA_DIST += tests/e2e/witnesses.py $(WIRE_TESTS)
 TEXT_E2E = tests/e2e/0800-text.py
 E2E_TESTS += $(TEXT_E2E)
 EXTRA_DIST += $(TEXT_E2E)
+# The page that explains them.
 PAGE_TESTS = tests/e2e/0830-encoding-page.py
 E2E_TESTS += $(PAGE_TESTS)
 EXTRA_DIST += $(PAGE_TESTS)
@@ -48,7 +49,3 @@ EXTRA_DIST += $(PAGE_TESTS)
 PREVIEW_TESTS = tests/e2e/0810-preview.py
 E2E_TESTS += $(PREVIEW_TESTS)
 EXTRA_DIST += $(PREVIEW_TESTS)
-# Texts.
-TEXT_E2E = tests/e2e/0800-text.py
-E2E_TESTS += $(TEXT_E2E)
-EXTRA_DIST += $(TEXT_E2E)
