@@ -286,7 +286,8 @@ static const struct written {
 	{ "in message_payload", 4, 0, "", "", "0424 0012 69643a3720737461743a44454c49565244 00",
 		RECEIPT_DELIVERED, "7", "", "DELIVRD", "", 0 },
 	{ "UTF-16 without data_coding 8", 4, 0, "", "",
-		"0424 0022 00690064003a00370020 0073007400610074003a 00440045004c004900560052 0044", RECEIPT_DELIVERED, "7", "", "DELIVRD", "", 0 },
+		"0424 0022 00690064003a00370020 0073007400610074003a 00440045004c004900560052 0044",
+		RECEIPT_DELIVERED, "7", "", "DELIVRD", "", 0 },
 	{ "data_coding 8 of plain ASCII", 4, 8, "id:7 stat:DELIVRD", "", "", RECEIPT_DELIVERED, "7", "",
 		"DELIVRD", "", 0 },
 	{ "an error of another network than GSM", 4, 0, "id:7 stat:UNDELIV err:000", "", ERROR("080022"),
@@ -303,8 +304,7 @@ static const struct written {
 	{ "esm_class 0, a word nobody knows", 0, 0, "id:7 stat:BADSTAT", "", "", MESSAGE, "", "", "", "", 0 },
 	{ "esm_class 0, an id later on", 0, 0, "my id:7 stat:DELIVRD", "", "", MESSAGE, "", "", "", "", 0 },
 	{ "a message of a handset", 0, 0, "hello", "", "", MESSAGE, "", "", "", "", 0 },
-	{ "an answer of a handset", 8, 0, "id:7 stat:DELIVRD", "", "", MESSAGE, "", "", "", "", 0 }, /* SMPP 3.4,
-		5.2.12: acknowledgement */
+	{ "an answer of a handset", 8, 0, "id:7 stat:DELIVRD", "", "", MESSAGE, "", "", "", "", 0 }, /* 5.2.12 */
 };
 
 static void say_written(struct peer *p, const struct written *x, unsigned seq)
@@ -359,6 +359,21 @@ static void receipts_are_read_as_carriers_write_them(void **state)
 {
 	receipts_as_written("", false);
 	receipts_as_written("untyped_receipts = true;", true);
+}
+
+static void ports_told_by_tlvs_become_a_header(void **state)
+{
+	struct peer *p = peer_bound("");
+	struct link *l = p->link;
+
+	/* destination_port 2948, source_port 9200: SMPP 3.4, 5.3.2.21 and .20; 3GPP TS 23.040, 9.2.3.24.4 */
+	say(p, "00000037 00000005 00000000 0000000a " DELIVER "00 00 00 00 00 00 00 04 00 02 0a0b"
+	       "020b 0002 0b84 020a 0002 23f0");
+	WAIT(l, l->n_inbound == 1);
+	assert_string_equal(l->in_text, "0a0b");
+	assert_int_equal(l->n_in_raw, 9);
+	assert_memory_equal(l->in_raw, "\6\5\4\x0b\x84\x23\xf0\x0a\x0b", 9);
+	peer_end(p);
 }
 
 /* Beyond SESSION_MAX_UNACKED the peer is no longer read; nothing of what it said is lost. */
@@ -468,6 +483,7 @@ int main(void)
 		cmocka_unit_test(octets_come_one_by_one),
 		cmocka_unit_test(inbound_is_answered_by_ack_alone),
 		cmocka_unit_test(receipts_are_read_as_carriers_write_them),
+		cmocka_unit_test(ports_told_by_tlvs_become_a_header),
 		cmocka_unit_test(unacknowledged_messages_are_bounded),
 		cmocka_unit_test(a_late_answer_is_told),
 		cmocka_unit_test(enquire_link_keeps_a_quiet_session),

@@ -33,3 +33,23 @@ EXTRA_DIST += $(RECEIPT_TESTS)
 CLI_TESTS = tests/e2e/0700-command-line.py
 E2E_TESTS += $(CLI_TESTS)
 EXTRA_DIST += $(CLI_TESTS)
+# Octets in words.
+DECODE_TESTS = tests/e2e/0720-decode-encode.py
+E2E_TESTS += $(DECODE_TESTS)
+EXTRA_DIST += $(DECODE_TESTS)
+# Alphabets on the wire.
+WIRE_TESTS = tests/e2e/0820-wire-alphabets.py
+E2E_TESTS += $(WIRE_TESTS)
+EXTRA_DIST += tests/e2e/witnesses.py $(WIRE_TESTS)
+# Texts.
+TEXT_E2E = tests/e2e/0800-text.py
+E2E_TESTS += $(TEXT_E2E)
+EXTRA_DIST += $(TEXT_E2E)
+# The page that explains them.
+PAGE_TESTS = tests/e2e/0830-encoding-page.py
+E2E_TESTS += $(PAGE_TESTS)
+EXTRA_DIST += $(PAGE_TESTS)
+# What it would cost.
+PREVIEW_TESTS = tests/e2e/0810-preview.py
+E2E_TESTS += $(PREVIEW_TESTS)
+EXTRA_DIST += $(PREVIEW_TESTS)
