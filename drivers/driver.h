@@ -137,6 +137,11 @@ void link_down(struct link *l, const char *reason);        /* lent string, for p
                                                             * attempt failed for another reason */
 void link_ready(struct link *l);                           /* after -EAGAIN: room again */
 void link_settled(struct link *l, const struct settle *s);
+
+/* How full the carrier says it is, 0 to 100 percent (congestion_state, SMPP 5.0, 4.8.4.18: above 80 it wants less).
+ * Told for each response that says it, on whichever bind, before the link_settled() of the same response. */
+void link_congestion(struct link *l, unsigned percent);
+
 void link_receipt(struct link *l, const struct link_receipt *r, struct driver_token token);
 void link_inbound(struct link *l, const struct link_inbound *m, struct driver_token token);
 void link_stopped(struct link *l);

@@ -58,6 +58,7 @@ struct session_ops {
 	/* An attempt failed, or the session takes no more submits. */
 	void (*down)(void *arg, struct session *s, const char *reason);
 	void (*settled)(void *arg, const struct settle *st);
+	void (*congestion)(void *arg, unsigned percent);
 	/* There is room, perhaps again. */
 	void (*room)(void *arg);
 	/* A deliver_sm or data_sm.  0: session_ack() follows, perhaps at once; -EBADMSG: to be answered with

@@ -120,8 +120,20 @@ static void handle_answer(struct session *s, const struct pdu_header *h, const u
 	session_check_drained(s);
 }
 
+/* The shortest response that can hold a TLV of one octet. */
+#define RESP_WITH_OCTET (PDU_HEADER + 5u)
+
+static void read_congestion(struct session *s, const struct pdu_header *h, const uint8_t *pdu)
+{
+	int percent = h->length < RESP_WITH_OCTET ? -1 : pdu_read_resp_octet(pdu, h->length, PDU_TLV_CONGESTION_STATE);
+
+	if (percent >= 0 && percent <= 100) /* above is reserved */
+		s->ops->congestion(s->arg, (unsigned)percent);
+}
+
 static void handle_response(struct session *s, const struct pdu_header *h, const uint8_t *pdu)
 {
+	read_congestion(s, h, pdu);
 	if (s->state == ST_OPEN && h->seq == s->bind_seq &&
 		(h->id == (PDU_RESP | PDU_BIND_TRANSMITTER) || h->id == (PDU_RESP | PDU_BIND_RECEIVER) ||
 			h->id == (PDU_RESP | PDU_BIND_TRANSCEIVER) || h->id == PDU_GENERIC_NACK)) {

@@ -95,6 +95,14 @@ static void on_settled(void *arg, const struct settle *st)
 	link_settled(m->link, st);
 }
 
+static void on_congestion(void *arg, unsigned percent)
+{
+	struct smpp *m = arg;
+
+	if (!m->stopping)
+		link_congestion(m->link, percent);
+}
+
 static int on_sm(void *arg, struct session *s, const uint8_t *pdu, size_t n, const struct pdu_header *h,
 	uint32_t *ret_status)
 {
@@ -118,6 +126,7 @@ static const struct session_ops session_ops = {
 	.up = on_up,
 	.down = on_down,
 	.settled = on_settled,
+	.congestion = on_congestion,
 	.room = on_room,
 	.sm = on_sm,
 	.stopped = on_stopped,

@@ -199,6 +199,8 @@ static void put_link(void *arg, struct link *l)
 	json_out_real(o, v.outlet->tps);
 	json_out_key(o, "slow");
 	json_out_real(o, v.outlet->slow > 0 ? v.outlet->slow : 1);
+	if (v.congestion >= 0)
+		json_out_ku64(o, "congestion", (uint64_t)v.congestion);
 	json_out_ku64(o, "sent", v.outlet->sent);
 	json_out_ku64(o, "retried", v.outlet->retried);
 	json_out_ku64(o, "rejected", v.outlet->rejected);

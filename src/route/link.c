@@ -34,6 +34,7 @@ struct link {
 	uv_timer_t farewell;      /* runs finish() from the loop, never from inside a callback */
 	unsigned n_receipts_open; /* receipts whose commit is not done */
 	uint64_t receipts, inbound;
+	int congestion; /* percent, as the carrier said last; -1: it has not */
 	void (*gone)(void *arg);
 	void *gone_arg;
 };
@@ -155,6 +156,7 @@ struct link *link_new(uv_loop_t *loop, struct queue *q, struct names *names, con
 	l->outlet.id = names_get(names, NAME_LINK, c->name);
 	l->outlet.reports = d->caps & DRIVER_DLR;
 	l->since_ms = clock_ms();
+	l->congestion = -1;
 	snprintf(l->reason, sizeof(l->reason), "not started");
 	take_conf(l, c);
 	uv_timer_init(loop, &l->farewell);
@@ -304,6 +306,8 @@ void link_set_driver_data(struct link *l, void *data)
 void link_up(struct link *l, unsigned window)
 {
 	l->outlet.window = window;
+	if (l->state == LINK_DOWN)
+		l->congestion = -1; /* of the sessions before */
 	if (l->state == LINK_STARTING || l->state == LINK_DOWN)
 		set_state(l, LINK_UP, "");
 	else
@@ -335,6 +339,12 @@ void link_settled(struct link *l, const struct settle *s)
 		msg_key_part(s->key), l->name, outcome_name(s->outcome), s->code, s->smsc_id ? s->smsc_id : "");
 	queue_settle(l->queue, &l->outlet, s);
 	drained(l);
+}
+
+void link_congestion(struct link *l, unsigned percent)
+{
+	assert(percent <= 100);
+	l->congestion = (int)percent;
 }
 
 static void receipt_stored(void *arg, uint64_t a, uint64_t b, int r)
@@ -406,6 +416,7 @@ void link_view(const struct link *l, struct link_view *ret)
 	ret->outlet = &l->outlet;
 	ret->receipts = l->receipts;
 	ret->inbound = l->inbound;
+	ret->congestion = l->congestion;
 	if (l->driver->stats)
 		l->driver->stats((struct link *)l, &ret->driver_stats);
 }

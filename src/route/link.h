@@ -46,6 +46,7 @@ struct link_view {
 	const struct outlet *outlet;
 	struct driver_stats driver_stats;
 	uint64_t receipts, inbound;
+	int congestion; /* percent, as the carrier said last; -1: it has not */
 };
 void link_view(const struct link *l, struct link_view *ret);
 

@@ -271,6 +271,39 @@ static void a_late_answer_is_told(void **state)
 	peer_end(p);
 }
 
+/* SMPP 5.0, 4.8.4.18: in any response, beside what it settles. */
+static void congestion_is_told(void **state)
+{
+	static const struct {
+		const char *why, *hex;
+		unsigned percent, n_told;
+	} rows[] = {
+		{ "behind the message_id", "0000001a 80000004 00000000 00000002 3061336600 0428 0001 5f", 95, 1 },
+		{ "other TLVs first", "0000001f 80000004 00000000 00000003 3061336600 0420 0001 01 0428 0001 14", 20, 2 },
+		{ "a refusal without body", "00000015 80000004 00000058 00000004 0428 0001 64", 100, 3 },
+		{ "a refusal with an empty id", "00000016 80000004 00000058 00000005 00 0428 0001 63", 99, 4 },
+		{ "above 100 is reserved", "00000016 80000004 00000058 00000006 00 0428 0001 65", 99, 4 },
+		{ "cut", "0000001a 80000004 00000000 00000007 3061336600 0428 0002 5f", 99, 4 },
+		{ "an id that looks like one", "00000015 80000004 00000000 00000008 0428000100", 99, 4 },
+	};
+	struct peer *p = peer_bound("");
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char seq[9];
+
+		snprintf(seq, sizeof(seq), "%08zx", i + 2);
+		submit(p, seq);
+		say(p, rows[i].hex);
+		WAIT(p->link, p->link->n_settled == i + 1);
+		if (p->link->n_congestion != rows[i].n_told || p->link->congestion != rows[i].percent)
+			fail_msg("%s: told %u times, last %u", rows[i].why, p->link->n_congestion, p->link->congestion);
+	}
+	say(p, "00000015 80000015 00000000 00000063 0428 0001 00"); /* enquire_link_resp */
+	WAIT(p->link, p->link->n_congestion == 5);
+	assert_int_equal(p->link->congestion, 0);
+	peer_end(p);
+}
+
 static void enquire_link_keeps_a_quiet_session(void **state)
 {
 	struct peer *p = peer_bound("enquire_link = 0.02; response_timeout = 0.5;");
@@ -341,6 +374,7 @@ int main(void)
 		cmocka_unit_test(inbound_is_answered_by_ack_alone),
 		cmocka_unit_test(unacknowledged_messages_are_bounded),
 		cmocka_unit_test(a_late_answer_is_told),
+		cmocka_unit_test(congestion_is_told),
 		cmocka_unit_test(enquire_link_keeps_a_quiet_session),
 		cmocka_unit_test(unbind_is_answered),
 		cmocka_unit_test(unsent_is_told_from_unknown),

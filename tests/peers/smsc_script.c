@@ -25,6 +25,7 @@ struct words {
 void smsc_script_init(struct smsc_script *s)
 {
 	memset(s, 0, sizeof(*s));
+	s->congestion = -1;
 	s->outcomes[0] =
 		(struct smsc_outcome){.stat = "DELIVRD", .err = "000", .state = STATE_DELIVERED, .weight = 1};
 	s->n_outcomes = 1;
@@ -447,6 +448,16 @@ static int line_slow(struct smsc_script *s, struct words *w)
 	return number32(w, 600000, &s->slow_ms);
 }
 
+static int line_congestion(struct smsc_script *s, struct words *w)
+{
+	uint32_t percent;
+	int r = number32(w, 100, &percent);
+
+	if (r == 0)
+		s->congestion = (int)percent;
+	return r;
+}
+
 static int line_first(struct smsc_script *s, struct words *w)
 {
 	s->receipt_first = true;
@@ -466,6 +477,7 @@ int smsc_script_line(struct smsc_script *s, const char *line, const char *where,
 		int (*parse)(struct smsc_script *, struct words *);
 	} kinds[] = {{"on", line_on}, {"bind", line_bind}, {"mo", line_mo}, {"tps", line_tps},
 		{"id", line_id}, {"receipt", line_receipt}, {"outcome", line_outcome}, {"slow", line_slow},
+		{"congestion", line_congestion},
 		{"receipt-first", line_first}, {"status-resp-short", line_short},
 		{"no-enquire-answer", line_enquire}};
 	static const char *const faults[] = {

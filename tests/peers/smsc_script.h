@@ -91,6 +91,7 @@ struct smsc_script {
 	uint32_t receipt_unknown_every;
 	uint32_t receipt_delay_ms, receipt_jitter_ms;
 	bool status_resp_short;
+	int congestion; /* congestion_state of submit_sm_resp and data_sm_resp; -1: none */
 };
 
 /* What the rules say of one event; at most one answer, at most one fault behind it, at most one MO. */

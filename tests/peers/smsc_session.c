@@ -15,6 +15,15 @@
 
 static const struct smsc_str no_str = {"", 0};
 
+/* SMPP 5.0, 4.8.4.18 */
+static void put_congestion(const struct smsc_conn *c, struct smsc_out *o)
+{
+	if (c->sim->script.congestion < 0)
+		return;
+	smsc_out_octets(o, "\x04\x28\x00\x01", 4);
+	smsc_out_u8(o, (uint8_t)c->sim->script.congestion);
+}
+
 static void respond_status(
 	struct smsc_conn *c, const struct smsc_header *h, uint32_t status, unsigned n_answers)
 {
@@ -29,6 +38,8 @@ static void respond_status(
 		else if (h->command == CMD_QUERY_SM)
 			smsc_out_octets(&o, "\0\0\0\0", 4);
 	}
+	if (h->command == CMD_SUBMIT_SM || h->command == CMD_DATA_SM)
+		put_congestion(c, &o);
 	smsc_out_end(&o, start);
 	smsc_conn_respond(c, o.p, o.n, n_answers);
 }
@@ -265,6 +276,7 @@ static void submit_taken(
 	smsc_stats_status(&sim->stats, 0);
 	start = smsc_out_begin(&o, h->command | SMSC_RESP, 0, h->sequence);
 	smsc_out_cstr(&o, spelt, n_id);
+	put_congestion(c, &o);
 	smsc_out_end(&o, start);
 	smsc_conn_respond(c, o.p, o.n, 1);
 }
