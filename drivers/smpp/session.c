@@ -20,7 +20,6 @@
 
 /* Room beside the submits for answers: so many unacknowledged inbound PDUs, and their like. */
 #define MAX_OUT       (SESSION_MAX_UNSENT + 65536u)
-#define KEEPALIVE_S   60u
 #define UNBIND_MAX_MS 2000u
 
 static const char *const state_names[] = {
@@ -253,8 +252,10 @@ static void on_closed(void *arg, int err)
 
 	if (err == UV_EOF)
 		session_set_reason(s, "closed by the SMSC");
+	else if (*more) /* what TLS says is the reason; that it is an error of the protocol says nothing */
+		session_set_reason(s, "%s", more);
 	else if (err)
-		session_set_reason(s, "%s%s%s", uv_strerror(err), *more ? ": " : "", more);
+		session_set_reason(s, "%s", uv_strerror(err));
 	s->taken = stream_octets_out(s->stream);
 	s->stream = NULL;
 	session_dispatch(s, EV_CLOSED);
@@ -269,13 +270,19 @@ static const struct stream_ops stream_ops = {
 
 static void do_connect(struct session *s)
 {
-	const struct stream_target target = { .host = s->conf->host, .port = s->conf->port, .tls = s->conf->tls };
+	const struct stream_target target = {
+		.host = s->conf->host,
+		.port = s->conf->port,
+		.source = s->conf->source_address,
+		.tls = s->conf->tls,
+		.server_name = s->conf->server_name,
+	};
 	const struct stream_conf conf = {
 		.ops = &stream_ops,
 		.arg = s,
 		.max_out = MAX_OUT,
 		.open_timeout_ms = (unsigned)s->conf->connect_timeout_ms,
-		.keepalive_s = KEEPALIVE_S,
+		.keepalive_s = s->conf->keepalive_s,
 	};
 	int r;
 

@@ -44,6 +44,8 @@ struct session_conf {
 	const char *link; /* its name, for the log */
 	struct stream_loop *streams;
 	struct stream_tls *tls; /* NULL: plain */
+	char *server_name, *source_address; /* NULL: none */
+	unsigned keepalive_s;
 	char *host, *system_id, *password, *system_type, *address_range;
 	int port;
 	uint8_t interface_version;

@@ -143,6 +143,8 @@ static void free_smpp(struct smpp *m)
 	if (m->conf.tls)
 		stream_tls_unref(m->conf.tls);
 	secret_free(m->conf.password);
+	free(m->conf.server_name);
+	free(m->conf.source_address);
 	free(m->conf.host);
 	free(m->conf.system_id);
 	free(m->conf.system_type);
@@ -150,6 +152,15 @@ static void free_smpp(struct smpp *m)
 	free(m->raw);
 	free(m->utf8);
 	free(m);
+}
+
+/* Not given stays NULL. */
+static int copy_given(const char *text, char **ret)
+{
+	if (!*text)
+		return 0;
+	*ret = strdup(text);
+	return *ret ? 0 : -ENOMEM;
 }
 
 static int copy_settings(struct smpp *m, const struct conf_link *c)
@@ -172,11 +183,15 @@ static int copy_settings(struct smpp *m, const struct conf_link *c)
 	sc->enquire_link_ms = (uint64_t)c->enquire_link_ms;
 	sc->reconnect_min_ms = (uint64_t)c->reconnect_min_ms;
 	sc->reconnect_max_ms = (uint64_t)c->reconnect_max_ms;
+	sc->keepalive_s = (unsigned)((c->tcp_keepalive_ms + 999) / 1000);
 	sc->host = strdup(c->host);
 	sc->system_id = strdup(c->system_id);
 	sc->password = strdup(c->password);
 	sc->system_type = strdup(c->system_type);
 	sc->address_range = strdup(c->address_range);
+	if (copy_given(c->tls_server_name, &sc->server_name) < 0 ||
+		copy_given(c->source_address, &sc->source_address) < 0)
+		return -ENOMEM;
 	m->raw = malloc(PDU_MAX + 16);
 	m->utf8 = malloc(TEXT_UTF8_MAX(PDU_MAX));
 	if (!sc->host || !sc->system_id || !sc->password || !sc->system_type || !sc->address_range || !m->raw ||
@@ -238,9 +253,16 @@ static int make_tls(struct smpp *m, const struct conf_link *c)
 	const struct stream_tls_client_conf tls = {
 		.verify = c->tls_verify,
 		.ca_file = *c->tls_ca ? c->tls_ca : NULL,
+		.cert_file = *c->tls_cert ? c->tls_cert : NULL,
+		.key_file = *c->tls_key ? c->tls_key : NULL,
 	};
 
-	return c->tls ? stream_tls_client_new(&tls, &m->conf.tls) : 0;
+	int r = c->tls ? stream_tls_client_new(&tls, &m->conf.tls) : 0;
+
+	if (r < 0)
+		log_error("smpp_tls", "link=%s tls_ca=%s tls_cert=%s tls_key=%s reason=%s", link_name(m->link), c->tls_ca,
+			c->tls_cert, c->tls_key, r == -EINVAL ? "not PEM, or key and certificate do not fit" : strerror(-r));
+	return r;
 }
 
 static int smpp_open(struct link *l, const struct conf_link *c)

@@ -146,6 +146,11 @@ struct conf_link {
 	bool tls;
 	bool tls_verify;
 	char *tls_ca; /* "": the system's */
+	char *tls_cert; /* both or neither */
+	char *tls_key;
+	char *tls_server_name; /* "": the host */
+	char *source_address;  /* "": any */
+	int64_t tcp_keepalive_ms;
 	enum conf_receipt_id receipt_id;
 	int64_t source_ton, source_npi, dest_ton, dest_npi; /* -1: from the address */
 	char *service_type;

@@ -117,6 +117,53 @@ static int check_driver_settings(
 	return 0;
 }
 
+/* The setting as it was given; the link itself when it was not. */
+static int refuse_setting(struct conf_loader *l, const config_setting_t *group, const char *name, const char *why)
+{
+	const config_setting_t *cs = config_setting_get_member(group, name);
+
+	return conf_refuse(l, cs != NULL ? cs : group, cs != NULL ? "" : name, "%s", why);
+}
+
+static int check_tls(struct conf_loader *l, const config_setting_t *group, const struct conf_link *link)
+{
+	if ((link->tls_cert[0] == '\0') != (link->tls_key[0] == '\0'))
+		return refuse_setting(l, group, link->tls_cert[0] != '\0' ? "tls_cert" : "tls_key",
+			"needs the other one of tls_cert and tls_key, too");
+	if (link->tls)
+		return 0;
+	if (link->tls_cert[0] != '\0')
+		return refuse_setting(l, group, "tls_cert", "has no effect without tls = true");
+	if (link->tls_server_name[0] != '\0')
+		return refuse_setting(l, group, "tls_server_name", "has no effect without tls = true");
+	return 0;
+}
+
+/* SMPP 3.3 knows neither transceivers nor TLVs; they came with 3.4. */
+static int check_version(struct conf_loader *l, const config_setting_t *group, const struct conf_link *link)
+{
+	int64_t version = link->interface_version;
+
+	if (version > 0x33 && version != 0x34 && version != 0x50)
+		return refuse_setting(l, group, "interface_version",
+			"is no version of SMPP that is spoken here; use 0x33 (3.3), 0x34 (3.4) or 0x50 (5.0)");
+	if (version > 0x33)
+		return 0;
+	if (link->bind == CONF_BIND_TRANSCEIVER)
+		return refuse_setting(l, group, "bind",
+			"SMPP 3.3 has no transceiver; use \"split\", \"transmitter\" or \"receiver\"");
+	if (link->concat == CONF_CONCAT_SAR || link->concat == CONF_CONCAT_PAYLOAD)
+		return refuse_setting(l, group, "concat", "SMPP 3.3 has no TLVs; use \"udh8\" or \"udh16\"");
+	return 0;
+}
+
+static int check_smpp(struct conf_loader *l, const config_setting_t *group, const struct conf_link *link)
+{
+	int r = check_tls(l, group, link);
+
+	return r < 0 ? r : check_version(l, group, link);
+}
+
 static int check_link(struct conf_loader *l, const config_setting_t *group, const struct conf_link *link)
 {
 	int r = check_required(l, group, CONF_LINK, link->driver);
@@ -128,6 +175,8 @@ static int check_link(struct conf_loader *l, const config_setting_t *group, cons
 			link->reconnect_max_ms);
 	if (r == 0)
 		r = check_order(l, group, "retry_min", link->retry_min_ms, "retry_max", link->retry_max_ms);
+	if (r == 0 && strcmp(link->driver, "smpp") == 0)
+		r = check_smpp(l, group, link);
 	return r;
 }
 

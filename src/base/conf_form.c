@@ -108,6 +108,7 @@ static bool has_control(const char *text)
 const char *conf_form_fault(enum conf_form form, const char *text)
 {
 	struct conf_cidr net;
+	uint8_t addr[16];
 
 	if (has_control(text))
 		return "holds a control character";
@@ -138,6 +139,10 @@ const char *conf_form_fault(enum conf_form form, const char *text)
 			       : "is not an address and port, such as \"127.0.0.1:8775\" or \"[::1]:8775\"";
 	case CONF_FORM_HOST:
 		return only(text, LETTERS DIGITS ".-:_") ? NULL : "is not a host name or address";
+	case CONF_FORM_ADDRESS:
+		return inet_pton(AF_INET, text, addr) == 1 || inet_pton(AF_INET6, text, addr) == 1
+			       ? NULL
+			       : "is not an address, such as \"192.0.2.1\" or \"2001:db8::1\"";
 	}
 	return NULL;
 }

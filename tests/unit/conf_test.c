@@ -130,6 +130,27 @@ static const struct bad {
 		"t.conf:2: links[0].password: must have 1 to 8 characters, has 9"},
 	{"links = ( { name = \"m\"; driver = \"modem\"; device = \"d\"; pin = \"12a4\"; } );",
 		"t.conf:1: links[0].pin: may have digits only"},
+	/* what SMPP versions and TLS allow */
+	{SMPP("interface_version = 0x35;"),
+		"t.conf:2: links[0].interface_version: is no version of SMPP that is spoken here; use 0x33 (3.3), 0x34 "
+		"(3.4) or 0x50 (5.0)"},
+	{SMPP("interface_version = 0x33;"),
+		"t.conf:1: links[0].bind: SMPP 3.3 has no transceiver; use \"split\", \"transmitter\" or "
+		"\"receiver\""},
+	{SMPP("interface_version = 0x33; bind = \"transceiver\";"),
+		"t.conf:2: links[0].bind: SMPP 3.3 has no transceiver; use \"split\", \"transmitter\" or "
+		"\"receiver\""},
+	{SMPP("interface_version = 0; bind = \"split\"; concat = \"sar\";"),
+		"t.conf:2: links[0].concat: SMPP 3.3 has no TLVs; use \"udh8\" or \"udh16\""},
+	{SMPP("tls = true; tls_cert = \"c\";"),
+		"t.conf:2: links[0].tls_cert: needs the other one of tls_cert and tls_key, too"},
+	{SMPP("tls = true; tls_key = \"c\";"),
+		"t.conf:2: links[0].tls_key: needs the other one of tls_cert and tls_key, too"},
+	{SMPP("tls_cert = \"c\"; tls_key = \"k\";"),
+		"t.conf:2: links[0].tls_cert: has no effect without tls = true"},
+	{SMPP("tls_server_name = \"s\";"), "t.conf:2: links[0].tls_server_name: has no effect without tls = true"},
+	{SMPP("source_address = \"localhost\";"), "t.conf:2: links[0].source_address: \"localhost\" is not an "
+						  "address, such as \"192.0.2.1\" or \"2001:db8::1\""},
 	/* required, by driver */
 	{"clients = (\n{ name = \"a\"; } );",
 		"t.conf:2: clients[0].key_sha256: is missing and has no default"},
