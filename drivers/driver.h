@@ -95,6 +95,21 @@ struct driver_stats {
 	uint32_t response_ms_p50, response_ms_p99;
 };
 
+/* One session of a link, for people.  Strings are lent for the call. */
+struct driver_bind {
+	unsigned n;            /* from 0 */
+	const char *kind;      /* "transceiver" */
+	const char *host;      /* "smsc.example:2775" */
+	const char *state;     /* the driver's own word */
+	const char *reason;    /* why it is not bound, or why the last one ended; "" */
+	const char *version;   /* of the protocol, as the peer told it; "" */
+	int64_t since_ms;      /* of the state, wall clock */
+	bool up;
+	uint32_t outstanding;  /* submitted, not answered */
+	uint32_t unacked;      /* received, not acknowledged */
+	uint32_t response_ms_p50, response_ms_p99;
+};
+
 struct driver {
 	const char *name;        /* what the configuration calls it: driver = "smpp" */
 	unsigned caps;           /* DRIVER_MO | DRIVER_DLR */
@@ -118,6 +133,13 @@ struct driver {
 	void (*close)(struct link *l); /* frees what open() made, after link_stopped() */
 
 	void (*stats)(struct link *l, struct driver_stats *ret);
+
+	/* An operator says: what failed may be tried again now, without waiting for the pause to end.  May be NULL. */
+	void (*retry)(struct link *l);
+	/* An operator says: bind again, one session after the other, with nothing in flight lost.  May be NULL. */
+	void (*rebind)(struct link *l);
+	/* Tell of each session.  May be NULL: it has none to speak of. */
+	void (*binds)(struct link *l, void (*each)(void *arg, const struct driver_bind *b), void *arg);
 };
 
 /* The table made from drivers.def.  On failure *ret_why says so: unknown, or built without something. */

@@ -214,6 +214,15 @@ struct pdu_str pdu_read_id(const uint8_t *pdu, size_t n)
 	return (struct pdu_str){ s, strnlen(s, n - PDU_HEADER) };
 }
 
+int pdu_read_outbind(const uint8_t *pdu, size_t n, struct pdu_str *ret_system_id, struct pdu_str *ret_password)
+{
+	struct reader r = { pdu + PDU_HEADER, pdu + n, 0 };
+
+	*ret_system_id = read_str(&r, ESME_BAD_SYSTEM_ID);
+	*ret_password = read_str(&r, ESME_BAD_PASSWORD);
+	return r.status ? -EBADMSG : 0;
+}
+
 /* Whether [at, end) is TLVs and nothing else; *ret is the octet of the first of `tag`. */
 static bool find_octet(const uint8_t *at, const uint8_t *end, uint16_t tag, int *ret)
 {

@@ -86,6 +86,9 @@ struct pdu_str pdu_read_id(const uint8_t *pdu, size_t n);
 #define PDU_TLV_CONGESTION_STATE     0x0428u /* SMPP 5.0, 4.8.4.18 */
 int pdu_read_resp_octet(const uint8_t *pdu, size_t n, uint16_t tag);
 
+/* outbind (SMPP 3.4, 4.1.7.1).  0 or -EBADMSG. */
+int pdu_read_outbind(const uint8_t *pdu, size_t n, struct pdu_str *ret_system_id, struct pdu_str *ret_password);
+
 /* ---- What we send. ---- */
 
 struct pdu_submit {

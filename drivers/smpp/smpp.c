@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/conf_form.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "smpp/smpp.h"
@@ -76,6 +77,7 @@ static void on_up(void *arg, struct session *s)
 {
 	tell(arg, NULL);
 	on_room(arg);
+	smpp_homing_step(arg);
 }
 
 static void on_down(void *arg, struct session *s, const char *reason)
@@ -114,12 +116,23 @@ static int on_sm(void *arg, struct session *s, const uint8_t *pdu, size_t n, con
 	return smpp_deliver(arg, pdu, n, token, ret_status);
 }
 
-static void on_stopped(void *arg, struct session *s)
+static void on_hosts_changed(void *arg)
 {
 	struct smpp *m = arg;
 
+	for (unsigned i = 0; i < m->n_sessions; i++)
+		session_wake(m->sessions[i]);
+}
+
+void smpp_one_stopped(struct smpp *m)
+{
 	if (--m->n_running == 0)
 		link_stopped(m->link);
+}
+
+static void on_stopped(void *arg, struct session *s)
+{
+	smpp_one_stopped(arg);
 }
 
 static const struct session_ops session_ops = {
@@ -129,6 +142,7 @@ static const struct session_ops session_ops = {
 	.congestion = on_congestion,
 	.room = on_room,
 	.sm = on_sm,
+	.hosts_changed = on_hosts_changed,
 	.stopped = on_stopped,
 };
 
@@ -145,7 +159,8 @@ static void free_smpp(struct smpp *m)
 	secret_free(m->conf.password);
 	free(m->conf.server_name);
 	free(m->conf.source_address);
-	free(m->conf.host);
+	smpp_outbind_close(m);
+	hosts_done(&m->hosts);
 	free(m->conf.system_id);
 	free(m->conf.system_type);
 	free(m->conf.address_range);
@@ -175,16 +190,13 @@ static int copy_settings(struct smpp *m, const struct conf_link *c)
 	m->dest_npi = (int)c->dest_npi;
 	strncpy(m->service_type, c->service_type, PDU_SERVICE_TYPE_MAX);
 	sc->link = link_name(m->link);
-	sc->port = (int)c->port;
 	sc->interface_version = (uint8_t)c->interface_version;
 	sc->window = (uint32_t)c->window;
 	sc->connect_timeout_ms = (uint64_t)c->connect_timeout_ms;
 	sc->response_timeout_ms = (uint64_t)c->response_timeout_ms;
 	sc->enquire_link_ms = (uint64_t)c->enquire_link_ms;
-	sc->reconnect_min_ms = (uint64_t)c->reconnect_min_ms;
-	sc->reconnect_max_ms = (uint64_t)c->reconnect_max_ms;
+	m->return_ms = (uint64_t)c->host_return_ms;
 	sc->keepalive_s = (unsigned)((c->tcp_keepalive_ms + 999) / 1000);
-	sc->host = strdup(c->host);
 	sc->system_id = strdup(c->system_id);
 	sc->password = strdup(c->password);
 	sc->system_type = strdup(c->system_type);
@@ -194,7 +206,7 @@ static int copy_settings(struct smpp *m, const struct conf_link *c)
 		return -ENOMEM;
 	m->raw = malloc(PDU_MAX + 16);
 	m->utf8 = malloc(TEXT_UTF8_MAX(PDU_MAX));
-	if (!sc->host || !sc->system_id || !sc->password || !sc->system_type || !sc->address_range || !m->raw ||
+	if (!sc->system_id || !sc->password || !sc->system_type || !sc->address_range || !m->raw ||
 		!m->utf8)
 		return -ENOMEM;
 	return 0;
@@ -218,11 +230,45 @@ static int check_bind(const struct session_conf *sc)
 	return n < 0 ? n : 0;
 }
 
-static int add_sessions(struct smpp *m, enum session_kind kind, int64_t binds)
+#define LINGER_MS 30000u /* how long an SMSC may need to see that our old session is gone, when we do not know better */
+
+static int make_hosts(struct smpp *m, const struct conf_link *c)
 {
+	const struct hosts_conf conf = {
+		.round_robin = c->host_order == CONF_HOST_ORDER_ROUND_ROBIN,
+		.reconnect_min_ms = (uint64_t)c->reconnect_min_ms,
+		.reconnect_max_ms = (uint64_t)c->reconnect_max_ms,
+		.refused_ms = (uint64_t)c->reconnect_refused_ms,
+		.linger_ms = c->enquire_link_ms ? (uint64_t)c->enquire_link_ms : LINGER_MS,
+	};
+	char name[256];
+	int port, r = 0;
+
+	hosts_init(&m->hosts, &conf, uv_hrtime() ^ (uint64_t)(uintptr_t)m);
+	if (*c->host)
+		return hosts_add(&m->hosts, c->host, (int)c->port);
+	for (size_t i = 0; i < c->hosts.n && r == 0; i++) {
+		r = conf_form_host_port(c->hosts.item[i], name, sizeof(name), &port);
+		if (r == 0)
+			r = hosts_add(&m->hosts, name, port ? port : (int)c->port);
+	}
+	return r;
+}
+
+static int add_sessions(struct smpp *m, enum session_kind kind, int64_t binds, bool called)
+{
+	const struct session_link link = {
+		.loop = link_loop(m->link),
+		.conf = &m->conf,
+		.hosts = &m->hosts,
+		.counters = &m->counters,
+		.ops = &session_ops,
+		.arg = m,
+	};
+
 	for (int64_t i = 0; i < binds && m->n_sessions < SMPP_MAX_SESSIONS; i++) {
-		int r = session_new(link_loop(m->link), kind, m->n_sessions, &m->conf, &m->counters, &session_ops, m,
-			&m->sessions[m->n_sessions]);
+		unsigned home = called ? SESSION_CALLED : hosts_home(&m->hosts, (unsigned)i);
+		int r = session_new(&link, kind, m->n_sessions, home, &m->sessions[m->n_sessions]);
 
 		if (r < 0)
 			return r;
@@ -231,21 +277,29 @@ static int add_sessions(struct smpp *m, enum session_kind kind, int64_t binds)
 	return 0;
 }
 
-static int make_sessions(struct smpp *m, const struct conf_link *c)
+static int add_binds(struct smpp *m, const struct conf_link *c)
 {
 	int r;
 
 	switch (c->bind) {
-	case CONF_BIND_TRANSCEIVER: return add_sessions(m, SESSION_TRX, c->binds);
-	case CONF_BIND_TRANSMITTER: return add_sessions(m, SESSION_TX, c->binds);
+	case CONF_BIND_TRANSCEIVER: return add_sessions(m, SESSION_TRX, c->binds, false);
+	case CONF_BIND_TRANSMITTER: return add_sessions(m, SESSION_TX, c->binds, false);
 	case CONF_BIND_RECEIVER:
 		m->receive_only = true;
-		return add_sessions(m, SESSION_RX, c->binds);
+		return add_sessions(m, SESSION_RX, c->binds, false);
 	case CONF_BIND_SPLIT:
-		r = add_sessions(m, SESSION_TX, c->binds);
-		return r < 0 ? r : add_sessions(m, SESSION_RX, c->binds);
+		r = add_sessions(m, SESSION_TX, c->binds, false);
+		return r < 0 ? r : add_sessions(m, SESSION_RX, c->binds, false);
 	}
 	return -EINVAL;
+}
+
+/* Those that wait for the SMSC's outbind come last: they never send, and pick() has a bit for each that may. */
+static int make_sessions(struct smpp *m, const struct conf_link *c)
+{
+	int r = add_binds(m, c);
+
+	return r < 0 || !m->outbind_listen ? r : add_sessions(m, SESSION_RX, c->binds, true);
 }
 
 static int make_tls(struct smpp *m, const struct conf_link *c)
@@ -279,6 +333,10 @@ static int smpp_open(struct link *l, const struct conf_link *c)
 	if (r == 0)
 		r = make_tls(m, c);
 	if (r == 0)
+		r = make_hosts(m, c);
+	if (r == 0)
+		r = smpp_outbind_open(m, c);
+	if (r == 0)
 		r = stream_loop_new(link_loop(l), &m->conf.streams);
 	if (r == 0)
 		r = make_sessions(m, c);
@@ -305,6 +363,9 @@ static int smpp_start(struct link *l)
 	int r;
 
 	m->stopping = m->up = m->starved = false;
+	hosts_retry(&m->hosts);
+	smpp_homing_start(m);
+	smpp_outbind_start(m);
 	for (unsigned i = 0; i < m->n_sessions; i++) {
 		r = session_start(m->sessions[i]);
 		/* Only setting up a timer can fail, and libuv's cannot. */
@@ -318,7 +379,11 @@ static void smpp_stop(struct link *l)
 {
 	struct smpp *m = link_driver_data(l);
 
-	m->stopping = true;
+	if (!m->stopping) {
+		m->stopping = true;
+		smpp_homing_stop(m);
+		smpp_outbind_stop(m);
+	}
 	for (unsigned i = 0; i < m->n_sessions; i++)
 		session_stop(m->sessions[i]); /* told twice, it waits for no answers */
 }
@@ -333,7 +398,7 @@ static struct session *pick(const struct smpp *m, uint64_t tried)
 	for (unsigned i = 0; i < m->n_sessions; i++) {
 		struct session *s = m->sessions[i];
 
-		if (tried >> i & 1 || !session_can_submit(s))
+		if (!session_can_submit(s) || tried >> i & 1)
 			continue;
 		if (!best || session_outstanding(s) < session_outstanding(best))
 			best = s;
@@ -395,6 +460,49 @@ static void smpp_stats(struct link *l, struct driver_stats *ret)
 	};
 }
 
+/* Certificates are read again: an operator who tries again may have mended those. */
+static void reload_tls(struct smpp *m)
+{
+	int r = m->conf.tls ? stream_tls_reload(m->conf.tls) : 0;
+
+	if (r == 0 && m->outbind_tls)
+		r = stream_tls_reload(m->outbind_tls);
+	if (r < 0)
+		log_error("smpp_tls", "link=%s reason=%s (the old certificates stay)", link_name(m->link), strerror(-r));
+}
+
+static void smpp_retry(struct link *l)
+{
+	struct smpp *m = link_driver_data(l);
+
+	if (m->stopping)
+		return;
+	reload_tls(m);
+	hosts_retry(&m->hosts);
+	on_hosts_changed(m);
+}
+
+static void smpp_rebind(struct link *l)
+{
+	struct smpp *m = link_driver_data(l);
+
+	if (m->stopping)
+		return;
+	reload_tls(m);
+	smpp_rebind_all(m);
+}
+
+static void smpp_binds(struct link *l, void (*each)(void *arg, const struct driver_bind *b), void *arg)
+{
+	const struct smpp *m = link_driver_data(l);
+	struct driver_bind b;
+
+	for (unsigned i = 0; i < m->n_sessions; i++) {
+		session_view(m->sessions[i], &b);
+		each(arg, &b);
+	}
+}
+
 const struct driver smpp_driver = {
 	.name = "smpp",
 	.caps = DRIVER_MO | DRIVER_DLR,
@@ -405,4 +513,7 @@ const struct driver smpp_driver = {
 	.stop = smpp_stop,
 	.close = smpp_close,
 	.stats = smpp_stats,
+	.retry = smpp_retry,
+	.rebind = smpp_rebind,
+	.binds = smpp_binds,
 };

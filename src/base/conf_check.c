@@ -157,11 +157,41 @@ static int check_version(struct conf_loader *l, const config_setting_t *group, c
 	return 0;
 }
 
+#define HOSTS_MAX 8u /* as the driver's */
+
+static int check_hosts(struct conf_loader *l, const config_setting_t *group, const struct conf_link *link)
+{
+	if (link->host[0] == '\0' && link->hosts.n == 0)
+		return conf_refuse(l, group, "host", "is missing; give host, or hosts");
+	if (link->host[0] != '\0' && link->hosts.n > 0)
+		return refuse_setting(l, group, "hosts", "stands beside host; give one of them");
+	if (link->hosts.n > HOSTS_MAX)
+		return refuse_setting(l, group, "hosts", "has more than 8 hosts");
+	return 0;
+}
+
+static int check_outbind(struct conf_loader *l, const config_setting_t *group, const struct conf_link *link)
+{
+	if (link->outbind_listen[0] == '\0')
+		return link->outbind_system_id[0] == '\0' ? 0 :
+			refuse_setting(l, group, "outbind_system_id", "has no effect without outbind_listen");
+	if (link->outbind_system_id[0] == '\0')
+		return refuse_setting(l, group, "outbind_system_id",
+			"is missing; without it anybody could call and be given our password");
+	if (link->tls && link->tls_cert[0] == '\0')
+		return refuse_setting(l, group, "outbind_listen", "needs tls_cert and tls_key with tls = true");
+	return 0;
+}
+
 static int check_smpp(struct conf_loader *l, const config_setting_t *group, const struct conf_link *link)
 {
-	int r = check_tls(l, group, link);
+	int r = check_hosts(l, group, link);
 
-	return r < 0 ? r : check_version(l, group, link);
+	if (r == 0)
+		r = check_tls(l, group, link);
+	if (r == 0)
+		r = check_version(l, group, link);
+	return r < 0 ? r : check_outbind(l, group, link);
 }
 
 static int check_link(struct conf_loader *l, const config_setting_t *group, const struct conf_link *link)

@@ -173,11 +173,47 @@ void api_cancel_tag(struct api_call *c, const uint8_t *body, size_t n)
 
 /* ---- Links. ---- */
 
+/* For the links themselves: 1,024 at most, and what each says without its binds. */
+#define LINKS_ROOM (1024u * 1024u)
+
 static const char *reports_word(const struct link_view *v)
 {
 	if (v->outlet->reports)
 		return "yes";
 	return v->state == LINK_UP ? "no" : "unknown";
+}
+
+static void put_bind(void *arg, const struct driver_bind *b)
+{
+	struct json_out *o = arg;
+
+	json_out_open(o, '{');
+	json_out_ku64(o, "n", b->n);
+	json_out_kstr(o, "kind", b->kind);
+	json_out_kstr(o, "host", b->host);
+	json_out_kbool(o, "up", b->up);
+	json_out_kstr(o, "state", b->state);
+	json_out_kstr(o, "reason", b->reason);
+	json_out_kstr(o, "version", b->version);
+	json_out_ktime(o, "since", b->since_ms);
+	json_out_ku64(o, "outstanding", b->outstanding);
+	json_out_ku64(o, "unacknowledged", b->unacked);
+	json_out_ku64(o, "response_ms_p50", b->response_ms_p50);
+	json_out_ku64(o, "response_ms_p99", b->response_ms_p99);
+	json_out_close(o, '}');
+}
+
+/* The last member, so that a list that gets too long can leave it out. */
+static void put_binds(struct json_out *o, const struct link *l)
+{
+	struct json_mark m = json_out_mark(o);
+
+	json_out_key(o, "binds");
+	json_out_open(o, '[');
+	link_binds(l, put_bind, o);
+	json_out_close(o, ']');
+	if (buf_len(&o->b) + LINKS_ROOM > API_ANSWER_MAX || json_out_full(o))
+		json_out_rewind(o, m);
 }
 
 static void put_link(void *arg, struct link *l)
@@ -208,7 +244,7 @@ static void put_link(void *arg, struct link *l)
 	json_out_ku64(o, "uncertain", v.outlet->uncertain);
 	json_out_ku64(o, "receipts", v.receipts);
 	json_out_ku64(o, "inbound", v.inbound);
-	json_out_ku64(o, "binds", v.driver_stats.binds);
+	json_out_ku64(o, "binds_total", v.driver_stats.binds);
 	json_out_ku64(o, "binds_up", v.driver_stats.binds_up);
 	json_out_ku64(o, "reconnects", v.driver_stats.reconnects);
 	json_out_ku64(o, "enquire_timeouts", v.driver_stats.enquire_timeouts);
@@ -216,6 +252,7 @@ static void put_link(void *arg, struct link *l)
 	json_out_ku64(o, "malformed", v.driver_stats.malformed);
 	json_out_ku64(o, "response_ms_p50", v.driver_stats.response_ms_p50);
 	json_out_ku64(o, "response_ms_p99", v.driver_stats.response_ms_p99);
+	put_binds(o, l);
 	json_out_close(o, '}');
 }
 
@@ -244,8 +281,9 @@ void api_control_link(struct api_call *c, const uint8_t *body, size_t n)
 		api_refuse(c, API_NOT_FOUND, NULL, "there is no such link; GET /v1/links lists them");
 		return;
 	}
-	if (strcmp(what, "start") != 0 && strcmp(what, "stop") != 0 && strcmp(what, "drain") != 0) {
-		api_refuse(c, API_NOT_FOUND, NULL, "a link can be told to start, stop or drain");
+	if (strcmp(what, "start") != 0 && strcmp(what, "stop") != 0 && strcmp(what, "drain") != 0 &&
+		strcmp(what, "rebind") != 0) {
+		api_refuse(c, API_NOT_FOUND, NULL, "a link can be told to start, stop, drain or rebind");
 		return;
 	}
 	link_view(l, &v);
@@ -254,13 +292,17 @@ void api_control_link(struct api_call *c, const uint8_t *body, size_t n)
 			c, API_LINK_STATE, NULL, "the link is still stopping; try again when it is stopped");
 		return;
 	}
+	if (!strcmp(what, "rebind") && link_rebind(l) < 0) {
+		api_refuse(c, API_LINK_STATE, NULL, "the link is not started, or its driver has no binds");
+		return;
+	}
 	log_info("link_control", "link=%s do=%s client=%s", c->param[0], what,
 		names_text(c->api->p.names, NAME_CLIENT, c->client));
 	if (!strcmp(what, "start"))
 		link_start(l);
 	else if (!strcmp(what, "stop"))
 		link_stop(l);
-	else
+	else if (!strcmp(what, "drain"))
 		link_drain(l);
 	link_view(l, &v);
 	json_out_init(&o, 4096);

@@ -28,7 +28,7 @@ struct link {
 	const struct conf_link *conf;
 	char name[64];
 	enum link_state state;
-	char reason[120];
+	char reason[200];
 	int64_t since_ms;
 	bool in_submit, removing, finishing;
 	uv_timer_t farewell;      /* runs finish() from the loop, never from inside a callback */
@@ -186,12 +186,25 @@ void link_start(struct link *l)
 		queue_outlet_changed(l->queue, &l->outlet);
 		return;
 	}
-	if (l->state != LINK_STOPPED)
+	if (l->state != LINK_STOPPED) {
+		if (l->driver->retry && l->state != LINK_STOPPING)
+			l->driver->retry(l);
 		return;
+	}
 	set_state(l, LINK_STARTING, "connecting");
 	r = l->driver->start(l);
 	if (r < 0 && l->state == LINK_STARTING)
 		set_state(l, LINK_STOPPED, strerror(-r));
+}
+
+int link_rebind(struct link *l)
+{
+	if (!l->driver->rebind)
+		return -ENOTSUP;
+	if (l->state != LINK_UP && l->state != LINK_DOWN)
+		return -EINVAL;
+	l->driver->rebind(l);
+	return 0;
 }
 
 void link_stop(struct link *l)
@@ -403,6 +416,12 @@ struct outlet *link_outlet(struct link *l)
 uint32_t link_id(const struct link *l)
 {
 	return l->outlet.id;
+}
+
+void link_binds(const struct link *l, void (*each)(void *arg, const struct driver_bind *b), void *arg)
+{
+	if (l->driver->binds)
+		l->driver->binds((struct link *)l, each, arg);
 }
 
 void link_view(const struct link *l, struct link_view *ret)

@@ -106,7 +106,7 @@ static struct peer *peer_new(const char *settings)
 	uv_loop_close(&loop);
 	p->port = ntohs(addr.sin_port);
 	snprintf(text, sizeof(text), "driver = \"smpp\"; host = \"127.0.0.1\"; port = %d; system_id = \"e\"; "
-		"password = \"p\"; reconnect_min = 0.01; reconnect_max = 0.05; %s", p->port, settings);
+		"password = \"p\"; reconnect_min = 0.01; reconnect_max = 0.05; reconnect_refused = 0.05; %s", p->port, settings);
 	p->link = core_new(text);
 	uv_tcp_init(&p->link->loop, &p->server);
 	p->server.data = p;

@@ -27,6 +27,9 @@
 #define HASH_A	     "0000000000000000000000000000000000000000000000000000000000000001"
 #define HASH_B	     "ABCDEF0000000000000000000000000000000000000000000000000000000002"
 #define CLIENT(more) "clients = ( { name = \"shop\"; key_sha256 = \"" HASH_A "\";\n" more "\n} );\n"
+#define HOSTS(items) "links = ( { name = \"acme\"; driver = \"smpp\";\nhosts = [ " items " ]; } );"
+#define BAD_HOST(i, text) "t.conf:2: links[0].hosts[" i "]: \"" text "\" is not a host with or without a port, such as " \
+	"\"smsc.example:2775\" or \"[2001:db8::1]:2775\""
 #define SMPP(more)   "links = ( { name = \"acme\"; driver = \"smpp\"; host = \"h\";\n" more "\n} );\n"
 #define LOOP(name)   "{ name = \"" name "\"; driver = \"loopback\"; }"
 
@@ -157,7 +160,23 @@ static const struct bad {
 	{"links = ( { driver = \"loopback\"; } );", "t.conf:1: links[0].name: is missing and has no default"},
 	{"links = ( { name = \"a\"; } );", "t.conf:1: links[0].driver: is missing and has no default"},
 	{"links = ( { name = \"a\"; driver = \"smpp\"; } );",
-		"t.conf:1: links[0].host: is missing and has no default"},
+		"t.conf:1: links[0].host: is missing; give host, or hosts"},
+	{SMPP("hosts = [ \"a\" ];"), "t.conf:2: links[0].hosts: stands beside host; give one of them"},
+	{HOSTS("\"1\", \"2\", \"3\", \"4\", \"5\", \"6\", \"7\", \"8\", \"9\""),
+		"t.conf:2: links[0].hosts: has more than 8 hosts"},
+	{HOSTS("\"a\", \"b:0\""), BAD_HOST("1", "b:0")},
+	{HOSTS("\"b:65536\""), BAD_HOST("0", "b:65536")},
+	{HOSTS("\"[::1\""), BAD_HOST("0", "[::1")},
+	{HOSTS("\"[::1]2775\""), BAD_HOST("0", "[::1]2775")},
+	{HOSTS("\"[smsc]:2775\""), BAD_HOST("0", "[smsc]:2775")},
+	{HOSTS("\"a b\""), BAD_HOST("0", "a b")},
+	{HOSTS("\":2775\""), BAD_HOST("0", ":2775")},
+	{SMPP("outbind_system_id = \"s\";"),
+		"t.conf:2: links[0].outbind_system_id: has no effect without outbind_listen"},
+	{SMPP("outbind_listen = \"127.0.0.1:2776\";"),
+		"t.conf:1: links[0].outbind_system_id: is missing; without it anybody could call and be given our password"},
+	{SMPP("tls = true; outbind_system_id = \"s\"; outbind_listen = \"127.0.0.1:2776\";"),
+		"t.conf:2: links[0].outbind_listen: needs tls_cert and tls_key with tls = true"},
 	{"links = ( { name = \"a\"; driver = \"modem\"; } );",
 		"t.conf:1: links[0].device: is missing and has no default"},
 	{"links = ( { name = \"a\"; driver = \"loopback\";\nhost = \"h\"; } );",

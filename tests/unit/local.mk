@@ -128,3 +128,12 @@ tests_unit_fresh_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_router_test_SOURCES = tests/unit/router_test.c
 tests_unit_router_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
+
+if HAVE_CMOCKA
+if HAVE_SMPP34
+check_PROGRAMS += tests/unit/smpp_hosts
+UNIT_TESTS += tests/unit/smpp_hosts
+tests_unit_smpp_hosts_SOURCES = tests/unit/smpp_hosts.c
+tests_unit_smpp_hosts_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
+endif
