@@ -416,6 +416,13 @@ static void do_drain(struct session *s)
 	session_check_drained(s);
 }
 
+/* No good-bye to a stranger: it would hold the place until it said its own. */
+static void do_hang_up(struct session *s)
+{
+	stream_abort(s->stream, -ECONNABORTED);
+	tell_down(s);
+}
+
 static uint64_t farewell_ms(const struct session *s)
 {
 	return s->conf->response_timeout_ms < UNBIND_MAX_MS ? s->conf->response_timeout_ms : UNBIND_MAX_MS;
@@ -471,7 +478,7 @@ static const struct rule {
 	{ IN(ST_OPEN),                           EV_BOUND_RX,  ST_BOUND_RX,   do_bound     },
 	{ IN(ST_OPEN),                           EV_BOUND_TRX, ST_BOUND_TRX,  do_bound     },
 	{ IN(ST_OPEN),                           EV_REFUSED,   ST_CLOSING,    do_refused   },
-	{ IN(ST_CALLED),                         EV_REFUSED,   ST_CLOSING,    do_close     },
+	{ IN(ST_CALLED),                         EV_REFUSED,   ST_CLOSING,    do_hang_up   },
 	{ OPENING,                               EV_TIMER,     ST_CLOSING,    do_abort     },
 	{ OPENING | IN(ST_CONNECTING),           EV_STOP,      ST_CLOSING,    do_abort     },
 	{ BOUND,                                 EV_STOP,      ST_DRAINING,   do_drain     },
