@@ -7,54 +7,11 @@ import socket
 import struct
 import subprocess
 
+from carriers import *
 from faults import *
 from harness import *
 
-NODE = os.path.join(SOURCE, "tests", "e2e", "node")
-
-
 # ---- npm smpp -------------------------------------------------------------------------------------------------------
-
-def node_modules():
-    """The package, installed once into the build folder from the lock file."""
-    if not shutil.which("node") or not shutil.which("npm"):
-        skip("node and npm are not installed")
-    place = os.path.join(BUILD, "tests", "e2e", "npm")
-    os.makedirs(place, exist_ok=True)
-    for name, to in (("package.json",) * 2, ("package-lock.json",) * 2, ("npmrc", ".npmrc"), ("smpp_carrier.mjs",) * 2):
-        shutil.copyfile(os.path.join(NODE, name), os.path.join(place, to))
-    if not os.path.isdir(os.path.join(place, "node_modules", "smpp")):
-        r = subprocess.run(["npm", "ci", "--no-audit", "--no-fund", "--ignore-scripts"], cwd=place, capture_output=True,
-                           text=True, timeout=120, check=False)
-        if r.returncode:
-            skip(f"npm ci: {r.stderr.strip().splitlines()[-1:]}")
-    return place
-
-
-class NpmCarrier:
-    def __init__(self, w):
-        self.heard, self._changed = [], threading.Condition()
-        self.p = subprocess.Popen(["node", os.path.join(node_modules(), "smpp_carrier.mjs")], stdin=subprocess.PIPE,
-                                  stdout=subprocess.PIPE, text=True)
-        w.add(self)
-        self.port = json.loads(self.p.stdout.readline())["port"]
-        threading.Thread(target=self._read, daemon=True).start()
-
-    def _read(self):
-        for line in self.p.stdout:
-            self.heard.append(json.loads(line))
-
-    def of(self, kind):
-        return [h for h in self.heard if h["heard"] == kind]
-
-    def mo(self, text):
-        self.p.stdin.write(text + "\n")
-        self.p.stdin.flush()
-
-    def close(self):
-        self.p.terminate()
-        self.p.wait(patience(10))
-
 
 TEXTS = [
     ("GSM letters and those of the extension table", "Hello @£$¥ [€] {ok} ÄÖÜ ß"),
