@@ -1,15 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* homing.c -- bring binds back to their own host, and bind again on request.
  *
- * A bind that found its host dead works at another one.  It would stay there until that connection breaks, which may be
- * months; and the primary host is the primary for a reason.  So every host_return the first host that is missed is tried
- * from outside, by a connection (with TLS, where the link has it) that says nothing and ends: no bind in use is risked
- * for a look at a dead host.  If it stands, the binds that belong there move.
+ * A bind that found its host dead works at another one.  It would stay there until that connection breaks, which may
+ * be months; and the primary host is the primary for a reason.  So every host_return a host that is missed is tried
+ * from outside, by a connection (with TLS, where the link has it) that says nothing and ends: no bind in use is
+ * risked for a look at a dead host.  If it stands, the binds that belong there move.
  *
  * Moving is the same as binding again for an operator: drain, unbind, close, and then hosts.h says where to.  One bind
  * does so at a time, and the next one's turn comes when it is bound; one that does not come back stops the rest, so a
- * link loses at most one bind to a carrier that takes no more.  One that had to go to another host again stops the rest,
- * too. */
+ * link loses at most one bind to a carrier that takes no more.  One that had to go to another host again stops the
+ * rest, too. */
 #include <config.h>
 
 #include "base/log.h"
@@ -21,16 +21,11 @@ static void stop_turns(struct smpp *m)
 		m->to_rebind[i] = false;
 }
 
-static bool is_back(const struct session *s)
-{
-	return session_is_up(s);
-}
-
 void smpp_homing_step(struct smpp *m)
 {
 	if (m->stopping)
 		return;
-	if (m->rebinding && !is_back(m->rebinding))
+	if (m->rebinding && !session_is_up(m->rebinding))
 		return;
 	if (m->rebinding && session_is_away(m->rebinding))
 		stop_turns(m);

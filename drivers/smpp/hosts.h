@@ -15,8 +15,8 @@
  *     bound is not enough: there are carriers that take a bind and close at once.
  *
  * Each bind has a home: with order "primary" it is the first host for all, with "round_robin" they take turns.  A bind
- * whose home is left alone goes elsewhere: to the next host in order, or where the fewest are.  It comes home when it is
- * lost, or when smpp.c finds that home answers again.
+ * whose home is left alone goes elsewhere: to the next host in order, or where the fewest are.  It comes home when it
+ * is lost, or when homing.c finds that home answers again.
  *
  * Pure: no clock, no I/O; the caller brings the time. */
 #ifndef SMPP_HOSTS_H

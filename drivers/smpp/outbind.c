@@ -2,8 +2,8 @@
 /* outbind.c -- let the SMSC call us (SMPP 3.4, 2.2.2 and 4.1.7).
  *
  * An SMSC that has something for us may open the connection itself: it says outbind, with its name and a password, and
- * we answer with bind_receiver on the same connection.  From then on it is a bind like any other; it receives, and never
- * sends.
+ * we answer with bind_receiver on the same connection.  From then on it is a bind like any other; it receives, and
+ * never sends.
  *
  * Whoever can reach the port can call, so: only from the networks that are configured; at most as many at a time as the
  * link has binds, the rest is hung up on; who does not say a sound outbind within response_timeout is hung up on; and

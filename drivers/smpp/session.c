@@ -158,6 +158,15 @@ void session_check_room(struct session *s)
 		s->ops->room(s->arg);
 }
 
+#define ODD_TOLD 50u   /* of a connection, one by one */
+#define ODD_THEN 1000u /* then each so many */
+
+bool session_odd(struct session *s)
+{
+	s->counters->malformed++;
+	return ++s->n_odd <= ODD_TOLD || s->n_odd % ODD_THEN == 0;
+}
+
 /* ---- actions ---- */
 
 static void tell_down(struct session *s)
@@ -301,6 +310,7 @@ static void begin(struct session *s)
 	s->told_down = false;
 	s->why = HOSTS_LOST;
 	s->peer_version = -1;
+	s->n_odd = 0;
 	s->written = s->taken = 0;
 	window_reset(&s->window);
 }
@@ -434,8 +444,8 @@ static void do_unbind(struct session *s)
 	session_put_unbind(s, PDU_UNBIND, window_seq(&s->window));
 }
 
-/* The SMSC goes.  Its answers to what is in flight may still come, and those that we owe it are on their way; the answer
- * to its unbind ends both, so it is the last that we say. */
+/* The SMSC goes.  Its answers to what is in flight may still come, and those that we owe it are on their way; the
+ * answer to its unbind ends both, so it is the last that we say. */
 static void do_unbound(struct session *s)
 {
 	set_deadline(s, farewell_ms(s));
@@ -522,9 +532,9 @@ void session_dispatch(struct session *s, enum event ev)
 	const struct rule *rule = find_rule(s->state, ev);
 
 	if (!rule) {
-		s->counters->malformed++;
-		log_warn("smpp_event", "link=%s bind=%u state=%s on=%s", s->conf->link, s->index, state_names[s->state],
-			event_names[ev]);
+		if (session_odd(s))
+			log_warn("smpp_event", "link=%s bind=%u state=%s on=%s", s->conf->link, s->index,
+				state_names[s->state], event_names[ev]);
 		return;
 	}
 	if (rule->to == STAY)

@@ -80,6 +80,7 @@ struct session {
 	uint32_t bind_seq, unbind_seq, unacked;
 	int peer_version; /* sc_interface_version, -1: not told */
 	char peer[56];    /* who called */
+	uint32_t n_odd;   /* of this connection */
 	struct histogram response_ms;
 };
 
@@ -115,6 +116,9 @@ void session_put_unbind(struct session *s, uint32_t id, uint32_t seq);
 void session_alive(struct session *s);          /* the SMSC answered: it is not one that closes after each bind */
 void session_check_drained(struct session *s); /* is a session that drains empty now? */
 void session_check_room(struct session *s);
+
+/* Count something odd that the SMSC said; false: it has said so much of it that the log need not hear of each. */
+bool session_odd(struct session *s);
 
 /* ---- session_read.c ---- */
 

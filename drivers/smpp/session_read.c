@@ -123,9 +123,9 @@ static void handle_answer(struct session *s, const struct pdu_header *h, const u
 	} else {
 		/* A nack for no request of ours that speaks of our framing ends the session; all else is noise. */
 		fatal = h->id == PDU_GENERIC_NACK && h->status == ESME_BAD_CMD_LEN;
-		s->counters->malformed++;
-		log_warn("smpp_unknown_seq", "link=%s bind=%u command_id=%08x seq=%u status=%s", s->conf->link, s->index,
-			h->id, h->seq, status_text(h->status, text, sizeof(text)));
+		if (session_odd(s))
+			log_warn("smpp_unknown_seq", "link=%s bind=%u command_id=%08x seq=%u status=%s", s->conf->link,
+				s->index, h->id, h->seq, status_text(h->status, text, sizeof(text)));
 	}
 	if (h->status == ESME_OK)
 		session_alive(s);
@@ -174,8 +174,9 @@ static void handle_response(struct session *s, const struct pdu_header *h, const
 	default:
 		break;
 	}
-	s->counters->malformed++;
-	log_warn("smpp_unexpected", "link=%s bind=%u command_id=%08x seq=%u", s->conf->link, s->index, h->id, h->seq);
+	if (session_odd(s))
+		log_warn("smpp_unexpected", "link=%s bind=%u command_id=%08x seq=%u", s->conf->link, s->index, h->id,
+			h->seq);
 }
 
 void session_answer_sm(struct session *s, uint32_t id, uint32_t seq, uint32_t status)
@@ -262,8 +263,8 @@ static void handle_request(struct session *s, const struct pdu_header *h, const 
 			log_debug("smpp_notice", "link=%s bind=%u text=%s", s->conf->link, s->index, text);
 		return;
 	default:
-		s->counters->malformed++;
-		log_warn("smpp_unknown_command", "link=%s bind=%u command_id=%08x", s->conf->link, s->index, h->id);
+		if (session_odd(s))
+			log_warn("smpp_unknown_command", "link=%s bind=%u command_id=%08x", s->conf->link, s->index, h->id);
 		session_put_header(s, PDU_GENERIC_NACK, ESME_BAD_CMD_ID, h->seq);
 		return;
 	}

@@ -1,12 +1,15 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* smpp.c -- the driver for SMPP 3.4 carriers: a link as a set of binds.
+/* smpp.c -- the driver for SMPP carriers (3.3, 3.4, 5.0): a link as a set of binds.
  *
  * `bind` and `binds` of the configuration make sessions: so many transceivers, transmitters or receivers, or (split) so
  * many pairs of transmitter and receiver.  The window is one of each bind, so the link has as many places as its bound
  * transmitters have together, and the core is told whenever that changes.  A part goes out on the bind that waits for
  * the fewest answers; a receipt may come in on any.
  *
- * The link is up while one bind can send.  What the last failure was is what link_down() says. */
+ * The link is up while one bind can send.  What the last failure was is what link_down() says.
+ *
+ * Where binds connect to and when they may is hosts.h; binds that the SMSC makes by calling us are outbind.c; how binds
+ * come back to their own host is homing.c. */
 #include <config.h>
 
 #include <assert.h>

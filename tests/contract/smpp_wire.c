@@ -564,6 +564,28 @@ static void the_stream_is_lost_after(void **state)
 	}
 }
 
+/* It asks and asks and never reads what it is told: our answers are bounded, then it is let go. */
+static void who_does_not_read_is_let_go(void **state)
+{
+	static uint8_t out[16 * 4096];
+	struct peer *p = peer_bound("");
+	size_t at = 0; /* in the PDU where the last write stopped */
+
+	for (size_t i = 0; i < sizeof(out); i += 16)
+		from_hex("00000010 00000666 00000000 0000000a", out + i, 16);
+	uv_read_stop((uv_stream_t *)&p->conn);
+	for (unsigned turns = 0; turns < 100000 && !p->link->n_down; turns++) {
+		uv_buf_t buf = uv_buf_init((char *)out + at, (unsigned)(sizeof(out) - at));
+		int r = uv_try_write((uv_stream_t *)&p->conn, &buf, 1);
+
+		at = r > 0 ? (at + (size_t)r) % 16 : at;
+		uv_run(&p->link->loop, UV_RUN_NOWAIT);
+	}
+	assert_true(p->link->n_down >= 1);
+	assert_string_equal(p->link->reason, "the SMSC does not read");
+	peer_end(p);
+}
+
 static void half_a_pdu_is_waited_for_and_no_longer(void **state)
 {
 	struct peer *p = peer_bound("response_timeout = 0.1; enquire_link = 30;");
@@ -758,6 +780,7 @@ int main(void)
 		cmocka_unit_test(their_unbind_waits_for_the_window),
 		cmocka_unit_test(the_session_lives_through),
 		cmocka_unit_test(the_stream_is_lost_after),
+		cmocka_unit_test(who_does_not_read_is_let_go),
 		cmocka_unit_test(half_a_pdu_is_waited_for_and_no_longer),
 		cmocka_unit_test(messages_in_the_wrong_state_are_refused),
 		cmocka_unit_test(the_smsc_may_call),

@@ -115,6 +115,25 @@ def _(w):
     wait_for(lambda: "not available" in gw.link("b")["reason"], 10, "the reason")
 
 
+def keepalive_armed(port):
+    """Does the kernel have a keepalive timer on our connection to that port?  proc_pid_net(5): timer 02."""
+    with open("/proc/net/tcp", encoding="ascii") as f:
+        for line in f.readlines()[1:]:
+            x = line.split()
+            if x[2] == f"0100007F:{port:04X}" and x[3] == "01":
+                return x[5].startswith("02:")
+    raise AssertionError("there is no such connection")
+
+
+@case("TCP keepalive runs on every connection, unless it is switched off")
+def _(w):
+    on, off = w.smsc(), w.smsc()
+    gw = w.gateway(links=[smpp(on), smpp(off, name="off", tcp_keepalive=0)])
+    gw.wait_link()
+    gw.wait_link("off")
+    equal((keepalive_armed(on.port), keepalive_armed(off.port)), (True, False), "keepalive")
+
+
 # ---- refusals -------------------------------------------------------------------------------------------------------
 
 @case("a wrong password is tried once by 32 binds, and again when an operator says so")

@@ -37,7 +37,7 @@ static void one_pdu(const uint8_t *pdu, size_t n)
 {
 	struct pdu_header h;
 	struct pdu_sm sm;
-	struct pdu_str id;
+	struct pdu_str id, password;
 	uint32_t status = 0;
 	char text[256];
 
@@ -57,6 +57,12 @@ static void one_pdu(const uint8_t *pdu, size_t n)
 		decode(&sm);
 	} else {
 		assert(status != 0);
+	}
+	assert(pdu_read_resp_octet(pdu, n, PDU_TLV_CONGESTION_STATE) <= 255);
+	assert(pdu_read_resp_octet(pdu, n, PDU_TLV_SC_INTERFACE_VERSION) >= -1);
+	if (pdu_read_outbind(pdu, n, &id, &password) == 0) {
+		is_inside(pdu, n, id.s, id.n);
+		is_inside(pdu, n, password.s, password.n);
 	}
 	if (pdu_describe(pdu, n, text, sizeof(text)) == 0)
 		assert(memchr(text, 0, sizeof(text)));
