@@ -110,6 +110,17 @@ struct driver_bind {
 	uint32_t response_ms_p50, response_ms_p99;
 };
 
+/* One PDU of a trace.  Lent for the call. */
+struct driver_pdu {
+	int64_t at_ms;         /* wall clock */
+	unsigned bind;
+	bool out;              /* ours */
+	const char *command;   /* "submit_sm" */
+	uint32_t status, seq;
+	const uint8_t *octets; /* texts and passwords are masked */
+	uint32_t n, n_whole;   /* kept, and what it had */
+};
+
 struct driver {
 	const char *name;        /* what the configuration calls it: driver = "smpp" */
 	unsigned caps;           /* DRIVER_MO | DRIVER_DLR */
@@ -140,6 +151,11 @@ struct driver {
 	void (*rebind)(struct link *l);
 	/* Tell of each session.  May be NULL: it has none to speak of. */
 	void (*binds)(struct link *l, void (*each)(void *arg, const struct driver_bind *b), void *arg);
+
+	/* Keep what goes over the wire, for some minutes (on), or forget it.  0 or -errno.  Both may be NULL. */
+	int (*trace)(struct link *l, bool on);
+	/* Tell of what was kept, from the oldest; returns whether it is still on. */
+	bool (*traced)(struct link *l, void (*each)(void *arg, const struct driver_pdu *p), void *arg);
 };
 
 /* The table made from drivers.def.  On failure *ret_why says so: unknown, or built without something. */

@@ -17,6 +17,8 @@ libposthorn_a_SOURCES += \
 	drivers/smpp/hosts.c \
 	drivers/smpp/homing.c \
 	drivers/smpp/outbind.c \
+	drivers/smpp/trace.h \
+	drivers/smpp/trace.c \
 	drivers/smpp/session.h \
 	drivers/smpp/session.c \
 	drivers/smpp/session_int.h \

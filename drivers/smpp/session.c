@@ -59,6 +59,8 @@ int session_put(struct session *s, const uint8_t *pdu, size_t n)
 
 	if (r == 0) {
 		s->written += n;
+		if (trace_is_on(s->trace))
+			trace_add(s->trace, now_ms(s), s->index, true, pdu, n);
 		return 0;
 	}
 	if (r != -EPIPE) {
@@ -628,6 +630,7 @@ int session_new(const struct session_link *link, enum session_kind kind, unsigne
 	s->conf = link->conf;
 	s->hosts = link->hosts;
 	s->counters = link->counters;
+	s->trace = link->trace;
 	s->ops = link->ops;
 	s->arg = link->arg;
 	s->kind = kind;

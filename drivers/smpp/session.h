@@ -33,6 +33,7 @@
 #include "driver.h"
 #include "smpp/hosts.h"
 #include "smpp/pdu.h"
+#include "smpp/trace.h"
 #include "smpp/window.h"
 
 enum session_kind { SESSION_TX, SESSION_RX, SESSION_TRX };
@@ -87,6 +88,7 @@ struct session_link {
 	const struct session_conf *conf;
 	struct hosts *hosts;
 	struct session_counters *counters;
+	struct trace *trace;
 	const struct session_ops *ops;
 	void *arg; /* of ops */
 };

@@ -51,6 +51,7 @@ struct session {
 	const struct session_conf *conf;
 	struct hosts *hosts;
 	struct session_counters *counters;
+	struct trace *trace;
 	const struct session_ops *ops;
 	void *arg;
 	enum session_kind kind;

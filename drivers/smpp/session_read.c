@@ -275,6 +275,8 @@ static void handle_pdu(struct session *s, const uint8_t *pdu)
 	struct pdu_header h;
 
 	pdu_header_read(pdu, &h);
+	if (trace_is_on(s->trace))
+		trace_add(s->trace, now_ms(s), s->index, false, pdu, h.length);
 	if (h.id & PDU_RESP)
 		handle_response(s, &h, pdu);
 	else

@@ -164,6 +164,7 @@ static void free_smpp(struct smpp *m)
 	free(m->conf.source_address);
 	smpp_outbind_close(m);
 	hosts_done(&m->hosts);
+	trace_stop(&m->trace);
 	free(m->conf.system_id);
 	free(m->conf.system_type);
 	free(m->conf.address_range);
@@ -265,6 +266,7 @@ static int add_sessions(struct smpp *m, enum session_kind kind, int64_t binds, b
 		.conf = &m->conf,
 		.hosts = &m->hosts,
 		.counters = &m->counters,
+		.trace = &m->trace,
 		.ops = &session_ops,
 		.arg = m,
 	};
@@ -506,6 +508,24 @@ static void smpp_binds(struct link *l, void (*each)(void *arg, const struct driv
 	}
 }
 
+static int smpp_trace(struct link *l, bool on)
+{
+	struct smpp *m = link_driver_data(l);
+
+	if (on)
+		return trace_start(&m->trace, uv_now(link_loop(l)) + 1);
+	trace_stop(&m->trace);
+	return 0;
+}
+
+static bool smpp_traced(struct link *l, void (*each)(void *arg, const struct driver_pdu *p), void *arg)
+{
+	const struct smpp *m = link_driver_data(l);
+
+	trace_each(&m->trace, each, arg);
+	return m->trace.until_ms > uv_now(link_loop(l));
+}
+
 const struct driver smpp_driver = {
 	.name = "smpp",
 	.caps = DRIVER_MO | DRIVER_DLR,
@@ -519,4 +539,6 @@ const struct driver smpp_driver = {
 	.retry = smpp_retry,
 	.rebind = smpp_rebind,
 	.binds = smpp_binds,
+	.trace = smpp_trace,
+	.traced = smpp_traced,
 };

@@ -18,6 +18,7 @@ struct smpp {
 	struct session_conf conf;
 	struct session_counters counters;
 	struct hosts hosts;
+	struct trace trace;
 	struct session *sessions[SMPP_MAX_SESSIONS];
 	unsigned n_sessions, n_running; /* running: sessions, and the parts below that have handles */
 	bool receive_only;

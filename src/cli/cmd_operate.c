@@ -14,12 +14,13 @@ struct operate_input {
 	const char *words[2];
 	size_t n_words;
 	size_t n_words_most;
-	bool binds;
+	bool binds, trace;
 };
 
 enum {
 	OPT_SINCE = 0x100,
 	OPT_BINDS,
+	OPT_TRACE,
 };
 
 static error_t parse_operate(int key, char *arg, struct argp_state *state)
@@ -36,6 +37,9 @@ static error_t parse_operate(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_BINDS:
 		in->binds = true;
+		return 0;
+	case OPT_TRACE:
+		in->trace = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (in->n_words == in->n_words_most)
@@ -185,24 +189,53 @@ static int get_links(struct cli *cli, const char *name, bool binds)
 	return end;
 }
 
+static int get_trace(struct cli *cli, const char *name)
+{
+	static const struct view_column columns[] = { { "at", NULL }, { "bind", NULL }, { "direction", NULL },
+		{ "command", NULL }, { "status", NULL }, { "sequence", NULL }, { "length", NULL }, { "octets", NULL }, { 0 } };
+	struct text path = { 0 };
+	struct api_answer answer;
+	struct table *t;
+	int end;
+
+	text_puts(&path, "/v1/links/");
+	text_url(&path, name);
+	text_puts(&path, "/trace");
+	end = cli_call(cli, "GET", path.at, NULL, &answer);
+	text_done(&path);
+	if (end != CLI_OK)
+		return end;
+	if (!cli_printed_json(cli, &answer)) {
+		t = view_table(cli, view_rows_of(answer.json, "pdus"), columns, false);
+		table_print(t, stdout);
+		table_free(t);
+		if (!json_is_true(json_object_get(answer.json, "tracing")))
+			cli_note("nothing more is kept; \"posthorn links trace %s\" keeps it for ten minutes", name);
+	}
+	api_answer_done(&answer);
+	return CLI_OK;
+}
+
 int cmd_links(struct cli *cli, int argc, char **argv)
 {
 	static const char doc[] = "Show the links with state, reason and counters, one link with its binds, or control one.\v"
 				  "stop: at once; what is under way ends as it ends.  drain: send nothing new, then stop.  start: "
 				  "up again; a link that waits after a failure tries at once.  rebind: its binds are made again, "
-				  "one after the other.\n"
+				  "one after the other.  trace: keep what goes over the wire for ten minutes.  untrace: forget it.\n"
 				  "\n"
 				  "Examples:\n"
 				  "  posthorn links\n"
 				  "  posthorn links acme\n"
 				  "  posthorn links --binds\n"
 				  "  posthorn links drain acme\n"
+				  "  posthorn links trace acme; posthorn links --trace acme\n"
 				  "  watch -n 2 posthorn links";
 	static const struct argp_option options[] = {
-		{ "binds", OPT_BINDS, NULL, 0, "show the binds of all links, each with its host", 0 }, { 0 } };
-	static const char *const verbs[] = { "start", "stop", "drain", "rebind" };
+		{ "binds", OPT_BINDS, NULL, 0, "show the binds of all links, each with its host", 0 },
+		{ "trace", OPT_TRACE, NULL, 0, "show what went over the wire of a link", 0 }, { 0 } };
+	static const char *const verbs[] = { "start", "stop", "drain", "rebind", "trace", "untrace" };
 	const struct argp argp = { .options = options, .parser = parse_operate,
-		.args_doc = "[NAME]\nstart|stop|drain|rebind NAME", .doc = doc, .children = cli_argp_children };
+		.args_doc = "[NAME]\nstart|stop|drain|rebind|trace|untrace NAME", .doc = doc, .children = cli_argp_children };
 	struct operate_input in = { .cli = cli, .n_words_most = 2 };
 	struct text path = { 0 };
 	bool known = false;
@@ -212,10 +245,14 @@ int cmd_links(struct cli *cli, int argc, char **argv)
 	for (size_t i = 0; in.n_words == 2 && i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		known |= strcmp(in.words[0], verbs[i]) == 0;
 	if (in.n_words == 2 && !known)
-		return wrong("links", "say start, stop, drain or rebind, and the name of one link");
+		return wrong("links", "say start, stop, drain, rebind, trace or untrace, and the name of one link");
+	if (in.trace && in.n_words != 1)
+		return wrong("links", "--trace wants the name of one link");
 	end = cli_ready(cli);
 	if (end != CLI_OK)
 		return end;
+	if (in.trace)
+		return get_trace(cli, in.words[0]);
 	if (in.n_words < 2)
 		return get_links(cli, in.n_words ? in.words[0] : NULL, in.binds);
 	text_puts(&path, "/v1/links/");

@@ -424,6 +424,16 @@ void link_binds(const struct link *l, void (*each)(void *arg, const struct drive
 		l->driver->binds((struct link *)l, each, arg);
 }
 
+int link_trace(struct link *l, bool on)
+{
+	return l->driver->trace ? l->driver->trace(l, on) : -ENOTSUP;
+}
+
+bool link_traced(struct link *l, void (*each)(void *arg, const struct driver_pdu *p), void *arg)
+{
+	return l->driver->traced && l->driver->traced(l, each, arg);
+}
+
 void link_view(const struct link *l, struct link_view *ret)
 {
 	memset(ret, 0, sizeof(*ret));

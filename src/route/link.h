@@ -52,6 +52,9 @@ struct link_view {
 	int congestion; /* percent, as the carrier said last; -1: it has not */
 };
 void link_view(const struct link *l, struct link_view *ret);
+/* Keep what goes over the wire for some minutes; see driver.h. */
+int link_trace(struct link *l, bool on);
+bool link_traced(struct link *l, void (*each)(void *arg, const struct driver_pdu *p), void *arg);
 void link_binds(const struct link *l, void (*each)(void *arg, const struct driver_bind *b), void *arg);
 
 #endif

@@ -379,6 +379,38 @@ def _(w):
     gw.operator().call("POST", "/v1/links/acme/rebind").expect(409, "link_state")
 
 
+@case("the wire of a link is kept on demand, without texts and passwords, and forgotten on demand")
+def _(w):
+    sim = w.smsc()
+    gw = w.gateway(links=[smpp(sim, password="pa55word")])
+    gw.wait_link()
+    ops = gw.operator()
+    equal(ops.get("/v1/links/acme/trace").expect(200).json, {"pdus": [], "tracing": False}, "before")
+    ops.call("POST", "/v1/links/acme/trace").expect(202)
+    m = gw.api().send(text="secret words")
+    gw.api().wait_state(m["id"], "delivered")
+    ops.call("POST", "/v1/links/acme/rebind").expect(202)
+    wait_for(lambda: sim.stats["binds"] == 2, 10, "a second bind")
+    gw.wait_link()
+    a = ops.get("/v1/links/acme/trace").expect(200).json
+    equal([(p["direction"], p["command"]) for p in a["pdus"]],
+          [("out", "submit_sm"), ("in", "submit_sm_resp"), ("in", "deliver_sm"), ("out", "deliver_sm_resp"),
+           ("out", "unbind"), ("in", "unbind_resp"), ("out", "bind_transceiver"), ("in", "bind_transceiver_resp")], "PDUs")
+    equal(a["tracing"], True)
+    octets = b"".join(bytes.fromhex(p["octets"]) for p in a["pdus"])
+    for secret in (b"secret", b"pa55word"):
+        check(secret not in octets, f"{secret} is shown")
+    for shown in (b"12025550142", b"posthorn", b"stat:DELIVRD"):
+        check(shown in octets, f"{shown} is missing")
+    env = {"POSTHORN_URL": f"http://127.0.0.1:{gw.port}", "POSTHORN_KEY": gw.keys["ops"]}
+    status, out, err = run(os.path.join(BUILD, "posthorn"), "links", "--trace", "acme", "--csv", env=env)
+    equal((status, out.count("submit_sm_resp")), (0, 1), err)
+    ops.call("POST", "/v1/links/acme/untrace").expect(202)
+    equal(ops.get("/v1/links/acme/trace").expect(200).json, {"pdus": [], "tracing": False}, "after")
+    gw.api().get("/v1/links/acme/trace").expect(403)
+    ops.get("/v1/links/nobody/trace").expect(404, "not_found")
+
+
 @case("each bind is shown, by the API and by the command line")
 def _(w):
     a, b = w.smsc(), w.smsc()

@@ -131,8 +131,10 @@ endif
 
 if HAVE_CMOCKA
 if HAVE_SMPP34
-check_PROGRAMS += tests/unit/smpp_hosts
-UNIT_TESTS += tests/unit/smpp_hosts
+check_PROGRAMS += tests/unit/smpp_hosts tests/unit/smpp_trace
+UNIT_TESTS += tests/unit/smpp_hosts tests/unit/smpp_trace
+tests_unit_smpp_trace_SOURCES = tests/unit/smpp_trace.c tests/unit/codec_hex.h
+tests_unit_smpp_trace_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_smpp_hosts_SOURCES = tests/unit/smpp_hosts.c
 tests_unit_smpp_hosts_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
