@@ -77,6 +77,7 @@ static void on_probe_closed(void *arg, int err)
 	if (!m->probe_open)
 		return;
 	hosts_retry_one(&m->hosts, m->probed);
+	smpp_wake(m);
 	for (unsigned i = 0; i < m->n_sessions && i < SMPP_MAX_BINDS; i++)
 		m->to_rebind[i] = session_is_away(m->sessions[i]) && session_home(m->sessions[i]) == m->probed;
 	smpp_homing_step(m);

@@ -757,6 +757,16 @@ uint32_t session_outstanding(const struct session *s)
 	return s->window.n;
 }
 
+bool session_is_called(const struct session *s)
+{
+	return s->called;
+}
+
+const char *session_host(const struct session *s)
+{
+	return host_label(s);
+}
+
 unsigned session_home(const struct session *s)
 {
 	return s->seat.home;

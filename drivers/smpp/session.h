@@ -118,6 +118,8 @@ bool session_is_up(const struct session *s);
 bool session_can_submit(const struct session *s); /* bound as transmitter or transceiver */
 uint32_t session_outstanding(const struct session *s);
 
+bool session_is_called(const struct session *s);    /* it is one for outbind */
+const char *session_host(const struct session *s);  /* the one it speaks with, or spoke with last */
 unsigned session_home(const struct session *s);
 bool session_is_away(const struct session *s); /* bound, and not at home */
 void session_view(const struct session *s, struct driver_bind *ret);

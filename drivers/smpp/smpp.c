@@ -14,6 +14,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -86,8 +87,17 @@ static void on_up(void *arg, struct session *s)
 static void on_down(void *arg, struct session *s, const char *reason)
 {
 	struct smpp *m = arg;
+	char text[256];
 
-	tell(m, reason);
+	/* Of several hosts the reason says which.  That somebody called and hung up is no reason for the link. */
+	if (session_is_called(s)) {
+		tell(m, NULL);
+	} else if (m->hosts.n > 1) {
+		snprintf(text, sizeof(text), "%s: %s", session_host(s), reason);
+		tell(m, text);
+	} else {
+		tell(m, reason);
+	}
 	/* The bind that had no room may be the one that is gone. */
 	if (window_up(m))
 		on_room(m);
@@ -119,12 +129,15 @@ static int on_sm(void *arg, struct session *s, const uint8_t *pdu, size_t n, con
 	return smpp_deliver(arg, pdu, n, token, ret_status);
 }
 
-static void on_hosts_changed(void *arg)
+void smpp_wake(struct smpp *m)
 {
-	struct smpp *m = arg;
-
 	for (unsigned i = 0; i < m->n_sessions; i++)
 		session_wake(m->sessions[i]);
+}
+
+static void on_hosts_changed(void *arg)
+{
+	smpp_wake(arg);
 }
 
 void smpp_one_stopped(struct smpp *m)
@@ -447,13 +460,23 @@ static void smpp_ack(struct link *l, struct driver_token token, int status)
 		status == 0 ? ESME_OK : ESME_TEMPORARY);
 }
 
+/* Places for calls that may come are no binds. */
+static unsigned n_binds(const struct smpp *m)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < m->n_sessions; i++)
+		n += !session_is_called(m->sessions[i]) || session_is_up(m->sessions[i]);
+	return n;
+}
+
 static void smpp_stats(struct link *l, struct driver_stats *ret)
 {
 	const struct smpp *m = link_driver_data(l);
 	const struct session_counters *c = &m->counters;
 
 	*ret = (struct driver_stats){
-		.binds = m->n_sessions,
+		.binds = n_binds(m),
 		.binds_up = binds_up(m),
 		.reconnects = c->reconnects,
 		.enquire_timeouts = c->enquire_timeouts,
@@ -484,7 +507,7 @@ static void smpp_retry(struct link *l)
 		return;
 	reload_tls(m);
 	hosts_retry(&m->hosts);
-	on_hosts_changed(m);
+	smpp_wake(m);
 }
 
 static void smpp_rebind(struct link *l)

@@ -73,6 +73,9 @@ void smpp_validity(uint32_t validity_s, char ret[static PDU_TIME_LEN + 1]);
 /* Hand a deliver_sm or data_sm to the core.  0, or -EBADMSG and the status to answer with. */
 int smpp_deliver(struct smpp *m, const uint8_t *pdu, size_t n, struct driver_token token, uint32_t *ret_status);
 
+/* Those that wait for a seat at a host may ask again. */
+void smpp_wake(struct smpp *m);
+
 /* One of the handles that a running link has is gone; the last one ends it. */
 void smpp_one_stopped(struct smpp *m);
 

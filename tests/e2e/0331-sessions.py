@@ -61,6 +61,7 @@ def _(w):
     b = w.smsc()
     gw = w.gateway(links=[hosts(free_port(), b, host_return=0.05)])
     gw.wait_link()
+    gw.wait_line(r"event=link_state .*to=down reason=\"127.0.0.1:\d+: connection refused")
     time.sleep(1)
     equal((b.stats["binds"], b.stats["unbinds"]), (1, 0), "binds and unbinds")
 
@@ -347,6 +348,7 @@ def _(w):
     gw.api().wait_state(m["id"], "delivered")
     equal([b["state"] for b in binds(gw)], ["bound_tx", "bound_rx"], "states")
     equal(sim.stats["binds"], 2, "binds")
+    equal((gw.link()["binds_total"], gw.link()["binds_up"]), (2, 2), "binds")
 
 
 @case("outbind: a port that is taken is told and tried again; the link goes on")

@@ -166,8 +166,8 @@ static void the_living_do_not_hurry_the_others(void **state)
 				if (l.seat[i].phase == HOSTS_TRYING)
 					hosts_bound(&l.h, &l.seat[i]);
 		for (unsigned i = 0; i < BINDS; i++)
-			if (l.seat[i].phase == HOSTS_TRYING && (ms = hosts_leave(&l.h, &l.seat[i], rows[k].why, now_ms)))
-				now_ms += ms;
+			if (l.seat[i].phase == HOSTS_TRYING)
+				now_ms += hosts_leave(&l.h, &l.seat[i], rows[k].why, now_ms);
 		for (unsigned try = 0; try < 4; try++) {
 			for (unsigned i = 0; i < 4; i++)
 				hosts_alive(&l.h, &l.seat[i]);
