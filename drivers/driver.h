@@ -82,7 +82,7 @@ struct link_inbound {
 	uint32_t n_text;
 	const uint8_t *raw;   /* the octets of the text as received, UDH first */
 	uint32_t n_raw;
-	uint8_t data_coding, esm_class;
+	uint8_t data_coding, esm_class; /* as SMPP numbers them: a TP-DCS below 10 goes as 00, 04 or 08 (dcs_make()) */
 };
 
 #define DRIVER_MO  0x01 /* can receive messages */

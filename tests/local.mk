@@ -85,8 +85,8 @@ coverage:
 	$(MAKE) -C coverage-build check
 	$(PYTHON3) $(srcdir)/tests/coverage.py coverage-build
 
-# tests/e2e/npm: what 0600-other-peers.py installs.
+# tests/e2e/npm, tests/peers/npm: what 0600-other-peers.py and test_text_peers.py install.
 clean-local:
-	rm -rf fuzz-build coverage-build tests/e2e/out tests/e2e/npm
+	rm -rf fuzz-build coverage-build tests/e2e/out tests/e2e/npm tests/peers/npm
 
 PEER_TESTS += tests/peers/test_smsc_sim.py tests/peers/test_net_smpp.pl

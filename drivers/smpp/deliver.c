@@ -8,8 +8,8 @@
  * Of TLVs and text the TLVs win; a different id in the text goes along as a second spelling.  A receipt without any id
  * belongs to nothing we could find: it is logged and answered, since it would only come again.
  *
- * Parts that sar_ TLVs hold together are handed on with the header that says the same (3GPP TS 23.040, 9.2.3.24.8),
- * so that there is one way to join parts. */
+ * Parts that sar_ TLVs hold together, and ports told by TLVs, are handed on with the header that says the same
+ * (3GPP TS 23.040, 9.2.3.24.4 and .8), so that there is one way to join parts and to tell ports. */
 #include <config.h>
 
 #include <errno.h>
@@ -26,8 +26,6 @@
 #define ESM_RECEIPT      0x04
 #define ESM_INTERMEDIATE 0x20
 #define ESM_UDH          0x40
-
-#define SAR_UDH_LEN 7u
 
 /* ---- receipts ---- */
 
@@ -135,15 +133,28 @@ static int give_receipt(struct smpp *m, const struct pdu_sm *sm, const struct re
 
 /* ---- messages ---- */
 
-static size_t put_sar_udh(uint8_t *dst, const struct pdu_sm *sm)
+/* What TLVs say of parts and ports, as the header that says the same; 0: nothing. */
+static size_t put_udh(uint8_t *dst, const struct pdu_sm *sm)
 {
-	const uint8_t udh[SAR_UDH_LEN] = {
-		SAR_UDH_LEN - 1, UDH_CONCAT16, 4, (uint8_t)(sm->sar_ref >> 8), (uint8_t)sm->sar_ref, sm->sar_total,
-		sm->sar_seq,
-	};
+	uint16_t to = (uint16_t)sm->dest_port, from = sm->source_port < 0 ? 0 : (uint16_t)sm->source_port;
+	size_t n = 1;
 
-	memcpy(dst, udh, sizeof(udh));
-	return sizeof(udh);
+	if (sm->sar_total > 1) {
+		memcpy(dst + n,
+			(const uint8_t[]){ UDH_CONCAT16, 4, (uint8_t)(sm->sar_ref >> 8), (uint8_t)sm->sar_ref,
+				sm->sar_total, sm->sar_seq },
+			6);
+		n += 6;
+	}
+	if (sm->dest_port >= 0) {
+		memcpy(dst + n,
+			(const uint8_t[]){ UDH_PORTS16, 4, (uint8_t)(to >> 8), (uint8_t)to, (uint8_t)(from >> 8),
+				(uint8_t)from },
+			6);
+		n += 6;
+	}
+	dst[0] = (uint8_t)(n - 1);
+	return n > 1 ? n : 0;
 }
 
 /* International numbers are shown as everywhere else in the API: with "+".  Others are not ours to interpret. */
@@ -171,7 +182,7 @@ static void give_message(struct smpp *m, const struct pdu_sm *sm, struct driver_
 		.data_coding = sm->data_coding,
 		.esm_class = sm->esm_class,
 	};
-	size_t n_udh = 0;
+	size_t n_udh = 0, n_made;
 
 	copy_address(from, sizeof(from), sm->source, sm->source_ton);
 	copy_address(to, sizeof(to), sm->dest, sm->dest_ton);
@@ -181,13 +192,13 @@ static void give_message(struct smpp *m, const struct pdu_sm *sm, struct driver_
 			n_udh = 0;
 		else
 			udh_find_shift(sm->text, sm->n_text, &shift);
-	} else if (sm->sar_total > 1) {
-		in.n_raw = (uint32_t)put_sar_udh(m->raw, sm) + sm->n_text;
-		memcpy(m->raw + SAR_UDH_LEN, sm->text, sm->n_text);
+	} else if ((n_made = put_udh(m->raw, sm)) > 0) {
+		memcpy(m->raw + n_made, sm->text, sm->n_text);
 		in.raw = m->raw;
+		in.n_raw = (uint32_t)n_made + sm->n_text;
 		in.esm_class |= ESM_UDH;
 	}
-	in.n_text = (uint32_t)text_decode(m->alphabet, sm->data_coding, sm->text + n_udh, sm->n_text - n_udh, n_udh,
+	in.n_text = (uint32_t)text_decode(&m->in, sm->data_coding, sm->text + n_udh, sm->n_text - n_udh, n_udh,
 		shift, m->utf8, TEXT_UTF8_MAX(PDU_MAX));
 	link_inbound(m->link, &in, token);
 }

@@ -119,6 +119,14 @@ static void read_tlv(struct pdu_sm *sm, uint16_t tag, const uint8_t *value, uint
 		if (n == 3 && !sm->network_error)
 			sm->network_error = value;
 		return;
+	case TLVID_source_port:
+		if (n == 2 && sm->source_port < 0)
+			sm->source_port = get16(value);
+		return;
+	case TLVID_destination_port:
+		if (n == 2 && sm->dest_port < 0)
+			sm->dest_port = get16(value);
+		return;
 	case TLVID_sar_msg_ref_num:
 		if (n == 2)
 			sm->sar_ref = get16(value);
@@ -183,7 +191,7 @@ int pdu_read_sm(const uint8_t *pdu, size_t n, struct pdu_sm *ret, uint32_t *ret_
 	struct reader r = { pdu + PDU_HEADER, pdu + n, 0 };
 
 	memset(ret, 0, sizeof(*ret));
-	ret->message_state = -1;
+	ret->message_state = ret->source_port = ret->dest_port = -1;
 	ret->service_type = read_str(&r, ESME_BAD_SERVICE);
 	ret->source_ton = read_octet(&r);
 	ret->source_npi = read_octet(&r);
@@ -354,6 +362,11 @@ size_t pdu_put_submit_sm(uint8_t *dst, size_t cap, const struct pdu_submit *s)
 	if (!s->payload) {
 		p = put_mem(p, s->udh, s->n_udh);
 		p = put_mem(p, s->text, s->n_text);
+	}
+	if (s->to_display) {
+		p = put16(p, TLVID_dest_addr_subunit);
+		p = put16(p, 1);
+		*p++ = 0x01; /* SMPP 3.4, 5.3.2.1: MS display */
 	}
 	if (s->sar_total)
 		p = put_sar(p, s);

@@ -72,6 +72,7 @@ struct pdu_sm {
 	const uint8_t *network_error;   /* three octets, or NULL */
 	uint16_t sar_ref;
 	uint8_t sar_total, sar_seq;     /* total 0: no sar_ TLVs, or not sound */
+	int32_t source_port, dest_port; /* -1: none */
 };
 
 /* 0; or -EBADMSG and the command_status to answer with. */
@@ -102,6 +103,7 @@ struct pdu_submit {
 	uint8_t n_udh, n_text;
 	uint16_t sar_ref;
 	uint8_t sar_total, sar_seq; /* total 0: no sar_ TLVs */
+	bool to_display;            /* dest_addr_subunit: the display, that is flash */
 	const uint8_t *payload;     /* message_payload, or NULL; then short_message is empty */
 	uint16_t n_payload;
 };
@@ -112,7 +114,7 @@ struct pdu_submit {
 #define PDU_SHORT_MAX        254u /* 5.2.21 */
 
 /* Upper bound of a submit_sm with a payload of `n_payload` octets. */
-#define PDU_SUBMIT_MAX(n_payload) (PDU_HEADER + 6u + 2u * 23u + 12u + 32u + PDU_SHORT_MAX + 16u + 4u + (n_payload))
+#define PDU_SUBMIT_MAX(n_payload) (PDU_HEADER + 6u + 2u * 23u + 12u + 32u + PDU_SHORT_MAX + 5u + 16u + 4u + (n_payload))
 
 /* Returns the octets written; 0 when a field is too long or `cap` too small. */
 size_t pdu_put_submit_sm(uint8_t *dst, size_t cap, const struct pdu_submit *s);

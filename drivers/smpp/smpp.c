@@ -183,6 +183,7 @@ static void free_smpp(struct smpp *m)
 	free(m->conf.address_range);
 	free(m->raw);
 	free(m->utf8);
+	charsets_free(m->in.charsets);
 	free(m);
 }
 
@@ -199,8 +200,12 @@ static int copy_settings(struct smpp *m, const struct conf_link *c)
 {
 	struct session_conf *sc = &m->conf;
 
-	m->alphabet = c->alphabet;
-	m->concat = c->concat;
+	m->out.alphabet = c->alphabet;
+	m->in.alphabet = c->alphabet;
+	m->out.flash = c->flash;
+	m->out.data_coding[ENC_GSM7] = (int)c->data_coding_gsm7;
+	m->out.data_coding[ENC_UCS2] = (int)c->data_coding_ucs2;
+	m->out.data_coding[ENC_BINARY] = (int)c->data_coding_binary;
 	m->source_ton = (int)c->source_ton;
 	m->source_npi = (int)c->source_npi;
 	m->dest_ton = (int)c->dest_ton;
@@ -223,8 +228,9 @@ static int copy_settings(struct smpp *m, const struct conf_link *c)
 		return -ENOMEM;
 	m->raw = malloc(PDU_MAX + 16);
 	m->utf8 = malloc(TEXT_UTF8_MAX(PDU_MAX));
+	m->in.charsets = charsets_new();
 	if (!sc->system_id || !sc->password || !sc->system_type || !sc->address_range || !m->raw ||
-		!m->utf8)
+		!m->utf8 || !m->in.charsets)
 		return -ENOMEM;
 	return 0;
 }

@@ -6,6 +6,7 @@
 #define SMPP_SMPP_H
 
 #include "smpp/session.h"
+#include "smpp/text.h"
 
 #define SMPP_MAX_BINDS    64u /* 32 binds, of each kind when split */
 #define SMPP_MAX_SESSIONS 96u /* and as many that the SMSC may make by outbind */
@@ -43,8 +44,8 @@ struct smpp {
 	uv_timer_t listen_timer;
 
 	/* Settings of the PDUs; strings are copies, as a reload frees the link's. */
-	enum conf_alphabet alphabet;
-	enum conf_concat concat;
+	struct text_out out;
+	struct text_in in;
 	int source_ton, source_npi, dest_ton, dest_npi; /* -1: from the address */
 	char service_type[PDU_SERVICE_TYPE_MAX + 1];
 
@@ -57,7 +58,7 @@ struct smpp {
 	/* Scratch, used within one call. */
 	uint8_t pdu[PDU_SUBMIT_MAX(SMPP_PAYLOAD_MAX)];
 	uint8_t payload[SMPP_PAYLOAD_MAX];
-	uint8_t *raw; /* PDU_MAX + 16 octets: a header made of sar_ TLVs, and the text */
+	uint8_t *raw; /* PDU_MAX + 16 octets: a header made of TLVs, and the text */
 	char *utf8;   /* TEXT_UTF8_MAX(PDU_MAX) */
 };
 

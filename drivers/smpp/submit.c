@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "codec/msisdn.h"
+#include "codec/udh.h"
 #include "smpp/smpp.h"
 #include "smpp/text.h"
 
@@ -16,6 +17,8 @@
 #define TON_ALPHANUMERIC  5
 #define NPI_UNKNOWN       0
 #define NPI_ISDN          1
+
+#define CONCAT8_LEN       5u   /* of an element 00: 3GPP TS 23.040, 9.2.3.24.1 */
 
 #define ESM_UDH           0x40 /* 5.2.12 */
 #define RECEIPT_FINAL     0x01 /* 5.2.17 */
@@ -103,14 +106,15 @@ void smpp_sender(struct smpp *m, const char *from)
 		m->npi = (uint8_t)m->source_npi;
 }
 
-/* The core leaves the wire empty where the SMSC is to cut the text. */
-static bool is_whole(const struct smpp *m, const struct part *p)
+/* The core leaves the wire empty where the SMSC is to cut the text.  It goes by the plan of the message, which may be
+ * older than the link's settings. */
+static bool is_whole(const struct part *p)
 {
-	return m->concat == CONF_CONCAT_PAYLOAD && p->n_text && !p->wire.n_text && !p->wire.n_udh;
+	return p->n_text && !p->wire.n_text && !p->wire.n_udh;
 }
 
 /* Binary texts are kept as the octet count of their header, header, data (message.h). */
-static int whole_binary(struct smpp *m, const struct part *p, struct pdu_submit *s, size_t *ret_n)
+static int whole_binary(struct smpp *m, const struct part *p, struct pdu_submit *s, size_t *ret_n, bool *ret_one)
 {
 	uint8_t n_udh = (uint8_t)p->text[0];
 
@@ -118,26 +122,27 @@ static int whole_binary(struct smpp *m, const struct part *p, struct pdu_submit 
 		return -EMSGSIZE;
 	memcpy(m->payload, p->text + 1, p->n_text - 1);
 	*ret_n = p->n_text - 1;
+	*ret_one = *ret_n <= SEGMENT_MAX_OCTETS;
 	s->esm_class = n_udh ? ESM_UDH : 0;
-	s->data_coding = p->flash ? 0x14 : 0x04;
+	s->data_coding = text_binary_coding(&m->out, p->flash);
 	return 0;
 }
 
 /* A text in one piece: as short_message where it fits one part, which every SMSC takes, else as message_payload. */
 static int put_whole(struct smpp *m, const struct part *p, struct pdu_submit *s)
 {
-	bool octet_each = p->encoding == ENC_GSM7 && m->alphabet != CONF_ALPHABET_GSM7_PACKED;
+	bool one;
 	size_t n;
 	int r;
 
 	if (p->encoding == ENC_BINARY)
-		r = whole_binary(m, p, s, &n);
+		r = whole_binary(m, p, s, &n, &one);
 	else
-		r = text_payload(m->alphabet, p->encoding, p->flash, p->text, p->n_text, m->payload,
-			sizeof(m->payload), &n, &s->data_coding);
+		r = text_payload(&m->out, p->encoding, p->flash, p->text, p->n_text, m->payload, sizeof(m->payload),
+			&n, &one, &s->data_coding);
 	if (r < 0)
-		return -EMSGSIZE;
-	if (n <= (octet_each ? TEXT_PART_MAX : SEGMENT_MAX_OCTETS)) {
+		return r;
+	if (one) {
 		s->text = m->payload;
 		s->n_text = (uint8_t)n;
 	} else {
@@ -147,10 +152,47 @@ static int put_whole(struct smpp *m, const struct part *p, struct pdu_submit *s)
 	return 0;
 }
 
+/* One of several parts that has no concatenation element: the plan leaves it to the sar_ TLVs.  These and a header must
+ * not stand together, so a header that the client gave takes the element; the plan left room for it (segment.h). */
+static int hold_together(const struct part *p, struct pdu_submit *s, uint8_t udh[static SEGMENT_MAX_OCTETS])
+{
+	struct udh_concat c;
+
+	if (!s->n_udh) {
+		s->sar_ref = p->ref;
+		s->sar_total = p->n_parts;
+		s->sar_seq = p->part;
+		return 0;
+	}
+	if (udh_find_concat(s->udh, s->n_udh, &c) > 0)
+		return 0;
+	if (s->n_udh + CONCAT8_LEN + s->n_text > (int)SEGMENT_MAX_OCTETS)
+		return -EMSGSIZE;
+	memcpy(udh, s->udh, s->n_udh);
+	memcpy(udh + s->n_udh, (const uint8_t[]){ UDH_CONCAT8, 3, (uint8_t)p->ref, p->n_parts, p->part }, CONCAT8_LEN);
+	s->udh = udh;
+	s->n_udh += CONCAT8_LEN;
+	udh[0] = s->n_udh - 1;
+	return 0;
+}
+
+static int put_part(struct smpp *m, const struct part *p, struct pdu_submit *s, uint8_t buf[static TEXT_PART_MAX],
+	uint8_t udh[static SEGMENT_MAX_OCTETS])
+{
+	int r = text_part(&m->out, p->encoding, p->flash, &p->wire, buf, &s->text, &s->n_text, &s->data_coding);
+
+	s->udh = p->wire.udh;
+	s->n_udh = p->wire.n_udh;
+	if (r == 0 && p->n_parts > 1)
+		r = hold_together(p, s, udh);
+	s->esm_class = s->n_udh ? ESM_UDH : 0;
+	return r;
+}
+
 int smpp_encode(struct smpp *m, const struct part *p, uint32_t seq)
 {
 	char dest[21], validity[PDU_TIME_LEN + 1];
-	uint8_t buf[TEXT_PART_MAX];
+	uint8_t buf[TEXT_PART_MAX], udh[SEGMENT_MAX_OCTETS];
 	struct pdu_submit s = {
 		.seq = seq,
 		.service_type = m->service_type,
@@ -159,9 +201,9 @@ int smpp_encode(struct smpp *m, const struct part *p, uint32_t seq)
 		.dest = dest,
 		.registered_delivery = p->want_receipt ? RECEIPT_FINAL : 0,
 		.validity = validity,
+		.to_display = p->flash && m->out.flash == CONF_FLASH_SUBUNIT,
 	};
 	size_t n;
-	int r;
 
 	smpp_sender(m, p->from);
 	s.source = m->source;
@@ -169,22 +211,8 @@ int smpp_encode(struct smpp *m, const struct part *p, uint32_t seq)
 	s.source_npi = m->npi;
 	digits(p->to, dest);
 	smpp_validity(p->validity_s, validity);
-	if (is_whole(m, p)) {
-		r = put_whole(m, p, &s);
-		if (r < 0)
-			return r;
-	} else {
-		text_part(m->alphabet, p->encoding, p->flash, &p->wire, buf, &s.text, &s.n_text, &s.data_coding);
-		s.udh = p->wire.udh;
-		s.n_udh = p->wire.n_udh;
-		s.esm_class = s.n_udh ? ESM_UDH : 0;
-	}
-	/* Never a header and sar_ TLVs together. */
-	if (m->concat == CONF_CONCAT_SAR && p->n_parts > 1 && !s.n_udh) {
-		s.sar_ref = p->ref;
-		s.sar_total = p->n_parts;
-		s.sar_seq = p->part;
-	}
+	if ((is_whole(p) ? put_whole(m, p, &s) : put_part(m, p, &s, buf, udh)) < 0)
+		return -EMSGSIZE;
 	n = pdu_put_submit_sm(m->pdu, sizeof(m->pdu), &s);
 	return n ? (int)n : -EMSGSIZE;
 }

@@ -34,6 +34,8 @@ enum conf_alphabet {
 	CONF_ALPHABET_ASCII
 };
 enum conf_concat { CONF_CONCAT_UDH8, CONF_CONCAT_UDH16, CONF_CONCAT_SAR, CONF_CONCAT_PAYLOAD };
+/* How a flash message is told: the class bit of data_coding, the class group of data_coding, dest_addr_subunit. */
+enum conf_flash { CONF_FLASH_CLASS_BIT, CONF_FLASH_CLASS_GROUP, CONF_FLASH_SUBUNIT };
 enum conf_receipt_id { CONF_RECEIPT_ID_AUTO, CONF_RECEIPT_ID_TEXT, CONF_RECEIPT_ID_HEX, CONF_RECEIPT_ID_DEC };
 enum conf_on_uncertain { CONF_ON_UNCERTAIN_RESEND, CONF_ON_UNCERTAIN_HOLD, CONF_ON_UNCERTAIN_FAIL };
 /* What the loopback driver answers and reports: as the final states, `none` is taken but never reported. */
@@ -113,6 +115,7 @@ struct conf_client {
 	int64_t max_waiting;
 	int64_t max_parts;
 	bool smart;
+	bool nfc;
 	int64_t ttl_ms;
 	struct conf_client_webhook webhook;
 };
@@ -157,6 +160,8 @@ struct conf_link {
 	char *source_address;  /* "": any */
 	int64_t tcp_keepalive_ms;
 	enum conf_receipt_id receipt_id;
+	int64_t data_coding_gsm7, data_coding_ucs2, data_coding_binary; /* -1: from the encoding */
+	enum conf_flash flash;
 	int64_t source_ton, source_npi, dest_ton, dest_npi; /* -1: from the address */
 	char *service_type;
 	int64_t interface_version;

@@ -194,6 +194,56 @@ static int check_smpp(struct conf_loader *l, const config_setting_t *group, cons
 	return r < 0 ? r : check_outbind(l, group, link);
 }
 
+/* The planner would never use them there: headers are the carrier's to make, and Latin-1 has no such tables. */
+static int check_languages(struct conf_loader *l, const config_setting_t *group, const struct conf_link *link)
+{
+	static const char *const alphabets[] = {
+		[CONF_ALPHABET_LATIN1] = "latin1",
+		[CONF_ALPHABET_ASCII] = "ascii",
+	};
+	const config_setting_t *cs = config_setting_get_member(group, "languages");
+
+	if (link->languages.n == 0)
+		return 0;
+	if (link->alphabet == CONF_ALPHABET_LATIN1 || link->alphabet == CONF_ALPHABET_ASCII)
+		return conf_refuse(l, cs, "",
+			"would have no effect with alphabet = \"%s\"; their tables go with \"gsm7-unpacked\" and "
+			"\"gsm7-packed\"",
+			alphabets[link->alphabet]);
+	if (link->concat == CONF_CONCAT_SAR || link->concat == CONF_CONCAT_PAYLOAD)
+		return conf_refuse(l, cs, "",
+			"would have no effect with concat = \"%s\", as the carrier makes the headers; use \"udh8\" or "
+			"\"udh16\"",
+			link->concat == CONF_CONCAT_SAR ? "sar" : "payload");
+	return 0;
+}
+
+/* What the carrier could not tell apart would arrive as the wrong letters. */
+static int check_data_codings(struct conf_loader *l, const config_setting_t *group, const struct conf_link *link)
+{
+	static const char *const name[] = { "data_coding_gsm7", "data_coding_ucs2", "data_coding_binary" };
+	static const int64_t by_alphabet[] = {
+		[CONF_ALPHABET_GSM7_UNPACKED] = 0x00,
+		[CONF_ALPHABET_GSM7_PACKED] = 0x00,
+		[CONF_ALPHABET_LATIN1] = 0x03,
+		[CONF_ALPHABET_ASCII] = 0x01,
+	};
+	const int64_t automatic[] = { by_alphabet[link->alphabet], 0x08, 0x04 };
+	const int64_t given[] = { link->data_coding_gsm7, link->data_coding_ucs2, link->data_coding_binary };
+
+	for (unsigned i = 0; i < 3; i++) {
+		int64_t value = given[i] < 0 ? automatic[i] : given[i];
+
+		for (unsigned j = 0; j < 3; j++) {
+			if (j == i || given[i] < 0 || value != (given[j] < 0 ? automatic[j] : given[j]))
+				continue;
+			return conf_refuse(l, config_setting_get_member(group, name[i]), "",
+				"%d is also %s, and the carrier could not tell them apart", (int)value, name[j]);
+		}
+	}
+	return 0;
+}
+
 static int check_link(struct conf_loader *l, const config_setting_t *group, const struct conf_link *link)
 {
 	int r = check_required(l, group, CONF_LINK, link->driver);
@@ -207,6 +257,10 @@ static int check_link(struct conf_loader *l, const config_setting_t *group, cons
 		r = check_order(l, group, "retry_min", link->retry_min_ms, "retry_max", link->retry_max_ms);
 	if (r == 0 && strcmp(link->driver, "smpp") == 0)
 		r = check_smpp(l, group, link);
+	if (r == 0)
+		r = check_languages(l, group, link);
+	if (r == 0)
+		r = check_data_codings(l, group, link);
 	return r;
 }
 

@@ -14,3 +14,5 @@ libposthorn_a_SOURCES += \
 libposthorn_a_SOURCES += src/base/buf.c src/base/buf.h src/base/stream.c src/base/stream.h \
 	src/base/stream_int.h src/base/stream_open.c src/base/stream_tls.c src/base/stream_tls.h
 libposthorn_a_SOURCES += src/base/hash.h src/base/notify.c src/base/notify.h
+libposthorn_a_SOURCES += src/base/csv.c src/base/csv.h src/base/csv_rows.c src/base/csv_rows.h src/base/fields.c \
+	src/base/fields.h

@@ -13,7 +13,7 @@ struct query_input {
 	struct cli *cli;
 	struct text query;  /* "a=1&b=2" */
 	const char *tag;
-	bool all, text;
+	bool all, text, details;
 	size_t n_args;
 	char **args;
 };
@@ -23,6 +23,7 @@ enum {
 	OPT_ALL = 0x200,
 	OPT_TEXT,
 	OPT_TAG,
+	OPT_DETAILS,
 };
 
 static const char *const parameters[] = { "ref", "to", "state", "campaign", "since", "until", "limit", "after",
@@ -79,6 +80,9 @@ static error_t parse_query(int key, char *arg, struct argp_state *state)
 		return 0;
 	case OPT_TEXT:
 		in->text = true;
+		return 0;
+	case OPT_DETAILS:
+		in->details = true;
 		return 0;
 	case OPT_TAG:
 		in->tag = arg;
@@ -333,6 +337,7 @@ static const struct argp_option inbound_options[] = {
 	{ "limit", OPT_QUERY + P_LIMIT, "N", 0, "Rows a page", 0 },
 	{ "after", OPT_QUERY + P_AFTER, "CURSOR", 0, "The page behind this one", 0 },
 	{ "all", OPT_ALL, NULL, 0, "All pages", 0 },
+	{ "details", OPT_DETAILS, NULL, 0, "Also class, ports, languages, header and data", 0 },
 	{ 0 },
 };
 
@@ -341,9 +346,15 @@ int cmd_inbound(struct cli *cli, int argc, char **argv)
 	static const char doc[] = "List received messages, newest first.\v"
 				  "Examples:\n"
 				  "  posthorn inbound --since today\n"
-				  "  posthorn inbound --to 12345 --all --csv > answers.csv";
+				  "  posthorn inbound --to 12345 --all --csv > answers.csv\n"
+				  "  posthorn inbound --details --limit 5";
 	static const struct view_column columns[] = { { "id", NULL }, { "at", NULL }, { "from", NULL }, { "to", NULL },
-		{ "link", NULL }, { "client", NULL }, { "text", NULL }, { 0 } };
+		{ "link", NULL }, { "client", NULL }, { "encoding", NULL }, { "text", NULL }, { 0 } };
+	static const struct view_column details[] = { { "id", NULL }, { "at", NULL }, { "from", NULL }, { "to", NULL },
+		{ "link", NULL }, { "client", NULL }, { "encoding", NULL }, { "class", NULL },
+		{ "waiting.kind", "waiting" }, { "waiting.active", "active" }, { "ports.to", NULL },
+		{ "ports.from", NULL }, { "languages", NULL }, { "malformed", NULL }, { "udh", NULL },
+		{ "data", NULL }, { "text", NULL }, { 0 } };
 	const struct argp argp = { .options = inbound_options, .parser = parse_query, .doc = doc,
 		.children = cli_argp_children };
 	struct query_input in = { .cli = cli };
@@ -356,7 +367,7 @@ int cmd_inbound(struct cli *cli, int argc, char **argv)
 	}
 	end = cli_ready(cli);
 	if (end == CLI_OK)
-		end = show_pages(&in, "/v1/inbound", "inbound", columns);
+		end = show_pages(&in, "/v1/inbound", "inbound", in.details ? details : columns);
 	query_done(&in);
 	return end;
 }

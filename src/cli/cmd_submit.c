@@ -23,23 +23,16 @@
 #include <gnutls/gnutls.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/ioctl.h>
-#include <unistd.h>
 
 #include "cli/cli.h"
-#include "cli/csv.h"
 #include "cli/message_opts.h"
-#include "cli/progress.h"
-#include "cli/rows.h"
+#include "cli/row_stream.h"
 
 enum {
-	MAX_MAPS = 64,
 	DEFAULT_RETRIES = 8,
 	BACK_OFF_FIRST_S = 1,
 	BACK_OFF_MOST_S = 30,
 	RETRY_AFTER_MOST_S = 300, /* nobody may make us wait for a year */
-	BAR_EVERY_MS = 200,
-	LINE_EVERY_MS = 5000,
 	TABLE_ROWS = 20,          /* refused rows shown without --errors */
 	KNOWN_ERRORS_MOST = 100000,
 };
@@ -53,29 +46,19 @@ struct submit {
 	/* what was asked for */
 	struct cli *cli;
 	struct message_opts message;
-	const char *path;
-	const char *format;
-	const char *delimiter;
-	const char *maps[MAX_MAPS + 1];
-	size_t n_maps;
-	bool ignore_unknown, dry_run, quiet;
+	struct file_opts file;
+	bool dry_run;
 	const char *key_id;
 	const char *errors_path;
 	long n_retries;
 
 	/* the work */
-	struct input *in;
-	struct rows *rows;
+	struct row_stream stream;
 	gnutls_hash_hd_t hash;
 	struct text key;
 	uint64_t n_rows;        /* to be sent, as the check counted; 0: not known */
-	uint64_t n_sent, n_sent_most;
+	uint64_t n_sent_most;
 	uint64_t n_bad;         /* rows refused here */
-	bool at_end;            /* every row was handed to the wire in this attempt */
-	struct row row;         /* its octets from n_taken on still have to go */
-	size_t n_taken;
-	struct progress progress;
-	bool bar, bar_shown;
 
 	/* the outcome */
 	uint64_t n_accepted, n_rejected;
@@ -86,11 +69,7 @@ struct submit {
 };
 
 enum {
-	OPT_FORMAT = 0x100,
-	OPT_DELIMITER,
-	OPT_MAP,
-	OPT_IGNORE_UNKNOWN,
-	OPT_KEY_ID,
+	OPT_KEY_ID = 0x100,
 	OPT_RETRIES,
 	OPT_ERRORS,
 	OPT_DRY_RUN,
@@ -99,14 +78,9 @@ enum {
 };
 
 static const struct argp_option options[] = {
-	{ NULL, 0, NULL, 0, "The file:", 2 },
-	{ "format", OPT_FORMAT, "FORMAT", 0, "csv or ndjson (default: by extension; .ndjson, .jsonl, else csv)", 0 },
-	{ "delimiter", OPT_DELIMITER, "CHAR", 0, "What separates columns (default: , ; or tab, seen in the header)", 0 },
-	{ "map", OPT_MAP, "COLUMN=FIELD", 0, "A column under another name; may be repeated", 0 },
-	{ "ignore-unknown", OPT_IGNORE_UNKNOWN, NULL, 0, "Leave out columns that are no field of a message", 0 },
+	{ NULL, 0, NULL, 0, "The submission:", 3 },
 	{ "ref", OPT_REF, "TEXT", OPTION_HIDDEN, NULL, 0 }, /* refused, with the reason */
 	{ "dry-run", OPT_DRY_RUN, NULL, 0, "Check the file, send nothing", 0 },
-	{ NULL, 0, NULL, 0, "The submission:", 3 },
 	{ "key-id", OPT_KEY_ID, "KEY", 0, "Idempotency key (default: from the file's name, content and the options)", 0 },
 	{ "retries", OPT_RETRIES, "N", 0, "Tries after a break without progress in between (default 8)", 0 },
 	{ "errors", OPT_ERRORS, "FILE.csv", 0, "Write the refused rows there", 0 },
@@ -117,6 +91,7 @@ static const struct argp_option options[] = {
 static const struct argp_child children[] = {
 	{ &cli_argp, 0, NULL, 100 },
 	{ &message_rows_argp, 0, "For rows that do not say it themselves:", 1 },
+	{ &file_opts_argp, 0, "The file:", 2 },
 	{ 0 },
 };
 
@@ -139,27 +114,7 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = s->cli;
 		state->child_inputs[1] = &s->message;
-		return 0;
-	case OPT_FORMAT:
-		if (strcmp(arg, "csv") != 0 && strcmp(arg, "ndjson") != 0)
-			argp_error(state, "--format: csv or ndjson, not \"%s\"", arg);
-		s->format = arg;
-		return 0;
-	case OPT_DELIMITER:
-		s->delimiter = strcmp(arg, "tab") == 0 || strcmp(arg, "\\t") == 0 ? "\t" : arg;
-		if (strlen(s->delimiter) != 1 || strchr("\"\r\n", s->delimiter[0]))
-			argp_error(state, "--delimiter: one character, or `tab`");
-		return 0;
-	case OPT_MAP:
-		if (!strchr(arg, '='))
-			argp_error(state, "--map: COLUMN=FIELD, not \"%s\"", arg);
-		else if (s->n_maps == MAX_MAPS)
-			argp_error(state, "--map: at most %d", MAX_MAPS);
-		else
-			s->maps[s->n_maps++] = arg;
-		return 0;
-	case OPT_IGNORE_UNKNOWN:
-		s->ignore_unknown = true;
+		state->child_inputs[2] = &s->file;
 		return 0;
 	case OPT_DRY_RUN:
 		s->dry_run = true;
@@ -176,12 +131,12 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 		s->errors_path = arg;
 		return 0;
 	case OPT_QUIET:
-		s->quiet = true;
+		s->stream.quiet = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (state->arg_num)
 			argp_error(state, "one file at a time");
-		s->path = arg;
+		s->file.path = arg;
 		return 0;
 	case ARGP_KEY_NO_ARGS:
 		argp_error(state, "the file is missing (`-` is standard input)");
@@ -196,29 +151,6 @@ static error_t parse_option(int key, char *arg, struct argp_state *state)
 
 /* -- opening and checking -- */
 
-static bool ends_in(const char *s, const char *end)
-{
-	size_t n = strlen(s), n_end = strlen(end);
-
-	return n >= n_end && strcmp(s + n - n_end, end) == 0;
-}
-
-static int open_rows(struct submit *s)
-{
-	struct rows_config config = { .defaults = s->message.fields, .map = s->maps,
-		.ignore_unknown = s->ignore_unknown, .delimiter = s->delimiter ? s->delimiter[0] : 0 };
-	int r = input_open(s->path, &s->in);
-
-	if (r < 0) {
-		cli_error("cannot open %s: %s", s->path, strerror(-r));
-		return CLI_USAGE;
-	}
-	if (s->format ? strcmp(s->format, "ndjson") == 0 : ends_in(s->path, ".ndjson") || ends_in(s->path, ".jsonl"))
-		config.format = ROWS_NDJSON;
-	s->rows = rows_new(&config, s->in);
-	return s->rows ? CLI_OK : CLI_REFUSED;
-}
-
 static void hash_octets(void *arg, const char *octets, size_t n)
 {
 	struct submit *s = arg;
@@ -229,20 +161,20 @@ static void hash_octets(void *arg, const char *octets, size_t n)
 /* What changes the rows but is not in the file.  Each piece ends in a NUL, so that no two sets run together. */
 static void hash_options(struct submit *s)
 {
-	const char *base = strrchr(s->path, '/');
+	const char *base = strrchr(s->file.path, '/');
 	char *defaults = s->message.fields ? json_dumps(s->message.fields, JSON_COMPACT | JSON_SORT_KEYS) : NULL;
 
-	base = base ? base + 1 : s->path;
+	base = base ? base + 1 : s->file.path;
 	gnutls_hash(s->hash, base, strlen(base) + 1);
 	if (defaults)
 		gnutls_hash(s->hash, defaults, strlen(defaults));
 	gnutls_hash(s->hash, "", 1);
 	free(defaults);
-	for (size_t i = 0; i < s->n_maps; i++)
-		gnutls_hash(s->hash, s->maps[i], strlen(s->maps[i]) + 1);
-	gnutls_hash(s->hash, s->ignore_unknown ? "i" : "-", 2);
-	gnutls_hash(s->hash, s->delimiter ? s->delimiter : "", s->delimiter ? 2 : 1);
-	gnutls_hash(s->hash, s->format ? s->format : "", s->format ? strlen(s->format) + 1 : 1);
+	for (size_t i = 0; i < s->file.n_maps; i++)
+		gnutls_hash(s->hash, s->file.maps[i], strlen(s->file.maps[i]) + 1);
+	gnutls_hash(s->hash, s->file.ignore_unknown ? "i" : "-", 2);
+	gnutls_hash(s->hash, s->file.delimiter ? s->file.delimiter : "", s->file.delimiter ? 2 : 1);
+	gnutls_hash(s->hash, s->file.format ? s->file.format : "", s->file.format ? strlen(s->file.format) + 1 : 1);
 }
 
 static void write_key(struct submit *s, const unsigned char *octets, size_t n)
@@ -256,7 +188,7 @@ static int unreadable(const struct submit *s, int r)
 {
 	if (r == -EINTR)
 		return CLI_INTERRUPTED;
-	cli_error("%s: %s", s->path, rows_fault(s->rows));
+	cli_error("%s: %s", s->file.path, rows_fault(s->stream.rows));
 	return CLI_USAGE;
 }
 
@@ -268,15 +200,15 @@ static int check_file(struct submit *s)
 
 	if (gnutls_hash_init(&s->hash, GNUTLS_DIG_SHA256) < 0)
 		return CLI_REFUSED;
-	rows_tap(s->rows, hash_octets, s);
+	rows_tap(s->stream.rows, hash_octets, s);
 	do {
-		r = rows_next(s->rows, &s->row);
-		if (r > 0 && s->row.json)
+		r = rows_next(s->stream.rows, &s->stream.row);
+		if (r > 0 && s->stream.row.json)
 			s->n_rows++;
 		else if (r > 0)
 			s->n_bad++;
 	} while (r > 0 && !cli_interrupted);
-	rows_tap(s->rows, NULL, NULL);
+	rows_tap(s->stream.rows, NULL, NULL);
 	hash_options(s);
 	gnutls_hash_deinit(s->hash, digest);
 	if (cli_interrupted)
@@ -285,7 +217,7 @@ static int check_file(struct submit *s)
 		return unreadable(s, r);
 	if (!s->key_id)
 		write_key(s, digest, 16);
-	rows_rewind(s->rows);
+	rows_rewind(s->stream.rows);
 	return CLI_OK;
 }
 
@@ -302,99 +234,6 @@ static int make_key(struct submit *s)
 	write_key(s, octets, sizeof octets);
 	cli_note("key %s (to ask for it later: posthorn streams %s)", s->key.at, s->key.at);
 	return CLI_OK;
-}
-
-/* -- progress -- */
-
-static size_t stderr_columns(void)
-{
-	struct winsize w;
-
-	return ioctl(STDERR_FILENO, TIOCGWINSZ, &w) == 0 && w.ws_col > 1 ? (size_t)w.ws_col - 1 : 79;
-}
-
-static void clear_bar(struct submit *s)
-{
-	if (s->bar_shown)
-		fputs("\r\033[K", stderr);
-	s->bar_shown = false;
-}
-
-static void show_progress(struct submit *s, bool now)
-{
-	char line[256];
-	long long now_ms = cli_now_ms();
-	bool due;
-
-	progress_update(&s->progress, now_ms, input_position(s->in), s->n_sent);
-	due = progress_due(&s->progress, now_ms, s->bar ? BAR_EVERY_MS : LINE_EVERY_MS);
-	if (s->quiet || !(due || (now && s->bar)))
-		return;
-	progress_line(&s->progress, s->bar, s->bar ? stderr_columns() : sizeof line - 1, line, sizeof line);
-	if (s->bar)
-		fprintf(stderr, "\r\033[K%s", line);
-	else
-		fprintf(stderr, "%s\n", line);
-	s->bar_shown = s->bar;
-}
-
-/* -- the stream -- */
-
-/* Make the next row that goes to the gateway the present one.  1, 0 at the end, -errno. */
-static int next_sent_row(struct submit *s)
-{
-	int r;
-
-	do {
-		r = rows_next(s->rows, &s->row);
-	} while (r > 0 && !s->row.json);
-	s->n_taken = 0;
-	if (r > 0)
-		s->n_sent++;
-	else
-		s->row.json = NULL;
-	return r;
-}
-
-/* Rows are cut where the buffer of libcurl ends; what is left of one goes out with the next call. */
-static long read_body(void *arg, char *buf, size_t n)
-{
-	struct submit *s = arg;
-	size_t n_done = 0;
-
-	while (n_done < n) {
-		size_t part;
-
-		if (!s->row.json) {
-			int r;
-
-			if (n_done && rows_wait(s->rows)) /* a slow pipe: let go what is there */
-				break;
-			r = next_sent_row(s);
-			if (r < 0)
-				return r;
-			if (r == 0) {
-				s->at_end = true;
-				break;
-			}
-		}
-		part = s->row.n_octets - s->n_taken;
-		if (part > n - n_done)
-			part = n - n_done;
-		memcpy(buf + n_done, s->row.json + s->n_taken, part);
-		n_done += part;
-		s->n_taken += part;
-		if (s->n_taken == s->row.n_octets)
-			s->row.json = NULL;
-	}
-	show_progress(s, false);
-	return (long)n_done;
-}
-
-static bool on_tick(void *arg)
-{
-	show_progress(arg, false);
-	return true;
 }
 
 static uint64_t count_at(const json_t *object, const char *name)
@@ -471,7 +310,7 @@ static void take_totals(struct submit *s, const json_t *answer)
 	struct api_answer stream;
 	struct text path = { 0 };
 
-	if (n_accepted + n_rejected < s->n_sent) {
+	if (n_accepted + n_rejected < s->stream.n_sent) {
 		text_puts(&path, "/v1/streams/");
 		text_url(&path, s->key.at);
 		if (api_call(s->cli->api, "GET", path.at, NULL, NULL, &stream) == 0) {
@@ -533,21 +372,17 @@ static enum attempt judge(struct submit *s, const struct api_answer *a, struct t
 static enum attempt attempt(struct submit *s, struct text *why, long *ret_wait_s, int *ret_end)
 {
 	const struct api_stream stream = { .path = "/v1/messages?results=errors",
-		.content_type = "application/x-ndjson", .key_id = s->key.at, .read = read_body, .tick = on_tick,
-		.arg = s };
+		.content_type = "application/x-ndjson", .key_id = s->key.at, .read = row_stream_read,
+		.tick = row_stream_tick, .arg = &s->stream };
 	struct api_answer answer;
 	enum attempt result;
 	int r;
 
-	rows_rewind(s->rows);
-	progress_restart(&s->progress, cli_now_ms());
-	s->row.json = NULL;
-	s->n_sent = 0;
-	s->at_end = false;
+	row_stream_rewind(&s->stream);
 	r = api_post_stream(s->cli->api, &stream, &answer);
 	if (r == 0 || cli_interrupted)
-		show_progress(s, r == 0 && s->at_end);
-	clear_bar(s);
+		row_stream_show(&s->stream, r == 0 && s->stream.at_end);
+	row_stream_clear(&s->stream);
 	if (r == 0) {
 		*ret_wait_s = answer.retry_after_s;
 		result = judge(s, &answer, why);
@@ -556,7 +391,7 @@ static enum attempt attempt(struct submit *s, struct text *why, long *ret_wait_s
 		return result;
 	}
 	if (cli_interrupted || r == -EINTR) {
-		s->resumable = s->n_sent > 0;
+		s->resumable = s->stream.n_sent > 0;
 		*ret_end = CLI_INTERRUPTED;
 		return ATTEMPT_FAILED;
 	}
@@ -605,10 +440,10 @@ static int send_all(struct submit *s)
 		s->resumable = true;
 		n_done = s->n_accepted + s->n_rejected;
 		/* Getting further, by what the gateway says or else by what was sent, is worth another full set. */
-		if (n_done > n_done_most || s->n_sent > s->n_sent_most)
+		if (n_done > n_done_most || s->stream.n_sent > s->n_sent_most)
 			n_failed = 0;
 		n_done_most = n_done > n_done_most ? n_done : n_done_most;
-		s->n_sent_most = s->n_sent > s->n_sent_most ? s->n_sent : s->n_sent_most;
+		s->n_sent_most = s->stream.n_sent > s->n_sent_most ? s->stream.n_sent : s->n_sent_most;
 		if (n_failed >= s->n_retries)
 			break;
 		wait_before_retry(s, why.at, n_failed++, retry_after_s);
@@ -616,8 +451,8 @@ static int send_all(struct submit *s)
 			end = CLI_INTERRUPTED;
 			break;
 		}
-		if (input_changed(s->in)) {
-			cli_error("%s was changed while it was sent; what the gateway took stays accepted", s->path);
+		if (input_changed(s->stream.in)) {
+			cli_error("%s was changed while it was sent; what the gateway took stays accepted", s->file.path);
 			end = CLI_REFUSED;
 			break;
 		}
@@ -674,8 +509,8 @@ static void tell_refused(struct report *report, size_t n_most)
 	struct submit *s = report->s;
 	struct row row;
 
-	rows_rewind(s->rows);
-	while (report->n_told < n_most && !cli_interrupted && rows_next(s->rows, &row) > 0) {
+	rows_rewind(s->stream.rows);
+	while (report->n_told < n_most && !cli_interrupted && rows_next(s->stream.rows, &row) > 0) {
 		const struct refusal *r = row.json ? find_refusal(s, row.index) : NULL;
 
 		if (!row.json)
@@ -732,8 +567,8 @@ static void print_json_summary(const struct submit *s)
 	struct row row;
 	char *dump;
 
-	rows_rewind(s->rows);
-	while ((s->n_bad || s->n_refusals) && rows_next(s->rows, &row) > 0) {
+	rows_rewind(s->stream.rows);
+	while ((s->n_bad || s->n_refusals) && rows_next(s->stream.rows, &row) > 0) {
 		const struct refusal *r = row.json ? find_refusal(s, row.index) : NULL;
 
 		if (row.json && !r)
@@ -792,13 +627,13 @@ static int dry_run(struct submit *s)
 static int submit_file(struct submit *s)
 {
 	bool is_file;
-	int end = open_rows(s);
+	int end = row_stream_open(&s->stream, &s->file, s->message.fields);
 
 	if (end != CLI_OK)
 		return end;
 	/* Of a pipe only a dry run reads all first: whoever feeds us slowly should not wait for us as well. */
-	is_file = input_is_file(s->in);
-	if (is_file && strcmp(s->path, "-") == 0 && !s->key_id) {
+	is_file = input_is_file(s->stream.in);
+	if (is_file && strcmp(s->file.path, "-") == 0 && !s->key_id) {
 		end = make_key(s);
 		s->key_id = s->key.at;
 	}
@@ -816,18 +651,16 @@ static int submit_file(struct submit *s)
 		return end;
 	if (is_file && !s->n_rows) {
 		if (!s->n_bad)
-			cli_error("%s holds no rows", s->path);
+			cli_error("%s holds no rows", s->file.path);
 		return s->n_bad ? report_outcome(s) : CLI_USAGE;
 	}
-	s->bar = isatty(STDERR_FILENO);
-	s->progress.n_octets = input_size(s->in);
 	end = send_all(s);
 	if (end == CLI_OK)
 		return report_outcome(s);
 	if (s->resumable)
 		cli_note("hint: what the gateway took stays accepted; the same command again goes on from there%s%s%s",
-			strcmp(s->path, "-") == 0 ? " (with --key-id " : "",
-			strcmp(s->path, "-") == 0 ? s->key.at : "", strcmp(s->path, "-") == 0 ? ")" : "");
+			strcmp(s->file.path, "-") == 0 ? " (with --key-id " : "",
+			strcmp(s->file.path, "-") == 0 ? s->key.at : "", strcmp(s->file.path, "-") == 0 ? ")" : "");
 	return end;
 }
 
@@ -836,8 +669,7 @@ static void submit_done(struct submit *s)
 	for (size_t i = 0; i < s->n_refusals; i++)
 		refusal_done(&s->refusals[i]);
 	free(s->refusals);
-	rows_free(s->rows);
-	input_close(s->in);
+	row_stream_close(&s->stream);
 	text_done(&s->key);
 	json_decref(s->message.fields);
 }
@@ -847,7 +679,7 @@ int cmd_submit(struct cli *cli, int argc, char **argv)
 	static const char doc[] =
 		"Send a file of messages: CSV with a header that names the columns, or NDJSON.\v"
 		"Columns (and members) are the fields of a message: to, text, from, ref, class, campaign, tag, send_at, ttl, "
-		"encoding, flash, smart, translit, report, data, udh.  Only `to` and `text` must be there.\n"
+		"encoding, flash, smart, nfc, translit, report, data, udh.  Only `to` and `text` must be there.\n"
 		"\n"
 		"When the connection breaks or the gateway is full, it goes on by itself; when even that fails, the same "
 		"command again goes on where it stopped and sends nothing twice.\n"

@@ -12,7 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "cli/csv.h"
+#include "base/csv_rows.h"
 #include "cli/fields.h"
 
 enum {
@@ -22,15 +22,10 @@ enum {
 struct rows {
 	struct rows_config config;
 	struct input *in;
-	struct csv csv;
-	bool have_header;
-	size_t n_columns;
-	const struct field *columns[CSV_MAX_FIELDS]; /* NULL: leave the column out */
-	const char *texts[N_FIELDS];                 /* of the present record, by field */
-	size_t n_texts[N_FIELDS];
-	char *defaults[N_FIELDS];                    /* JSON text, NULL: none */
-	struct text line;                            /* NDJSON: the present line */
-	bool skipping;                               /* it is too long: to its end */
+	struct csv_rows csv;
+	char *defaults[N_FIELDS]; /* JSON text, NULL: none */
+	struct text line;         /* NDJSON: the present line */
+	bool skipping;            /* it is too long: to its end */
 	uint64_t number, index;
 	bool ended;
 	size_t at, n; /* of buf */
@@ -39,6 +34,14 @@ struct rows {
 	void *tap_arg;
 	char buf[READ_OCTETS];
 };
+
+static void init_csv(struct rows *r)
+{
+	const struct csv_rows_config config = { .delimiter = r->config.delimiter, .max_octets = ROW_MAX_OCTETS,
+		.ignore_unknown = r->config.ignore_unknown, .has_to = r->defaults[FIELD_TO], .map = r->config.map };
+
+	csv_rows_init(&r->csv, &config);
+}
 
 struct rows *rows_new(const struct rows_config *config, struct input *in)
 {
@@ -54,7 +57,7 @@ struct rows *rows_new(const struct rows_config *config, struct input *in)
 		if (value)
 			r->defaults[i] = json_dumps(value, JSON_ENCODE_ANY | JSON_COMPACT);
 	}
-	csv_init(&r->csv, config->delimiter, ROW_MAX_OCTETS);
+	init_csv(r);
 	return r;
 }
 
@@ -64,7 +67,7 @@ void rows_free(struct rows *r)
 		return;
 	for (size_t i = 0; i < N_FIELDS; i++)
 		free(r->defaults[i]);
-	csv_done(&r->csv);
+	csv_rows_done(&r->csv);
 	text_done(&r->line);
 	text_done(&r->out);
 	text_done(&r->why);
@@ -76,11 +79,11 @@ void rows_free(struct rows *r)
 
 void rows_rewind(struct rows *r)
 {
-	csv_done(&r->csv);
-	csv_init(&r->csv, r->config.delimiter, ROW_MAX_OCTETS);
+	csv_rows_done(&r->csv);
+	init_csv(r);
 	input_rewind(r->in);
 	text_clear(&r->line);
-	r->have_header = r->ended = r->skipping = false;
+	r->ended = r->skipping = false;
 	r->number = r->index = 0;
 	r->at = r->n = 0;
 }
@@ -144,83 +147,6 @@ static void hand_out(struct rows *r, struct row *row)
 
 /* -- CSV -- */
 
-static int column_fault(struct rows *r, const char *what, const char *name, const char *mend)
-{
-	text_clear(&r->fault);
-	text_printf(&r->fault, "%s: \"%s\"; %s", what, name, mend);
-	return -EINVAL;
-}
-
-/* What field does this column feed?  --map says, else its own name. */
-static const struct field *column_field(const struct rows *r, const char *name, size_t n)
-{
-	for (const char *const *m = r->config.map; m && *m; m++) {
-		const char *equals = strchr(*m, '=');
-
-		if (equals && (size_t)(equals - *m) == n && memcmp(*m, name, n) == 0)
-			return field_find(equals + 1, strlen(equals + 1));
-	}
-	return field_find(name, n);
-}
-
-static int take_header(struct rows *r)
-{
-	static const char known[] = "columns are to, text, from, ref, class, campaign, tag, send_at, ttl, encoding, "
-				    "flash, smart, translit, report, data, udh, idempotency_key (--map NAME=FIELD renames, "
-				    "--ignore-unknown leaves out)";
-	bool seen[N_FIELDS] = { false };
-
-	if (r->csv.fault != CSV_FINE)
-		return fail(r, -EINVAL, csv_fault_text(r->csv.fault));
-	r->n_columns = r->csv.n_fields;
-	for (size_t i = 0; i < r->n_columns; i++) {
-		size_t n;
-		const char *name = csv_field(&r->csv, i, &n);
-		const struct field *f = column_field(r, name, n);
-
-		r->columns[i] = f;
-		if (!f && n && !r->config.ignore_unknown)
-			return column_fault(r, "unknown column in the header", name, known);
-		if (f && seen[f - fields])
-			return column_fault(r, "two columns for one field", f->name, "leave one of them");
-		if (f)
-			seen[f - fields] = true;
-	}
-	if (!seen[FIELD_TO] && !r->defaults[FIELD_TO])
-		return fail(r, -EINVAL,
-			"the header has no column \"to\" (the first row must name the columns; --map NAME=to "
-			"renames one)");
-	r->have_header = true;
-	return 0;
-}
-
-/* Sort the cells of the record by field; an empty cell is as good as none. */
-static void sort_cells(struct rows *r)
-{
-	memset(r->texts, 0, sizeof r->texts);
-	for (size_t i = 0; i < r->csv.n_fields && i < r->n_columns; i++) {
-		size_t n;
-		const char *cell = csv_field(&r->csv, i, &n);
-
-		if (r->columns[i] && n) {
-			r->texts[r->columns[i] - fields] = cell;
-			r->n_texts[r->columns[i] - fields] = n;
-		}
-	}
-}
-
-static bool extra_cells(const struct rows *r)
-{
-	for (size_t i = r->n_columns; i < r->csv.n_fields; i++) {
-		size_t n;
-
-		csv_field(&r->csv, i, &n);
-		if (n)
-			return true;
-	}
-	return false;
-}
-
 static const char *cell_fault(const struct field *f)
 {
 	switch (f->type) {
@@ -240,13 +166,13 @@ static void write_csv_row(struct rows *r, struct row *row)
 
 	text_clear(&r->out);
 	for (size_t i = 0; i < N_FIELDS; i++) {
-		if (!r->texts[i] && !r->defaults[i])
+		if (!r->csv.texts[i] && !r->defaults[i])
 			continue;
 		text_add(&r->out, r->out.n ? "," : "{", 1);
 		text_printf(&r->out, "\"%s\":", fields[i].name);
-		if (!r->texts[i]) {
+		if (!r->csv.texts[i]) {
 			text_puts(&r->out, r->defaults[i]);
-		} else if (field_to_json(&fields[i], r->texts[i], r->n_texts[i], &r->out) < 0) {
+		} else if (field_to_json(&fields[i], r->csv.texts[i], r->csv.n_texts[i], &r->out) < 0) {
 			snprintf(why, sizeof why, "%s %s", fields[i].name, cell_fault(&fields[i]));
 			refuse(r, row, "invalid_row", why);
 			return;
@@ -260,38 +186,18 @@ static void keep_names(struct rows *r, struct row *row)
 {
 	text_clear(&r->to);
 	text_clear(&r->ref);
-	text_add(&r->to, r->texts[FIELD_TO], r->texts[FIELD_TO] ? r->n_texts[FIELD_TO] : 0);
-	text_add(&r->ref, r->texts[FIELD_REF], r->texts[FIELD_REF] ? r->n_texts[FIELD_REF] : 0);
+	text_add(&r->to, r->csv.texts[FIELD_TO], r->csv.texts[FIELD_TO] ? r->csv.n_texts[FIELD_TO] : 0);
+	text_add(&r->ref, r->csv.texts[FIELD_REF], r->csv.texts[FIELD_REF] ? r->csv.n_texts[FIELD_REF] : 0);
 	row->to = r->to.at;
 	row->ref = r->ref.at;
 }
 
-/* 1: a row.  0: this record is none (the header, an empty line). */
-static int take_record(struct rows *r, struct row *row)
+static int take_csv_row(struct rows *r, struct row *row)
 {
-	r->number = r->csv.n_records;
-	if (r->csv.fault == CSV_FINE && !r->csv.n_fields)
-		return 0;
-	/* "sep=;" before the header is how Excel is told the delimiter. */
-	if (!r->have_header && r->csv.n_fields && r->csv.n_records == 1 && !r->config.delimiter) {
-		size_t n;
-		const char *first = csv_field(&r->csv, 0, &n);
-
-		if (n >= 4 && memcmp(first, "sep=", 4) == 0) {
-			r->csv.delimiter = n > 4 ? first[4] : r->csv.delimiter;
-			return 0;
-		}
-	}
-	if (!r->have_header)
-		return take_header(r);
-	row->number = r->number;
-	sort_cells(r);
+	r->number = row->number = r->csv.csv.n_records;
 	keep_names(r, row);
-	if (r->csv.fault != CSV_FINE)
-		refuse(r, row, "invalid_row", csv_fault_text(r->csv.fault));
-	else if (extra_cells(r))
-		refuse(r, row, "invalid_row",
-			"the row has more cells than the header; put text that holds the delimiter in quotes");
+	if (r->csv.why)
+		refuse(r, row, "invalid_row", r->csv.why);
 	else
 		write_csv_row(r, row);
 	return 1;
@@ -299,9 +205,15 @@ static int take_record(struct rows *r, struct row *row)
 
 static int broken_csv(struct rows *r)
 {
+	char why[512];
+
+	csv_rows_why(&r->csv, why, sizeof why);
 	text_clear(&r->fault);
-	text_printf(&r->fault, "row %llu (line %llu): %s", (unsigned long long)r->csv.n_records + 1,
-		(unsigned long long)r->csv.line, csv_fault_text(r->csv.fault));
+	text_puts(&r->fault, why);
+	if (r->csv.fault == CSV_ROWS_UNKNOWN)
+		text_puts(&r->fault, " (--map NAME=FIELD renames, --ignore-unknown leaves out)");
+	if (r->csv.fault == CSV_ROWS_NO_TO)
+		text_puts(&r->fault, "; --map NAME=to renames one");
 	return -EINVAL;
 }
 
@@ -315,23 +227,17 @@ static int next_csv(struct rows *r, struct row *row)
 		if (got < 0)
 			return got;
 		if (got) {
-			result = csv_feed(&r->csv, r->buf + r->at, r->n - r->at, &used);
+			result = csv_rows_feed(&r->csv, r->buf + r->at, r->n - r->at, &used);
 			r->at += used;
 		} else {
-			result = csv_end(&r->csv);
+			result = csv_rows_end(&r->csv);
 			r->ended = true;
 		}
 		if (result == CSV_BROKEN)
 			return broken_csv(r);
-		if (result == CSV_RECORD) {
-			int is_row = take_record(r, row);
-
-			if (is_row)
-				return is_row;
-		}
+		if (result == CSV_RECORD)
+			return take_csv_row(r, row);
 	}
-	if (!r->have_header)
-		return fail(r, -EINVAL, "the file is empty; the first row must name the columns");
 	return 0;
 }
 

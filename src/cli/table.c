@@ -9,8 +9,6 @@
 #include <string.h>
 #include <wchar.h>
 
-#include "cli/csv.h"
-
 enum {
 	GAP = 2,               /* columns between two columns */
 	MIN_WIDTH = 12,        /* no column is cut below this */
@@ -127,10 +125,9 @@ static uint32_t harmless(uint32_t code)
 	return wcwidth((wchar_t)code) < 0 ? REPLACEMENT : code;
 }
 
-/* Read one character as it will be shown.  Returns the octets used. */
-static size_t shown(const char *s, size_t n, uint32_t *ret_code, size_t *ret_width)
+size_t table_char(const char *s, size_t n, uint32_t *ret_code, size_t *ret_width)
 {
-	size_t used = utf8_next(s, n, ret_code);
+	size_t used = text_next_code(s, n, ret_code);
 	int width;
 
 	*ret_code = used ? harmless(*ret_code) : REPLACEMENT;
@@ -145,7 +142,7 @@ size_t table_width(const char *s, size_t n)
 
 	while (n) {
 		uint32_t code;
-		size_t w, used = shown(s, n, &code, &w);
+		size_t w, used = table_char(s, n, &code, &w);
 
 		width += w;
 		s += used;
@@ -154,7 +151,7 @@ size_t table_width(const char *s, size_t n)
 	return width;
 }
 
-static void add_code(struct text *out, uint32_t c)
+void table_put_char(struct text *out, uint32_t c)
 {
 	char s[4];
 	size_t n = 1;
@@ -184,11 +181,11 @@ void table_fit(struct text *out, const char *s, size_t n_columns)
 
 	while (n) {
 		uint32_t code;
-		size_t w, used = shown(s, n, &code, &w);
+		size_t w, used = table_char(s, n, &code, &w);
 
 		if (width + w > room)
 			break;
-		add_code(out, code);
+		table_put_char(out, code);
 		width += w;
 		s += used;
 		n -= used;
@@ -271,7 +268,7 @@ static void add_cell(const struct table *t, struct text *out, size_t column, con
 	case TABLE_CSV:
 		if (column)
 			text_add(out, ",", 1);
-		csv_quote(out, value ? value : "", value ? strlen(value) : 0, ',');
+		text_csv(out, value ? value : "", value ? strlen(value) : 0, ',');
 		return;
 	case TABLE_TSV:
 		if (column)

@@ -112,6 +112,24 @@ void text_url(struct text *t, const char *s)
 	}
 }
 
+void text_csv(struct text *out, const char *field, size_t n, char delimiter)
+{
+	bool plain = true;
+
+	for (size_t i = 0; i < n && plain; i++)
+		plain = field[i] != delimiter && field[i] != '"' && field[i] != '\n' && field[i] != '\r';
+	if (n && (field[0] == ' ' || field[n - 1] == ' '))
+		plain = false;
+	if (plain) {
+		text_add(out, field, n);
+		return;
+	}
+	text_add(out, "\"", 1);
+	for (size_t i = 0; i < n; i++)
+		text_add(out, field[i] == '"' ? "\"\"" : &field[i], field[i] == '"' ? 2 : 1);
+	text_add(out, "\"", 1);
+}
+
 char *text_strdup(const char *s)
 {
 	char *copy;
@@ -124,7 +142,7 @@ char *text_strdup(const char *s)
 	return copy;
 }
 
-size_t utf8_next(const char *s, size_t n, uint32_t *ret_code)
+size_t text_next_code(const char *s, size_t n, uint32_t *ret_code)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
 	unsigned char lead = (unsigned char)s[0];
@@ -157,11 +175,11 @@ size_t utf8_next(const char *s, size_t n, uint32_t *ret_code)
 	return n_octets;
 }
 
-bool utf8_valid(const char *s, size_t n)
+bool text_is_utf8(const char *s, size_t n)
 {
 	while (n) {
 		uint32_t code;
-		size_t used = utf8_next(s, n, &code);
+		size_t used = text_next_code(s, n, &code);
 
 		if (!used)
 			return false;

@@ -30,11 +30,15 @@ void text_json(struct text *t, const char *s, size_t n);
 /* Add `s` as a component of a URL: everything but the unreserved characters of RFC 3986, 2.3, becomes %XX. */
 void text_url(struct text *t, const char *s);
 
+/* Add one field of CSV as it must be written: quoted when it holds the delimiter, a quote, a line end or outer blanks
+ * (RFC 4180, 2.5 to 2.7; csv.h reads it). */
+void text_csv(struct text *t, const char *field, size_t n, char delimiter);
+
 char *text_strdup(const char *s); /* NULL gives NULL */
 
 /* Read one code point of `s` (`n` > 0 octets).  Returns the octets used (1 to 4), or 0 when they are not UTF-8:
  * overlong forms, surrogates and values above U+10FFFF are refused (RFC 3629, 3). */
-size_t utf8_next(const char *s, size_t n, uint32_t *ret_code);
-bool utf8_valid(const char *s, size_t n);
+size_t text_next_code(const char *s, size_t n, uint32_t *ret_code);
+bool text_is_utf8(const char *s, size_t n);
 
 #endif

@@ -3,8 +3,8 @@
  *
  * One step does all the work: fill() tells how far a part reaches that begins at a given character.  Taking as much as
  * fits into each part is optimal: any other cutting has its k-th cut at the same place or earlier.  A text that fits
- * into one part, as most do, is read once.  A character that the alphabet lacks ends the reading at once; in the
- * scripts where this is usual it is the first letter that does it. */
+ * into one part, as most do, is read once, most of it by the block.  A character that the alphabet lacks ends the
+ * reading at once; in the scripts where this is usual it is the first letter that does it. */
 #include "codec/segment.h"
 
 #include "codec/ucs2.h"
@@ -13,6 +13,7 @@
 #include "codec/utf8.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <string.h>
 
 #define COUNT_END 255 /* the total of a concatenation is one octet; beyond it there is nothing to count */
@@ -49,6 +50,41 @@ static unsigned text_capacity(enum encoding e, enum concat concat, struct gsm7_s
 	return (SEGMENT_MAX_OCTETS - n_udh) / 2;
 }
 
+/* ---- blocks of octets ------------------------------------------------------------------------------------ */
+
+/* Most octets of most texts are taken by the block: loops of a fixed length without branches, of which the compiler
+ * makes a few vector instructions. */
+#define BLOCK 16
+
+/* Each octet is a character that is the same octet in ASCII and in the tables of GSM7_PLAIN. */
+static inline bool is_plain(const char *s)
+{
+	uint8_t others = 0;
+
+	for (unsigned i = 0; i < BLOCK; i++) {
+		uint8_t c = (uint8_t)s[i];
+		uint8_t same = ((uint8_t)(c - ' ') <= 'Z' - ' ') & (c != '$') & (c != '@');
+
+		others |= !(same | ((uint8_t)(c - 'a') <= 'z' - 'a') | (c == '\n') | (c == '\r'));
+	}
+	return !others;
+}
+
+/* UTF-16 units by the octet: a character counts where it begins, one beyond the basic plane twice. */
+static inline uint8_t units_of_octet(char c)
+{
+	return (uint8_t)((((uint8_t)c & 0xc0) != 0x80) + ((uint8_t)c >= 0xf0));
+}
+
+static inline unsigned units_of_block(const char *s)
+{
+	uint8_t units = 0;
+
+	for (unsigned i = 0; i < BLOCK; i++)
+		units += units_of_octet(s[i]);
+	return units;
+}
+
 /* ---- how far one part reaches --------------------------------------------------------------------------- */
 
 struct span {
@@ -57,49 +93,41 @@ struct span {
 	bool bad;   /* the alphabet lacks that character */
 };
 
-static inline size_t next_cp(const char *text, size_t n, size_t i, uint32_t *ret_cp)
+/* As gsm7_encode_shift(), by the shorter way where there is one. */
+static inline int encode(uint32_t cp, struct gsm7_shift shift, bool is_default)
 {
-	*ret_cp = (uint8_t)text[i];
-	return *ret_cp < 0x80 ? 1 : utf8_next(text + i, n - i, ret_cp);
+	return is_default && cp < 256 ? gsm7_low[cp] : gsm7_encode_shift(cp, shift);
 }
 
+/* What a code costs; 0 for -1.  Without a branch: where the pairs stand in a text is not to be foreseen. */
 static inline unsigned septets_of(int code)
 {
-	return code > 0x7f ? 2 : 1;
+	return (unsigned)(1 + (code >> 12));
 }
 
-static struct span fill_default(const char *text, size_t n, size_t i, unsigned cap)
+static struct span fill_gsm7(struct gsm7_shift shift, const char *text, size_t n, size_t i, unsigned cap)
 {
+	size_t len, no_block = GSM7_PLAIN >> shift.locking & 1 ? i : n; /* before here a block is not tried */
+	bool is_default = !shift.locking && !shift.single;
 	unsigned used = 0;
-	size_t len;
 
 	for (; i < n; i += len) {
+		unsigned cost;
 		uint32_t cp;
-		int code;
 
-		len = next_cp(text, n, i, &cp);
-		code = gsm7_encode(cp);
-		if (code < 0 || used + septets_of(code) > cap)
-			return (struct span){i, used, code < 0};
-		used += septets_of(code);
-	}
-	return (struct span){n, used, false};
-}
-
-static struct span fill_shift(struct gsm7_shift shift, const char *text, size_t n, size_t i, unsigned cap)
-{
-	unsigned used = 0;
-	size_t len;
-
-	for (; i < n; i += len) {
-		uint32_t cp;
-		int code;
-
-		len = next_cp(text, n, i, &cp);
-		code = gsm7_encode_shift(cp, shift);
-		if (code < 0 || used + septets_of(code) > cap)
-			return (struct span){i, used, code < 0};
-		used += septets_of(code);
+		if (i >= no_block && n - i >= BLOCK && used + BLOCK <= cap) {
+			len = BLOCK;
+			if (is_plain(text + i)) {
+				used += BLOCK;
+				continue;
+			}
+			no_block = i + BLOCK;
+		}
+		len = utf8_at(text, n, i, &cp);
+		cost = septets_of(encode(cp, shift, is_default));
+		if (cost == 0 || used + cost > cap)
+			return (struct span){i, used, cost == 0};
+		used += cost;
 	}
 	return (struct span){n, used, false};
 }
@@ -107,16 +135,11 @@ static struct span fill_shift(struct gsm7_shift shift, const char *text, size_t 
 static struct span fill_ucs2(const char *text, size_t n, size_t i, unsigned cap)
 {
 	unsigned used = 0;
-	size_t len;
 
-	for (; i < n; i += len) {
-		uint32_t cp;
-
-		len = next_cp(text, n, i, &cp);
-		if (used + (cp > 0xffff ? 2 : 1) > cap)
-			break;
-		used += cp > 0xffff ? 2 : 1;
-	}
+	for (; n - i >= BLOCK && used + BLOCK <= cap; i += BLOCK)
+		used += units_of_block(text + i);
+	while (i < n && used + units_of_octet(text[i]) <= cap)
+		used += units_of_octet(text[i++]);
 	return (struct span){i, used, false};
 }
 
@@ -124,32 +147,7 @@ static struct span fill(const struct segment_plan *p, const char *text, size_t n
 {
 	if (p->encoding == ENC_UCS2)
 		return fill_ucs2(text, n, from, cap);
-	if (p->shift.locking || p->shift.single)
-		return fill_shift(p->shift, text, n, from, cap);
-	return fill_default(text, n, from, cap);
-}
-
-/* The same from behind: where a part begins that ends at `to`.  The text is known to fit the alphabet. */
-static size_t fill_back(const struct segment_plan *p, const char *text, size_t to, unsigned cap)
-{
-	unsigned used = 0;
-
-	while (to > 0) {
-		size_t i = to - 1;
-		uint32_t cp;
-
-		while (i > 0 && ((uint8_t)text[i] & 0xc0) == 0x80)
-			i--;
-		next_cp(text, to, i, &cp);
-		if (p->encoding == ENC_UCS2)
-			used += cp > 0xffff ? 2 : 1;
-		else
-			used += septets_of(gsm7_encode_shift(cp, p->shift));
-		if (used > cap)
-			break;
-		to = i;
-	}
-	return to;
+	return fill_gsm7(p->shift, text, n, from, cap);
 }
 
 /* ---- cutting in a given encoding ------------------------------------------------------------------------ */
@@ -162,49 +160,129 @@ static bool divides_cluster(const struct segment_plan *p, const char *text, size
 	return false;
 }
 
-/* Move cuts out of grapheme clusters.  A cut may go back as far as what follows still fits into the parts that
- * follow: from latest[k] on, k parts suffice. */
-static void keep_clusters(
-	struct segment_plan *p, const char *text, size_t n, unsigned cap, struct unicode *unicode)
+/* The last boundary in 0..at. */
+static size_t boundary_before(const uint64_t *marks, size_t at)
 {
-	size_t latest[SEGMENT_MAX_PARTS + 1] = {n};
+	uint64_t word = marks[at / 64] << (63 - at % 64);
 
-	for (unsigned k = 1; k < p->n_parts; k++)
-		latest[k] = fill_back(p, text, latest[k - 1], cap);
-	for (unsigned k = 1; k < p->n_parts; k++) {
-		size_t from = p->start[k - 1], cut = fill(p, text, n, from, cap).end;
-		size_t start = unicode_cluster_start(unicode, text, n, cut);
+	if (word)
+		return at - (size_t)__builtin_clzll(word);
+	for (size_t i = at / 64; i-- > 0;)
+		if (marks[i])
+			return i * 64 + 63 - (size_t)__builtin_clzll(marks[i]);
+	return 0;
+}
 
-		if (start > from && start >= latest[p->n_parts - k])
-			cut = start;
-		p->start[k] = (uint32_t)cut;
+/* How far the parts 1, 2, ... can reach when at most so many of their ends divide a cluster.  A reach that is longer is
+ * never worse, so it is enough to know the longest. */
+struct reach {
+	uint32_t end[SEGMENT_MAX_PARTS + 1];
+	uint64_t divides; /* bit k-1: end[k] divides a cluster, and the ends before it are in the row above */
+};
+
+/* The row of no divided cluster.  False: it does not reach the end. */
+static bool reach_whole(const struct segment_plan *p, const char *text, size_t n, unsigned cap,
+	struct unicode *unicode, struct reach *ret)
+{
+	ret->end[0] = 0;
+	ret->divides = 0;
+	for (unsigned k = 1; k <= p->n_parts; k++) {
+		size_t from = ret->end[k - 1], end = fill(p, text, n, from, cap).end;
+		size_t start = unicode_cluster_start(unicode, text, n, end);
+
+		if (start <= from)
+			return false;
+		ret->end[k] = (uint32_t)start;
+	}
+	return ret->end[p->n_parts] == n;
+}
+
+/* One row from the row above (NULL: there is none). */
+static void reach_out(const struct segment_plan *p, const char *text, size_t n, unsigned cap, const uint64_t *marks,
+	const struct reach *above, struct reach *ret)
+{
+	ret->end[0] = 0;
+	ret->divides = 0;
+	for (unsigned k = 1; k <= p->n_parts; k++) {
+		size_t from = ret->end[k - 1], end = fill(p, text, n, from, cap).end;
+		size_t start = boundary_before(marks, end);
+
+		ret->end[k] = (uint32_t)(start > from ? start : from);
+		if (!above)
+			continue;
+		end = fill(p, text, n, above->end[k - 1], cap).end;
+		if (end > ret->end[k]) {
+			ret->end[k] = (uint32_t)end;
+			ret->divides |= UINT64_C(1) << (k - 1);
+		}
+	}
+}
+
+/* Octets of text in the most parts: three for a septet or a UTF-16 unit. */
+#define OCTETS_MAX ((size_t)SEGMENT_MAX_PARTS * 160 * 3)
+
+/* Of all cuttings into as many parts the one that divides the fewest clusters: allow none, one, two, ... until the end
+ * is reached.  That ends, as the cutting that is there divides one at each cut at the most.  None, which nearly always
+ * will do, needs few boundaries and asks for them one by one; for more than none they are marked all at a time, so that
+ * a text made to be difficult takes less than a millisecond. */
+static void move_cuts(struct segment_plan *p, const char *text, size_t n, struct unicode *unicode)
+{
+	unsigned cap = text_capacity(p->encoding, p->concat, p->shift, false), row = 0;
+	struct reach rows[SEGMENT_MAX_PARTS];
+	uint64_t marks[OCTETS_MAX / 64 + 1];
+
+	if (!reach_whole(p, text, n, cap, unicode, &rows[0])) {
+		if (n > OCTETS_MAX || unicode_cluster_marks(unicode, text, n, marks) < 0)
+			return;
+		reach_out(p, text, n, cap, marks, NULL, &rows[0]);
+	}
+	while (rows[row].end[p->n_parts] < n && row + 1 < p->n_parts) {
+		row++;
+		reach_out(p, text, n, cap, marks, &rows[row - 1], &rows[row]);
+	}
+	for (unsigned k = p->n_parts; k > 0; k--) {
+		p->start[k] = rows[row].end[k];
+		if (rows[row].divides >> (k - 1) & 1)
+			row--;
 	}
 	for (unsigned k = 0; k < p->n_parts; k++)
 		p->units[k] = (uint16_t)fill(p, text, p->start[k + 1], p->start[k], cap).units;
 }
 
-/* Cut `text` in the encoding, shift and concatenation of the plan. */
-static int cut_text(const char *text, size_t n, unsigned max, struct unicode *unicode, struct segment_plan *p,
-	size_t *ret_bad_at)
+static void keep_clusters(struct segment_plan *p, const char *text, size_t n, struct unicode *unicode)
 {
-	struct span s = fill(p, text, n, 0, text_capacity(p->encoding, p->concat, p->shift, true));
-	unsigned cap = text_capacity(p->encoding, p->concat, p->shift, false), parts = 0;
-	size_t over_at = s.end;
+	if (unicode && divides_cluster(p, text, n, unicode))
+		move_cuts(p, text, n, unicode);
+}
 
+/* Cut `text` in the encoding, shift and concatenation of the plan, without regard to clusters.  The first part is
+ * filled as one of several; when the rest goes into the room of the concatenation's element, it is alone. */
+static int cut_text(const char *text, size_t n, unsigned max, struct segment_plan *p, size_t *ret_bad_at)
+{
+	unsigned alone = text_capacity(p->encoding, p->concat, p->shift, true), parts = 1;
+	unsigned cap = text_capacity(p->encoding, p->concat, p->shift, false);
+	struct span s = fill(p, text, n, 0, cap), more = s;
+	size_t over_at;
+
+	if (s.end < n && !s.bad)
+		more = fill(p, text, n, s.end, alone - s.units);
+	over_at = more.end;
 	p->start[0] = 0;
-	if (s.end == n) {
-		p->n_parts = 1;
-		p->units[0] = (uint16_t)s.units;
+	p->start[1] = (uint32_t)s.end;
+	p->units[0] = (uint16_t)s.units;
+	p->n_parts = 1;
+	if (more.end == n) {
 		p->start[1] = (uint32_t)n;
+		p->units[0] += (uint16_t)(s.end < n ? more.units : 0);
 		return 0;
 	}
-	for (size_t at = 0; at < n && !s.bad && parts < COUNT_END; parts++, at = s.end) {
-		s = fill(p, text, n, at, cap);
+	for (; s.end < n && !s.bad && parts < COUNT_END; parts++) {
+		s = fill(p, text, n, s.end, cap);
 		if (parts < max) {
 			p->units[parts] = (uint16_t)s.units;
 			p->start[parts + 1] = (uint32_t)s.end;
 		}
-		if (parts + 1 == max && max > 1) /* alone it would have held more: `over_at` knows */
+		if (parts + 1 == max)
 			over_at = s.end;
 	}
 	if (s.bad) {
@@ -217,8 +295,6 @@ static int cut_text(const char *text, size_t n, unsigned max, struct unicode *un
 		*ret_bad_at = over_at;
 		return -E2BIG;
 	}
-	if (unicode && divides_cluster(p, text, n, unicode))
-		keep_clusters(p, text, n, cap, unicode);
 	return 0;
 }
 
@@ -241,6 +317,15 @@ bool segment_fits_gsm7(uint32_t cp, const struct segment_rules *rules)
 	return gsm7_encode(cp) >= 0 && (!rules->max_char || cp <= rules->max_char);
 }
 
+static uint32_t count_chars(const char *text, size_t n)
+{
+	uint32_t n_chars = 0;
+
+	for (size_t i = 0; i < n; i++)
+		n_chars += ((uint8_t)text[i] & 0xc0) != 0x80;
+	return n_chars;
+}
+
 /* For each locking table: what the text costs with it, and which single shift tables have all that it lacks.  What a
  * text costs does not depend on the single shift table: any character in it takes two septets. */
 struct survey {
@@ -248,77 +333,115 @@ struct survey {
 	uint16_t singles[GSM7_LANGUAGES]; /* 0: none, the pair cannot carry the text */
 };
 
-static void survey_text(const char *text, size_t n, uint16_t tables, struct survey *ret)
+static void survey_text(const char *text, size_t n, uint32_t n_chars, uint16_t languages, struct survey *ret)
 {
-	uint32_t n_chars = 0;
+	unsigned tables = (languages & ((1u << GSM7_LANGUAGES) - 1)) | 1, lockings = tables & GSM7_LOCKING;
 	size_t len;
 
 	for (unsigned l = 0; l < GSM7_LANGUAGES; l++) {
-		ret->septets[l] = 0;
-		ret->singles[l] = tables >> l & 1 ? tables : 0;
+		ret->septets[l] = n_chars;
+		ret->singles[l] = lockings >> l & 1 ? (uint16_t)tables : 0;
 	}
-	for (size_t i = 0; i < n; i += len, n_chars++) {
+	for (size_t i = 0; i < n && lockings; i += len) {
 		const struct gsm7_char *c;
 		uint32_t cp;
 
-		len = next_cp(text, n, i, &cp);
+		len = utf8_at(text, n, i, &cp);
 		c = gsm7_char(cp);
-		for (unsigned left = tables & ~c->in_main; left; left &= left - 1) {
+		for (unsigned left = lockings & ~c->in_main; left; left &= left - 1) {
 			unsigned l = (unsigned)__builtin_ctz(left);
 
 			ret->septets[l]++;
 			ret->singles[l] &= c->in_single;
+			if (!ret->singles[l])
+				lockings &= ~(1u << l);
 		}
 	}
-	for (unsigned l = 0; l < GSM7_LANGUAGES; l++)
-		ret->septets[l] += n_chars;
 }
 
-/* No cutting can need less. */
-static unsigned least_parts(unsigned units, const struct segment_plan *p)
+/* No cutting of so many septets can need less. */
+static unsigned least_parts(unsigned septets, enum concat concat, struct gsm7_shift shift)
 {
-	unsigned cap = text_capacity(p->encoding, p->concat, p->shift, false);
+	unsigned cap = text_capacity(ENC_GSM7, concat, shift, false), parts;
 
-	if (units <= text_capacity(p->encoding, p->concat, p->shift, true))
+	if (septets <= text_capacity(ENC_GSM7, concat, shift, true))
 		return 1;
-	return (units + cap - 1) / cap;
+	parts = (septets + cap - 1) / cap;
+	return parts < COUNT_END ? parts : COUNT_END;
 }
 
-/* Look among the language tables for a plan of fewer parts than `best` has (n_parts 0: than any).  Spanish has no
- * locking table of its own.  Returns whether one was found; it is cut without regard to clusters. */
-static bool try_languages(const char *text, size_t n, uint16_t languages, struct segment_plan *best)
+/* Where the first character stands that none of the tables has; `bad_at` when it is only that they cannot all be in
+ * force at the same time. */
+static size_t first_in_no_table(const char *text, size_t n, uint16_t languages, size_t bad_at)
 {
-	uint16_t tables = (uint16_t)((languages & ((1u << GSM7_LANGUAGES) - 1)) | 1);
-	unsigned have = best->n_parts ? best->n_parts : COUNT_END, weight = 0;
-	struct segment_plan p = {.encoding = ENC_GSM7, .concat = best->concat};
-	bool found = false;
+	size_t len;
+
+	for (size_t i = 0; i < n; i += len) {
+		const struct gsm7_char *c;
+		uint32_t cp;
+
+		len = utf8_at(text, n, i, &cp);
+		c = gsm7_char(cp);
+		if (!((c->in_main | c->in_single) & (languages | 1)))
+			return i;
+	}
+	return bad_at;
+}
+
+/* What plans are chosen by: fewer parts, then fewer tables, then the lower identifier. */
+static unsigned rank_of(unsigned n_parts, struct gsm7_shift shift)
+{
+	return n_parts << 8 | ((shift.locking > 0) + (shift.single > 0u)) << 4 | shift.locking;
+}
+
+/* The pair of tables that may give the lowest rank above `above`, and that rank; UINT_MAX when there is no other. */
+static unsigned next_pair(const struct survey *sv, enum concat concat, unsigned above, struct gsm7_shift *ret)
+{
+	unsigned lowest = UINT_MAX;
+
+	for (unsigned l = 0; l < GSM7_LANGUAGES; l++) {
+		struct gsm7_shift shift = {.locking = (uint8_t)l};
+		unsigned rank;
+
+		if (!sv->singles[l])
+			continue;
+		shift.single = (uint8_t)__builtin_ctz(sv->singles[l]);
+		rank = rank_of(least_parts(sv->septets[l], concat, shift), shift);
+		if (rank > above && rank < lowest && (l || shift.single)) {
+			lowest = rank;
+			*ret = shift;
+		}
+	}
+	return lowest;
+}
+
+/* Look among the language tables for a plan of fewer parts than `best` has (n_parts 0: than any).  `r` belongs to what
+ * is in `best` before, the return to what is in it then. */
+static int try_languages(const char *text, size_t n, const struct segment_opts *o, int r, struct segment_plan *best,
+	size_t *ret_bad_at)
+{
+	unsigned have = best->n_parts ? rank_of(best->n_parts, best->shift) : UINT_MAX, rank = 0;
+	struct segment_plan p = {.encoding = ENC_GSM7, .concat = best->concat, .shift.single = 1};
+	uint32_t n_chars = count_chars(text, n);
 	struct survey sv;
 
-	survey_text(text, n, tables, &sv);
-	for (unsigned l = 0; l < GSM7_LANGUAGES; l++) {
-		unsigned parts, w;
-		size_t bad_at;
-		int r;
+	if (rank_of(least_parts(n_chars, p.concat, p.shift), p.shift) > have)
+		return r; /* one septet for each character would not do */
+	survey_text(text, n, n_chars, o->rules.languages, &sv);
+	while ((rank = next_pair(&sv, p.concat, rank, &p.shift)) < have) {
+		size_t bad_at = 0;
+		int q = cut_text(text, n, parts_allowed(o), &p, &bad_at);
 
-		if (!sv.singles[l])
+		if (rank_of(p.n_parts, p.shift) >= have)
 			continue;
-		p.shift.locking = (uint8_t)l;
-		p.shift.single = (uint8_t)__builtin_ctz(sv.singles[l]);
-		w = (l > 0) + (p.shift.single > 0);
-		parts = least_parts(sv.septets[l], &p);
-		if (parts > have || (parts == have && !(found && w < weight)))
-			continue;
-		r = cut_text(text, n, SEGMENT_MAX_PARTS, NULL, &p, &bad_at);
-		if (r == -EILSEQ || p.n_parts > have || (p.n_parts == have && !(found && w < weight)))
-			continue;
-		have = p.n_parts;
-		weight = w;
-		found = true;
-		best->encoding = ENC_GSM7;
-		best->shift = p.shift;
-		best->n_parts = p.n_parts;
+		have = rank_of(p.n_parts, p.shift);
+		*best = p;
+		*ret_bad_at = bad_at;
+		r = q;
 	}
-	return found;
+	if (r == -EILSEQ)
+		*ret_bad_at = first_in_no_table(text, n, o->rules.languages, *ret_bad_at);
+	return r;
 }
 
 static int cut_default(
@@ -332,7 +455,7 @@ static int cut_default(
 		*ret_bad_at = beyond;
 		return -EILSEQ;
 	}
-	return cut_text(text, n, parts_allowed(o), o->unicode, p, ret_bad_at);
+	return cut_text(text, n, parts_allowed(o), p, ret_bad_at);
 }
 
 int segment_plan(const char *text, size_t n, const struct segment_opts *o, struct segment_plan *ret,
@@ -348,10 +471,12 @@ int segment_plan(const char *text, size_t n, const struct segment_opts *o, struc
 		r = cut_default(text, n, o, ret, ret_bad_at);
 	if (r == -EILSEQ && o->wish != WISH_GSM7) {
 		ret->encoding = ENC_UCS2;
-		r = cut_text(text, n, parts_allowed(o), o->unicode, ret, ret_bad_at);
+		r = cut_text(text, n, parts_allowed(o), ret, ret_bad_at);
 	}
-	if (shifts && ret->n_parts != 1 && try_languages(text, n, rules->languages, ret))
-		r = cut_text(text, n, parts_allowed(o), o->unicode, ret, ret_bad_at);
+	if (shifts && ret->n_parts != 1)
+		r = try_languages(text, n, o, r, ret, ret_bad_at);
+	if (r == 0)
+		keep_clusters(ret, text, n, o->unicode);
 	return r;
 }
 
@@ -366,18 +491,29 @@ enum concat segment_cut_concat(uint16_t cut)
 	return cut >> 12 & 3;
 }
 
+/* Language tables belong to the default alphabet, and to headers of ours. */
+static bool is_lawful(const struct segment_plan *p)
+{
+	if (!p->shift.locking && !p->shift.single)
+		return p->encoding < ENC_BINARY;
+	return p->encoding == ENC_GSM7 && p->concat <= CONCAT_UDH16 && GSM7_LOCKING >> p->shift.locking & 1 &&
+	       p->shift.single < GSM7_LANGUAGES;
+}
+
 int segment_again(const char *text, size_t n, uint16_t cut, struct unicode *unicode, struct segment_plan *ret)
 {
-	unsigned encoding = cut >> 8 & 0xf;
 	size_t bad_at;
+	int r;
 
 	ret->concat = segment_cut_concat(cut);
-	ret->encoding = encoding == ENC_UCS2 ? ENC_UCS2 : ENC_GSM7;
+	ret->encoding = cut >> 8 & 3;
 	ret->shift = (struct gsm7_shift){.locking = cut >> 4 & 0xf, .single = cut & 0xf};
-	if (!(cut & 0x8000) || encoding > ENC_UCS2 || ret->shift.locking >= GSM7_LANGUAGES ||
-		ret->shift.single >= GSM7_LANGUAGES)
+	if (segment_cut(ret) != cut || !is_lawful(ret))
 		return -EINVAL;
-	return cut_text(text, n, SEGMENT_MAX_PARTS, unicode, ret, &bad_at);
+	r = cut_text(text, n, SEGMENT_MAX_PARTS, ret, &bad_at);
+	if (r == 0)
+		keep_clusters(ret, text, n, unicode);
+	return r;
 }
 
 /* ---- the octets of one part ----------------------------------------------------------------------------- */
@@ -412,20 +548,29 @@ static bool wants_concat(const struct segment_plan *p)
 
 static int write_gsm7(struct gsm7_shift shift, const char *text, size_t n, struct segment_wire *w)
 {
+	size_t len, no_block = GSM7_PLAIN >> shift.locking & 1 ? 0 : n;
 	bool is_default = !shift.locking && !shift.single;
 	unsigned at = 0;
-	size_t len;
 
 	for (size_t i = 0; i < n; i += len) {
 		uint32_t cp;
 		int code;
 
-		len = next_cp(text, n, i, &cp);
-		code = is_default ? gsm7_encode(cp) : gsm7_encode_shift(cp, shift);
+		if (i >= no_block && n - i >= BLOCK && at + BLOCK <= sizeof(w->text)) {
+			len = BLOCK;
+			if (is_plain(text + i)) {
+				memcpy(w->text + at, text + i, BLOCK);
+				at += BLOCK;
+				continue;
+			}
+			no_block = i + BLOCK;
+		}
+		len = utf8_at(text, n, i, &cp);
+		code = encode(cp, shift, is_default);
 		if (code < 0 || at + septets_of(code) > sizeof(w->text))
 			return -EINVAL;
-		if (code > 0x7f)
-			w->text[at++] = GSM7_ESC;
+		w->text[at] = GSM7_ESC;
+		at += septets_of(code) - 1;
 		w->text[at++] = (uint8_t)(code & 0x7f);
 	}
 	w->n_text = (uint8_t)at;

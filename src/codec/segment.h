@@ -28,8 +28,8 @@
  * The two tables need not be of the same language.
  *
  * An escape pair and a surrogate pair are never cut, so a part may be one unit short.  Each part takes as much as it
- * can hold, which gives the smallest number of parts; then each cut moves back to the start of the grapheme cluster
- * that it would divide, where the number of parts allows it. */
+ * can hold, which gives the smallest number of parts.  Where that divides grapheme clusters the cuts move back: of all
+ * cuttings into this number of parts it is one that divides as few as possible. */
 #ifndef CODEC_SEGMENT_H
 #define CODEC_SEGMENT_H
 
@@ -98,9 +98,10 @@ struct segment_wire {
 /* Plan a text that has passed utf8_check().
  *
  * -EILSEQ: WISH_GSM7 and the text does not fit; `*ret_bad_at` is the offset of the first character that is to
- * blame. -E2BIG: more parts than allowed; `*ret_bad_at` is the offset of the first character that finds no
- * room, and of `ret` only `encoding`, `concat`, `shift` and `n_parts` are set: the parts that would be needed, or 255
- * when 255 do not suffice (the rest of the text is not read then). */
+ * blame: one that no table has, or, when it is only that no pair of tables has all, one that the default ones lack.
+ * -E2BIG: more parts than allowed; `*ret_bad_at` is the offset of the first character that finds no room, and of `ret`
+ * only `encoding`, `concat`, `shift` and `n_parts` are set: the parts that would be needed, or 255 when 255 do not
+ * suffice (the rest of the text is not read then). */
 int segment_plan(const char *text, size_t n, const struct segment_opts *o, struct segment_plan *ret,
 	size_t *ret_bad_at);
 
@@ -108,8 +109,8 @@ int segment_plan(const char *text, size_t n, const struct segment_opts *o, struc
 bool segment_fits_gsm7(uint32_t cp, const struct segment_rules *rules);
 
 /* What fixes a plan beside the text, in 16 bits; never 0.  A message of which a part has left must not be cut in
- * another way, whatever became of the rules of its link: segment_again() makes the same plan.  -EILSEQ, -E2BIG and
- * -EINVAL when that cut is none for this text. */
+ * another way, whatever became of the rules of its link: segment_again() makes the same plan.  -EINVAL when the number
+ * is none that segment_cut() gives for a text, -EILSEQ and -E2BIG when the text does not go into that cut. */
 uint16_t segment_cut(const struct segment_plan *p);
 int segment_again(
 	const char *text, size_t n, uint16_t cut, struct unicode *unicode, struct segment_plan *ret);

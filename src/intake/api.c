@@ -17,6 +17,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "codec/msisdn.h"
+#include "codec/unicode.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -51,6 +52,9 @@ static void call_maybe_free(struct api_call *c)
 
 	if (c->q || c->pending)
 		return;
+	if (c->answer != c->answer_short)
+		free(c->answer);
+	json_out_done(&c->changed);
 	a->n_calls--;
 	if (a->n_pool >= API_POOL_CALLS) {
 		free(c);
@@ -65,6 +69,28 @@ void api_let_go(struct api_call *c)
 {
 	c->pending--;
 	call_maybe_free(c);
+}
+
+void api_stream_begin(struct api_call *c, struct api_stream *s)
+{
+	struct api *a = c->api;
+
+	s->next = a->streams;
+	s->at_list = &a->streams;
+	if (s->next)
+		s->next->at_list = &s->next;
+	a->streams = s;
+	c->stream = s;
+	api_hold(c);
+}
+
+void api_stream_done(struct api_call *c, struct api_stream *s)
+{
+	*s->at_list = s->next;
+	if (s->next)
+		s->next->at_list = s->at_list;
+	c->stream = NULL;
+	api_let_go(c);
 }
 
 struct auth_client *api_client(struct api_call *c)
@@ -394,6 +420,7 @@ void api_message_ctx(
 		.campaign_of = make_names ? campaign_make : NULL,
 		.route_of = route_of,
 		.rules_of = rules_of,
+		.unicode = a->unicode,
 		.arg = a,
 	};
 }
@@ -584,7 +611,8 @@ static bool is_type(const char *header, const char *type)
 static bool pass_type(struct api_call *c)
 {
 	const char *type = http_header_get(c->q, "Content-Type");
-	bool lines = c->route->takes == TAKES_JSON_OR_LINES;
+	bool lines = c->route->takes == TAKES_JSON_OR_LINES || c->route->takes == TAKES_ALL_FORMS;
+	bool csv = c->route->takes == TAKES_ALL_FORMS;
 
 	if (c->route->takes == TAKES_NOTHING) {
 		if (!c->q->has_body || c->q->content_length == 0)
@@ -598,9 +626,15 @@ static bool pass_type(struct api_call *c)
 		c->lines = true;
 		return true;
 	}
+	if (type && csv && is_type(type, "text/csv")) {
+		c->lines = c->csv = true;
+		return true;
+	}
 	api_refuse(c, API_UNSUPPORTED_TYPE, NULL, "%s; send \"Content-Type: application/json\"%s",
 		type ? "this Content-Type is not taken" : "Content-Type is missing",
-		lines ? ", or application/x-ndjson for a stream" : "");
+		csv	? ", or application/x-ndjson or text/csv for a stream"
+		: lines ? ", or application/x-ndjson for a stream"
+			: "");
 	return false;
 }
 
@@ -639,7 +673,7 @@ static enum http_body on_request(void *arg, struct http_request *q)
 		return HTTP_BODY_BUFFER;
 	if (!c->lines)
 		return HTTP_BODY_BUFFER;
-	api_post_lines(c);
+	c->route->stream(c);
 	return HTTP_BODY_STREAM;
 }
 
@@ -648,8 +682,8 @@ static void on_body(void *arg, struct http_request *q, const uint8_t *data, size
 	struct api_call *c = q->user;
 
 	(void)arg;
-	if (c && c->rows)
-		rows_feed(c->rows, data, n);
+	if (c && c->stream)
+		c->stream->ops->feed(c->stream, data, n);
 }
 
 static void on_complete(void *arg, struct http_request *q, const uint8_t *data, size_t n)
@@ -659,8 +693,8 @@ static void on_complete(void *arg, struct http_request *q, const uint8_t *data, 
 	(void)arg;
 	if (!c)
 		return;
-	if (c->rows)
-		rows_end(c->rows);
+	if (c->stream)
+		c->stream->ops->end(c->stream);
 	else if (c->route->takes == TAKES_NOTHING && n > 0)
 		api_refuse(c, API_UNEXPECTED_BODY, NULL, "this call takes no body; leave it out");
 	else
@@ -683,8 +717,8 @@ static void on_abort(void *arg, struct http_request *q)
 		c->message = NULL;
 		api_key_drop(c->api, &c->key);
 	}
-	if (c->rows)
-		rows_abort(c->rows);
+	if (c->stream)
+		c->stream->ops->abort(c->stream);
 	api_let_go(c);
 }
 
@@ -718,9 +752,13 @@ struct api *api_new(const struct api_parts *p)
 	a->runners_tail = &a->runners;
 	a->main = (struct api_listener){.api = a};
 	a->admin = (struct api_listener){.api = a, .admin = true};
+	a->unicode = unicode_new();
 	a->auth = auth_new();
-	if (!a->auth || auth_set(a->auth, p->conf, client_id_of, p->names) < 0) {
+	a->preview = malloc(sizeof(*a->preview));
+	if (!a->unicode || !a->auth || !a->preview || auth_set(a->auth, p->conf, client_id_of, p->names) < 0) {
 		auth_free(a->auth);
+		unicode_free(a->unicode);
+		free(a->preview);
 		free(a);
 		return NULL;
 	}
@@ -754,8 +792,13 @@ int api_reload(struct api *a, const struct conf *c)
 
 void api_stopping(struct api *a)
 {
+	struct api_stream *next;
+
 	a->stopping = true;
-	rows_stopping(a);
+	for (struct api_stream *s = a->streams; s; s = next) {
+		next = s->next;
+		s->ops->stopping(s);
+	}
 }
 
 static void on_handle_closed(uv_handle_t *h)
@@ -770,6 +813,8 @@ static void on_handle_closed(uv_handle_t *h)
 		free(c);
 	}
 	auth_free(a->auth);
+	unicode_free(a->unicode);
+	free(a->preview);
 	free(a);
 }
 

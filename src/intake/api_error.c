@@ -7,6 +7,7 @@
 #include "intake/api_error.h"
 
 #include "codec/utf8.h"
+#include "intake/json_out.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -61,4 +62,15 @@ int api_fault_set(struct api_fault *f, enum api_code code, const char *field, co
 	va_end(ap);
 	mend_utf8(f->message);
 	return -EINVAL;
+}
+
+void api_fault_out(struct json_out *o, const struct api_fault *f)
+{
+	json_out_key(o, "error");
+	json_out_open(o, '{');
+	json_out_kstr(o, "code", api_code_name(f->code));
+	json_out_kstr(o, "message", f->message);
+	if (f->field[0])
+		json_out_kstr(o, "field", f->field);
+	json_out_close(o, '}');
 }

@@ -16,14 +16,15 @@
 	X(DUPLICATE_HEADER,    "duplicate_header",    400, "A header that may stand once stands twice.") \
 	X(MISSING_HOST,        "missing_host",        400, "The Host header is missing.") \
 	X(INVALID_JSON,        "invalid_json",        400, "The body or row is not JSON, or not of the expected shape.") \
+	X(INVALID_CSV,         "invalid_csv",         400, "The body cannot be cut into rows, or a row does not fit the header.") \
 	X(INVALID_UTF8,        "invalid_utf8",        400, "A string is not valid UTF-8.") \
 	X(UNKNOWN_FIELD,       "unknown_field",       400, "A field that messages do not have; the answer guesses what was meant.") \
 	X(WRONG_TYPE,          "wrong_type",          400, "A field has another JSON type than it must have.") \
 	X(MISSING_FIELD,       "missing_field",       400, "A required field is not there.") \
-	X(ROW_TOO_LONG,        "row_too_long",        400, "A line of a stream is longer than 262,144 octets.") \
+	X(ROW_TOO_LONG,        "row_too_long",        400, "A line or record of a stream is longer than 262,144 octets.") \
 	X(INVALID_TO,          "invalid_to",          400, "The recipient is not a phone number.") \
 	X(INVALID_FROM,        "invalid_from",        400, "The sender is neither a number, a short code nor up to 11 GSM characters.") \
-	X(INVALID_TEXT,        "invalid_text",        400, "The text is empty, too long, or holds NUL or a control character.") \
+	X(INVALID_TEXT,        "invalid_text",        400, "The text is empty, too long, or holds NUL, a control character or a noncharacter.") \
 	X(INVALID_DATA,        "invalid_data",        400, "data or udh is not hexadecimal, or the header is not sound.") \
 	X(TEXT_AND_DATA,       "text_and_data",       400, "text and data exclude each other; udh goes with data only.") \
 	X(INVALID_REF,         "invalid_ref",         400, "ref is longer than 64 octets or holds a control character.") \
@@ -33,6 +34,7 @@
 	X(INVALID_SEND_AT,     "invalid_send_at",     400, "send_at is not RFC 3339, or more than 366 days ahead.") \
 	X(INVALID_TTL,         "invalid_ttl",         400, "ttl is not between 1 and 2,678,400 seconds.") \
 	X(INVALID_ENCODING,    "invalid_encoding",    400, "encoding is none of auto, gsm7, ucs2, or stands beside data.") \
+	X(INVALID_TRANSLIT,    "invalid_translit",    400, "translit is no transliteration that is known here, or stands beside data.") \
 	X(INVALID_REPORT,      "invalid_report",      400, "report is none of all, final, none.") \
 	X(INVALID_IDEMPOTENCY_KEY, "invalid_idempotency_key", 400, "The key is not 1 to 255 printable ASCII characters, or two different ones were given.") \
 	X(UNKNOWN_PARAMETER,   "unknown_parameter",   400, "A query parameter that this call does not have.") \
@@ -80,6 +82,8 @@ const char *api_code_name(enum api_code c);
 int api_code_status(enum api_code c);
 const char *api_code_help(enum api_code c);
 
+struct json_out;
+
 /* What is wrong, where, and how to mend it. */
 struct api_fault {
 	enum api_code code;
@@ -91,5 +95,8 @@ struct api_fault {
  * NULL. */
 int api_fault_set(struct api_fault *f, enum api_code code, const char *field, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+
+/* "error": {code, message, field}, inside an object. */
+void api_fault_out(struct json_out *o, const struct api_fault *f);
 
 #endif

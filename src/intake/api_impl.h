@@ -4,10 +4,11 @@
  *     api.c        begin and end of a request: route, key, checks, answer, log; turns and timers
  *     api_route.c  the table of calls
  *     api_submit.c POST /v1/messages: which kind, and one message
- *     api_rows.c   … many: arrays and streams in chunks
+ *     api_body.c   JSON bodies, the large ones parsed on another thread
+ *     api_rows.c, api_rows_chunk.c … many: arrays and streams in chunks
  *     api_read.c   look-ups: message, list, timeline, stream, inbound, parked receipts
  *     api_control.c cancel, links, queue, webhooks
- *     api_preview.c what a message would cost
+ *     api_preview.c what messages would cost (preview_row.c: one, preview_total.c: their sum)
  *     api_admin.c  health, readiness, metrics
  *
  * A call lives from on_request() until it was answered or aborted AND nothing asynchronous points at it any
@@ -25,6 +26,7 @@
 #include "intake/auth.h"
 #include "intake/json_message.h"
 #include "intake/json_out.h"
+#include "intake/preview_row.h"
 
 #define API_BIG_BODY	  65536		     /* larger JSON is parsed off the loop thread */
 #define API_BIG_TOTAL	  ((size_t)64 << 20) /* octets of such bodies in work at once */
@@ -67,7 +69,21 @@ struct api_key {
 	uint8_t hash[16];
 };
 
-struct rows;
+/* A body that is taken piece by piece, or an array that is worked off row by row: what the server's callbacks reach.
+ * Held by its call from api_stream_begin() to api_stream_done(). */
+struct api_stream;
+
+struct api_stream_ops {
+	void (*feed)(struct api_stream *s, const uint8_t *data, size_t n);
+	void (*end)(struct api_stream *s);
+	void (*abort)(struct api_stream *s);	/* nobody is left to be answered */
+	void (*stopping)(struct api_stream *s); /* the gateway goes down: answer when the end is not in sight */
+};
+
+struct api_stream {
+	const struct api_stream_ops *ops;
+	struct api_stream *next, **at_list; /* of the api's */
+};
 
 struct api_call {
 	struct api_call *next_free;
@@ -77,10 +93,10 @@ struct api_call {
 	unsigned pending; /* callbacks that will come */
 	uint32_t client;  /* 0: the admin listener without a key */
 	uint32_t scope;	  /* whose rows are seen: 0 = everybody's */
-	bool is_operator, lines;
+	bool is_operator, lines, csv; /* lines: the body is a stream, of CSV or NDJSON */
 	int64_t started_us;
 	char param[API_PATH_PARAMS][API_PARAM_MAX];
-	struct rows *rows; /* of a post of many */
+	struct api_stream *stream; /* of a post or preview of many; NULL: none, or it is answered */
 
 	/* one message */
 	struct queue_batch batch;
@@ -92,12 +108,15 @@ struct api_call {
 	struct api_key key;
 	struct store_idem idem;
 	struct api_waiter waiter;
-	char answer[160];
+	struct json_out changed; /* what was done to its text; nothing for most */
+	char *answer;            /* answer_short or malloc()ed; kept until the call is freed */
+	char answer_short[160];
 };
 
 struct api {
 	struct api_parts p;
 	struct auth *auth;
+	struct unicode *unicode; /* the loop thread's */
 	struct api_listener main, admin;
 	uv_timer_t timer; /* waiters */
 	uv_idle_t idle;	  /* runners */
@@ -105,12 +124,13 @@ struct api {
 	struct api_waiter *waiters, **waiters_tail;
 	struct api_runner *runners, **runners_tail;
 	struct api_key *keys[API_KEY_BUCKETS];
-	struct rows *rows; /* all posts of many that are in work */
+	struct api_stream *streams; /* all that are in work */
 	struct api_call *pool;
 	unsigned n_pool, n_calls;
 	size_t big_octets;
 	bool stopping;
-	struct json_message row; /* scratch for the row that is being checked */
+	struct json_message row;     /* scratch for the row that is being checked */
+	struct preview_row *preview; /* … or looked at */
 };
 
 /* ---- api.c ---- */
@@ -132,6 +152,9 @@ static inline void api_hold(struct api_call *c)
 	c->pending++;
 }
 void api_let_go(struct api_call *c); /* the end of a callback: the call may be freed here */
+
+void api_stream_begin(struct api_call *c, struct api_stream *s);
+void api_stream_done(struct api_call *c, struct api_stream *s); /* the call may be freed here */
 
 struct auth_client *api_client(struct api_call *c); /* NULL: no longer configured */
 
@@ -180,7 +203,8 @@ void api_list_parked(struct api_call *c, const uint8_t *body, size_t n);
 void api_healthz(struct api_call *c, const uint8_t *body, size_t n);
 void api_readyz(struct api_call *c, const uint8_t *body, size_t n);
 void api_metrics(struct api_call *c, const uint8_t *body, size_t n);
-void api_post_lines(struct api_call *c); /* a stream begins: rows_feed() and rows_end() follow */
+void api_post_lines(struct api_call *c);     /* a stream begins */
+void api_preview_stream(struct api_call *c); /* … to be looked at */
 
 /* ---- api_rows.c ---- */
 
@@ -190,9 +214,14 @@ enum rows_results { RESULTS_ALL, RESULTS_ERRORS };
  * array's body.  Answers by itself. */
 void rows_begin(struct api_call *c, json_t *array, const char *key, const uint8_t digest[static 16],
 	enum rows_results results);
-void rows_feed(struct rows *r, const uint8_t *data, size_t n);
-void rows_end(struct rows *r);
-void rows_abort(struct rows *r);   /* nobody is left to be answered */
-void rows_stopping(struct api *a); /* streams whose end is not in sight are answered with what was done */
+
+/* ---- api_body.c ---- */
+
+/* Parse a JSON body and hand it to `done`, at once or, when it is large, after it was parsed on another thread; not at
+ * all when the request is gone by then or was refused.  `root` is lent, NULL when it is no JSON.  `digest` is of the
+ * body of an array, for its idempotency key. */
+typedef void (*api_body_cb)(
+	struct api_call *c, json_t *root, const json_error_t *e, const uint8_t digest[static 16]);
+void api_body_parse(struct api_call *c, const uint8_t *body, size_t n, api_body_cb done);
 
 #endif

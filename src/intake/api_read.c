@@ -8,6 +8,7 @@
 #include "intake/api_impl.h"
 
 #include "base/clock.h"
+#include "codec/facts.h"
 #include "codec/msisdn.h"
 
 #include <errno.h>
@@ -568,6 +569,46 @@ void api_get_stream(struct api_call *c, const uint8_t *body, size_t n)
 
 /* ---- Inbound messages and parked receipts. ---- */
 
+/* As the webhook tells it (webhook_json.c). */
+static void put_facts(struct json_out *o, const struct store_inbound *m)
+{
+	struct facts f;
+
+	facts_read_hex(m->dcs, m->esm_class, m->raw_hex, m->text, &f);
+	json_out_kstr(o, "encoding", f.encoding);
+	if (f.coding.message_class >= 0)
+		json_out_ku64(o, "class", (uint64_t)f.coding.message_class);
+	if (f.waiting) {
+		json_out_key(o, "waiting");
+		json_out_open(o, '{');
+		json_out_kstr(o, "kind", f.waiting);
+		json_out_kbool(o, "active", f.coding.waiting_active);
+		json_out_close(o, '}');
+	}
+	if (f.has_ports) {
+		json_out_key(o, "ports");
+		json_out_open(o, '{');
+		json_out_ku64(o, "to", f.ports.dst);
+		json_out_ku64(o, "from", f.ports.src);
+		json_out_close(o, '}');
+	}
+	if (f.n_languages) {
+		json_out_key(o, "languages");
+		json_out_open(o, '[');
+		for (unsigned i = 0; i < f.n_languages; i++)
+			json_out_str(o, f.languages[i]);
+		json_out_close(o, ']');
+	}
+	if (f.n_udh) {
+		json_out_key(o, "udh");
+		json_out_strn(o, m->raw_hex, 2 * f.n_udh);
+	}
+	if (f.binary)
+		json_out_kstr(o, "data", m->raw_hex + 2 * f.n_udh);
+	if (f.malformed)
+		json_out_kbool(o, "malformed", true);
+}
+
 static void put_inbound(struct json_out *o, const struct api_call *c, const struct store_inbound *m)
 {
 	json_out_open(o, '{');
@@ -576,30 +617,42 @@ static void put_inbound(struct json_out *o, const struct api_call *c, const stru
 	json_out_kstr(o, "from", m->from);
 	json_out_kstr(o, "to", m->to);
 	json_out_kstr(o, "text", m->text);
+	put_facts(o, m);
 	json_out_kstr(o, "link", name_of(c, NAME_LINK, m->link));
 	if (c->scope == 0)
 		put_optional(o, "client", name_of(c, NAME_CLIENT, m->client));
-	if (m->raw_hex)
-		json_out_kstr(o, "raw", m->raw_hex);
+	json_out_kstr(o, "raw", m->raw_hex);
 	json_out_ku64(o, "data_coding", m->dcs);
+	json_out_ku64(o, "esm_class", m->esm_class);
 	json_out_close(o, '}');
 }
 
 static void on_inbound(struct store_query *q)
 {
 	struct look *k = q->arg;
+	uint64_t next = k->inbound.next;
 	struct json_out o;
 
-	if (look_good(k, "message")) {
-		json_out_init(&o, API_ANSWER_MAX);
-		json_out_open(&o, '{');
-		json_out_key(&o, "inbound");
-		json_out_open(&o, '[');
-		for (unsigned i = 0; i < k->inbound.n_rows; i++)
-			put_inbound(&o, k->c, &k->inbound.rows[i]);
-		put_page_end(&o, k->inbound.next, true);
-		api_answer_out(k->c, 200, &o);
+	if (!look_good(k, "message")) {
+		look_end(k);
+		return;
 	}
+	json_out_init(&o, API_ANSWER_MAX);
+	json_out_open(&o, '{');
+	json_out_key(&o, "inbound");
+	json_out_open(&o, '[');
+	for (unsigned i = 0; i < k->inbound.n_rows; i++) {
+		struct json_mark m = json_out_mark(&o);
+
+		put_inbound(&o, k->c, &k->inbound.rows[i]);
+		if (buf_len(&o.b) + 64 < API_ANSWER_MAX && !json_out_full(&o))
+			continue;
+		json_out_rewind(&o, m);
+		next = k->inbound.rows[i].n + 1; /* not 0: the first row fits (inbound.c) */
+		break;
+	}
+	put_page_end(&o, next, next == k->inbound.next);
+	api_answer_out(k->c, 200, &o);
 	look_end(k);
 }
 

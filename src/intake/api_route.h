@@ -20,7 +20,8 @@ enum api_role {
 enum api_takes {
 	TAKES_NOTHING,
 	TAKES_JSON,
-	TAKES_JSON_OR_LINES /* application/x-ndjson is streamed */
+	TAKES_JSON_OR_LINES, /* application/x-ndjson is streamed */
+	TAKES_ALL_FORMS	     /* and text/csv */
 };
 
 #define API_PATH_PARAMS	 2
@@ -34,9 +35,10 @@ struct api_route {
 	const char *path;	 /* segments; "*" is any one segment, and becomes the next path parameter */
 	enum api_role role;
 	enum api_takes takes;
-	/* The body is complete, or there is none.  Lines do not come here: see api_post_lines(). */
+	/* The body is complete, or there is none.  Streams do not come here. */
 	void (*handle)(struct api_call *c, const uint8_t *body, size_t n);
 	const char *query[API_ROUTE_PARAMS]; /* allowed parameters, NULL at the end */
+	void (*stream)(struct api_call *c);  /* the head of a stream is there, its body is still to come */
 };
 
 const struct api_route *api_route_at(unsigned i); /* NULL after the last */

@@ -11,8 +11,7 @@
 #include "intake/api_impl.h"
 
 #include "base/clock.h"
-#include "base/log.h"
-#include "intake/json_lines.h"
+#include "intake/json_text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -27,12 +26,32 @@ static const enum stats_counter accepted_counter[CLASS_N] = {
 	[CLASS_MARKETING] = STATS_ACCEPTED_MARKETING,
 };
 
-static size_t write_answer(struct api_call *c)
+#define ANSWER_HEAD 128 /* octets of it without "changed" */
+
+/* Room for the answer, and what it will say of the text: nothing may fail once the message is the queue's. */
+static int prepare_answer(struct api_call *c, const struct json_message *jm)
 {
-	return (size_t)snprintf(c->answer, sizeof(c->answer),
-		"{\"id\":\"%llu\",\"state\":\"%s\",\"parts\":%u,\"encoding\":\"%s\"}",
-		(unsigned long long)c->id, msg_state_name(c->scheduled ? STATE_SCHEDULED : STATE_QUEUED),
-		c->n_parts, encoding_name(c->encoding));
+	c->answer = c->answer_short;
+	json_out_init(&c->changed, API_ANSWER_MAX);
+	if (!jm->changed)
+		return 0;
+	json_text_changed(&c->changed, jm, true, SMART_CHANGES_MAX);
+	if (json_out_full(&c->changed))
+		return -ENOMEM;
+	c->answer = malloc(ANSWER_HEAD + buf_len(&c->changed.b));
+	return c->answer ? 0 : -ENOMEM;
+}
+
+static void write_answer(struct api_call *c)
+{
+	size_t n_changed = buf_len(&c->changed.b);
+	int n = snprintf(c->answer, ANSWER_HEAD, "{\"id\":\"%llu\",\"state\":\"%s\",\"parts\":%u,\"encoding\":\"%s\"%s",
+		(unsigned long long)c->id, msg_state_name(c->scheduled ? STATE_SCHEDULED : STATE_QUEUED), c->n_parts,
+		encoding_name(c->encoding), n_changed ? "," : "");
+
+	if (n_changed)
+		memcpy(c->answer + n, buf_data(&c->changed.b), n_changed);
+	memcpy(c->answer + (size_t)n + n_changed, "}", 2);
 }
 
 static void answer_known_key(struct api_call *c)
@@ -150,6 +169,10 @@ static void submit_one(struct api_call *c, const json_t *row, const char *key)
 		api_refuse_fault(c, &f);
 		return;
 	}
+	if (prepare_answer(c, jm) < 0) {
+		refuse_errno(c, -ENOMEM);
+		return;
+	}
 	if (!take_key(c, row, key, jm->idempotency_key))
 		return;
 	c->message = message_new(&jm->m);
@@ -234,93 +257,9 @@ static void submit(struct api_call *c, json_t *root, const json_error_t *e, cons
 	}
 }
 
-/* ---- JSON too large to be parsed between two turns. ---- */
-
-struct big {
-	uv_work_t work;
-	struct api_call *call;
-	char *body;
-	size_t n;
-	json_t *root;
-	json_error_t error;
-	uint8_t digest[16];
-};
-
-static void digest_body(const void *body, size_t n, uint8_t ret[static 16])
-{
-	struct json_digest d;
-
-	json_digest_init(&d, 'a');
-	json_digest_row(&d, body, n);
-	json_digest_text(&d, ret);
-}
-
-/* A worker thread: touches nothing but `b`. */
-static void big_parse(uv_work_t *w)
-{
-	struct big *b = (struct big *)w;
-
-	b->root = json_loadb(b->body, b->n, JSON_MESSAGE_DECODE, &b->error);
-	digest_body(b->body, b->n, b->digest);
-}
-
-static void big_parsed(uv_work_t *w, int status)
-{
-	struct big *b = (struct big *)w;
-	struct api_call *c = b->call;
-
-	(void)status; /* nobody cancels */
-	c->api->big_octets -= b->n;
-	free(b->body);
-	if (c->q)
-		submit(c, b->root, &b->error, b->digest);
-	json_decref(b->root);
-	free(b);
-	api_let_go(c);
-}
-
-static void submit_big(struct api_call *c, const uint8_t *body, size_t n)
-{
-	struct big *b = NULL;
-
-	if (c->api->big_octets + n <= API_BIG_TOTAL)
-		b = calloc(1, sizeof(*b));
-	if (b)
-		b->body = malloc(n);
-	if (!b || !b->body) {
-		free(b);
-		refuse_errno(c, -ENOMEM);
-		return;
-	}
-	memcpy(b->body, body, n);
-	b->n = n;
-	b->call = c;
-	if (uv_queue_work(c->api->p.loop, &b->work, big_parse, big_parsed) < 0) {
-		free(b->body);
-		free(b);
-		refuse_errno(c, -ENOMEM);
-		return;
-	}
-	c->api->big_octets += n;
-	stats_add(c->api->p.stats, STATS_BIG_BODIES, 1);
-	api_hold(c);
-}
-
 void api_post_messages(struct api_call *c, const uint8_t *body, size_t n)
 {
-	uint8_t digest[16] = {0};
-	json_error_t e;
-	json_t *root;
-
-	if (n > API_BIG_BODY) {
-		submit_big(c, body, n);
-		return;
-	}
-	root = json_loadb((const char *)body, n, JSON_MESSAGE_DECODE, &e);
-	if (root && json_is_array(root))
-		digest_body(body, n, digest);
-	submit(c, root, &e, digest);
-	json_decref(root);
+	api_body_parse(c, body, n, submit);
 }
 
 void api_post_lines(struct api_call *c)

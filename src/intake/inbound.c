@@ -19,7 +19,10 @@
 
 #define INBOUND_OPS	 4096 /* staged at once */
 #define INBOUND_KEEP	 64   /* finished operations kept for the next message */
-#define INBOUND_TEXT_MAX 65536
+/* A message_payload has at most 65,535 octets; four of UTF-8 each is more than any alphabet makes of them, and a header
+ * that stood in TLVs may go before. */
+#define INBOUND_TEXT_MAX 262144
+#define INBOUND_RAW_MAX	 65552
 
 struct inbound_op {
 	struct op_inbound op;
@@ -205,7 +208,7 @@ static int copy_in(struct inbound_op *o, const struct link_inbound *m)
 {
 	size_t n_from = strlen(m->from), n_to = strlen(m->to);
 	uint32_t n_text = m->n_text < INBOUND_TEXT_MAX ? m->n_text : INBOUND_TEXT_MAX;
-	uint32_t n_raw = m->n_raw < INBOUND_TEXT_MAX ? m->n_raw : INBOUND_TEXT_MAX;
+	uint32_t n_raw = m->n_raw < INBOUND_RAW_MAX ? m->n_raw : INBOUND_RAW_MAX;
 	char *at;
 
 	o->memory = at = malloc(n_from + n_to + n_text + n_raw + 4);

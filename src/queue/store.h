@@ -442,7 +442,8 @@ struct store_event {
 	char error[40];
 	uint64_t id, to;       /* of the message */
 	char ref[MSG_REF_MAX + 1];
-	char *in_from, *in_to, *in_text; /* EVENT_INBOUND; malloc()ed as one */
+	char *in_from, *in_to, *in_text, *in_raw_hex; /* EVENT_INBOUND; malloc()ed as one */
+	uint8_t in_dcs, in_esm_class;
 	uint32_t link;
 };
 struct q_events {
@@ -528,8 +529,8 @@ struct store_inbound {
 	uint64_t n;
 	int64_t at;
 	uint32_t link, client;
-	char *from, *to, *text, *raw_hex;
-	uint8_t dcs;
+	char *from, *to, *text, *raw_hex; /* digits in lower case */
+	uint8_t dcs, esm_class;
 };
 struct q_inbound {
 	struct store_query q;

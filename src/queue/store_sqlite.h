@@ -153,13 +153,14 @@
 	X(R_EVENT_MESSAGE, "SELECT m.recipient, m.ref, coalesce(b.parts, (m.bits >> 16) & 255),"                       \
 			   " (SELECT link FROM submit WHERE key BETWEEN ?2 AND ?3 LIMIT 1)"                            \
 			   " FROM message m LEFT JOIN bound b ON b.id = m.id WHERE m.id = ?1")                         \
-	X(R_EVENT_INBOUND, "SELECT sender, recipient, text, link, at FROM inbound WHERE n = ?1")                       \
+	X(R_EVENT_INBOUND, "SELECT sender, recipient, text, lower(hex(raw)), link, dcs, esm_class"                     \
+			   " FROM inbound WHERE n = ?1")                                                               \
 	X(R_EVENTS_COUNT, "SELECT count(*) FROM event WHERE endpoint = ?1")                                            \
 	X(R_EVENTS_OLDEST, "SELECT at FROM event WHERE endpoint = ?1 AND shard = ?2 ORDER BY seq LIMIT 1")             \
 	X(R_DEAD_COUNT, "SELECT count(*) FROM dead WHERE endpoint = ?1")                                               \
 	X(R_STREAM, "SELECT rows, accepted, rejected, digest, done FROM stream WHERE client = ?1 AND name = ?2")       \
-	X(R_INBOUND, "SELECT n, at, link, client, sender, recipient, text, hex(raw), dcs FROM inbound"                 \
-		     " WHERE n < ?1 ORDER BY n DESC")                                                                  \
+	X(R_INBOUND, "SELECT n, at, link, client, sender, recipient, text, lower(hex(raw)), dcs, esm_class"            \
+		     " FROM inbound WHERE n < ?1 ORDER BY n DESC")                                                     \
 	X(R_PARKED, "SELECT n, link, smsc_id, stat, err, recipient, at FROM receipt_parked WHERE n < ?1"               \
 		    " ORDER BY n DESC LIMIT ?2")                                                                       \
 	X(R_CANCELLED, "SELECT EXISTS (SELECT 1 FROM cancel WHERE client = ?1 AND tag = ?2 AND upto_id >= ?3)")

@@ -664,17 +664,17 @@ int read_fresh(struct reader *r, struct store_query *query)
 static void add_inbound(struct reader *r, struct store_event *e)
 {
 	sqlite3_stmt *st = r->st[R_EVENT_INBOUND];
-	size_t n[3];
+	size_t n[4];
 	char *at;
 
 	BIND(st, e->key);
 	if (sqlite3_step(st) == SQLITE_ROW) {
-		size_t all = 3;
+		size_t all = 4;
 
-		for (int i = 0; i < 3; i++)
+		for (int i = 0; i < 4; i++)
 			all += n[i] = (sqlite3_column_text(st, i), sqlite3_column_bytes(st, i));
 		at = e->in_from = malloc(all);
-		for (int i = 0; at && i < 3; i++) {
+		for (int i = 0; at && i < 4; i++) {
 			memcpy(at, sqlite3_column_text(st, i), n[i]);
 			at[n[i]] = '\0';
 			at += n[i] + 1;
@@ -682,8 +682,11 @@ static void add_inbound(struct reader *r, struct store_event *e)
 		if (at) {
 			e->in_to = e->in_from + n[0] + 1;
 			e->in_text = e->in_to + n[1] + 1;
+			e->in_raw_hex = e->in_text + n[2] + 1;
 		}
-		e->link = column(st, 3);
+		e->link = column(st, 4);
+		e->in_dcs = column(st, 5);
+		e->in_esm_class = column(st, 6);
 	}
 	sqlite3_reset(st);
 }

@@ -483,6 +483,7 @@ static int inbound_add(struct q_inbound *q, sqlite3_stmt *st)
 		.text = column_dup(st, 6),
 		.raw_hex = column_dup(st, 7),
 		.dcs = column(st, 8),
+		.esm_class = column(st, 9),
 	};
 	return in->from && in->to && in->text && in->raw_hex ? SQLITE_OK : SQLITE_NOMEM;
 }

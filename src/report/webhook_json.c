@@ -10,12 +10,13 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "codec/facts.h"
 #include "codec/utf8.h"
 
 /* An octet of a string takes at most six: \u00XX.  U+FFFD for a broken octet takes three. */
 #define ESCAPED(n) (6 * (n))
-/* Keys, quotes, numbers, state and time of one event: counted 330, with a comma and the end of the list. */
-#define EVENT_FRAME 512
+/* Keys, quotes, numbers, state and time of one event: counted 500, with a comma and the end of the list. */
+#define EVENT_FRAME 768
 
 static char *put(char *at, const char *s)
 {
@@ -148,6 +149,42 @@ static char *put_status(char *at, const struct store_event *e)
 	return at;
 }
 
+/* As GET /v1/inbound tells it (api_read.c). */
+static char *put_facts(char *at, const struct store_event *e)
+{
+	struct facts f;
+
+	facts_read_hex(e->in_dcs, e->in_esm_class, e->in_raw_hex, e->in_text, &f);
+	at = put_pair(at, "encoding", f.encoding, strlen(f.encoding));
+	if (f.coding.message_class >= 0)
+		at = put_number(at, "class", (uint64_t)f.coding.message_class);
+	if (f.waiting) {
+		at = put(at, ",\"waiting\":{\"kind\":\"");
+		at = put(at, f.waiting);
+		at = put(at, f.coding.waiting_active ? "\",\"active\":true}" : "\",\"active\":false}");
+	}
+	if (f.has_ports) {
+		at = put(at, ",\"ports\":{\"to\":");
+		at = put_u64(at, f.ports.dst);
+		at = put_number(at, "from", f.ports.src);
+		*at++ = '}';
+	}
+	if (f.n_languages) {
+		at = put(at, ",\"languages\":[");
+		for (unsigned i = 0; i < f.n_languages; i++) {
+			at = put(at, i ? ",\"" : "\"");
+			at = put(at, f.languages[i]);
+			*at++ = '"';
+		}
+		*at++ = ']';
+	}
+	if (f.n_udh)
+		at = put_pair(at, "udh", e->in_raw_hex, 2 * f.n_udh);
+	if (f.binary)
+		at = put_pair(at, "data", e->in_raw_hex + 2 * f.n_udh, strlen(e->in_raw_hex) - 2 * f.n_udh);
+	return f.malformed ? put(at, ",\"malformed\":true") : at;
+}
+
 static char *put_inbound(char *at, const struct store_event *e, const char *link)
 {
 	at = put(at, "\"type\":\"message.inbound\"");
@@ -155,6 +192,7 @@ static char *put_inbound(char *at, const struct store_event *e, const char *link
 		at = put_pair(at, "from", e->in_from, strlen(e->in_from));
 		at = put_pair(at, "to", e->in_to, strlen(e->in_to));
 		at = put_pair(at, "text", e->in_text, strlen(e->in_text));
+		at = put_facts(at, e);
 	}
 	if (*link)
 		at = put_pair(at, "link", link, strlen(link));
@@ -187,7 +225,7 @@ static size_t room_for(const struct store_event *e, const char *link)
 
 	if (e->in_from)
 		n += strlen(e->in_from) + strlen(e->in_to) + strlen(e->in_text);
-	return EVENT_FRAME + ESCAPED(n);
+	return EVENT_FRAME + ESCAPED(n) + (e->in_from ? strlen(e->in_raw_hex) : 0);
 }
 
 int webhook_json(struct buf *b, const struct webhook_source *s, const struct store_event *events, unsigned n)

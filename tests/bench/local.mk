@@ -8,3 +8,10 @@ tests_bench_load_SOURCES = tests/bench/load.c
 tests_bench_load_LDADD = $(UV_LIBS)
 BENCHES += bench_store
 EXTRA_DIST += tests/bench/bench.py
+
+# The text layer.
+EXTRA_PROGRAMS += bench_codec
+bench_codec_SOURCES = tests/bench/bench_codec.c
+bench_codec_LDADD = $(CODEC_LIBS)
+CLEANFILES += bench_codec
+BENCHES += bench_codec

@@ -242,6 +242,21 @@ static void inbound_is_answered_by_ack_alone(void **state)
 	peer_end(p);
 }
 
+static void ports_told_by_tlvs_become_a_header(void **state)
+{
+	struct peer *p = peer_bound("");
+	struct link *l = p->link;
+
+	/* destination_port 2948, source_port 9200: SMPP 3.4, 5.3.2.21 and .20; 3GPP TS 23.040, 9.2.3.24.4 */
+	say(p, "00000037 00000005 00000000 0000000a " DELIVER "00 00 00 00 00 00 00 04 00 02 0a0b"
+	       "020b 0002 0b84 020a 0002 23f0");
+	WAIT(l, l->n_inbound == 1);
+	assert_string_equal(l->in_text, "0a0b");
+	assert_int_equal(l->n_in_raw, 9);
+	assert_memory_equal(l->in_raw, "\6\5\4\x0b\x84\x23\xf0\x0a\x0b", 9);
+	peer_end(p);
+}
+
 /* Beyond SESSION_MAX_UNACKED the peer is no longer read; nothing of what it said is lost. */
 static void unacknowledged_messages_are_bounded(void **state)
 {
@@ -768,6 +783,7 @@ int main(void)
 		cmocka_unit_test(requests_are_answered_with_their_number),
 		cmocka_unit_test(octets_come_one_by_one),
 		cmocka_unit_test(inbound_is_answered_by_ack_alone),
+		cmocka_unit_test(ports_told_by_tlvs_become_a_header),
 		cmocka_unit_test(unacknowledged_messages_are_bounded),
 		cmocka_unit_test(a_late_answer_is_told),
 		cmocka_unit_test(congestion_is_told),

@@ -85,9 +85,10 @@ def problems(doc, schema, v, at="$"):
             out += problems(doc, s["items"], x, f"{at}[{i}]")
     if kind == "object":
         out += [f"{at}: {k} is missing" for k in s.get("required", []) if k not in v]
+        rest = s.get("additionalProperties") if isinstance(s.get("additionalProperties"), dict) else None
         for k, x in v.items():
-            out += problems(doc, s["properties"][k], x, f"{at}.{k}") if k in s.get("properties", {}) else \
-                [f"{at}.{k} is not described"]
+            member = s.get("properties", {}).get(k, rest)
+            out += [f"{at}.{k} is not described"] if member is None else problems(doc, member, x, f"{at}.{k}")
     return out
 
 
@@ -232,6 +233,10 @@ def _(w):
             (("post", "/v1/messages"), api.stream(rows)),
             (("post", "/v1/messages"), api.post("/v1/messages", full)),
             (("post", "/v1/preview"), api.post("/v1/preview", rows)),
+            (("post", "/v1/preview"), api.post("/v1/preview", rows, results="dearest")),
+            (("post", "/v1/preview"), api.post("/v1/preview", json_lines(rows), {"Content-Type": "application/x-ndjson"})),
+            (("post", "/v1/preview"), api.post("/v1/preview", b"to,text\n+12025550142,hello\n", {"Content-Type": "text/csv"},
+                                               results="all")),
             (("get", "/v1/messages"), api.get("/v1/messages", tag="walk")),
             (("delete", "/v1/messages"), api.delete("/v1/messages", tag="walk", results="all"))):
         why = judge(doc, messages[operation], answer)

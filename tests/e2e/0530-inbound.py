@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """0530: inbound messages: listed, pushed to the client that a rule names, and acknowledged only when they are on disk."""
+import sqlite3
+
 from faults import *
 from harness import *
 
@@ -88,6 +90,38 @@ def _(w):
     disk.free()
     wait_for(lambda: sim.stats["mo"]["acked"] == 20, 20, "all to be acknowledged")
     equal(len({m["from"] for m in inbound(gw.operator(), limit=100)}), 20, "all are listed")
+
+
+@case("a page of messages as large as SMPP allows ends early, and the next goes on; none is lost or shown twice")
+def _(w):
+    sim = w.smsc()
+    gw = w.gateway(links=[smpp(sim)])
+    gw.wait_link()
+    sim.ask("mo-hex 12025550177 5678 00 04 ff")  # the row that is copied
+    wait_for(lambda: inbound(gw.operator()), 5, "the list")
+    gw.stop()
+    w.remove(gw)
+    with sqlite3.connect(os.path.join(gw.dir, "data", "posthorn.db")) as db:
+        columns = [c[1] for c in db.execute("PRAGMA table_info(inbound)")]
+        for i in range(40):
+            row = dict(zip(columns, db.execute("SELECT * FROM inbound").fetchone()))
+            row.update(n=None, sender=f"+1202555{i:04}", raw=b"\xff" * 65535, text="ff" * 65535)
+            db.execute(f"INSERT INTO inbound VALUES ({', '.join('?' * len(columns))})", [row[c] for c in columns])
+    db.close()
+    w.add(gw)
+    gw._start(w)
+    api, seen, pages, after = gw.operator(), [], 0, {}
+    while True:
+        page = api.get("/v1/inbound", limit=1000, **after).expect(200).json
+        check(page["inbound"], "a page is not empty")
+        seen, pages = seen + page["inbound"], pages + 1
+        if not page["next"]:
+            break
+        equal(page["complete"], False, "a page that ended early says so")
+        after = {"after": page["next"]}
+    equal([m["from"] for m in seen], [f"+1202555{i:04}" for i in range(39, -1, -1)] + ["+12025550177"], "senders")
+    equal({len(m["data"]) for m in seen[:-1]}, {2 * 65535}, "octets")
+    check(pages > 1, "more than a page")
 
 
 main()

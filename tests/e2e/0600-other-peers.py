@@ -3,13 +3,11 @@
 """0600: judged by others: the npm package "smpp" as the carrier, and Wireshark's dissector on what goes over the wire."""
 import collections
 import shutil
-import socket
-import struct
-import subprocess
 
-from carriers import *
 from faults import *
 from harness import *
+from witnesses import *
+
 
 # ---- npm smpp -------------------------------------------------------------------------------------------------------
 
@@ -63,74 +61,6 @@ def _(w):
 
 
 # ---- Wireshark ---------------------------------------------------------------------------------------------------------
-
-class Relay:
-    """Between the gateway and the carrier; keeps every octet with its direction, in the order in which it came."""
-
-    def __init__(self, w, port):
-        self.to, self.chunks, self.lock = port, [], threading.Lock()
-        self.s = socket.create_server(("127.0.0.1", 0))
-        self.port, self.n, self.open = self.s.getsockname()[1], 0, []
-        w.add(self)
-        threading.Thread(target=self._accept, daemon=True).start()
-
-    def _accept(self):
-        while True:
-            try:
-                near, _ = self.s.accept()
-            except OSError:
-                return
-            far = socket.create_connection(("127.0.0.1", self.to))
-            self.n += 1
-            self.open += [near, far]
-            for a, b, ours in ((near, far, True), (far, near, False)):
-                threading.Thread(target=self._pump, args=(a, b, self.n, ours), daemon=True).start()
-
-    def _pump(self, a, b, connection, ours):
-        try:
-            while data := a.recv(32768):
-                with self.lock:
-                    self.chunks.append((connection, ours, data))
-                b.sendall(data)
-            b.shutdown(socket.SHUT_WR)
-        except OSError:
-            pass
-
-    def close(self):
-        self.s.close()
-        for s in self.open:
-            s.close()
-
-
-SMPP_PORT = 2775
-
-
-def pcap(path, chunks):
-    """A capture of raw IPv4 (link type 101) with one TCP connection for each of the relay's."""
-    seq = {}
-    with open(path, "wb") as f:
-        f.write(struct.pack("<IHHiIII", 0xa1b2c3d4, 2, 4, 0, 0, 262144, 101))
-        for at, (connection, ours, data) in enumerate(chunks):
-            client = 40000 + connection
-            ports = (client, SMPP_PORT) if ours else (SMPP_PORT, client)
-            mine, other = seq.setdefault((connection, ours), 1), seq.setdefault((connection, not ours), 1)
-            seq[connection, ours] += len(data)
-            tcp = struct.pack("!HHIIBBHHH", *ports, mine, other, 5 << 4, 0x18, 65535, 0, 0) + data
-            ip = struct.pack("!BBHHHBBH4s4s", 0x45, 0, 20 + len(tcp), at & 0xffff, 0, 64, 6, 0, b"\x7f\0\0\1", b"\x7f\0\0\2")
-            f.write(struct.pack("<IIII", at // 1000000, at % 1000000, len(ip + tcp), len(ip + tcp)) + ip + tcp)
-
-
-def tshark(path, *args):
-    r = subprocess.run(["tshark", "-n", "-r", path, "-d", f"tcp.port=={SMPP_PORT},smpp", *args], capture_output=True,
-                       text=True, timeout=patience(60), check=False)
-    check(r.returncode == 0, f"tshark: {r.stderr}")
-    return r.stdout.splitlines()
-
-
-def malformed(path):
-    return tshark(path, "-Y", "_ws.malformed || _ws.expert.severity == 8388608", "-T", "fields", "-e", "frame.number",
-                  "-e", "_ws.expert.message")
-
 
 def commands(path):
     """How many PDUs of each command the dissector saw."""

@@ -322,6 +322,15 @@ def run(*argv, env=None, seconds=60, input=None):
     return r.returncode, r.stdout, r.stderr
 
 
+def _tlvs(octets):
+    """The optional part of a PDU: tag → value (SMPP 3.4, 3.2.4.1)."""
+    out = {}
+    while octets:
+        tag, n = int.from_bytes(octets[:2], "big"), int.from_bytes(octets[2:4], "big")
+        out[tag], octets = octets[4:4 + n], octets[4 + n:]
+    return out
+
+
 class Smsc(Program):
     """posthorn-smsc-sim with its control port."""
 
@@ -370,7 +379,8 @@ class Smsc(Program):
                 w = line.split()
                 rows.append({"at": int(w[0]) / 1e6, "sequence": int(w[1]), "status": int(w[2], 0), "id": w[3],
                              "from": w[4].replace("%20", " "), "to": w[5], "esm_class": int(w[6], 16),
-                             "data_coding": int(w[7], 16), "text": bytes.fromhex(w[8]) if w[8] != "-" else b""})
+                             "data_coding": int(w[7], 16), "text": bytes.fromhex(w[8]) if w[8] != "-" else b"",
+                             "tlvs": _tlvs(bytes.fromhex(w[9]) if w[9] != "-" else b"")})
         return rows
 
     def close(self):

@@ -36,3 +36,23 @@ SESSION_TESTS = \
 	tests/e2e/0332-bad-wires.py
 E2E_TESTS += $(SESSION_TESTS)
 EXTRA_DIST += $(SESSION_TESTS) tests/e2e/carriers.py tests/e2e/relay.py tests/e2e/perl/net_smpp_carrier.pl
+# Octets in words.
+DECODE_TESTS = tests/e2e/0720-decode-encode.py
+E2E_TESTS += $(DECODE_TESTS)
+EXTRA_DIST += $(DECODE_TESTS)
+# Alphabets on the wire.
+WIRE_TESTS = tests/e2e/0820-wire-alphabets.py
+E2E_TESTS += $(WIRE_TESTS)
+EXTRA_DIST += tests/e2e/witnesses.py $(WIRE_TESTS)
+# Texts.
+TEXT_E2E = tests/e2e/0800-text.py
+E2E_TESTS += $(TEXT_E2E)
+EXTRA_DIST += $(TEXT_E2E)
+# The page that explains them.
+PAGE_TESTS = tests/e2e/0830-encoding-page.py
+E2E_TESTS += $(PAGE_TESTS)
+EXTRA_DIST += $(PAGE_TESTS)
+# What it would cost.
+PREVIEW_TESTS = tests/e2e/0810-preview.py
+E2E_TESTS += $(PREVIEW_TESTS)
+EXTRA_DIST += $(PREVIEW_TESTS)

@@ -2,9 +2,10 @@
 /* fuzz_csv.c -- any octets as a CSV file.
  *
  * Promises held: where the reads are cut changes nothing; a field never runs past its record; no record is longer than
- * the limit; what csv_quote() writes is read back as it was.  The first octet chooses delimiter and cut.
+ * the limit; what text_csv() writes is read back as it was.  The first octet chooses delimiter and cut.
  */
-#include "cli/csv.h"
+#include "base/csv.h"
+#include "cli/text.h"
 
 #include <assert.h>
 #include <string.h>
@@ -36,7 +37,7 @@ static void note(const struct csv *c, struct text *log, struct text *copy)
 			/* A lone empty field would be an empty line. */
 			if (c->n_fields == 1 && !n)
 				text_puts(copy, "\"\"");
-			csv_quote(copy, field, n, ';');
+			text_csv(copy, field, n, ';');
 		}
 	}
 	assert(n_all <= LIMIT);

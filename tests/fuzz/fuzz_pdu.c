@@ -23,13 +23,16 @@ static void is_inside(const uint8_t *pdu, size_t n, const void *at, size_t n_at)
 
 static void decode(const struct pdu_sm *sm)
 {
+	static struct text_in in;
 	size_t cap = TEXT_UTF8_MAX(sm->n_text), n;
 	char *out = malloc(cap);
 
+	if (!in.charsets)
+		in.charsets = charsets_new();
 	for (int a = CONF_ALPHABET_GSM7_UNPACKED; a <= CONF_ALPHABET_ASCII; a++) {
-		n = text_decode((enum conf_alphabet)a, sm->data_coding, sm->text, sm->n_text, 0,
-			(struct gsm7_shift){ 0, 0 }, out, cap);
-		assert(n <= cap && utf8_check(out, n, NULL) == 0);
+		in.alphabet = (enum conf_alphabet)a;
+		n = text_decode(&in, sm->data_coding, sm->text, sm->n_text, 0, (struct gsm7_shift){ 0, 0 }, out, cap);
+		assert(n <= cap && utf8_check(out, n, NULL) == 0 && !memchr(out, 0, n));
 	}
 	free(out);
 }
@@ -57,6 +60,8 @@ static void one_pdu(const uint8_t *pdu, size_t n)
 		is_inside(pdu, n, sm.network_error, sm.network_error ? 3 : 0);
 		assert(sm.sar_total == 0 || (sm.sar_seq >= 1 && sm.sar_seq <= sm.sar_total));
 		assert(sm.message_state >= -1 && sm.message_state <= 255);
+		assert(sm.source_port >= -1 && sm.source_port <= 0xffff);
+		assert(sm.dest_port >= -1 && sm.dest_port <= 0xffff);
 		decode(&sm);
 	} else {
 		assert(status != 0);

@@ -27,7 +27,7 @@ CLI_FUZZ = tests/fuzz/fuzz_csv
 check_PROGRAMS += $(CLI_FUZZ)
 FUZZ_TARGETS += $(CLI_FUZZ)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_csv
-tests_fuzz_fuzz_csv_SOURCES = tests/fuzz/fuzz_csv.c tests/fuzz/replay.c src/cli/csv.c src/cli/text.c
+tests_fuzz_fuzz_csv_SOURCES = tests/fuzz/fuzz_csv.c tests/fuzz/replay.c src/base/buf.c src/base/csv.c src/cli/text.c
 # What a carrier sends.
 if HAVE_SMPP34
 SMPP_FUZZ = tests/fuzz/fuzz_pdu
@@ -44,3 +44,31 @@ FUZZ_TARGETS += $(API_FUZZ)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_message_json
 tests_fuzz_fuzz_message_json_SOURCES = tests/fuzz/fuzz_message_json.c tests/fuzz/replay.c
 tests_fuzz_fuzz_message_json_LDADD = $(POSTHORN_LIBS)
+# What is previewed.
+PREVIEW_FUZZ = tests/fuzz/fuzz_preview
+check_PROGRAMS += $(PREVIEW_FUZZ)
+FUZZ_TARGETS += $(PREVIEW_FUZZ)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_preview
+tests_fuzz_fuzz_preview_SOURCES = tests/fuzz/fuzz_preview.c tests/fuzz/replay.c
+tests_fuzz_fuzz_preview_LDADD = $(POSTHORN_LIBS)
+# Texts in every alphabet of the wire.
+if HAVE_SMPP34
+TEXT_FUZZ = tests/fuzz/fuzz_text
+check_PROGRAMS += $(TEXT_FUZZ)
+FUZZ_TARGETS += $(TEXT_FUZZ)
+tests_fuzz_fuzz_text_SOURCES = tests/fuzz/fuzz_text.c tests/fuzz/replay.c
+tests_fuzz_fuzz_text_LDADD = $(POSTHORN_LIBS)
+endif
+EXTRA_DIST += tests/fuzz/corpus/fuzz_text
+
+# What phones and modems send.
+TPDU_FUZZ = tests/fuzz/fuzz_tpdu tests/fuzz/fuzz_udh tests/fuzz/fuzz_gsm7
+check_PROGRAMS += $(TPDU_FUZZ)
+FUZZ_TARGETS += $(TPDU_FUZZ)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_tpdu tests/fuzz/corpus/fuzz_udh tests/fuzz/corpus/fuzz_gsm7
+tests_fuzz_fuzz_tpdu_SOURCES = tests/fuzz/fuzz_tpdu.c tests/fuzz/replay.c
+tests_fuzz_fuzz_tpdu_LDADD = $(CODEC_LIBS)
+tests_fuzz_fuzz_udh_SOURCES = tests/fuzz/fuzz_udh.c tests/fuzz/replay.c
+tests_fuzz_fuzz_udh_LDADD = $(CODEC_LIBS)
+tests_fuzz_fuzz_gsm7_SOURCES = tests/fuzz/fuzz_gsm7.c tests/fuzz/replay.c
+tests_fuzz_fuzz_gsm7_LDADD = $(CODEC_LIBS)

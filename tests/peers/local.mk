@@ -85,3 +85,17 @@ dist_smscscripts_DATA += \
 	tests/peers/scripts/fragmented.smsc \
 	tests/peers/scripts/version-33.smsc \
 	tests/peers/scripts/version-50.smsc
+# TPDUs judged by Wireshark and by gammu.
+check_PROGRAMS += tests/peers/tpdu_probe
+tests_peers_tpdu_probe_SOURCES = tests/peers/tpdu_probe.c
+tests_peers_tpdu_probe_LDADD = $(CODEC_LIBS) $(JANSSON_LIBS)
+PEER_TESTS += tests/peers/test_tpdu.py
+EXTRA_DIST += tests/peers/test_tpdu.py
+# The text layer judged by programs of others.
+check_PROGRAMS += tests/peers/text_probe
+tests_peers_text_probe_SOURCES = tests/peers/text_probe.c
+tests_peers_text_probe_LDADD = $(CODEC_LIBS)
+TEXT_PEERS = tests/peers/test_text_peers.py tests/peers/test_gsm0338.pl
+PEER_TESTS += $(TEXT_PEERS)
+EXTRA_DIST += $(TEXT_PEERS) tests/peers/node-text/npmrc tests/peers/node-text/package.json \
+	tests/peers/node-text/package-lock.json tests/peers/node-text/count.mjs

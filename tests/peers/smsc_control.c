@@ -3,7 +3,7 @@
  *
  *   stats                            the counters as one line of JSON
  *   mo FROM TO TEXT...               send a deliver_sm; UTF-8, as ASCII or UCS-2
- *   mo-hex FROM TO ESM DCS HEX       the same with everything given
+ *   mo-hex FROM TO ESM DCS HEX [TLVS]  the same with everything given; `-` is no text, TLVS hexadecimal too
  *   outbind ADDRESS:PORT ID [PASSWORD]  call an ESME, which then binds on that connection
  *   drop                             close all SMPP connections
  *   pause, resume                    stop and start listening
@@ -149,18 +149,25 @@ static int read_text(struct smsc_mo *mo, const char *text)
 static void command_mo(struct control *k, char *rest, bool as_hex)
 {
 	struct smsc_mo mo = {.esm_class = 0};
-	char hex[520];
+	char hex[520], tlvs[2 * SMSC_MO_TLVS_MAX + 1] = "";
 	unsigned esm, dcs;
-	int at = 0, n;
+	int at = 0, n, n_tlvs;
 
 	if (as_hex) {
-		if (sscanf(rest, "%20s %20s %x %x %519s", mo.from, mo.to, &esm, &dcs, hex) != 5) {
-			reply(k, "err mo-hex FROM TO ESM DCS HEX");
+		if (sscanf(rest, "%20s %20s %x %x %519s %1400s", mo.from, mo.to, &esm, &dcs, hex, tlvs) < 5) {
+			reply(k, "err mo-hex FROM TO ESM DCS HEX [TLVS]");
 			return;
 		}
+		_Static_assert(sizeof(tlvs) == 1401, "the format above");
+		n_tlvs = from_hex(tlvs, mo.tlvs, sizeof(mo.tlvs));
+		if (n_tlvs < 0) {
+			reply(k, "err the TLVs are not hexadecimal");
+			return;
+		}
+		mo.n_tlvs = (uint16_t)n_tlvs;
 		mo.esm_class = (uint8_t)esm;
 		mo.data_coding = (uint8_t)dcs;
-		n = from_hex(hex, mo.text, sizeof(mo.text));
+		n = strcmp(hex, "-") == 0 ? 0 : from_hex(hex, mo.text, sizeof(mo.text));
 	} else {
 		if (sscanf(rest, "%20s %20s %n", mo.from, mo.to, &at) != 2 || at == 0) {
 			reply(k, "err mo FROM TO TEXT");

@@ -30,7 +30,7 @@ static void send_item(struct smsc_conn *c, uint32_t i)
 {
 	struct smsc_sim *sim = c->sim;
 	struct smsc_item *it = smsc_item(&sim->receipts, i);
-	uint8_t buf[512];
+	uint8_t buf[SMSC_DELIVER_MAX];
 	struct smsc_out o = {.p = buf, .cap = sizeof(buf)};
 	struct smsc_slot *slot;
 

@@ -201,6 +201,8 @@ static void get_tlvs(struct reader *r, struct smsc_message *m)
 {
 	unsigned sar = 0;
 
+	m->tlvs = r->p;
+	m->n_tlvs = (uint32_t)(r->end - r->p);
 	while (!r->bad && r->p < r->end) {
 		uint16_t tag, n;
 

@@ -115,6 +115,8 @@ struct smsc_message {
 	uint8_t esm_class, registered_delivery, data_coding;
 	const uint8_t *text;
 	uint32_t n_text;
+	const uint8_t *tlvs; /* all of them as they came */
+	uint32_t n_tlvs;
 	bool has_sar;
 	uint16_t sar_ref;
 	uint8_t sar_total, sar_seq;

@@ -372,6 +372,7 @@ static void write_mo(
 				    .dest = {mo->to, strlen(mo->to)},
 				    .text = mo->text,
 				    .n_text = mo->n_text});
+	smsc_out_octets(o, mo->tlvs, mo->n_tlvs);
 	smsc_out_end(o, start);
 }
 

@@ -17,6 +17,8 @@
 
 #define SMSC_NONE	  UINT32_MAX
 #define SMSC_ACCOUNTS_MAX 255u
+#define SMSC_DELIVER_MAX  (512u + SMSC_MO_TLVS_MAX)
+#define SMSC_MO_TLVS_MAX  700u
 #define SMSC_ID_MAX	  48u /* longest spelling of an id and its NUL: a UUID has 36 */
 
 struct smsc_item {
@@ -40,6 +42,8 @@ struct smsc_mo {
 	uint8_t esm_class, data_coding, n_text;
 	bool used;
 	uint8_t text[254];
+	uint16_t n_tlvs;
+	uint8_t tlvs[SMSC_MO_TLVS_MAX]; /* as they go behind the mandatory part */
 };
 
 struct smsc_list {
@@ -87,7 +91,7 @@ void smsc_receipts_tick(struct smsc_receipts *q, uint32_t now_ms);
 uint32_t smsc_receipts_peek(const struct smsc_receipts *q, uint8_t account);
 void smsc_receipts_pop(struct smsc_receipts *q, uint8_t account);
 
-/* Append the deliver_sm of item `i` to `o` (512 octets are enough). */
+/* Append the deliver_sm of item `i` to `o` (SMSC_DELIVER_MAX octets are enough). */
 void smsc_receipts_write(const struct smsc_receipts *q, uint32_t i, uint32_t sequence, struct smsc_out *o);
 
 /* The spelling of an id in submit_sm_resp (or, `receipt`, in a receipt); `buf` has SMSC_ID_MAX octets. */

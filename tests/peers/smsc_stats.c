@@ -302,7 +302,7 @@ static char *word(char *p, struct smsc_str s)
 void smsc_log_add(
 	struct smsc_log *l, uint64_t time_us, uint32_t sequence, const char *id, const struct smsc_message *m)
 {
-	size_t need = 256 + 3 * (m->source.digits.n + m->dest.digits.n) + 2 * (size_t)m->n_text;
+	size_t need = 256 + 3 * (m->source.digits.n + m->dest.digits.n) + 2 * ((size_t)m->n_text + m->n_tlvs);
 	char *p;
 
 	if (l->fd < 0)
@@ -318,6 +318,10 @@ void smsc_log_add(
 	if (m->n_text == 0)
 		*p++ = '-';
 	p = hex(p, m->text, m->n_text);
+	*p++ = ' ';
+	if (m->n_tlvs == 0)
+		*p++ = '-';
+	p = hex(p, m->tlvs, m->n_tlvs);
 	*p++ = '\n';
 	l->n = (size_t)(p - l->buf);
 }

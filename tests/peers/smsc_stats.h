@@ -83,7 +83,7 @@ struct smsc_log {
 	int fd; /* -1: no log */
 	size_t n;
 	int error;
-	char buf[1 << 18];
+	char buf[1 << 19]; /* text and TLVs of the largest PDU in hexadecimal, nearly twice */
 };
 
 int smsc_log_open(struct smsc_log *l, const char *path);

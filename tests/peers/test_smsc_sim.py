@@ -740,6 +740,10 @@ def test_mo_by_control_and_by_script():
             assert sim.ask("mo-hex 12025550142 5678 40 00 0500030902016869") == "ok"
             f = receipt(p)
             assert (f["esm_class"], f["text"]) == (0x40, bytes.fromhex("0500030902016869"))
+            assert sim.ask("mo-hex 12025550142 5678 00 04 - 042400020a0b020b00020b84") == "ok"
+            f = receipt(p)
+            assert (f["text"], f["tlvs"]) == (b"", {0x0424: b"\x0a\x0b", 0x020b: b"\x0b\x84"}), f
+            assert sim.ask("mo-hex 12025550142 5678 00 04 00 04x4").startswith("err ")
             assert sim.ask("mo 1 2 " + "x" * 255).startswith("err ")
             for _ in range(9):
                 p.submit_ok()
@@ -747,7 +751,7 @@ def test_mo_by_control_and_by_script():
             got = sorted(p.recv() for _ in range(2))
             assert parse_deliver(got[0][3])["text"] == b"hello"
             p.send(DELIVER | RESP, b"\0", 0, got[0][2])
-            sim.until("acked", lambda s: s["mo"] == dict(created=4, sent=4, acked=4, refused=0, dropped=0))
+            sim.until("acked", lambda s: s["mo"] == dict(created=5, sent=5, acked=5, refused=0, dropped=0))
 
 
 def test_control_drops_pauses_and_quits():
@@ -803,13 +807,17 @@ def test_audit_log_is_complete_after_kill():
     with tempfile.TemporaryDirectory() as d, Sim("--log", os.path.join(d, "log")) as sim, Peer(sim, BIND_TX) as p:
         p.submit_ok(source=b"My Shop", text=b"a\0b")
         p.submit_ok(esm=0x40, dcs=0xF5, text=b"\x05\x00\x03\x01\x01\x01x")
+        p.submit_ok(text=b"y", tlvs=bytes.fromhex("0005000101 0204000200ff"))
+        p.submit_ok(text=b"", tlvs=bytes.fromhex("042400027a7a"))
         sim.p.kill()
         sim.p.wait(DEADLINE)
         with open(os.path.join(d, "log")) as f:
             lines = [line.split() for line in f]
         assert [x[1:] for x in lines] == [
-            ["2", "0", "255", "My%20Shop", "12025550142", "00", "00", "610062"],
-            ["3", "0", "256", "POST", "12025550142", "40", "f5", "05000301010178"]], lines
+            ["2", "0", "255", "My%20Shop", "12025550142", "00", "00", "610062", "-"],
+            ["3", "0", "256", "POST", "12025550142", "40", "f5", "05000301010178", "-"],
+            ["4", "0", "257", "POST", "12025550142", "00", "00", "79", "00050001010204000200ff"],
+            ["5", "0", "258", "POST", "12025550142", "00", "00", "7a7a", "042400027a7a"]], lines
         assert abs(int(lines[0][0]) / 1e6 - time.time()) < 60
 
 

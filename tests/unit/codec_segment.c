@@ -5,6 +5,8 @@
 #include "codec/gsm7.h"
 #include "codec/segment.h"
 #include "codec/ucs2.h"
+#include "codec/udh.h"
+#include "codec/unicode.h"
 #include "codec/utf8.h"
 #include "tests/unit/codec_hex.h"
 
@@ -12,6 +14,7 @@
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdbool.h>
+#include <stdlib.h>
 
 #include <cmocka.h>
 
@@ -347,6 +350,366 @@ static void parts_join_to_the_text_and_are_as_few_as_can_be(void **state)
 	}
 }
 
+/* ---- national languages --------------------------------------------------------------------------------- */
+
+enum { L_TR = 1 << 1, L_ES = 1 << 2, L_PT = 1 << 3, L_HI = 1 << 6, L_UR = 1 << 13, L_ALL = 0x3ffe };
+
+/* Which tables are taken: 1 Turkish, 2 Spanish, 3 Portuguese, 6 Hindi, 13 Urdu. */
+static const struct {
+	const char *why;
+	const char *pad;
+	unsigned n_before;
+	const char *mid;
+	unsigned n_after;
+	struct segment_rules rules;
+	enum encoding_wish wish;
+	int r;
+	enum encoding encoding;
+	unsigned locking, single, n_parts, units[3];
+} choices[] = {
+	{"without languages Turkish is UCS-2", "ş", 100, "", 0, {0}, WISH_AUTO, 0, ENC_UCS2, 0, 0, 2, {67, 33}},
+	{"one part in UCS-2 is as good and needs no table", "ş", 70, "", 0, {.languages = L_TR}, WISH_AUTO, 0, ENC_UCS2, 0, 0,
+		1, {70}},
+	{"71 take the locking table", "ş", 71, "", 0, {.languages = L_TR}, WISH_AUTO, 0, ENC_GSM7, 0, 1, 1, {142}},
+	{"78 pairs do not fit beside one element, 78 septets do", "ş", 78, "", 0, {.languages = L_TR}, WISH_AUTO, 0,
+		ENC_GSM7, 1, 0, 1, {78}},
+	{"155 fill a part beside one element", "ş", 155, "", 0, {.languages = L_TR}, WISH_AUTO, 0, ENC_GSM7, 1, 0, 1, {155}},
+	{"156 are 149 + 7", "ş", 156, "", 0, {.languages = L_TR}, WISH_AUTO, 0, ENC_GSM7, 1, 0, 2, {149, 7}},
+	{"with 16 bit 148 + 8", "ş", 156, "", 0, {CONCAT_UDH16, L_TR, 0}, WISH_AUTO, 0, ENC_GSM7, 1, 0, 2, {148, 8}},
+	{"few of them: the single shift table, as it is the lower identifier", "a", 150, "ş", 0, {.languages = L_TR}, WISH_AUTO,
+		0, ENC_GSM7, 0, 1, 1, {152}},
+	{"two pairs too many for it", "a", 154, "ş", 0, {.languages = L_TR}, WISH_AUTO, 0, ENC_GSM7, 1, 0, 1, {155}},
+	{"a pair over the cut beside one element", "a", 148, "ç", 40, {.languages = L_ES}, WISH_AUTO, 0, ENC_GSM7, 0, 2, 2,
+		{148, 42}},
+	{"with 16 bit", "a", 147, "ç", 40, {CONCAT_UDH16, L_ES, 0}, WISH_AUTO, 0, ENC_GSM7, 0, 2, 2, {147, 42}},
+	{"Hindi with Latin capitals needs both tables: 152 fill a part", "अ", 150, "A", 0, {.languages = L_HI}, WISH_AUTO, 0,
+		ENC_GSM7, 6, 6, 1, {152}},
+	{"153 are 146 + 7", "अ", 151, "A", 0, {.languages = L_HI}, WISH_AUTO, 0, ENC_GSM7, 6, 6, 2, {146, 7}},
+	{"with 16 bit 145 + 8", "अ", 151, "A", 0, {CONCAT_UDH16, L_HI, 0}, WISH_AUTO, 0, ENC_GSM7, 6, 6, 2, {145, 8}},
+	{"two languages in one text", "ş", 100, "ã", 0, {.languages = L_TR | L_PT}, WISH_AUTO, 0, ENC_GSM7, 1, 3, 1, {102}},
+	{"they help only together", "ş", 100, "ã", 0, {.languages = L_TR | L_HI}, WISH_AUTO, 0, ENC_UCS2, 0, 0, 2, {67, 34}},
+	{"many of both: the table of the more frequent is the locking one", "ãã", 60, "ş", 0, {.languages = L_TR | L_PT},
+		WISH_AUTO, 0, ENC_GSM7, 3, 1, 1, {122}},
+	{"two tables where UCS-2 would need two parts", "अ", 131, "A", 2, {.languages = L_HI}, WISH_AUTO, 0, ENC_GSM7, 6, 6, 1,
+		{135}},
+	{"where it needs as many, UCS-2", "अA", 67, "", 0, {.languages = L_HI}, WISH_AUTO, 0, ENC_UCS2, 0, 0, 2, {67, 67}},
+	{"one character more, and the tables save a part", "अA", 67, "अ", 0, {.languages = L_HI}, WISH_AUTO, 0, ENC_GSM7, 6, 6,
+		2, {145, 57}},
+	{"of equals the lower identifier: Spanish", "a", 100, "ç", 0, {.languages = L_ES | L_PT}, WISH_AUTO, 0, ENC_GSM7, 0, 2,
+		1, {102}},
+	{"Latin text does not need them", "a", 161, "", 0, {.languages = L_ALL}, WISH_AUTO, 0, ENC_GSM7, 0, 0, 2, {153, 8}},
+	{"circumflexes in one septet save two parts", "^", 155, "", 0, {.languages = L_PT}, WISH_AUTO, 0, ENC_GSM7, 3, 0, 1,
+		{155}},
+	{"two of them save nothing", "^", 80, "", 0, {.languages = L_PT}, WISH_AUTO, 0, ENC_GSM7, 0, 0, 1, {160}},
+	{"a euro is one septet with Turkish", "€", 81, "", 0, {.languages = L_TR}, WISH_AUTO, 0, ENC_GSM7, 1, 0, 1, {81}},
+	{"a character that no table has", "ş", 100, "😀", 0, {.languages = L_ALL}, WISH_AUTO, 0, ENC_UCS2, 0, 0, 2, {67, 35}},
+	{"GSM-7 asked: the tables are GSM-7", "ş", 1, "", 0, {.languages = L_TR}, WISH_GSM7, 0, ENC_GSM7, 0, 1, 1, {2}},
+	{"GSM-7 asked: none has it", "ş", 1, "Ж", 0, {.languages = L_ALL}, WISH_GSM7, -EILSEQ, ENC_GSM7, 0, 0, 0, {0}},
+	{"UCS-2 asked", "ş", 100, "", 0, {.languages = L_TR}, WISH_UCS2, 0, ENC_UCS2, 0, 0, 2, {67, 33}},
+	{"sar: the header would not be ours", "ş", 100, "", 0, {CONCAT_SAR, L_TR, 0}, WISH_AUTO, 0, ENC_UCS2, 0, 0, 2, {67, 33}},
+	{"payload, too", "ş", 100, "", 0, {CONCAT_PAYLOAD, L_TR, 0}, WISH_AUTO, 0, ENC_UCS2, 0, 0, 2, {67, 33}},
+	{"a Latin-1 wire has no tables", "ş", 100, "", 0, {.languages = L_TR, .max_char = 0xff}, WISH_AUTO, 0, ENC_UCS2, 0, 0, 2,
+		{67, 33}},
+	{"a Latin-1 wire carries e acute", "é", 160, "", 0, {.max_char = 0xff}, WISH_AUTO, 0, ENC_GSM7, 0, 0, 1, {160}},
+	{"and no euro", "é", 70, "€", 0, {.max_char = 0xff}, WISH_AUTO, 0, ENC_UCS2, 0, 0, 2, {67, 4}},
+	{"nor a delta", "é", 0, "Δ", 0, {.max_char = 0xff}, WISH_AUTO, 0, ENC_UCS2, 0, 0, 1, {1}},
+	{"nor what the alphabet lacks", "é", 0, "í", 0, {.max_char = 0xff}, WISH_AUTO, 0, ENC_UCS2, 0, 0, 1, {1}},
+	{"an ASCII wire carries no e acute", "a", 1, "é", 0, {.max_char = 0x7f}, WISH_AUTO, 0, ENC_UCS2, 0, 0, 1, {2}},
+	{"but brackets", "[", 80, "", 0, {.max_char = 0x7f}, WISH_AUTO, 0, ENC_GSM7, 0, 0, 1, {160}},
+	{"bits beyond the languages are nobody's", "ş", 100, "", 0, {.languages = 0xc000}, WISH_AUTO, 0, ENC_UCS2, 0, 0, 2,
+		{67, 33}},
+};
+
+static void the_cheapest_lawful_tables_are_taken(void **state)
+{
+	for (size_t i = 0; i < sizeof(choices) / sizeof(choices[0]); i++) {
+		struct segment_opts o = {.wish = choices[i].wish, .rules = choices[i].rules};
+		size_t n = make_text(choices[i].pad, choices[i].n_before, choices[i].mid, choices[i].n_after);
+		size_t bad_at = 0;
+		struct segment_plan p;
+
+		print_message("%s\n", choices[i].why);
+		assert_int_equal(segment_plan(text, n, &o, &p, &bad_at), choices[i].r);
+		if (choices[i].r < 0)
+			continue;
+		assert_int_equal(p.encoding, choices[i].encoding);
+		assert_int_equal(p.shift.locking, choices[i].locking);
+		assert_int_equal(p.shift.single, choices[i].single);
+		assert_int_equal(p.n_parts, choices[i].n_parts);
+		for (unsigned k = 0; k < p.n_parts; k++)
+			assert_int_equal(p.units[k], choices[i].units[k]);
+	}
+}
+
+static const struct {
+	const char *why, *text;
+	uint16_t languages;
+	uint32_t max_char;
+	size_t bad_at;
+} culprits[] = {
+	{"without tables it is the first", "aşЖ", 0, 0, 1},
+	{"with its table it is the one behind", "aşЖ", L_TR, 0, 3},
+	{"two tables for which there is one place: the first that the default lacks", "aÁَş", L_UR, 0, 1},
+	{"a wire of one octet takes no tables", "aşЖ", L_TR, 0xff, 1},
+	{"and ends before the euro", "a€", 0, 0xff, 1},
+};
+
+static void gsm7_names_what_no_table_has(void **state)
+{
+	for (size_t i = 0; i < sizeof(culprits) / sizeof(culprits[0]); i++) {
+		struct segment_opts o = {.wish = WISH_GSM7,
+			.rules = {.languages = culprits[i].languages, .max_char = culprits[i].max_char}};
+		size_t bad_at = 99;
+		struct segment_plan p;
+
+		print_message("%s\n", culprits[i].why);
+		assert_int_equal(segment_plan(culprits[i].text, strlen(culprits[i].text), &o, &p, &bad_at), -EILSEQ);
+		assert_int_equal(bad_at, culprits[i].bad_at);
+	}
+}
+
+static void tables_save_a_text_from_the_limit(void **state)
+{
+	struct segment_opts o = {.rules.languages = L_TR, .max_parts = 1};
+	size_t n = make_text("ş", 155, "", 0), bad_at = 0;
+	struct segment_plan p;
+
+	assert_int_equal(segment_plan(text, n, &o, &p, &bad_at), 0);
+	n = make_text("ş", 156, "", 0);
+	assert_int_equal(segment_plan(text, n, &o, &p, &bad_at), -E2BIG);
+	assert_int_equal(p.n_parts, 2);
+	assert_int_equal(p.shift.locking, 1);
+	assert_int_equal(bad_at, 2 * 155);
+}
+
+static void more_than_can_be_counted_is_too_long_not_unencodable(void **state)
+{
+	struct segment_opts o = {.wish = WISH_GSM7, .rules.languages = L_TR};
+	const size_t n = 256 * 149 * strlen("ş");
+	char *many = malloc(n);
+	struct segment_plan p;
+	size_t bad_at = 0;
+
+	assert_non_null(many);
+	for (size_t i = 0; i < n; i += 2)
+		memcpy(many + i, "ş", 2);
+	assert_int_equal(segment_plan(many, n, &o, &p, &bad_at), -E2BIG);
+	assert_int_equal(p.n_parts, 255);
+	assert_int_equal(bad_at, 64 * (149 / 2) * 2); /* pairs: beyond 255 one table is as good as the other */
+	free(many);
+}
+
+static const struct {
+	const char *why, *pad;
+	unsigned n_before;
+	const char *mid;
+	unsigned n_after;
+	struct segment_rules rules;
+	unsigned part;
+	const char *udh, *begins;
+} language_headers[] = {
+	{"locking, alone", "ş", 155, "", 0, {.languages = L_TR}, 1, "03250101", "1d1d"},
+	{"single, alone", "a", 100, "ş", 0, {.languages = L_TR}, 1, "03240101", "6161"},
+	{"both, alone", "अ", 100, "A", 0, {.languages = L_HI}, 1, "06250106240106", "0303"},
+	{"two languages", "ş", 100, "ã", 0, {.languages = L_TR | L_PT}, 1, "06250101240103", "1d1d"},
+	{"locking, second part", "ş", 156, "", 0, {.languages = L_TR}, 2, "080003cc0202250101", "1d1d"},
+	{"single, second part", "a", 148, "ç", 40, {.languages = L_ES}, 2, "080003cc0202240102", "1b09"},
+	{"both, first part", "अ", 151, "A", 0, {.languages = L_HI}, 1, "0b0003cc0201250106240106", "0303"},
+	{"both, with 16 bit", "अ", 151, "A", 0, {CONCAT_UDH16, L_HI, 0}, 2, "0c0804abcc0202250106240106", "0303"},
+};
+
+static void each_part_names_its_tables(void **state)
+{
+	for (size_t i = 0; i < sizeof(language_headers) / sizeof(language_headers[0]); i++) {
+		struct segment_opts o = {.rules = language_headers[i].rules};
+		size_t n = make_text(language_headers[i].pad, language_headers[i].n_before, language_headers[i].mid,
+			language_headers[i].n_after);
+		struct gsm7_shift shift;
+		struct segment_plan p;
+		struct segment_wire w;
+		uint8_t want[32];
+		size_t n_want, bad_at;
+
+		print_message("%s\n", language_headers[i].why);
+		assert_int_equal(segment_plan(text, n, &o, &p, &bad_at), 0);
+		assert_int_equal(segment_part(text, &p, language_headers[i].part, 0xabcc, &w), 0);
+		n_want = from_hex(language_headers[i].udh, want, sizeof(want));
+		assert_int_equal(w.n_udh, n_want);
+		assert_memory_equal(w.udh, want, n_want);
+		n_want = from_hex(language_headers[i].begins, want, sizeof(want));
+		assert_memory_equal(w.text, want, n_want);
+		assert_int_equal(udh_find_shift(w.udh, w.n_udh, &shift), 1);
+		assert_memory_equal(&shift, &p.shift, sizeof(shift));
+		assert_true(gsm7_header_septets(w.n_udh) + w.n_text <= 160);
+	}
+}
+
+/* ---- a cut is kept ---------------------------------------------------------------------------------------- */
+
+/* The layout of the 16 bits is stored in databases: 1, a zero, two bits of concatenation, four of encoding, four of
+ * each table. */
+static bool is_a_cut(unsigned cut)
+{
+	unsigned concat = cut >> 12 & 3, encoding = cut >> 8 & 0xf, locking = cut >> 4 & 0xf, single = cut & 0xf;
+
+	if (cut >> 14 != 2 || encoding > 1)
+		return false;
+	if (locking == 0 && single == 0)
+		return true;
+	return encoding == 0 && (concat == CONCAT_UDH8 || concat == CONCAT_UDH16) && locking != 2 && locking < 14 &&
+	       single < 14;
+}
+
+static void only_lawful_cuts_are_made_again(void **state)
+{
+	/* With letters of default, Turkish and Hindi tables: each fits some pairs. */
+	static const char *const texts[] = {"", "hello", "aş", "अ", "😀"};
+	unsigned n_lawful = 0;
+
+	for (unsigned cut = 0; cut <= 0xffff; cut++) {
+		for (size_t i = 0; i < sizeof(texts) / sizeof(texts[0]); i++) {
+			struct segment_plan p;
+			struct segment_wire w;
+			int r = segment_again(texts[i], strlen(texts[i]), (uint16_t)cut, NULL, &p);
+
+			if (!is_a_cut(cut)) {
+				assert_int_equal(r, -EINVAL);
+				continue;
+			}
+			n_lawful += i == 0;
+			assert_true(r == 0 || (r == -EILSEQ && (cut >> 8 & 0xf) == 0));
+			if (i == 0 || (cut >> 8 & 0xf) == 1)
+				assert_int_equal(r, 0);
+			if (r < 0)
+				continue;
+			assert_int_equal(segment_cut(&p), cut);
+			assert_int_equal(segment_part(texts[i], &p, 1, 0, &w), 0);
+		}
+	}
+	assert_int_equal(n_lawful, 4 * 2 + 2 * (13 * 14 - 1));
+}
+
+static void cuts_have_the_numbers_that_are_stored(void **state)
+{
+	static const struct {
+		struct segment_plan p;
+		unsigned cut;
+	} rows[] = {
+		{{.encoding = ENC_GSM7, .concat = CONCAT_UDH8}, 0x8000},
+		{{.encoding = ENC_GSM7, .concat = CONCAT_UDH16, .shift = {13, 12}}, 0x90dc},
+		{{.encoding = ENC_UCS2, .concat = CONCAT_SAR}, 0xa100},
+		{{.encoding = ENC_BINARY, .concat = CONCAT_PAYLOAD}, 0xb200},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(segment_cut(&rows[i].p), rows[i].cut);
+		assert_int_equal(segment_cut_concat((uint16_t)rows[i].cut), rows[i].p.concat);
+	}
+}
+
+static void a_cut_that_does_not_carry_the_text_is_refused(void **state)
+{
+	size_t n = make_text("a", 64 * 153 + 1, "", 0);
+	struct segment_plan p;
+
+	assert_int_equal(segment_again(text, n, 0x8000, NULL, &p), -E2BIG);
+	assert_int_equal(segment_again(text, n - 1, 0x8000, NULL, &p), 0);
+	assert_int_equal(segment_again("Ж", 2, 0x8000, NULL, &p), -EILSEQ);
+	assert_int_equal(segment_again("abc", 3, 0x8200, NULL, &p), -EINVAL); /* octets are not text */
+}
+
+/* ---- grapheme clusters ------------------------------------------------------------------------------------ */
+
+#define FAMILY "👨\xe2\x80\x8d👩\xe2\x80\x8d👧\xe2\x80\x8d👦" /* eleven units */
+#define ACUTE  "\xcc\x81"
+#define TEN_ACUTES ACUTE ACUTE ACUTE ACUTE ACUTE ACUTE ACUTE ACUTE ACUTE ACUTE
+
+static const struct {
+	const char *why, *pad;
+	unsigned n_before;
+	const char *mid;
+	unsigned n_after;
+	unsigned n_parts, units[4];
+} clusters[] = {
+	{"family over the cut goes to the next part", "Ж", 60, FAMILY, 20, 2, {60, 31}},
+	{"the fullest second part that still allows it", "Ж", 60, FAMILY, 56, 2, {60, 67}},
+	{"one letter more, and it would cost a part: divided", "Ж", 60, FAMILY, 57, 2, {66, 62}},
+	{"family that ends at the cut", "Ж", 56, FAMILY, 20, 2, {67, 20}},
+	{"family behind the cut", "Ж", 67, FAMILY, 20, 2, {67, 31}},
+	{"flag over the cut", "Ж", 65, "🇫🇷", 20, 2, {65, 24}},
+	{"of two flags in a row the second", "Ж", 61, "🇫🇷🇩🇪", 20, 2, {65, 24}},
+	{"skin tone stays with the hand", "Ж", 65, "👍🏽", 20, 2, {65, 24}},
+	{"variation selector stays with the heart", "Ж", 66, "❤\xef\xb8\x8f", 20, 2, {66, 22}},
+	{"accent stays with its letter", "Ж", 66, "e" ACUTE, 20, 2, {66, 22}},
+	{"vowel sign stays with its letter", "Ж", 66, "कि", 20, 2, {66, 22}},
+	{"virama stays with its letter", "Ж", 66, "क्", 20, 2, {66, 22}},
+	{"Hangul jamo make one syllable", "Ж", 65, "\xe1\x84\x92\xe1\x85\xa1\xe1\x86\xab", 20, 2, {65, 23}},
+	{"CR LF is one where that costs nothing", "a", 152, "\r\n", 20, 2, {152, 22}},
+	{"CR LF is two where it would cost a part", "a", 152, "\r\n", 152, 2, {153, 153}},
+	{"LF CR are two", "a", 152, "\n\r", 20, 2, {153, 21}},
+	{"a cluster longer than a part", "e", 0, "e" TEN_ACUTES TEN_ACUTES TEN_ACUTES TEN_ACUTES TEN_ACUTES TEN_ACUTES TEN_ACUTES,
+		0, 2, {67, 4}},
+	{"it is divided once in any way", "Ж", 60, "e" TEN_ACUTES TEN_ACUTES TEN_ACUTES TEN_ACUTES TEN_ACUTES TEN_ACUTES TEN_ACUTES,
+		60, 3, {67, 67, 57}},
+	{"three divided families cost as much as one: the room for one is used", FAMILY, 6, FAMILY, 12, 4, {66, 66, 66, 11}},
+};
+
+static void clusters_stay_whole_where_it_costs_nothing(void **state)
+{
+	struct unicode *unicode = unicode_new();
+
+	assert_non_null(unicode);
+	for (size_t i = 0; i < sizeof(clusters) / sizeof(clusters[0]); i++) {
+		struct segment_opts o = {.unicode = unicode};
+		size_t n = make_text(clusters[i].pad, clusters[i].n_before, clusters[i].mid, clusters[i].n_after);
+		size_t bad_at;
+		struct segment_plan p, q;
+
+		print_message("%s\n", clusters[i].why);
+		assert_int_equal(segment_plan(text, n, &o, &p, &bad_at), 0);
+		assert_int_equal(p.n_parts, clusters[i].n_parts);
+		for (unsigned k = 0; k < p.n_parts; k++)
+			assert_int_equal(p.units[k], clusters[i].units[k]);
+		assert_int_equal(segment_again(text, n, segment_cut(&p), unicode, &q), 0);
+		assert_int_equal(q.n_parts, p.n_parts);
+		assert_memory_equal(q.start, p.start, (p.n_parts + 1) * sizeof(p.start[0]));
+		/* As few parts as without regard to clusters. */
+		o.unicode = NULL;
+		assert_int_equal(segment_plan(text, n, &o, &q, &bad_at), 0);
+		assert_int_equal(q.n_parts, p.n_parts);
+	}
+	unicode_free(unicode);
+}
+
+/* Room for one cut to go back by three, and then three clusters in the way: better one divided than three. */
+static void the_fewest_clusters_are_divided_not_the_first_ones_kept(void **state)
+{
+	static const char four[] = "e" ACUTE ACUTE ACUTE, six[] = "e" ACUTE ACUTE ACUTE ACUTE ACUTE;
+	struct segment_opts o = {.wish = WISH_UCS2, .unicode = unicode_new()};
+	struct segment_plan p;
+	size_t n = 0, bad_at;
+	unsigned units = 0;
+
+	/* Clusters from 64 to 70, and from 129 to 133, 196 to 200 and 263 to 267, where cuts after 64 would fall. */
+	for (unsigned at = 0; at < 5 * 67 - 3;) {
+		const char *s = at == 64 ? six : at == 129 || at == 196 ? four : "Ж";
+
+		memcpy(text + n, s, strlen(s));
+		n += strlen(s);
+		at += at == 64 ? 6 : s == four ? 4 : 1;
+		units = at;
+	}
+	assert_int_equal(units, 5 * 67 - 3);
+	assert_int_equal(segment_plan(text, n, &o, &p, &bad_at), 0);
+	assert_int_equal(p.n_parts, 5);
+	units = 0;
+	for (unsigned k = 1; k < p.n_parts; k++)
+		units += unicode_cluster_start(o.unicode, text, n, p.start[k]) != p.start[k];
+	assert_int_equal(units, 1);
+	assert_int_equal(p.units[0], 67);
+	unicode_free(o.unicode);
+}
+
 /* ---- octets ---- */
 
 #define PORTS	"0605040b8423f0" /* seven octets */
@@ -485,6 +848,16 @@ int main(void)
 		cmocka_unit_test(single_parts_carry_plain_octets),
 		cmocka_unit_test(wrong_parts_and_texts_are_refused),
 		cmocka_unit_test(parts_join_to_the_text_and_are_as_few_as_can_be),
+		cmocka_unit_test(the_cheapest_lawful_tables_are_taken),
+		cmocka_unit_test(gsm7_names_what_no_table_has),
+		cmocka_unit_test(tables_save_a_text_from_the_limit),
+		cmocka_unit_test(more_than_can_be_counted_is_too_long_not_unencodable),
+		cmocka_unit_test(each_part_names_its_tables),
+		cmocka_unit_test(only_lawful_cuts_are_made_again),
+		cmocka_unit_test(cuts_have_the_numbers_that_are_stored),
+		cmocka_unit_test(a_cut_that_does_not_carry_the_text_is_refused),
+		cmocka_unit_test(clusters_stay_whole_where_it_costs_nothing),
+		cmocka_unit_test(the_fewest_clusters_are_divided_not_the_first_ones_kept),
 		cmocka_unit_test(octets_are_cut_with_the_clients_header),
 		cmocka_unit_test(a_full_header_leaves_no_room),
 		cmocka_unit_test(units_left_are_those_of_the_last_part),

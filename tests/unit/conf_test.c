@@ -210,6 +210,32 @@ static const struct bad {
 	{SMPP("reconnect_min = 10;\nreconnect_max = 5;"),
 		"t.conf:3: links[0].reconnect_max: 5 is below reconnect_min (10)"},
 	{SMPP("retry_min = 700;"), "t.conf:1: links[0].retry_max: 600 is below retry_min (700)"},
+	{SMPP("alphabet = \"latin1\";\nlanguages = [ \"tr\" ];"),
+		"t.conf:3: links[0].languages: would have no effect with alphabet = \"latin1\"; their tables go with "
+		"\"gsm7-unpacked\" and \"gsm7-packed\""},
+	{SMPP("alphabet = \"ascii\"; languages = [ \"tr\" ];"),
+		"t.conf:2: links[0].languages: would have no effect with alphabet = \"ascii\"; their tables go with "
+		"\"gsm7-unpacked\" and \"gsm7-packed\""},
+	{SMPP("concat = \"sar\"; languages = [ \"tr\" ];"),
+		"t.conf:2: links[0].languages: would have no effect with concat = \"sar\", as the carrier makes the "
+		"headers; use \"udh8\" or \"udh16\""},
+	{SMPP("concat = \"payload\"; languages = [ \"tr\" ];"),
+		"t.conf:2: links[0].languages: would have no effect with concat = \"payload\", as the carrier makes the "
+		"headers; use \"udh8\" or \"udh16\""},
+	{SMPP("data_coding_ucs2 = 256;"),
+		"t.conf:2: links[0].data_coding_ucs2: 256 is out of range; allowed are -1 to 255"},
+	{SMPP("data_coding_ucs2 = 4;"),
+		"t.conf:2: links[0].data_coding_ucs2: 4 is also data_coding_binary, and the carrier could not tell them "
+		"apart"},
+	{SMPP("data_coding_gsm7 = 8;"),
+		"t.conf:2: links[0].data_coding_gsm7: 8 is also data_coding_ucs2, and the carrier could not tell them apart"},
+	{SMPP("alphabet = \"latin1\"; data_coding_binary = 3;"),
+		"t.conf:2: links[0].data_coding_binary: 3 is also data_coding_gsm7, and the carrier could not tell them "
+		"apart"},
+	{SMPP("data_coding_gsm7 = 245; data_coding_binary = 245;"),
+		"t.conf:2: links[0].data_coding_gsm7: 245 is also data_coding_binary, and the carrier could not tell them "
+		"apart"},
+	{SMPP("flash = \"0x18\";"), "t.conf:2: links[0].flash: \"0x18\" is not known; use 0x10, 0xf0 or subunit"},
 	{"http: { tls: { cert = \"/c\"; }; };", "t.conf:1: http.tls: needs both cert and key"},
 	{"http: { listen = \"127.0.0.1:8776\"; };",
 		"t.conf:1: http: listen and admin_listen are both 127.0.0.1:8776"},
@@ -297,9 +323,11 @@ static void test_everything_that_is_given_arrives(void **state)
 		"\"SHOP\";\n"
 		"  webhook: { url = \"https://shop.example/sms\"; secret = \"s\"; batch = 1; }; } );\n"
 		"links = ( { name = \"acme\"; driver = \"smpp\"; host = \"smsc.example\"; bind = \"split\";\n"
-		"  response_timeout = 0.25; concat = \"payload\"; alphabet = \"ascii\"; receipt_id = "
+		"  response_timeout = 0.25; concat = \"udh16\"; alphabet = \"gsm7-packed\"; receipt_id = "
 		"\"dec\";\n"
-		"  languages = ( \"tr\", \"es\" ); on_uncertain = \"fail\"; },\n"
+		"  languages = ( \"tr\", \"es\" ); on_uncertain = \"fail\"; data_coding_ucs2 = 0x18; "
+		"data_coding_gsm7 = 0;\n"
+		"  data_coding_binary = 245; flash = \"subunit\"; },\n"
 		"  { name = \"null\"; driver = \"loopback\"; outcome = \"none\"; delay_ms = 7; } );\n"
 		"routes = ( { prefix = [ \"7\", \"375\" ]; class = [ \"otp\" ]; links = ( \"null\", \"acme\" "
 		"); },\n"
@@ -317,8 +345,12 @@ static void test_everything_that_is_given_arrives(void **state)
 	assert_int_equal(c->clients[0].webhook.batch, 1);
 	assert_int_equal(c->links[0].bind, CONF_BIND_SPLIT);
 	assert_int_equal(c->links[0].response_timeout_ms, 250);
-	assert_int_equal(c->links[0].concat, CONF_CONCAT_PAYLOAD);
-	assert_int_equal(c->links[0].alphabet, CONF_ALPHABET_ASCII);
+	assert_int_equal(c->links[0].concat, CONF_CONCAT_UDH16);
+	assert_int_equal(c->links[0].alphabet, CONF_ALPHABET_GSM7_PACKED);
+	assert_int_equal(c->links[0].data_coding_ucs2, 0x18);
+	assert_int_equal(c->links[0].data_coding_gsm7, 0);
+	assert_int_equal(c->links[0].data_coding_binary, 0xf5);
+	assert_int_equal(c->links[0].flash, CONF_FLASH_SUBUNIT);
 	assert_int_equal(c->links[0].receipt_id, CONF_RECEIPT_ID_DEC);
 	assert_int_equal(c->links[0].on_uncertain, CONF_ON_UNCERTAIN_FAIL);
 	assert_int_equal(c->links[0].languages.n, 2);
@@ -518,7 +550,8 @@ static const char after[] = "node = 2; stop_timeout = 0.5; log_level = \"debug\"
 			    "\"; webhook: { url = \"http://a/\"; secret = \"two\"; batch = 5; }; } );\n"
 			    "links = ( { name = \"b\"; driver = \"loopback\"; },\n"
 			    "  { name = \"acme\"; driver = \"smpp\"; host = \"h2\"; tps = 50; password = "
-			    "\"b\"; languages = [ \"tr\", \"es\" ]; } );\n"
+			    "\"b\"; languages = [ \"tr\", \"es\" ]; alphabet = \"gsm7-packed\";\n"
+			    "    data_coding_ucs2 = 0x18; } );\n"
 			    "routes = ( { name = \"y\"; links = [ \"acme\", \"b\" ]; }, { name = \"x\"; "
 			    "links = [ \"acme\" ]; } );\n"
 			    "inbound = ( { client = \"shop\"; to = \"2\"; }, { client = \"shop\"; } );\n";
@@ -537,9 +570,11 @@ static const struct {
 	{"clients.gone: removed", CONF_APPLY_RELOAD, NULL},
 	{"links.b: added", CONF_APPLY_LINK, "b"},
 	{"links.acme.tps: 100 -> 50", CONF_APPLY_RELOAD, "acme"},
+	{"links.acme.alphabet: gsm7-unpacked -> gsm7-packed", CONF_APPLY_LINK, "acme"},
 	{"links.acme.languages: [ ] -> [ \"tr\", \"es\" ]", CONF_APPLY_RELOAD, "acme"},
 	{"links.acme.host: \"h\" -> \"h2\"", CONF_APPLY_LINK, "acme"},
 	{"links.acme.password: changed", CONF_APPLY_LINK, "acme"},
+	{"links.acme.data_coding_ucs2: -1 -> 24", CONF_APPLY_LINK, "acme"},
 	{"links.old: removed", CONF_APPLY_LINK, "old"},
 	{"routes.y.links: [ \"acme\" ] -> [ \"acme\", \"b\" ]", CONF_APPLY_RELOAD, NULL},
 	{"routes: order changed", CONF_APPLY_RELOAD, NULL},

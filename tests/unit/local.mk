@@ -14,7 +14,7 @@ UNIT_TESTS += $(CODEC_TESTS)
 CODEC_TEST_LIBS = $(CODEC_LIBS) $(CMOCKA_LIBS)
 tests_unit_codec_utf8_SOURCES = tests/unit/codec_utf8.c tests/unit/codec_hex.h
 tests_unit_codec_utf8_LDADD = $(CODEC_TEST_LIBS)
-tests_unit_codec_gsm7_SOURCES = tests/unit/codec_gsm7.c tests/unit/codec_hex.h
+tests_unit_codec_gsm7_SOURCES = tests/unit/codec_gsm7.c tests/unit/codec_hex.h tests/unit/codec_tables.h
 tests_unit_codec_gsm7_LDADD = $(CODEC_TEST_LIBS)
 tests_unit_codec_ucs2_SOURCES = tests/unit/codec_ucs2.c tests/unit/codec_hex.h
 tests_unit_codec_ucs2_LDADD = $(CODEC_TEST_LIBS)
@@ -26,6 +26,13 @@ tests_unit_codec_msisdn_SOURCES = tests/unit/codec_msisdn.c
 tests_unit_codec_msisdn_LDADD = $(CODEC_TEST_LIBS)
 tests_unit_codec_receipt_SOURCES = tests/unit/codec_receipt.c tests/unit/codec_hex.h
 tests_unit_codec_receipt_LDADD = $(CODEC_TEST_LIBS)
+TEXT_TESTS = tests/unit/codec_smart tests/unit/codec_unicode
+check_PROGRAMS += $(TEXT_TESTS)
+UNIT_TESTS += $(TEXT_TESTS)
+tests_unit_codec_smart_SOURCES = tests/unit/codec_smart.c
+tests_unit_codec_smart_LDADD = $(CODEC_TEST_LIBS)
+tests_unit_codec_unicode_SOURCES = tests/unit/codec_unicode.c
+tests_unit_codec_unicode_LDADD = $(CODEC_TEST_LIBS)
 BASE_TESTS = tests/unit/conf_test tests/unit/log_test
 check_PROGRAMS += $(BASE_TESTS)
 UNIT_TESTS += $(BASE_TESTS)
@@ -61,8 +68,9 @@ tests_unit_http_test_SOURCES = tests/unit/http_test.c tests/unit/tls_pair.h
 tests_unit_http_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/cli_csv_test
 UNIT_TESTS += tests/unit/cli_csv_test
-tests_unit_cli_csv_test_SOURCES = tests/unit/cli_csv_test.c src/cli/csv.c src/cli/fields.c src/cli/input.c \
-	src/cli/progress.c src/cli/rows.c src/cli/table.c src/cli/text.c src/cli/when.c
+tests_unit_cli_csv_test_SOURCES = tests/unit/cli_csv_test.c src/cli/fields.c src/cli/input.c src/cli/mark.c \
+	src/cli/progress.c src/cli/rows.c src/cli/table.c src/cli/text.c src/cli/when.c \
+	src/base/buf.c src/base/csv.c src/base/csv_rows.c src/base/fields.c
 tests_unit_cli_csv_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
 tests_unit_cli_csv_test_LDADD = $(CMOCKA_LIBS) $(JANSSON_LIBS)
 endif
@@ -84,6 +92,13 @@ tests_unit_smpp_text_SOURCES = tests/unit/smpp_text.c tests/unit/codec_hex.h
 tests_unit_smpp_text_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_smpp_window_SOURCES = tests/unit/smpp_window.c tests/unit/codec_hex.h
 tests_unit_smpp_window_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+SMPP_SESSION_TESTS = tests/unit/smpp_hosts tests/unit/smpp_trace
+check_PROGRAMS += $(SMPP_SESSION_TESTS)
+UNIT_TESTS += $(SMPP_SESSION_TESTS)
+tests_unit_smpp_hosts_SOURCES = tests/unit/smpp_hosts.c
+tests_unit_smpp_hosts_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_smpp_trace_SOURCES = tests/unit/smpp_trace.c tests/unit/codec_hex.h
+tests_unit_smpp_trace_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 API_TESTS = tests/unit/api_message tests/unit/api_lines tests/unit/api_gate tests/unit/api_docs
 check_PROGRAMS += $(API_TESTS)
@@ -129,13 +144,54 @@ tests_unit_router_test_SOURCES = tests/unit/router_test.c
 tests_unit_router_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 
+# Plans against a search of all of them.
 if HAVE_CMOCKA
-if HAVE_SMPP34
-check_PROGRAMS += tests/unit/smpp_hosts tests/unit/smpp_trace
-UNIT_TESTS += tests/unit/smpp_hosts tests/unit/smpp_trace
-tests_unit_smpp_trace_SOURCES = tests/unit/smpp_trace.c tests/unit/codec_hex.h
-tests_unit_smpp_trace_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
-tests_unit_smpp_hosts_SOURCES = tests/unit/smpp_hosts.c
-tests_unit_smpp_hosts_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+PLAN_TESTS = tests/unit/codec_plans
+check_PROGRAMS += $(PLAN_TESTS)
+UNIT_TESTS += $(PLAN_TESTS)
+tests_unit_codec_plans_SOURCES = tests/unit/codec_plans.c tests/unit/codec_hex.h tests/unit/codec_tables.h
+tests_unit_codec_plans_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
 endif
+
+# What is taken from the heap is counted.
+if HAVE_CMOCKA
+HEAP_TESTS = tests/unit/codec_heap
+check_PROGRAMS += $(HEAP_TESTS)
+UNIT_TESTS += $(HEAP_TESTS)
+tests_unit_codec_heap_SOURCES = tests/unit/codec_heap.c
+tests_unit_codec_heap_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc
+tests_unit_codec_heap_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
+endif
+
+if HAVE_CMOCKA
+TPDU_TESTS = tests/unit/codec_dcs tests/unit/codec_tpdu
+check_PROGRAMS += $(TPDU_TESTS)
+UNIT_TESTS += $(TPDU_TESTS)
+tests_unit_codec_dcs_SOURCES = tests/unit/codec_dcs.c
+tests_unit_codec_dcs_LDADD = $(CODEC_TEST_LIBS)
+tests_unit_codec_tpdu_SOURCES = tests/unit/codec_tpdu.c tests/unit/codec_hex.h
+tests_unit_codec_tpdu_LDADD = $(CODEC_TEST_LIBS)
+endif
+
+if HAVE_CMOCKA
+FACTS_TESTS = tests/unit/codec_facts
+check_PROGRAMS += $(FACTS_TESTS)
+UNIT_TESTS += $(FACTS_TESTS)
+tests_unit_codec_facts_SOURCES = tests/unit/codec_facts.c tests/unit/codec_hex.h
+tests_unit_codec_facts_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
+endif
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/preview_row_test
+UNIT_TESTS += tests/unit/preview_row_test
+tests_unit_preview_row_test_SOURCES = tests/unit/preview_row_test.c
+tests_unit_preview_row_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
+# Grapheme clusters.
+if HAVE_CMOCKA
+CLUSTER_TESTS = tests/unit/codec_clusters
+check_PROGRAMS += $(CLUSTER_TESTS)
+UNIT_TESTS += $(CLUSTER_TESTS)
+tests_unit_codec_clusters_SOURCES = tests/unit/codec_clusters.c
+tests_unit_codec_clusters_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
 endif

@@ -396,6 +396,9 @@ static void inbound_makes_an_event_that_carries_it(void **state)
 	assert_string_equal(q.rows[0].in_from, "+1202");
 	assert_string_equal(q.rows[0].in_to, "12345");
 	assert_string_equal(q.rows[0].in_text, "STOP");
+	assert_string_equal(q.rows[0].in_raw_hex, "5300");
+	assert_int_equal(q.rows[0].in_dcs, 8);
+	assert_int_equal(q.rows[0].in_esm_class, 0x40);
 	store_query_done(&q.q);
 }
 

@@ -527,7 +527,8 @@ static void inbound_and_parked_are_listed_newest_first(void **state)
 
 	for (unsigned i = 0; i < 5; i++) {
 		struct op_inbound in = {.at = 100 + i, .link = 1, .client = i % 2 ? 3 : 0, .from = "+1", .to = "12345",
-			.text = "hi", .n_text = 2, .raw = (const uint8_t *)"hi", .n_raw = 2};
+			.text = "hi", .n_text = 2, .raw = (const uint8_t *)"h\xaf", .n_raw = 2, .dcs = 0x19,
+			.esm_class = 0x40};
 		struct op_receipt r = {.hash = i, .link = 1, .at = i, .smsc_id = "id", .stat = "DELIVRD", .err = "000", .to = 7};
 
 		assert_int_equal(put(f, OP_INBOUND, &in.op), 0);
@@ -536,7 +537,9 @@ static void inbound_and_parked_are_listed_newest_first(void **state)
 	assert_int_equal(ask(f, Q_INBOUND, &q.q), 0);
 	assert_int_equal(q.n_rows, 2);
 	assert_int_equal(q.rows[0].at, 104);
-	assert_string_equal(q.rows[0].raw_hex, "6869");
+	assert_string_equal(q.rows[0].raw_hex, "68af");
+	assert_int_equal(q.rows[0].dcs, 0x19);
+	assert_int_equal(q.rows[0].esm_class, 0x40);
 	q.after = q.next;
 	store_query_done(&q.q);
 	q.limit = 10;

@@ -32,7 +32,7 @@ function receipt(session, pdu, id) {
 
 function take(session, pdu) {
 	const id = `npm-${nextId++}`;
-	const body = pdu.short_message;
+	const body = pdu.message_payload ?? pdu.short_message;
 
 	say({
 		heard: "submit_sm",

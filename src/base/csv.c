@@ -12,9 +12,7 @@
  * The delimiter must be known before the first record can be cut, and the first record may come in pieces.  So until
  * then the octets of the first record are kept raw, with only the quotes watched to find its end; then it is cut.
  */
-#include "config.h"
-
-#include "cli/csv.h"
+#include "base/csv.h"
 
 #include <string.h>
 
@@ -25,18 +23,20 @@ static const char byte_order_mark[3] = { '\xef', '\xbb', '\xbf' };
 void csv_init(struct csv *c, char delimiter, size_t max_octets)
 {
 	*c = (struct csv){ .delimiter = delimiter, .max_octets = max_octets, .line = 1, .line_now = 1 };
+	buf_init(&c->raw, max_octets);
+	buf_init(&c->fields, max_octets + CSV_MAX_FIELDS); /* and a terminator for each */
 }
 
 void csv_done(struct csv *c)
 {
-	text_done(&c->raw);
-	text_done(&c->fields);
+	buf_done(&c->raw);
+	buf_done(&c->fields);
 }
 
 const char *csv_field(const struct csv *c, size_t i, size_t *ret_n)
 {
 	*ret_n = c->from[i + 1] - c->from[i] - 1;
-	return c->fields.at + c->from[i];
+	return (const char *)buf_data(&c->fields) + c->from[i];
 }
 
 static void blame(struct csv *c, enum csv_fault fault)
@@ -45,12 +45,20 @@ static void blame(struct csv *c, enum csv_fault fault)
 		c->fault = fault;
 }
 
+/* As much of it as there is room for: what is left of a record at fault must not depend on how the reads fell. */
+static void keep_in(struct csv *c, struct buf *b, const char *octets, size_t n)
+{
+	size_t room = buf_len(b) < c->max_octets ? c->max_octets - buf_len(b) : 0;
+
+	if (n > room)
+		blame(c, CSV_TOO_LONG);
+	if (buf_add(b, octets, n < room ? n : room) < 0)
+		blame(c, CSV_NO_MEMORY);
+}
+
 static void keep(struct csv *c, char octet)
 {
-	if (c->fields.n >= c->max_octets)
-		blame(c, CSV_TOO_LONG);
-	else
-		text_add(&c->fields, &octet, 1);
+	keep_in(c, &c->fields, &octet, 1);
 }
 
 static void end_field(struct csv *c)
@@ -61,8 +69,10 @@ static void end_field(struct csv *c)
 		return;
 	}
 	/* The terminator is ours and not counted against the limit, else the sizes in from[] could lie. */
-	text_add(&c->fields, "", 1);
-	c->from[++c->n_fields] = c->fields.n;
+	if (buf_add(&c->fields, "", 1) < 0)
+		blame(c, CSV_NO_MEMORY);
+	else
+		c->from[++c->n_fields] = buf_len(&c->fields);
 }
 
 static void begin_record(struct csv *c)
@@ -74,8 +84,8 @@ static void begin_record(struct csv *c)
 	c->state = START;
 	c->line = c->line_now;
 	c->from[0] = 0;
-	text_clear(&c->fields);
-	text_clear(&c->raw);
+	buf_truncate(&c->fields, 0);
+	buf_truncate(&c->raw, 0);
 }
 
 static enum csv_result end_record(struct csv *c)
@@ -134,10 +144,7 @@ static void take_raw(struct csv *c, char octet)
 	bool separates = octet == ',' || octet == ';' || octet == '\t';
 
 	c->begun = true;
-	if (c->raw.n >= c->max_octets)
-		blame(c, CSV_TOO_LONG);
-	else
-		text_add(&c->raw, &octet, 1);
+	keep_in(c, &c->raw, &octet, 1);
 	if (c->state == QUOTED) {
 		c->n_quoted++;
 		c->state = octet == '"' ? CLOSED : QUOTED;
@@ -151,10 +158,12 @@ static void take_raw(struct csv *c, char octet)
 
 static void cut_header(struct csv *c)
 {
-	c->delimiter = csv_detect(c->raw.at ? c->raw.at : "", c->raw.n);
+	const char *raw = (const char *)buf_data(&c->raw);
+
+	c->delimiter = csv_detect(raw, buf_len(&c->raw));
 	c->state = START;
-	for (size_t i = 0; i < c->raw.n; i++)
-		take(c, c->raw.at[i]);
+	for (size_t i = 0; i < buf_len(&c->raw); i++)
+		take(c, raw[i]);
 }
 
 static enum csv_result finish(struct csv *c)
@@ -189,14 +198,49 @@ static bool swallowing(const struct csv *c)
 	return c->state == QUOTED && c->n_quoted > c->max_octets;
 }
 
+/* Octets from here on that are nothing but data; most of a file is. */
+static size_t data_run(const struct csv *c, const char *s, size_t n)
+{
+	char end = c->state == QUOTED ? '"' : c->delimiter;
+	size_t i = 0;
+
+	if (!c->delimiter || c->n_mark < sizeof byte_order_mark || (c->state != PLAIN && c->state != QUOTED))
+		return 0;
+	while (i < n && s[i] != end && s[i] != '\n' && s[i] != '\r' && s[i])
+		i++;
+	return i;
+}
+
+static void take_run(struct csv *c, const char *s, size_t n)
+{
+	keep_in(c, &c->fields, s, n);
+	c->after_cr = false;
+	if (c->state == QUOTED)
+		c->n_quoted += n;
+}
+
 enum csv_result csv_feed(struct csv *c, const char *octets, size_t n, size_t *ret_used)
 {
 	if (c->ready)
 		begin_record(c);
 	for (size_t i = 0; i < n; i++) {
-		char octet = octets[i];
-		bool second_of_crlf = c->after_cr && octet == '\n';
+		size_t n_run = data_run(c, octets + i, n - i);
+		bool second_of_crlf;
+		char octet;
 
+		if (n_run) {
+			take_run(c, octets + i, n_run);
+			i += n_run;
+			*ret_used = i;
+			if (swallowing(c)) {
+				c->fault = CSV_OPEN_QUOTE;
+				return CSV_BROKEN;
+			}
+			if (i == n)
+				break;
+		}
+		octet = octets[i];
+		second_of_crlf = c->after_cr && octet == '\n';
 		*ret_used = i + 1;
 		c->after_cr = octet == '\r';
 		if (octet == '\n' ? !second_of_crlf : octet == '\r')
@@ -276,26 +320,10 @@ const char *csv_fault_text(enum csv_fault fault)
 		return "text follows a closing quote; double a quote that belongs to the text";
 	case CSV_OPEN_QUOTE:
 		return "a quote is opened and never closed";
+	case CSV_NO_MEMORY:
+		return "out of memory";
 	case CSV_NUL:
 		return "the file holds an octet 0; save it as UTF-8 text (it may be UTF-16)";
 	}
 	return "unknown";
-}
-
-void csv_quote(struct text *out, const char *field, size_t n, char delimiter)
-{
-	bool plain = true;
-
-	for (size_t i = 0; i < n && plain; i++)
-		plain = field[i] != delimiter && field[i] != '"' && field[i] != '\n' && field[i] != '\r';
-	if (n && (field[0] == ' ' || field[n - 1] == ' '))
-		plain = false;
-	if (plain) {
-		text_add(out, field, n);
-		return;
-	}
-	text_add(out, "\"", 1);
-	for (size_t i = 0; i < n; i++)
-		text_add(out, field[i] == '"' ? "\"\"" : &field[i], field[i] == '"' ? 2 : 1);
-	text_add(out, "\"", 1);
 }

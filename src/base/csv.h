@@ -15,10 +15,14 @@
  * and reported.  A quote that is never closed would swallow the rest of the file, so a quoted field that grows past
  * the limit ends the reading (CSV_BROKEN) instead.
  */
-#ifndef POSTHORN_CLI_CSV_H
-#define POSTHORN_CLI_CSV_H
+#ifndef BASE_CSV_H
+#define BASE_CSV_H
 
-#include "cli/text.h"
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/buf.h"
 
 enum {
 	CSV_MAX_FIELDS = 64,
@@ -38,6 +42,7 @@ enum csv_fault {
 	CSV_AFTER_QUOTE, /* text after a closing quote */
 	CSV_OPEN_QUOTE,  /* a quote that is never closed */
 	CSV_NUL,         /* an octet 0: not a text file (UTF-16, most likely) */
+	CSV_NO_MEMORY,
 };
 
 struct csv {
@@ -54,8 +59,8 @@ struct csv {
 	size_t n_mark;      /* octets of the byte order mark seen */
 	size_t n_quoted;    /* octets since the quote was opened */
 	bool after_cr, begun, ready;
-	struct text raw;    /* the first record, until its delimiter is known */
-	struct text fields; /* each NUL-terminated */
+	struct buf raw;     /* the first record, until its delimiter is known */
+	struct buf fields;  /* each NUL-terminated */
 	size_t from[CSV_MAX_FIELDS + 1];
 };
 
@@ -76,8 +81,5 @@ const char *csv_field(const struct csv *c, size_t i, size_t *ret_n);
 char csv_detect(const char *header, size_t n);
 
 const char *csv_fault_text(enum csv_fault fault);
-
-/* Add one field as it must be written: quoted when it holds the delimiter, a quote, a line end or outer blanks. */
-void csv_quote(struct text *out, const char *field, size_t n, char delimiter);
 
 #endif

@@ -1,0 +1,110 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* api_body.c -- JSON bodies: small ones are parsed at once, large ones on another thread.
+ *
+ * A body of megabytes takes tens of milliseconds to parse; the loop has others to serve meanwhile.  What is parsed
+ * there is bounded over all requests, as each takes a copy.
+ */
+#include "intake/api_impl.h"
+
+#include "intake/json_lines.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+struct big {
+	uv_work_t work;
+	struct api_call *call;
+	api_body_cb done;
+	char *body;
+	size_t n;
+	json_t *root;
+	json_error_t error;
+	uint8_t digest[16];
+};
+
+static void digest_body(const void *body, size_t n, uint8_t ret[static 16])
+{
+	struct json_digest d;
+
+	json_digest_init(&d, 'a');
+	json_digest_row(&d, body, n);
+	json_digest_text(&d, ret);
+}
+
+static void refuse_memory(struct api_call *c)
+{
+	struct api_fault f;
+
+	api_fault_of_errno(-ENOMEM, &f);
+	api_refuse_fault(c, &f);
+}
+
+/* A worker thread: touches nothing but `b`. */
+static void big_parse(uv_work_t *w)
+{
+	struct big *b = (struct big *)w;
+
+	b->root = json_loadb(b->body, b->n, JSON_MESSAGE_DECODE, &b->error);
+	digest_body(b->body, b->n, b->digest);
+}
+
+static void big_parsed(uv_work_t *w, int status)
+{
+	struct big *b = (struct big *)w;
+	struct api_call *c = b->call;
+
+	(void)status; /* nobody cancels */
+	c->api->big_octets -= b->n;
+	free(b->body);
+	if (c->q)
+		b->done(c, b->root, &b->error, b->digest);
+	json_decref(b->root);
+	free(b);
+	api_let_go(c);
+}
+
+static void parse_big(struct api_call *c, const uint8_t *body, size_t n, api_body_cb done)
+{
+	struct big *b = NULL;
+
+	if (c->api->big_octets + n <= API_BIG_TOTAL)
+		b = calloc(1, sizeof(*b));
+	if (b)
+		b->body = malloc(n);
+	if (!b || !b->body) {
+		free(b);
+		refuse_memory(c);
+		return;
+	}
+	memcpy(b->body, body, n);
+	b->n = n;
+	b->call = c;
+	b->done = done;
+	if (uv_queue_work(c->api->p.loop, &b->work, big_parse, big_parsed) < 0) {
+		free(b->body);
+		free(b);
+		refuse_memory(c);
+		return;
+	}
+	c->api->big_octets += n;
+	stats_add(c->api->p.stats, STATS_BIG_BODIES, 1);
+	api_hold(c);
+}
+
+void api_body_parse(struct api_call *c, const uint8_t *body, size_t n, api_body_cb done)
+{
+	uint8_t digest[16] = {0};
+	json_error_t e;
+	json_t *root;
+
+	if (n > API_BIG_BODY) {
+		parse_big(c, body, n, done);
+		return;
+	}
+	root = json_loadb((const char *)body, n, JSON_MESSAGE_DECODE, &e);
+	if (root && json_is_array(root))
+		digest_body(body, n, digest);
+	done(c, root, &e, digest);
+	json_decref(root);
+}
