@@ -6,6 +6,7 @@ posthorn_smsc_sim_SOURCES = \
 	tests/peers/smsc_conn.c \
 	tests/peers/smsc_control.c \
 	tests/peers/smsc_deliver.c \
+	tests/peers/smsc_fault.c \
 	tests/peers/smsc_judge.c \
 	tests/peers/smsc_pdu.c \
 	tests/peers/smsc_pdu.h \
@@ -81,6 +82,18 @@ check-peers: posthorn-smsc-sim$(EXEEXT)
 	if command -v perl >/dev/null; then \
 		POSTHORN_SMSC_SIM=./posthorn-smsc-sim perl $(srcdir)/tests/peers/test_net_smpp.pl; fi
 
+# Of sessions.
+dist_smscscripts_DATA += \
+	tests/peers/scripts/bind-closed-at-once.smsc \
+	tests/peers/scripts/bind-limit-4.smsc \
+	tests/peers/scripts/bind-never-answered.smsc \
+	tests/peers/scripts/bind-already-bound.smsc \
+	tests/peers/scripts/restart-every-second.smsc \
+	tests/peers/scripts/huge-length-after-20.smsc \
+	tests/peers/scripts/odd-pdus.smsc \
+	tests/peers/scripts/fragmented.smsc \
+	tests/peers/scripts/version-33.smsc \
+	tests/peers/scripts/version-50.smsc
 # TPDUs judged by Wireshark and by gammu.
 check_PROGRAMS += tests/peers/tpdu_probe
 tests_peers_tpdu_probe_SOURCES = tests/peers/tpdu_probe.c

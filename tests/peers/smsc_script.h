@@ -38,7 +38,14 @@ enum smsc_action {
 	ACTION_GARBAGE,
 	ACTION_HALF_PDU,
 	ACTION_WRONG_LENGTH,
+	ACTION_HUGE_LENGTH,
 	ACTION_UNKNOWN_COMMAND,
+	ACTION_TRUNCATED,
+	ACTION_ZERO_SEQUENCE,
+	ACTION_HIGH_SEQUENCE,
+	ACTION_SAME_SEQUENCE,
+	ACTION_STRAY_RESPONSE,
+	ACTION_WRONG_REQUEST,
 	ACTION_MO, /* only of `mo` lines */
 };
 
@@ -110,6 +117,11 @@ struct smsc_script {
 	uint8_t receipt_then; /* the outcome of a second receipt; 0: none */
 	uint32_t receipt_then_ms;
 	bool status_resp_short;
+	uint8_t version;      /* 33, 34 or 50 */
+	bool fragment;        /* one octet a segment */
+	uint32_t restart_ms;  /* close all connections so often; 0: never */
+	uint32_t bind_limit, bind_limit_status; /* binds at a time; 0: any number */
+	int congestion; /* congestion_state of submit_sm_resp and data_sm_resp; -1: none */
 };
 
 /* What the rules say of one event; at most one answer, at most one fault behind it, at most one MO. */

@@ -94,6 +94,13 @@ tests_unit_smpp_text_SOURCES = tests/unit/smpp_text.c tests/unit/codec_hex.h
 tests_unit_smpp_text_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_smpp_window_SOURCES = tests/unit/smpp_window.c tests/unit/codec_hex.h
 tests_unit_smpp_window_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+SMPP_SESSION_TESTS = tests/unit/smpp_hosts tests/unit/smpp_trace
+check_PROGRAMS += $(SMPP_SESSION_TESTS)
+UNIT_TESTS += $(SMPP_SESSION_TESTS)
+tests_unit_smpp_hosts_SOURCES = tests/unit/smpp_hosts.c
+tests_unit_smpp_hosts_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_smpp_trace_SOURCES = tests/unit/smpp_trace.c tests/unit/codec_hex.h
+tests_unit_smpp_trace_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 API_TESTS = tests/unit/api_message tests/unit/api_lines tests/unit/api_gate tests/unit/api_docs
 check_PROGRAMS += $(API_TESTS)
