@@ -54,7 +54,9 @@ struct settle {
 	uint32_t code;        /* the wire's own code: command_status, CMS error; 0 = none */
 	const char *smsc_id;  /* OUTCOME_SENT: as received, NUL-terminated, at most 64 octets are kept */
 	const char *text;     /* what a person reads in the timeline; may be NULL */
-	uint32_t retry_after_ms; /* OUTCOME_THROTTLED, OUTCOME_RETRY: not before; 0 = the core decides */
+	uint32_t retry_after_ms; /* OUTCOME_RETRY: not before; OUTCOME_THROTTLED: the link rests for so long, and longer
+	                          * while nothing is taken, a second at most; 0 = the core decides */
+	bool queue_full;      /* OUTCOME_THROTTLED: a queue is full, perhaps only the recipient's */
 	bool late;            /* an answer for a part that was already settled as UNKNOWN */
 };
 
@@ -137,6 +139,8 @@ void link_down(struct link *l, const char *reason);        /* lent string, for p
                                                             * attempt failed for another reason */
 void link_ready(struct link *l);                           /* after -EAGAIN: room again */
 void link_settled(struct link *l, const struct settle *s);
+void link_congestion(struct link *l, unsigned percent);    /* congestion_state (SMPP 5.0, 4.8.4.18), 0..100, before
+                                                            * the link_settled() of the answer that told it */
 void link_receipt(struct link *l, const struct link_receipt *r, struct driver_token token);
 void link_inbound(struct link *l, const struct link_inbound *m, struct driver_token token);
 void link_stopped(struct link *l);

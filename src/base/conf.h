@@ -120,7 +120,7 @@ struct conf_link {
 	char *name;
 	char *driver;
 	double tps;
-	int64_t burst; /* 0: a twentieth of a second of tps */
+	int64_t burst; /* 0: a twentieth of tps */
 	int64_t window;
 	int64_t response_timeout_ms;
 	int64_t connect_timeout_ms;

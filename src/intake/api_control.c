@@ -180,6 +180,14 @@ static const char *reports_word(const struct link_view *v)
 	return v->state == LINK_UP ? "no" : "unknown";
 }
 
+/* A link that is up has nothing to explain, unless the carrier takes less than it would send. */
+static const char *reason_word(const struct link_view *v)
+{
+	if (v->state == LINK_UP && v->outlet->adapt.limit > 0 && !*v->reason)
+		return msg_reason_name(REASON_THROTTLED);
+	return v->reason;
+}
+
 static void put_link(void *arg, struct link *l)
 {
 	struct json_out *o = arg;
@@ -190,15 +198,18 @@ static void put_link(void *arg, struct link *l)
 	json_out_kstr(o, "name", v.name);
 	json_out_kstr(o, "driver", v.driver);
 	json_out_kstr(o, "state", link_state_name(v.state));
-	json_out_kstr(o, "reason", v.reason ? v.reason : "");
+	json_out_kstr(o, "reason", reason_word(&v));
 	json_out_ktime(o, "since", v.since_ms);
 	json_out_kstr(o, "reports", reports_word(&v));
 	json_out_ku64(o, "window", v.outlet->window);
 	json_out_ku64(o, "in_flight", v.outlet->in_flight);
 	json_out_key(o, "tps");
 	json_out_real(o, v.outlet->tps);
-	json_out_key(o, "slow");
-	json_out_real(o, v.outlet->slow > 0 ? v.outlet->slow : 1);
+	json_out_key(o, "rate");
+	json_out_real(o, v.rate);
+	json_out_key(o, "rate_limit");
+	json_out_real(o, v.rate_limit);
+	json_out_ku64(o, "slowed", v.outlet->adapt.cuts);
 	json_out_ku64(o, "sent", v.outlet->sent);
 	json_out_ku64(o, "retried", v.outlet->retried);
 	json_out_ku64(o, "rejected", v.outlet->rejected);

@@ -22,9 +22,6 @@
 #include "base/log.h"
 #include "queue/queue_impl.h"
 
-#define SLOW_FACTOR 0.7       /* what a throttle answer leaves of the rate */
-#define SLOW_FLOOR 0.05
-#define THROTTLE_PAUSE_MS 200 /* without a configured rate there is nothing to slow: pause */
 
 /* ---- final states ---------------------------------------------------------------------------------------- */
 
@@ -518,17 +515,50 @@ static void rejected(struct queue *q, struct qmsg *qm, struct outlet *o, unsigne
 	qm->done |= 1ull << (part - 1);
 }
 
+/* `limit`, `sent`: as they were, per second.  The first time is an event, what follows is how a limit is kept to. */
+static void slowed(struct queue *q, struct outlet *o, double limit, double sent)
+{
+	const char *link = names_text(q->names, NAME_LINK, o->id);
+
+	dispatch_rate(o);
+	dispatch_dirty(q);
+	if (limit > 0)
+		log_debug("link_slowed", "link=%s from_per_s=%.4g to_per_s=%.4g", link, limit, o->adapt.limit);
+	else
+		log_info("link_slowed", "link=%s from_per_s=%.4g to_per_s=%.4g", link, sent, o->adapt.limit);
+}
+
+/* What an answer says about the rate. */
+static void told_rate(struct queue *q, struct outlet *o, const struct settle *s)
+{
+	static const enum adapt_answer answers[OUTCOME_N] = {
+		[OUTCOME_SENT] = ADAPT_TAKEN, [OUTCOME_RETRY] = ADAPT_TAKEN, [OUTCOME_REJECTED] = ADAPT_TAKEN,
+		[OUTCOME_THROTTLED] = ADAPT_REFUSED, [OUTCOME_UNKNOWN] = ADAPT_OTHER, [OUTCOME_UNSENT] = ADAPT_OTHER,
+	};
+	enum adapt_answer answer = s->queue_full ? ADAPT_FULL : answers[s->outcome];
+	int64_t now_us = clock_mono_us();
+	double sent = pace_sent(&o->pace, now_us), limit = o->adapt.limit;
+
+	if (adapt_answer(&o->adapt, answer, o->tps, sent, o->in_flight - o->pace.held - 1, now_us))
+		slowed(q, o, limit, sent);
+}
+
+void queue_congestion(struct queue *q, struct outlet *o, unsigned percent)
+{
+	int64_t now_us = clock_mono_us();
+	double sent = pace_sent(&o->pace, now_us), limit = o->adapt.limit;
+
+	if (adapt_congestion(&o->adapt, percent, o->tps, sent, o->in_flight - o->pace.held, now_us))
+		slowed(q, o, limit, sent);
+}
+
 static void throttled(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
 {
-	int64_t now = q->now_us / 1000, pause = s->retry_after_ms ? s->retry_after_ms : THROTTLE_PAUSE_MS;
+	int64_t until = clock_mono_ms() + (s->retry_after_ms ? adapt_pause_ms(&o->adapt, s->retry_after_ms) : 0);
 
 	o->throttled++;
-	if (now >= o->pause_until_ms) { /* once per wave: the answers of one window come together */
-		o->slow = (o->slow > 0 ? o->slow : 1) * SLOW_FACTOR;
-		if (o->slow < SLOW_FLOOR)
-			o->slow = SLOW_FLOOR;
-		o->pause_until_ms = now + pause;
-	}
+	if (until > o->pause_until_ms)
+		o->pause_until_ms = until;
 	qm->reason = REASON_THROTTLED;
 	dispatch_unsent(q, qm, 1ull << (part - 1));
 }
@@ -634,6 +664,7 @@ void queue_settle(struct queue *q, struct outlet *o, const struct settle *s)
 			(unsigned long long)msg_key_id(s->key), part, outcome_name(s->outcome));
 		return;
 	}
+	told_rate(q, o, s);
 	if (s->outcome == OUTCOME_THROTTLED) {
 		throttled(q, qm, o, part, s);
 		refused_decide(q, qm, o);

@@ -337,6 +337,11 @@ void link_settled(struct link *l, const struct settle *s)
 	drained(l);
 }
 
+void link_congestion(struct link *l, unsigned percent)
+{
+	queue_congestion(l->queue, &l->outlet, percent);
+}
+
 static void receipt_stored(void *arg, uint64_t a, uint64_t b, int r)
 {
 	struct link *l = arg;
@@ -395,7 +400,7 @@ uint32_t link_id(const struct link *l)
 	return l->outlet.id;
 }
 
-void link_view(const struct link *l, struct link_view *ret)
+void link_view(struct link *l, struct link_view *ret)
 {
 	memset(ret, 0, sizeof(*ret));
 	ret->name = l->name;
@@ -404,8 +409,10 @@ void link_view(const struct link *l, struct link_view *ret)
 	ret->state = l->state;
 	ret->since_ms = l->since_ms;
 	ret->outlet = &l->outlet;
+	ret->rate = pace_sent(&l->outlet.pace, clock_mono_us());
+	ret->rate_limit = l->outlet.adapt.limit > 0 ? l->outlet.adapt.limit : l->outlet.tps;
 	ret->receipts = l->receipts;
 	ret->inbound = l->inbound;
 	if (l->driver->stats)
-		l->driver->stats((struct link *)l, &ret->driver_stats);
+		l->driver->stats(l, &ret->driver_stats);
 }

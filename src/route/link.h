@@ -44,9 +44,11 @@ struct link_view {
 	enum link_state state;
 	int64_t since_ms;
 	const struct outlet *outlet;
+	double rate;            /* parts per second that left of late */
+	double rate_limit;      /* what they may be now: tps, or less while the carrier refuses; 0: no limit */
 	struct driver_stats driver_stats;
 	uint64_t receipts, inbound;
 };
-void link_view(const struct link *l, struct link_view *ret);
+void link_view(struct link *l, struct link_view *ret);
 
 #endif

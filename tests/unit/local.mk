@@ -128,3 +128,13 @@ tests_unit_fresh_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_router_test_SOURCES = tests/unit/router_test.c
 tests_unit_router_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
+
+if HAVE_CMOCKA
+FLOW_TESTS = tests/unit/pace_test tests/unit/adapt_test
+check_PROGRAMS += $(FLOW_TESTS)
+UNIT_TESTS += $(FLOW_TESTS)
+tests_unit_pace_test_SOURCES = tests/unit/pace_test.c
+tests_unit_pace_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_adapt_test_SOURCES = tests/unit/adapt_test.c
+tests_unit_adapt_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
