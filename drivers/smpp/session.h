@@ -24,6 +24,7 @@
 #include "base/stream.h"
 #include "driver.h"
 #include "smpp/pdu.h"
+#include "smpp/status.h"
 #include "smpp/window.h"
 
 enum session_kind { SESSION_TX, SESSION_RX, SESSION_TRX };
@@ -58,6 +59,8 @@ struct session_ops {
 	/* An attempt failed, or the session takes no more submits. */
 	void (*down)(void *arg, struct session *s, const char *reason);
 	void (*settled)(void *arg, const struct settle *st);
+	/* What a command_status means on this link. */
+	enum status_class (*classify)(void *arg, uint32_t status);
 	/* There is room, perhaps again. */
 	void (*room)(void *arg);
 	/* A deliver_sm or data_sm.  0: session_ack() follows, perhaps at once; -EBADMSG: to be answered with

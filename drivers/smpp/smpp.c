@@ -95,6 +95,27 @@ static void on_settled(void *arg, const struct settle *st)
 	link_settled(m->link, st);
 }
 
+static enum status_class classify(void *arg, uint32_t status)
+{
+	static const enum status_class classes[] = {
+		[CONF_ERROR_PERMANENT] = STATUS_PERMANENT,
+		[CONF_ERROR_RECIPIENT] = STATUS_RECIPIENT,
+		[CONF_ERROR_TEMPORARY] = STATUS_TEMPORARY,
+		[CONF_ERROR_THROTTLE] = STATUS_THROTTLE,
+		[CONF_ERROR_LINK_FATAL] = STATUS_LINK_FATAL,
+		[CONF_ERROR_DUPLICATE] = STATUS_DUPLICATE,
+	};
+	const struct smpp *m = arg;
+	const struct conf_link *c = link_conf(m->link); /* asked each time: a reload may have changed it */
+
+	if (status == ESME_OK)
+		return STATUS_OK;
+	for (size_t i = 0; i < c->errors.n; i++)
+		if (status >= c->error[i].first && status <= c->error[i].last)
+			return classes[c->error[i].class];
+	return status_class(status);
+}
+
 static int on_sm(void *arg, struct session *s, const uint8_t *pdu, size_t n, const struct pdu_header *h,
 	uint32_t *ret_status)
 {
@@ -118,6 +139,7 @@ static const struct session_ops session_ops = {
 	.up = on_up,
 	.down = on_down,
 	.settled = on_settled,
+	.classify = classify,
 	.room = on_room,
 	.sm = on_sm,
 	.stopped = on_stopped,

@@ -237,6 +237,8 @@ const struct conf_setting conf_settings[] = {
 		.help = "SMPP version told when binding." },
 	{ LINK(address_range, CONF_STRING), TEXT("", 40), SMPP,
 		.help = "Own addresses told when binding." },
+	{ LINK(errors, CONF_STRINGS), TEXT("", 80), .min = 1, .form = CONF_FORM_ERROR, .driver = "smpp",
+		.help = "What a status means on this link, CODE:CLASS each; the first that fits decides." },
 
 	{ LINK(device, CONF_STRING), TEXT("", 4000), MODEM, .flags = CONF_REQUIRED,
 		.example = "/dev/serial/by-id/usb-modem-if00-port0",

@@ -11,13 +11,14 @@
 #define DOUBLE_S      0.5
 #define RECENT_MS     250
 #define FEW           16      /* parts per second, of which a quarter of a second has too few to tell */
-#define USED          0.4     /* of a rate that doubles so fast, the second before it has had 0.54 */
-#define LEAST         1.0     /* part per second: slow enough for a carrier that takes nothing, quick enough to notice */
+#define USED          0.4     /* of a rate that doubles so, the last second has had 0.54 */
+#define LEAST         1.0     /* part per second: slow for a carrier that takes nothing, quick to notice */
 #define SETTLE_US     1000000 /* carriers count by the second */
 #define BLOCKED_US    200000  /* nothing is taken: no need to wait for a second's count */
 #define FORGET_US     300000000
 #define PAUSE_MOST_MS 1000
 #define RATE_MOST     1e6     /* as the configuration's */
+#define FULL_LEAST    3
 #define FULL_SHARE    10      /* a full queue is the link's when it is every tenth answer, else a recipient's */
 
 /* SMPP 5.0, 4.8.4.18: up to 79 low to high load, 80 to 89 optimum, 90 to 99 nearing congestion, 100 congested. */
@@ -38,8 +39,8 @@ static double base_of(const struct adapt *a, double tps, double sent)
 	return sent < bound ? sent : bound;
 }
 
-/* What was taken of late: within a quarter of a second, which is enough to tell a carrier that is stuck from one that is
- * slow, and to follow a rate that doubles.  Small numbers ask for a second. */
+/* What was taken of late: within a quarter of a second, which is enough to tell a carrier that is stuck from one that
+ * is slow, and to follow a rate that doubles.  Small numbers ask for a second. */
 static double recent(struct adapt *a, int64_t now_us)
 {
 	unsigned ms = a->limit > 0 && a->limit < FEW ? METER_MS : RECENT_MS;
@@ -100,6 +101,8 @@ static bool refused(struct adapt *a, double tps, double sent, unsigned in_flight
 bool adapt_answer(struct adapt *a, enum adapt_answer answer, double tps, double sent, unsigned in_flight,
 	int64_t now_us)
 {
+	unsigned full;
+
 	if (a->old)
 		a->old--;
 	switch (answer) {
@@ -112,7 +115,8 @@ bool adapt_answer(struct adapt *a, enum adapt_answer answer, double tps, double 
 		return false;
 	case ADAPT_FULL:
 		meter_add(&a->refused, 1, now_us);
-		if (meter_sum(&a->refused, now_us) * (FULL_SHARE - 1) < meter_sum(&a->accepted, now_us))
+		full = meter_sum(&a->refused, now_us);
+		if (full < FULL_LEAST || full * (FULL_SHARE - 1) < meter_sum(&a->accepted, now_us))
 			return false;
 		return refused(a, tps, sent, in_flight, now_us);
 	case ADAPT_REFUSED:

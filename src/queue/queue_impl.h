@@ -39,6 +39,10 @@ struct qmsg {
 	uint64_t tried;             /* parts that had their turn in attempt number `tries` */
 	uint64_t refused;           /* for good, by its link: the next one may get the message when all of it is back */
 	uint32_t refused_code;
+	uint8_t refused_reason;
+	uint8_t n_faults;           /* answers that ended its link's session, in a row */
+	uint8_t n_full;             /* answers that a queue is full, though others were taken since the one before */
+	uint64_t full_at_sent;      /* the link's count of parts sent at the last of them */
 	char refused_text[28];
 	uint64_t row_seq;
 	uint32_t row_lane;          /* its row in backlog; 0: none */

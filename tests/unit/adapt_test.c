@@ -300,12 +300,12 @@ static void a_full_queue_may_be_one_recipients(void **state)
 	(void)state;
 	for (unsigned i = 0; i < 1000; i++)
 		cut |= adapt_answer(&a, i % 50 ? ADAPT_TAKEN : ADAPT_FULL, 1000, 1000, 10, SECOND + i * 1000);
-	assert_int_equal(a.cuts <= 1, 1); /* the very first answer cannot be judged */
+	assert_false(cut);
 	a = (struct adapt){ 0 };
 	taken(&a, 100, SECOND);
 	for (unsigned i = 0; i < 30; i++)
-		cut = adapt_answer(&a, ADAPT_FULL, 1000, 1000, 10, 2 * SECOND + i * 10000);
-	assert_int_equal(a.cuts >= 1, 1);
+		cut |= adapt_answer(&a, ADAPT_FULL, 1000, 1000, 10, 2 * SECOND + i * 10000);
+	assert_true(cut);
 }
 
 static void a_pause_doubles_while_nothing_is_taken(void **state)
