@@ -552,6 +552,11 @@ void session_stop(struct session *s)
 	session_dispatch(s, ev);
 }
 
+int session_set_window(struct session *s, uint32_t window)
+{
+	return window_resize(&s->window, window);
+}
+
 unsigned session_index(const struct session *s)
 {
 	return s->index;

@@ -77,6 +77,9 @@ void session_free(struct session *s); /* never started, or stopped */
 int session_start(struct session *s);
 void session_stop(struct session *s); /* drain, unbind, close; then stopped(), on a later turn */
 
+/* The window, from here on.  0 or -ENOMEM: as it was. */
+int session_set_window(struct session *s, uint32_t window);
+
 unsigned session_index(const struct session *s);
 /* Of the connection: it changes when that does. */
 uint32_t session_generation(const struct session *s);

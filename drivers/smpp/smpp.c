@@ -314,6 +314,27 @@ static void smpp_stop(struct link *l)
 		session_stop(m->sessions[i]); /* told twice, it waits for no answers */
 }
 
+/* All of the binds, or none. */
+static int smpp_set_window(struct link *l, unsigned window)
+{
+	struct smpp *m = link_driver_data(l);
+	uint32_t before = m->conf.window;
+
+	for (unsigned i = 0; i < m->n_sessions; i++) {
+		int r = session_set_window(m->sessions[i], window);
+
+		if (r < 0) {
+			while (i--)
+				session_set_window(m->sessions[i], before); /* there is room for that */
+			return r;
+		}
+	}
+	m->conf.window = window;
+	tell(m, NULL);
+	on_room(m);
+	return 0;
+}
+
 /* ---- traffic ---- */
 
 /* The bind that waits for the fewest answers, of those not in `tried`. */
@@ -396,4 +417,5 @@ const struct driver smpp_driver = {
 	.stop = smpp_stop,
 	.close = smpp_close,
 	.stats = smpp_stats,
+	.set_window = smpp_set_window,
 };

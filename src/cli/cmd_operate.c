@@ -2,16 +2,20 @@
 /* cmd_operate.c -- `links`, `queue`, `webhooks`, `receipts`: what the operator looks at and turns. */
 #include "config.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "cli/view.h"
 #include "cli/when.h"
 
+#define WORDS_MAX 4
+
 struct operate_input {
 	struct cli *cli;
 	char since[WHEN_OCTETS];
-	const char *words[2];
+	const char *words[WORDS_MAX];
 	size_t n_words;
 	size_t n_words_most;
 };
@@ -99,31 +103,82 @@ static int wrong(const char *command, const char *what)
 	return CLI_USAGE;
 }
 
+/* "tps=50" into the object; "tps=reset" is null.  false: not understood. */
+static bool add_change(json_t *change, const char *word)
+{
+	const char *equals = strchr(word, '=');
+	char name[32], *end;
+	double value;
+
+	if (!equals || equals == word || (size_t)(equals - word) >= sizeof(name) || !equals[1])
+		return false;
+	snprintf(name, sizeof(name), "%.*s", (int)(equals - word), word);
+	if (strcmp(equals + 1, "reset") == 0)
+		return json_object_set_new(change, name, json_null()) == 0;
+	value = strtod(equals + 1, &end);
+	if (*end)
+		return false;
+	if (value == (double)(json_int_t)value) /* the gateway knows which of them are whole */
+		return json_object_set_new(change, name, json_integer((json_int_t)value)) == 0;
+	return json_object_set_new(change, name, json_real(value)) == 0;
+}
+
+static int set_link(struct cli *cli, const struct operate_input *in, const struct view_column *columns)
+{
+	struct text path = { 0 };
+	struct api_answer answer;
+	json_t *change = json_object();
+	int end = CLI_OK;
+
+	for (size_t i = 2; i < in->n_words && end == CLI_OK; i++)
+		if (!add_change(change, in->words[i]))
+			end = wrong("links", "say what to set: tps=NUMBER, window=NUMBER, or =reset");
+	if (end == CLI_OK)
+		end = cli_ready(cli);
+	text_puts(&path, "/v1/links/");
+	text_url(&path, in->words[1]);
+	if (end == CLI_OK)
+		end = cli_call(cli, "PATCH", path.at, change, &answer);
+	if (end == CLI_OK) {
+		if (!cli_printed_json(cli, &answer))
+			view_object(cli, answer.json, columns);
+		api_answer_done(&answer);
+	}
+	json_decref(change);
+	text_done(&path);
+	return end;
+}
+
 int cmd_links(struct cli *cli, int argc, char **argv)
 {
 	static const char doc[] = "Show the links with state, reason and counters, or control one.\v"
 				  "stop: at once; what is under way ends as it ends.  drain: send nothing new, then stop.  start: "
 				  "up again.\n"
+				  "set: another tps or window, until the configuration is read again; =reset takes it back.\n"
 				  "\n"
 				  "Examples:\n"
 				  "  posthorn links\n"
 				  "  posthorn links drain acme\n"
+				  "  posthorn link set acme tps=50 window=20\n"
 				  "  watch -n 2 posthorn links";
 	static const struct view_column columns[] = { { "name", NULL }, { "driver", NULL }, { "state", NULL },
-		{ "reason", NULL }, { "since", NULL }, { "window", NULL }, { "tps", NULL }, { "reports", NULL }, { 0 } };
+		{ "reason", NULL }, { "since", NULL }, { "window", NULL }, { "tps", NULL }, { "rate", NULL },
+		{ "rate_limit", "limit" }, { "reports", NULL }, { 0 } };
 	static const char *const verbs[] = { "start", "stop", "drain" };
-	const struct argp argp = { .parser = parse_operate, .args_doc = "\nstart|stop|drain NAME", .doc = doc,
+	const struct argp argp = { .parser = parse_operate, .args_doc = "\nstart|stop|drain NAME\nset NAME SETTING=VALUE...", .doc = doc,
 		.children = cli_argp_children };
-	struct operate_input in = { .cli = cli, .n_words_most = 2 };
+	struct operate_input in = { .cli = cli, .n_words_most = WORDS_MAX };
 	struct text path = { 0 };
 	bool known = false;
 	int end;
 
 	cli_parse(&argp, argc, argv, 0, &in);
+	if (in.n_words > 2 && strcmp(in.words[0], "set") == 0)
+		return set_link(cli, &in, columns);
 	for (size_t i = 0; in.n_words && i < 3; i++)
 		known |= strcmp(in.words[0], verbs[i]) == 0;
 	if (in.n_words && (!known || in.n_words != 2))
-		return wrong("links", "say start, stop or drain, and the name of one link");
+		return wrong("links", "say start, stop or drain and the name of one link, or set, the name and what");
 	end = cli_ready(cli);
 	if (end != CLI_OK)
 		return end;

@@ -34,6 +34,7 @@ struct link {
 	uv_timer_t farewell;      /* runs finish() from the loop, never from inside a callback */
 	unsigned n_receipts_open; /* receipts whose commit is not done */
 	uint64_t receipts, inbound;
+	bool tps_by_hand, window_by_hand; /* not as `conf` says */
 	void (*gone)(void *arg);
 	void *gone_arg;
 };
@@ -98,6 +99,7 @@ static void take_conf(struct link *l, const struct conf_link *c)
 	struct outlet *o = &l->outlet;
 
 	l->conf = c;
+	l->tps_by_hand = false;
 	o->tps = c->tps;
 	o->burst = (unsigned)c->burst;
 	o->on_uncertain = c->on_uncertain == CONF_ON_UNCERTAIN_RESEND ? UNCERTAIN_RESEND :
@@ -168,9 +170,30 @@ struct link *link_new(uv_loop_t *loop, struct queue *q, struct names *names, con
 	return l;
 }
 
+void link_set_tps(struct link *l, double tps)
+{
+	l->tps_by_hand = tps >= 0;
+	l->outlet.tps = l->tps_by_hand ? tps : l->conf->tps;
+	queue_outlet_changed(l->queue, &l->outlet);
+}
+
+int link_set_window(struct link *l, unsigned window)
+{
+	int r;
+
+	if (!l->driver->set_window)
+		return -EOPNOTSUPP;
+	r = l->driver->set_window(l, window ? window : (unsigned)l->conf->window);
+	if (r == 0)
+		l->window_by_hand = window != 0;
+	return r;
+}
+
 int link_reconfigure(struct link *l, const struct conf_link *c)
 {
 	take_conf(l, c);
+	if (l->window_by_hand && link_set_window(l, 0) < 0)
+		log_warn("window_by_hand_stays", "link=%s error=memory", l->name);
 	queue_outlet_changed(l->queue, &l->outlet);
 	return 0;
 }
@@ -411,6 +434,8 @@ void link_view(struct link *l, struct link_view *ret)
 	ret->outlet = &l->outlet;
 	ret->rate = pace_sent(&l->outlet.pace, clock_mono_us());
 	ret->rate_limit = l->outlet.adapt.limit > 0 ? l->outlet.adapt.limit : l->outlet.tps;
+	ret->tps_by_hand = l->tps_by_hand;
+	ret->window_by_hand = l->window_by_hand;
 	ret->receipts = l->receipts;
 	ret->inbound = l->inbound;
 	if (l->driver->stats)

@@ -35,6 +35,11 @@ void link_hurry(struct link *l);
 /* Stop it, then free it; gone() after that. */
 void link_remove(struct link *l, void (*gone)(void *arg), void *arg);
 
+/* By hand, until a reload or a restart: other than the configuration says.  tps < 0 and window 0: as it says again.
+ * The bounds are the settings', the caller's to keep.  -EOPNOTSUPP: this driver has no window; -ENOMEM. */
+void link_set_tps(struct link *l, double tps);
+int link_set_window(struct link *l, unsigned window);
+
 struct outlet *link_outlet(struct link *l);
 uint32_t link_id(const struct link *l);
 void link_ack(struct link *l, struct driver_token token, int status);
@@ -48,6 +53,7 @@ struct link_view {
 	double rate_limit;      /* what they may be now: tps, or less while the carrier refuses; 0: no limit */
 	struct driver_stats driver_stats;
 	uint64_t receipts, inbound;
+	bool tps_by_hand, window_by_hand;
 };
 void link_view(struct link *l, struct link_view *ret);
 

@@ -727,10 +727,13 @@ def test_tps_is_a_real_limit():
 def test_tps_by_the_clock_gives_a_second_all_at_once():
     with Sim(*shipped("tps-100-by-clock")) as sim, Peer(sim, BIND_TX) as p:
         start = time.monotonic()
-        ok = 0
+        ok = run = longest = 0
         while time.monotonic() - start < 2.2:
-            ok += p.submit_status() == 0
-        assert 200 <= ok <= 400 and ok % 100 == 0, ok  # whole seconds of 100, two to four of them
+            taken = p.submit_status() == 0
+            ok += taken
+            run = run + 1 if taken else 0
+            longest = max(longest, run)
+        assert 200 <= ok <= 400 and 90 <= longest <= 200, (ok, longest)
 
 
 # ---- control, MO, evidence
