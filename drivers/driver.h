@@ -54,8 +54,8 @@ struct settle {
 	uint32_t code;        /* the wire's own code: command_status, CMS error; 0 = none */
 	const char *smsc_id;  /* OUTCOME_SENT: as received, NUL-terminated, at most 64 octets are kept */
 	const char *text;     /* what a person reads in the timeline; may be NULL */
-	/* OUTCOME_RETRY: not before; OUTCOME_THROTTLED: the link rests for so long, and longer while nothing is taken, a
-	 * second at most; 0 = the core decides. */
+	/* OUTCOME_RETRY: not before; OUTCOME_THROTTLED: the link rests for so long, and longer while nothing is taken,
+	 * a second at most; 0 = the core decides. */
 	uint32_t retry_after_ms;
 	bool queue_full;      /* OUTCOME_THROTTLED: a queue is full, perhaps only the recipient's */
 	bool late;            /* an answer for a part that was already settled as UNKNOWN */
