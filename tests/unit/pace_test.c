@@ -177,7 +177,8 @@ static void what_is_held_counts_before_it_leaves(void **state)
 	assert_int_equal(pace_room(p, false, SECOND), 5);
 	pace_take(p, 5, 4 * SECOND); /* three seconds later: it is that second that they count for */
 	assert_int_equal(pace_room(p, false, 4 * SECOND), 5);
-	assert_int_equal(pace_room(p, false, 4 * SECOND + 900000), 5); /* the bucket is full again, the second is not over */
+	/* The bucket is full again, the second is not over. */
+	assert_int_equal(pace_room(p, false, 4 * SECOND + 900000), 5);
 	pace_hold(p, 5);
 	assert_int_equal(pace_room(p, false, 4 * SECOND + 900000), 0);
 	pace_unhold(p, 5);
