@@ -118,6 +118,27 @@ static void on_congestion(void *arg, unsigned percent)
 		link_congestion(m->link, percent);
 }
 
+static enum status_class classify(void *arg, uint32_t status)
+{
+	static const enum status_class classes[] = {
+		[CONF_ERROR_PERMANENT] = STATUS_PERMANENT,
+		[CONF_ERROR_RECIPIENT] = STATUS_RECIPIENT,
+		[CONF_ERROR_TEMPORARY] = STATUS_TEMPORARY,
+		[CONF_ERROR_THROTTLE] = STATUS_THROTTLE,
+		[CONF_ERROR_LINK_FATAL] = STATUS_LINK_FATAL,
+		[CONF_ERROR_DUPLICATE] = STATUS_DUPLICATE,
+	};
+	const struct smpp *m = arg;
+	const struct conf_link *c = link_conf(m->link); /* asked each time: a reload may have changed it */
+
+	if (status == ESME_OK)
+		return STATUS_OK;
+	for (size_t i = 0; i < c->errors.n; i++)
+		if (status >= c->error[i].first && status <= c->error[i].last)
+			return classes[c->error[i].class];
+	return status_class(status);
+}
+
 static int on_sm(void *arg, struct session *s, const uint8_t *pdu, size_t n, const struct pdu_header *h,
 	uint32_t *ret_status)
 {
@@ -156,6 +177,7 @@ static const struct session_ops session_ops = {
 	.down = on_down,
 	.settled = on_settled,
 	.congestion = on_congestion,
+	.classify = classify,
 	.room = on_room,
 	.sm = on_sm,
 	.hosts_changed = on_hosts_changed,
@@ -412,6 +434,27 @@ static void smpp_stop(struct link *l)
 		session_stop(m->sessions[i]); /* told twice, it waits for no answers */
 }
 
+/* All of the binds, or none. */
+static int smpp_set_window(struct link *l, unsigned window)
+{
+	struct smpp *m = link_driver_data(l);
+	uint32_t before = m->conf.window;
+
+	for (unsigned i = 0; i < m->n_sessions; i++) {
+		int r = session_set_window(m->sessions[i], window);
+
+		if (r < 0) {
+			while (i--)
+				session_set_window(m->sessions[i], before); /* there is room for that */
+			return r;
+		}
+	}
+	m->conf.window = window;
+	tell(m, NULL);
+	on_room(m);
+	return 0;
+}
+
 /* ---- traffic ---- */
 
 /* The bind that waits for the fewest answers, of those not in `tried`. */
@@ -570,4 +613,5 @@ const struct driver smpp_driver = {
 	.binds = smpp_binds,
 	.trace = smpp_trace,
 	.traced = smpp_traced,
+	.set_window = smpp_set_window,
 };

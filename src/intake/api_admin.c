@@ -134,6 +134,9 @@ enum link_metric {
 	L_REJECTED,
 	L_THROTTLED,
 	L_UNCERTAIN,
+	L_RATE,
+	L_RATE_LIMIT,
+	L_SLOWED,
 	L_RECEIPTS,
 	L_MATCHED,
 	L_MATCH_RATE,
@@ -159,6 +162,10 @@ static const struct {
 	[L_RETRIED] = {"link_retried_total", "counter", "Attempts refused for now."},
 	[L_REJECTED] = {"link_rejected_total", "counter", "Parts refused for good."},
 	[L_THROTTLED] = {"link_throttled_total", "counter", "Attempts refused because of our rate."},
+	[L_RATE] = {"link_rate", "gauge", "Parts per second that left within the last second."},
+	[L_RATE_LIMIT] = {"link_rate_limit", "gauge",
+		"Parts per second that may leave: tps, or less while the carrier refuses; 0 is no limit."},
+	[L_SLOWED] = {"link_slowed_total", "counter", "Times the rate was decreased for the carrier."},
 	[L_UNCERTAIN] = {"link_uncertain_total", "counter", "Parts written and never answered."},
 	[L_RECEIPTS] = {"link_receipts_total", "counter", "Delivery receipts received."},
 	[L_MATCHED] = {"link_receipts_matched_total", "counter", "Final receipts that found their part."},
@@ -204,6 +211,9 @@ static double link_value(const struct link_view *v, enum link_metric m)
 	case L_RETRIED: return (double)v->outlet->retried;
 	case L_REJECTED: return (double)v->outlet->rejected;
 	case L_THROTTLED: return (double)v->outlet->throttled;
+	case L_RATE: return v->rate;
+	case L_RATE_LIMIT: return v->rate_limit;
+	case L_SLOWED: return (double)v->outlet->adapt.cuts;
 	case L_UNCERTAIN: return (double)v->outlet->uncertain;
 	case L_RECEIPTS: return (double)v->receipts;
 	case L_MATCHED: return f ? (double)f->matched : 0;

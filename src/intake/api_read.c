@@ -253,8 +253,9 @@ struct moment {
 	int64_t at;
 	unsigned rank; /* of what happened within one millisecond */
 	unsigned part;
-	const char *event, *state, *outcome, *reason, *smsc_id, *text;
+	const char *event, *state, *outcome, *class, *reason, *smsc_id, *text;
 	uint32_t link, code;
+	unsigned n; /* of an attempt, from 1; 0: none */
 	bool has_code;
 	int64_t next_at;
 	bool correction;
@@ -323,7 +324,9 @@ static void add_attempt(struct timeline *t, const struct store_attempt *a)
 	if (!m)
 		return;
 	m->link = a->link;
+	m->n = a->n;
 	m->outcome = outcome_name(a->outcome);
+	m->class = outcome_class(a->outcome);
 	m->reason = a->reason == REASON_NONE ? NULL : msg_reason_name(a->reason);
 	m->code = a->code;
 	m->has_code = true;
@@ -398,8 +401,12 @@ static void put_moment(struct json_out *o, const struct api_call *c, const struc
 		json_out_ku64(o, "part", m->part);
 	if (m->state)
 		json_out_kstr(o, "state", m->state);
+	if (m->n)
+		json_out_ku64(o, "n", m->n);
 	if (m->outcome)
 		json_out_kstr(o, "outcome", m->outcome);
+	if (m->class && *m->class)
+		json_out_kstr(o, "class", m->class);
 	if (m->reason && *m->reason)
 		json_out_kstr(o, "reason", m->reason);
 	put_optional(o, "link", name_of(c, NAME_LINK, m->link));

@@ -4,7 +4,8 @@
  *
  * A link serves its otp lanes first, then the others by deficit round robin.  While an otp came within the last ten
  * seconds the others leave max(1, 5 %) of the window and 5 % of the rate free, so that the next code finds room at
- * once.  Tokens may go below zero: a message of N parts is begun with one token and pays N.
+ * once.  Each part costs one token; a message of N parts goes as they come, and nothing of another message of its lane
+ * in between.
  *
  * The lease is on disk before the driver sees the part: op_lease is staged here (or goes with the accept commit), and
  * dispatch_submit() runs when it is done.
@@ -19,6 +20,7 @@
 #define QUANTUM_SERVICE 16  /* parts a lane may send before the next one's turn */
 #define QUANTUM_MARKETING 4
 #define STORE_PAUSE_MS 1000 /* after a lease that the disk refused */
+#define TICK_US 2000        /* a shorter wait is not worth a wake: pace.h keeps what comes in meanwhile */
 
 void dispatch_dirty(struct queue *q)
 {
@@ -47,16 +49,9 @@ static bool otp_recent(const struct queue *q, const struct outlet *o)
 	return o->otp_at_ms && q->now_us / 1000 - o->otp_at_ms < OTP_RECENT_MS;
 }
 
-static double rate_of(const struct outlet *o)
+void dispatch_rate(struct outlet *o)
 {
-	return o->tps * (o->slow > 0 ? o->slow : 1);
-}
-
-static double burst_of(const struct outlet *o, double rate)
-{
-	double burst = o->burst ? o->burst : rate / 20; /* 50 ms worth: smooth, and never far above the rate */
-
-	return burst < 1 ? 1 : burst;
+	pace_set(&o->pace, o->tps, o->adapt.limit, o->burst);
 }
 
 /* Parts that this class may still put into the window. */
@@ -72,25 +67,24 @@ static unsigned window_room(const struct queue *q, const struct outlet *o, enum 
 	return room < o->window - spare - o->in_flight_bulk ? room : o->window - spare - o->in_flight_bulk;
 }
 
+/* Must this class leave something for codes? */
+static bool reserved(const struct queue *q, const struct outlet *o, enum msg_class class)
+{
+	return class != CLASS_OTP && otp_recent(q, o);
+}
+
 static enum msg_reason no_room(struct queue *q, struct outlet *o, enum msg_class class)
 {
-	bool reserve = class != CLASS_OTP && otp_recent(q, o);
-	double rate = rate_of(o), burst = burst_of(o, rate);
-
 	if (o->pause_until_ms > q->now_us / 1000)
 		return REASON_THROTTLED;
 	if (window_room(q, o, class) == 0)
 		return REASON_WINDOW_FULL;
-	if (!tokens_has(&o->tokens, &o->tokens_at_us, rate, burst, q->now_us))
-		return REASON_THROTTLED;
-	/* What bulk leaves for otp: with a bucket kept at a twentieth above one, an otp never waits for a token. */
-	if (reserve && rate > 0 && o->tokens < 1 + burst / 20 && burst >= 2)
-		return REASON_THROTTLED;
-	return REASON_NONE;
+	return pace_room(&o->pace, reserved(q, o, class), q->now_us) ? REASON_NONE : REASON_THROTTLED;
 }
 
 bool dispatch_room(struct queue *q, struct outlet *o, enum msg_class class)
 {
+	dispatch_rate(o);
 	return !q->dispatch_stopped && !q->stopping && no_room(q, o, class) == REASON_NONE;
 }
 
@@ -103,7 +97,7 @@ void dispatch_take(struct queue *q, struct outlet *o, struct qmsg *qm, unsigned 
 		o->otp_at_ms = q->now_us / 1000;
 	else
 		o->in_flight_bulk += n_parts;
-	o->tokens -= n_parts;
+	pace_hold(&o->pace, n_parts);
 	if (c)
 		c->tokens -= n_parts;
 	if (qm->lane)
@@ -127,6 +121,12 @@ static void slots_free(struct queue *q, struct outlet *o, struct qmsg *qm, unsig
 /* The slots of settled parts. */
 void dispatch_settled(struct queue *q, struct qmsg *qm, unsigned n_parts)
 {
+	slots_free(q, qm->out, qm, n_parts);
+}
+
+void dispatch_unplaced(struct queue *q, struct qmsg *qm, unsigned n_parts)
+{
+	pace_unhold(&qm->out->pace, n_parts);
 	slots_free(q, qm->out, qm, n_parts);
 }
 
@@ -297,6 +297,7 @@ static void unlease(struct queue *q, struct qmsg *qm, uint64_t parts)
 		op->bound_parts = 0;
 		queue_stage(q, STORE_SETTLE, &op->op);
 	} /* else the lease row stays, and a crash would call it uncertain: safe */
+	pace_unhold(&qm->out->pace, (unsigned)__builtin_popcountll(parts & ~qm->flying));
 	slots_free(q, qm->out, qm, (unsigned)__builtin_popcountll(parts));
 	qm->leased &= ~parts;
 	qm->flying &= ~parts;
@@ -335,12 +336,14 @@ void dispatch_submit(struct queue *q, struct qmsg *qm)
 		if (r == 0)
 			r = o->ops->submit(o, &p);
 		if (r == 0) {
+			pace_take(&o->pace, 1, clock_mono_us());
 			qm->leased &= ~(1ull << (part - 1));
 			qm->flying |= 1ull << (part - 1);
 		}
 		if (r == -EMSGSIZE || r == -EINVAL) { /* no wire of this link can carry it */
 			struct settle s = { .key = p.key, .outcome = OUTCOME_REJECTED, .text = "too large for the link" };
 
+			pace_unhold(&o->pace, 1);
 			qm->leased &= ~(1ull << (part - 1));
 			qm->flying |= 1ull << (part - 1);
 			queue_settle(q, o, &s);
@@ -381,20 +384,23 @@ static void lease_done(struct store_op *op)
 	qm->out->pause_until_ms = q->now_us / 1000 + STORE_PAUSE_MS;
 	if (l_bound)
 		qm->bound_link = 0;
-	slots_free(q, qm->out, qm, (unsigned)__builtin_popcountll(parts));
+	dispatch_unplaced(q, qm, (unsigned)__builtin_popcountll(parts));
 	qm->todo |= parts;
 	dispatch_requeue(q, qm);
 }
 
-/* Lease as many parts of the message as there is room for; false: no operation to be had. */
-static bool lease(struct queue *q, struct outlet *o, struct qmsg *qm)
+/* Lease as many parts of the message as there is room for; how many, 0: no operation to be had. */
+static unsigned lease(struct queue *q, struct outlet *o, struct qmsg *qm)
 {
 	struct op_lease *op = (struct op_lease *)pool_get(q, &q->pool_lease, OP_LEASE, lease_done);
 	unsigned room = window_room(q, o, qm->m->class), n = 0;
+	unsigned tokens = pace_room(&o->pace, reserved(q, o, qm->m->class), q->now_us);
 	uint64_t parts = 0;
 
 	if (!op)
-		return false;
+		return 0;
+	if (room > tokens)
+		room = tokens;
 	for (uint64_t left = qm->todo; left && n < room; left &= left - 1, n++)
 		parts |= left & -left;
 	qm->todo &= ~parts;
@@ -414,7 +420,7 @@ static bool lease(struct queue *q, struct outlet *o, struct qmsg *qm)
 		lane_take(q, qm);
 	dispatch_take(q, o, qm, n);
 	queue_stage(q, STORE_SETTLE, &op->op);
-	return true;
+	return n;
 }
 
 /* ---- back into a lane, or out of memory ------------------------------------------------------------------ */
@@ -434,7 +440,7 @@ void dispatch_requeue(struct queue *q, struct qmsg *qm)
 		l = lane_pinned(q, qm->m, qm->out);
 	}
 	qm->since_ms = q->now_ms;
-	lane_prepend(q, l ? l : qm->lane, qm);
+	lane_return(q, l ? l : qm->lane, qm);
 }
 
 /* Every part was taken or is final: rows know the rest. */
@@ -498,7 +504,7 @@ static enum msg_reason serve(struct queue *q, struct outlet *o, struct lane *l)
 	struct qmsg *qm;
 
 	while ((qm = l->wait.head)) {
-		unsigned cost = qm->n_parts ? qm->n_parts : qm->m->n_parts;
+		unsigned cost, n;
 		struct queue_client_state *c = l->client;
 		double burst = c->conf.burst ? c->conf.burst : c->conf.tps;
 
@@ -515,13 +521,15 @@ static enum msg_reason serve(struct queue *q, struct outlet *o, struct lane *l)
 			why = REASON_CLIENT_RATE;
 			break;
 		}
+		cost = (unsigned)__builtin_popcountll(qm->todo);
 		if (l->deficit < (int)cost && l->key.class != CLASS_OTP)
 			break;
-		l->deficit -= (int)cost;
-		if (!lease(q, o, qm)) {
+		n = lease(q, o, qm);
+		if (n == 0) {
 			why = REASON_STORE;
 			break;
 		}
+		l->deficit -= (int)n;
 	}
 	lane_waits(q, l, why == REASON_NONE ? REASON_BACKLOG : why);
 	return why;
@@ -568,20 +576,37 @@ static void pump(struct queue *q, struct outlet *o)
 {
 	if (!o->up || o->draining)
 		return;
+	adapt_grow(&o->adapt, o->tps, q->now_us);
+	dispatch_rate(o);
 	serve_ring(q, o, &o->otp_lanes);
 	serve_ring(q, o, &o->lanes);
 }
 
-/* Does anything wait that only time will let go? */
-static bool waits_for_time(const struct queue *q)
+/* Until this link should be looked at again, should nothing else happen; INT64_MAX: only something else will do. */
+static int64_t outlet_wait_us(struct queue *q, struct outlet *o)
 {
-	for (unsigned i = 0; i < q->n_outlets; i++) {
-		const struct outlet *o = q->outlets[i];
+	int64_t pause = o->pause_until_ms * 1000 - q->now_us, wait;
 
-		if (o->up && (o->lanes || o->otp_lanes) && o->in_flight < o->window)
-			return true;
+	if (!o->up || !(o->lanes || o->otp_lanes) || o->in_flight >= o->window)
+		return INT64_MAX;
+	wait = pace_wait_us(&o->pace, !o->otp_lanes && otp_recent(q, o), q->now_us);
+	if (wait < pause)
+		wait = pause;
+	return wait < TICK_US ? TICK_US : wait; /* at least: a client's rate, and codes that are not recent any more */
+}
+
+/* The nearest time at which what waits may go: a link that is refused everything costs a wake a second. */
+static int64_t next_wait_us(struct queue *q)
+{
+	int64_t next = INT64_MAX;
+
+	for (unsigned i = 0; i < q->n_outlets; i++) {
+		int64_t wait = outlet_wait_us(q, q->outlets[i]);
+
+		if (wait < next)
+			next = wait;
 	}
-	return false;
+	return next;
 }
 
 static void tick(uv_timer_t *t)
@@ -594,7 +619,7 @@ static void tick(uv_timer_t *t)
 
 void dispatch_run(struct queue *q)
 {
-	bool wait;
+	int64_t wait;
 
 	if (!q->dirty || !q->started)
 		return;
@@ -604,10 +629,9 @@ void dispatch_run(struct queue *q)
 	if (!q->dispatch_stopped && !q->stopping)
 		for (unsigned i = 0; i < q->n_outlets; i++)
 			pump(q, q->outlets[i]);
-	wait = waits_for_time(q);
-	if (wait && !q->ticking)
-		uv_timer_start(&q->tick, tick, 2, 2);
-	else if (!wait && q->ticking)
+	wait = q->dispatch_stopped || q->stopping ? INT64_MAX : next_wait_us(q);
+	if (wait < INT64_MAX)
+		uv_timer_start(&q->tick, tick, (uint64_t)(wait + 999) / 1000, 0);
+	else
 		uv_timer_stop(&q->tick);
-	q->ticking = wait;
 }

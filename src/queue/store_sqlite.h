@@ -141,7 +141,7 @@
 	X(R_SUBMITS, "SELECT key, link, at, smsc_id FROM submit WHERE key >= ?1 AND key < ?2 ORDER BY key")            \
 	X(R_FINALS, "SELECT key, state, at, reason, part, error, receipt FROM final WHERE key >= ?1 AND key < ?2"     \
 		    " ORDER BY key")                                                                                   \
-	X(R_TRIES, "SELECT key, outcome, coalesce(next_at, 0) FROM attempt WHERE key >= ?1 AND key < ?2"                  \
+	X(R_TRIES, "SELECT key, outcome, coalesce(next_at, 0), link FROM attempt WHERE key >= ?1 AND key < ?2"            \
 		   " ORDER BY key, n")                                                                                 \
 	X(R_IS_DUE, "SELECT 1 FROM due WHERE at = ?1 AND key = ?2")                                                    \
 	X(R_ATTEMPTS, "SELECT key, n, at, coalesce(next_at, 0), link, code, outcome, reason, text, smsc_id"            \

@@ -244,14 +244,16 @@ static int add_sent(struct store_loaded *l, const struct cursor *c, enum msg_sta
 
 static bool costs_a_try(enum outcome o)
 {
-	return o == OUTCOME_RETRY || o == OUTCOME_REJECTED || o == OUTCOME_UNKNOWN;
+	return o == OUTCOME_RETRY || o == OUTCOME_REJECTED || o == OUTCOME_RECIPIENT || o == OUTCOME_UNKNOWN;
 }
 
-/* Attempts are counted as the queue does, in rounds over the parts; and which parts does a due row bring back? */
+/* Attempts are counted as the queue does, in rounds over the parts, anew with each link; and which parts does a due row
+ * bring back? */
 static int load_attempts(struct row_cursors *c, uint64_t from, uint64_t upto, struct store_loaded *l)
 {
 	sqlite3_stmt *st = c->is_due;
 	unsigned part = 0, tries = 0;
+	uint32_t link = 0, now;
 	int64_t next_at;
 	int rc = SQLITE_OK;
 
@@ -259,6 +261,10 @@ static int load_attempts(struct row_cursors *c, uint64_t from, uint64_t upto, st
 		if (msg_key_part(c->tries.at) != part)
 			tries = 0;
 		part = msg_key_part(c->tries.at);
+		now = column(c->tries.st, 3);
+		if (link && now != link)
+			tries = l->tries = 0;
+		link = now;
 		tries += costs_a_try(column(c->tries.st, 1));
 		if (tries > l->tries)
 			l->tries = tries;

@@ -280,6 +280,12 @@ def _(w):
     gw.api().wait_state(i, "delivered")
     equal(ops.json("links")["links"][0]["state"], "up", "state")
     check("not_found" in ops("links", "stop", "nobody", end=REFUSED)[1], "an unknown link")
+    link = ops.json("link", "set", "acme", "tps=50", "window=20")
+    equal((link["tps"], link["window"], link["overridden"]), (50, 20, ["tps", "window"]), "set")
+    check("out of range" in ops("links", "set", "acme", "window=5000", end=REFUSED)[1], "out of range")
+    equal(ops.json("link", "set", "acme", "tps=reset", "window=reset")["overridden"], [], "reset")
+    for args in (("links", "set", "acme"), ("links", "set", "acme", "tps"), ("links", "set", "acme", "tps=fast")):
+        ops(*args, end=USAGE)
     for args in (("links", "stop", "acme"), ("queue",), ("receipts",)):
         check("operator" in cli(*args, end=REFUSED)[1], args)
 
