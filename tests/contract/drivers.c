@@ -361,6 +361,32 @@ static void a_status_that_ends_the_session(void **state)
 	assert_int_equal(bench_end(b, "binds"), 2);
 }
 
+/* A carrier that takes each bind and then answers each submit_sm so is not bound to all the time: a bind that showed no
+ * life but that is a failure like others, and the pauses double. */
+static void statuses_that_end_sessions_do_not_turn_hot(void **state)
+{
+	static const char *const args[] = { "--line", "on submit_sm every 1 status 0x04", NULL };
+	struct bench *b = bench_of(state);
+	struct link *l;
+	char settings[200];
+	uint64_t from, took;
+
+	sim_start(&b->sim, args);
+	b->has_sim = true;
+	snprintf(settings, sizeof(settings), "driver = \"smpp\"; host = \"127.0.0.1\"; port = %d; system_id = \"esme\"; "
+		"password = \"secret\"; window = 1; reconnect_min = 0.05; reconnect_max = 0.4;", b->sim.port);
+	b->link = l = core_new(settings);
+	core_start(l);
+	WAIT(l, l->up);
+	from = uv_hrtime();
+	core_send(l, 5);
+	took = (uv_hrtime() - from) / 1000000;
+	assert_int_equal(COUNT(l, LINK_FAULT), 5);
+	/* 50, 75, 150 and 300 ms at the least; as many times reconnect_min would be 250 ms at most. */
+	assert_in_range(took, 550, UINT64_MAX);
+	assert_int_equal(bench_end(b, "binds"), 5);
+}
+
 static void a_generic_nack_is_an_answer(void **state)
 {
 	struct bench *b = bench_of(state);
@@ -682,6 +708,7 @@ int main(void)
 		ON(smpp, a_full_queue_is_told_as_such),
 		ON(smpp, refusals_have_their_class),
 		ON(smpp, a_status_that_ends_the_session),
+		ON(smpp, statuses_that_end_sessions_do_not_turn_hot),
 		ON(smpp, a_generic_nack_is_an_answer),
 		ON(smpp, no_answer_is_unknown),
 		ON(smpp, cut_connections),
