@@ -57,6 +57,18 @@ def _(w):
     equal(sim.stats["binds"], 2, "no bind was made anew")
 
 
+@case("a link of 32 binds answers with all of them, and binds made anew keep the changed window")
+def _(w):
+    sim = w.smsc()
+    gw = w.gateway(links=[smpp(sim, window=5, binds=32)])
+    wait_for(lambda: gw.link()["window"] == 160, 20, "all binds")
+    link = change(gw, {"window": 7})
+    equal((link["window"], len(link["binds"])), (224, 32), "window, binds")
+    gw.operator().call("POST", "/v1/links/acme/rebind").expect(202)
+    wait_for(lambda: sim.stats["binds"] == 64, 30, "all to bind again")
+    wait_for(lambda: gw.link()["window"] == 224, 10, "the window")
+
+
 @case("what is no such setting, out of range or no number is refused, and nothing is changed")
 def _(w):
     gw = w.gateway(links=[smpp(w.smsc(), tps=100.0)])
