@@ -78,27 +78,11 @@ static void put_preview(struct json_out *o, struct api *a, const struct preview_
 	put_route(o, a, m->route);
 }
 
-/* By which the message was planned; see json_message.c. */
-static void options(struct api *a, const struct json_message_ctx *x, const struct message *m, struct segment_opts *o)
-{
-	int64_t max = x->client->max_parts;
-
-	*o = (struct segment_opts){
-		.wish = m->wish,
-		.rules = *router_rules(a->p.router, m->route),
-		.max_parts = max > 0 && max < SEGMENT_MAX_PARTS ? (uint8_t)max : 0,
-		.unicode = x->unicode,
-	};
-}
-
 static int look_at(struct api *a, const json_t *row, const struct json_message_ctx *x, struct api_fault *f)
 {
-	struct segment_opts opts;
-
 	if (json_message(row, x, &a->row, f) < 0)
 		return -EINVAL;
-	options(a, x, &a->row.m, &opts);
-	preview_row(a->preview, &a->row, &opts);
+	preview_row(a->preview, &a->row, &a->row.opts);
 	return 0;
 }
 

@@ -254,6 +254,30 @@ static void binary_is_kept_as_message_h_says(void **state)
 	assert_int_equal(out.m.flags, MSG_BINARY | MSG_FLASH);
 }
 
+static const struct syntax {
+	const char *why, *json, *says;
+} syntax[] = {
+	{"nothing", "", "there is no JSON in it"},
+	{"not even that: jansson has no line for it", NULL, "there is no JSON in it"},
+	{"a form", "to=+12025550142&text=a", "line 1, column 2: neither a JSON object nor an array"},
+	{"a number", "17", "line 1, column 2: neither"},
+	{"a comma too many", "{\"to\":1,}", "line 1, column 9: not JSON; check quotes"},
+	{"on the second line", "{\"to\":\n", "line 2, column 0: the JSON ends too early"},
+};
+
+static void what_is_no_json_says_where_and_what_is_expected(void **state)
+{
+	for (size_t i = 0; i < sizeof(syntax) / sizeof(syntax[0]); i++) {
+		struct api_fault f = {.code = API_CODE_N};
+		json_error_t e;
+
+		assert_null(json_loadb(syntax[i].json, syntax[i].json ? strlen(syntax[i].json) : 0, JSON_MESSAGE_DECODE, &e));
+		json_message_syntax_fault(&e, &f);
+		if (f.code != API_INVALID_JSON || strncmp(f.message, syntax[i].says, strlen(syntax[i].says)) != 0)
+			fail_msg("%s: %s", syntax[i].why, f.message);
+	}
+}
+
 static void too_many_parts_says_how_many(void **state)
 {
 	struct api_fault f;
@@ -611,6 +635,7 @@ int main(void)
 		cmocka_unit_test(bad_rows_are_refused_with_code_and_field),
 		cmocka_unit_test(good_rows_become_messages),
 		cmocka_unit_test(binary_is_kept_as_message_h_says),
+		cmocka_unit_test(what_is_no_json_says_where_and_what_is_expected),
 		cmocka_unit_test(too_many_parts_says_how_many),
 		cmocka_unit_test(not_gsm7_names_characters_and_positions),
 		cmocka_unit_test(a_quoted_name_is_cut_between_characters),
