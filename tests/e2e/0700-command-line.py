@@ -391,6 +391,20 @@ def _(w):
     check("not_gsm7" in err and "U+201C" in err, err)
 
 
+@case("preview --file: refused rows in the order of the file, a few of each fault, and how many more there are")
+def _(w):
+    gw, cli = away(w)
+    rows = ['{"to":"x","text":"a"}', "{bad", '{"to":"+12025550142","text":"a\\u0000b"}'] * 30
+    path = file_of(w, "bad.ndjson", "\n".join(rows))
+    out = cli("preview", "--file", path, end=PARTLY)[0]
+    equal(re.findall(r"^ *(\d+)  (invalid_\w+)", out, re.M),
+          [(str(i + 1), ("invalid_to", "invalid_json", "invalid_text")[i % 3]) for i in range(9)], "rows listed")
+    check("\nand 81 more; --json lists up to 1,000 of them\n" in out, out)
+    check("column 4: " in out and "U+0000 at position 1" in out, out)
+    answer = cli.json("preview", "--file", path, end=PARTLY)
+    equal([r["file_row"] for r in answer["results"]], list(range(1, 91)), "all of them as JSON")
+
+
 @case("preview --file: sums, the rows of the spreadsheet, refusals; JSON and CSV; nothing is sent")
 def _(w):
     gw, cli = away(w)
@@ -398,6 +412,8 @@ def _(w):
                    f"+12025550003;{'“' + 'a' * 99};60\n")
     out, err = cli("preview", "--file", path, end=PARTLY)
     check(out.startswith("2 messages in 3 parts; 2 rows would be refused.\n"), out)
+    check("\n1 of 2 messages is UCS-2: 70 characters to a part instead of 160.\n"
+          "What makes them dear: “ (U+201C LEFT DOUBLE QUOTATION MARK) in 1 row\n" in out, out)
     check("--smart would save 1 part (33.3 %) in 1 row." in out, out)
     # Row 1 is the header and row 2 is empty.
     rows = {tuple(r) for r in re.findall(r"^ *(\d+)  (invalid_\w+)", out, re.M)}

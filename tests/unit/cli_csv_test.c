@@ -250,6 +250,8 @@ static const struct rows_case {
 		"{\"tag\":\"t\"}", 0, "{\"to\":\"1\",\"tag\":\"own\"}\n{\"to\":\"2\",\"tag\":\"t\"}\n" },
 	{ "NDJSON with a byte order mark", "\xef\xbb\xbf{\"to\":\"1\"}\r\n", ROWS_NDJSON, NULL, 0,
 		"{\"to\":\"1\"}\r\n" },
+	{ "NUL is the gateway's to name, also in a row that gets something", "{\"to\":\"1\",\"text\":\"a\\u0000b\"}\n", ROWS_NDJSON,
+		"{\"tag\":\"t\"}", 0, "{\"to\":\"1\",\"text\":\"a\\u0000b\",\"tag\":\"t\"}\n" },
 	{ "what is no object is refused", "nope\n[1]\n{\"to\":\"1\"}\n{\"a\":1,\"a\":2}\n", ROWS_NDJSON, NULL, 0,
 		"#1 invalid_json\n#2 invalid_json\n{\"to\":\"1\"}\n#4 invalid_json\n" },
 };
