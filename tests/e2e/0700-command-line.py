@@ -73,9 +73,11 @@ def _(w):
     names = re.findall(r"^ +([a-z]+) {2,}\S", out, re.M)
     check({"send", "submit", "preview", "status", "events", "list", "tail", "cancel", "inbound", "streams", "links",
            "queue", "webhooks", "receipts", "decode", "encode", "key", "version"} <= set(names), names)
-    for name in ("send", "submit", "list", "tail", "cancel", "links"):
+    for name in sorted(set(names) - {"help"}):
         out, err = cli(name, "--help")
         check(f"Usage: posthorn {name}" in out and not err, (out, err))
+        for line in out.partition("\nExamples:\n")[2].partition("\n\n")[0].splitlines():
+            check(line.startswith("  "), f"{name}: an example that was broken: {line}")
 
 
 @case("wrong usage ends with 2 and sends nothing")
