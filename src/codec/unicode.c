@@ -523,9 +523,13 @@ int unicode_translit(
 
 const char *unicode_name(uint32_t cp, char *buf, size_t cap)
 {
+	/* The one control that texts have and GSM-7 lacks; ICU has no name for it. */
+	static const char tab[] = "CHARACTER TABULATION";
 	UErrorCode e = U_ZERO_ERROR;
 
-	if (u_charName((UChar32)cp, U_UNICODE_CHAR_NAME, buf, (int32_t)cap, &e) <= 0 || U_FAILURE(e))
+	if (cp == '\t' && cap >= sizeof(tab))
+		memcpy(buf, tab, sizeof(tab));
+	else if (u_charName((UChar32)cp, U_UNICODE_CHAR_NAME, buf, (int32_t)cap, &e) <= 0 || U_FAILURE(e))
 		buf[0] = '\0';
 	return buf;
 }

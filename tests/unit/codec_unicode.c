@@ -349,6 +349,8 @@ static void characters_have_their_names(void **state)
 
 	assert_string_equal(unicode_name(0x201c, name, sizeof(name)), "LEFT DOUBLE QUOTATION MARK");
 	assert_string_equal(unicode_name(0x1f600, name, sizeof(name)), "GRINNING FACE");
+	assert_string_equal(unicode_name('\t', name, sizeof(name)), "CHARACTER TABULATION");
+	assert_string_equal(unicode_name('\t', few, sizeof(few)), "");
 	assert_string_equal(unicode_name(0xe000, name, sizeof(name)), ""); /* private use */
 	assert_string_equal(unicode_name(0xffff, name, sizeof(name)), "");
 	assert_string_equal(unicode_name(0x201c, few, sizeof(few)), ""); /* none rather than half of one */
