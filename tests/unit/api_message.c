@@ -269,9 +269,10 @@ static void what_is_no_json_says_where_and_what_is_expected(void **state)
 {
 	for (size_t i = 0; i < sizeof(syntax) / sizeof(syntax[0]); i++) {
 		struct api_fault f = {.code = API_CODE_N};
+		const char *json = syntax[i].json;
 		json_error_t e;
 
-		assert_null(json_loadb(syntax[i].json, syntax[i].json ? strlen(syntax[i].json) : 0, JSON_MESSAGE_DECODE, &e));
+		assert_null(json_loadb(json, json ? strlen(json) : 0, JSON_MESSAGE_DECODE, &e));
 		json_message_syntax_fault(&e, &f);
 		if (f.code != API_INVALID_JSON || strncmp(f.message, syntax[i].says, strlen(syntax[i].says)) != 0)
 			fail_msg("%s: %s", syntax[i].why, f.message);
