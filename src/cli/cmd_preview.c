@@ -180,6 +180,7 @@ static void name_rows(struct preview *p, json_t *answer)
 
 static int tell_file(struct preview *p, struct api_answer *a)
 {
+	const json_t *sums;
 	char *text;
 
 	if (a->status != 200) {
@@ -193,14 +194,19 @@ static int tell_file(struct preview *p, struct api_answer *a)
 		return CLI_REFUSED;
 	}
 	name_rows(p, a->json);
+	sums = json_object_get(a->json, "summary");
 	if (p->cli->json) {
 		text = json_dumps(a->json, JSON_COMPACT);
 		puts(text ? text : "");
 		free(text);
-	} else {
-		preview_show_sums(p->cli, a->json);
 	}
-	return json_integer_value(json_object_get(json_object_get(a->json, "summary"), "refused")) ? CLI_PARTLY : CLI_OK;
+	if (!json_integer_value(json_object_get(sums, "rows"))) {
+		cli_error("%s holds no rows", file_name(&p->file));
+		return CLI_USAGE;
+	}
+	if (!p->cli->json)
+		preview_show_sums(p->cli, a->json);
+	return json_integer_value(json_object_get(sums, "refused")) ? CLI_PARTLY : CLI_OK;
 }
 
 static int preview_file(struct preview *p)
@@ -225,7 +231,7 @@ static int preview_file(struct preview *p)
 		cli_error("cannot reach the gateway at %s: %s", api_url(p->cli->api), api_why(p->cli->api));
 		return CLI_UNREACHABLE;
 	}
-	cli_error("%s: %s", p->file.path, rows_fault(p->stream.rows));
+	cli_error("%s: %s", file_name(&p->file), rows_fault(p->stream.rows));
 	return CLI_USAGE;
 }
 

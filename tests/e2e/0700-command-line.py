@@ -438,6 +438,10 @@ def _(w):
     equal(cli.json("preview", "--file", mapped, "--map", "Phone=to", "--map", "Message=text", "--ignore-unknown")
           ["summary"]["accepted"], 1, "with --map")
     cli("preview", "--file", mapped, end=USAGE)
+    err = cli("preview", "--file", file_of(w, "empty.csv", "to,text\n\n"), end=USAGE)[1]
+    check("empty.csv holds no rows" in err, err)
+    err = cli("preview", "--file", "-", input="", end=USAGE)[1]
+    check("standard input: there is nothing in it" in err, err)
     cli("preview", "--file", path, "+12025550142", "x", end=USAGE)
     cli("preview", "--file", w.path("missing.csv"), end=USAGE)
     cli("preview", end=USAGE)
