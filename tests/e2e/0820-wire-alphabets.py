@@ -414,6 +414,10 @@ def _(w):
     equal({k: rows[f"+120255500{i:02}"][k] for k in ("encoding", "class", "ports.to", "ports.from", "udh", "data")},
           {"encoding": "binary", "class": "1", "ports.to": "2948", "ports.from": "9200", "udh": "0605040b8423f0",
            "data": "00ff"}, "by command line")
+    for i, (why, a, esm, coding, octets, tlvs, text, facts) in enumerate(INBOUND):
+        if facts.get("malformed") and not tlvs:
+            row = rows[f"+120255500{i:02}"]
+            equal((row["malformed"], row["raw"], row["data_coding"]), ("yes", octets, str(coding)), f"{why}, by command line")
 
 
 main()
