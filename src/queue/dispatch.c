@@ -221,6 +221,7 @@ int dispatch_plan(struct queue *q, struct qmsg *qm, struct outlet *o)
 	qm->out = o;
 	if (qm->bound)
 		return 0;
+	qm->bound_link = 0;
 	qm->n_parts = o->rules.concat == CONCAT_PAYLOAD ? 1 : plan.n_parts;
 	qm->todo = parts_mask(qm->n_parts);
 	if (qm->n_parts > 1)
@@ -386,6 +387,13 @@ static void lease_done(struct store_op *op)
 	dispatch_requeue(q, qm);
 }
 
+/* The number of parts for the bound row, 0 when it needs none: a single part does, where the rows would speak of more,
+ * be it the client's answer or an older cut for another link. */
+unsigned dispatch_bound_parts(const struct qmsg *qm)
+{
+	return qm->n_parts > 1 || qm->n_parts != qm->m->n_parts || qm->bound_row ? qm->n_parts : 0;
+}
+
 /* Lease as many parts of the message as there is room for; false: no operation to be had. */
 static bool lease(struct queue *q, struct outlet *o, struct qmsg *qm)
 {
@@ -404,12 +412,13 @@ static bool lease(struct queue *q, struct outlet *o, struct qmsg *qm)
 	op->link = o->id;
 	op->ref = qm->ref;
 	op->cut = qm->cut;
-	op->bound_parts = qm->n_parts > 1 && qm->bound_link != o->id ? qm->n_parts : 0;
+	op->bound_parts = qm->bound_link != o->id ? (uint8_t)dispatch_bound_parts(qm) : 0;
 	op->op.rows = (uint16_t)(n + (op->bound_parts != 0));
-	if (qm->n_parts > 1) {
-		qm->bound = true;
+	if (op->bound_parts) {
+		qm->bound_row = true;
 		qm->bound_link = o->id;
 	}
+	qm->bound = qm->n_parts > 1;
 	if (!qm->todo)
 		lane_take(q, qm);
 	dispatch_take(q, o, qm, n);

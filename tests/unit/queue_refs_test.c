@@ -143,6 +143,73 @@ static void a_begun_message_keeps_its_cut_when_the_link_changes(void **state)
 	world_free(w);
 }
 
+/* Where the link that takes a message makes fewer parts of it than the client was told, or than a link that went down
+ * before it had sent any: what has been sent is all of it, and the next life does not send the rest. */
+enum first_link { FIRST_IS_DOWN, FIRST_GOES_DOWN, PAYLOAD };
+
+static void one_part_where_three_were_told(enum first_link how)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a, *b;
+	char text[400] = "";
+	uint64_t id;
+
+	for (unsigned i = 0; i < 140; i++)
+		strcat(text, i % 10 ? "a" : "\xc5\x9f");
+	world_up(w, false);
+	a = fake_new(w, "A", 10);
+	b = fake_new(w, "B", 10);
+	a->answer = -EAGAIN;
+	a->o.up = how == FIRST_GOES_DOWN;
+	b->o.rules.languages = 1u << 1;
+	if (how == PAYLOAD)
+		b->o.rules = (struct segment_rules){.concat = CONCAT_PAYLOAD};
+	fake_route(w, a, b);
+	world_add(w, 1, (struct message){.class = CLASS_SERVICE, .to = BOB, .text = text,
+		.n_text = (uint32_t)strlen(text), .n_parts = 3}, &id);
+	if (how == FIRST_GOES_DOWN) {
+		RUN_UNTIL(w, a->o.in_flight == 3);
+		world_quiet(w);
+		fake_up(w, a, false);
+	}
+	RUN_UNTIL(w, b->n == 1);
+	fake_end_all(w, b, OUTCOME_SENT);
+	world_quiet(w);
+	assert_int_equal(b->n, 1);
+	assert_int_equal(world_state(w, id, 0), STATE_SENT);
+	world_down(w);
+
+	world_up(w, false);
+	b = fake_new(w, "B", 10);
+	fake_route(w, b, NULL);
+	RUN_UNTIL(w, !world_recovering(w));
+	world_quiet(w);
+	assert_int_equal(b->n, 0);
+	assert_int_equal(fake_receipt(w, b, msg_key(id, 1), RECEIPT_DELIVERED), 0);
+	world_quiet(w);
+	assert_int_equal(world_state(w, id, 0), STATE_DELIVERED);
+	world_down(w);
+	world_free(w);
+}
+
+static void one_part_over_the_second_link_is_the_whole_message(void **state)
+{
+	(void)state;
+	one_part_where_three_were_told(FIRST_IS_DOWN);
+}
+
+static void one_part_replaces_three_that_did_not_leave(void **state)
+{
+	(void)state;
+	one_part_where_three_were_told(FIRST_GOES_DOWN);
+}
+
+static void a_payload_is_the_whole_message(void **state)
+{
+	(void)state;
+	one_part_where_three_were_told(PAYLOAD);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -150,6 +217,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(counting_goes_on_after_what_is_stored),
 		cmocka_unit_test(references_go_on_after_a_restart),
 		cmocka_unit_test(a_begun_message_keeps_its_cut_when_the_link_changes),
+		cmocka_unit_test(one_part_over_the_second_link_is_the_whole_message),
+		cmocka_unit_test(one_part_replaces_three_that_did_not_leave),
+		cmocka_unit_test(a_payload_is_the_whole_message),
 	};
 
 	return WORLD_MAIN(tests, argc, argv);
