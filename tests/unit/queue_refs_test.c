@@ -7,6 +7,7 @@
 
 #include "queue/refs.h"
 
+#include <sqlite3.h>
 #include <string.h>
 
 #define ALICE 79120000001u
@@ -210,6 +211,80 @@ static void a_payload_is_the_whole_message(void **state)
 	one_part_where_three_were_told(PAYLOAD);
 }
 
+/* Part 1 of 2 of `text` has left when the process ends, and its row is one that was written before cuts were kept. */
+static struct world *begun_by_an_older_gateway(const char *text, uint64_t *ret_id)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+	sqlite3 *db;
+
+	world_up(w, false);
+	a = fake_new(w, "A", 1);
+	fake_route(w, a, NULL);
+	world_add(w, 1, (struct message){.class = CLASS_SERVICE, .to = BOB, .text = text,
+		.n_text = (uint32_t)strlen(text), .n_parts = 2}, ret_id);
+	RUN_UNTIL(w, a->n == 1);
+	a->o.draining = true;
+	queue_outlet_changed(w->queue, &a->o);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_quiet(w);
+	world_down(w);
+	assert_int_equal(sqlite3_open(w->db, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "UPDATE bound SET cut = 0", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_changes(db), 1);
+	sqlite3_close(db);
+	return w;
+}
+
+/* Such a gateway knew of no clusters and no languages: 67 units of UTF-16, and the rest begins with the breve. */
+static void a_message_begun_without_a_known_cut_goes_on_as_it_was_cut(void **state)
+{
+	char text[300] = "";
+	struct world *w;
+	struct fake *a;
+
+	(void)state;
+	for (unsigned i = 0; i < 88; i++)
+		strcat(text, i == 67 ? "\xcc\x86" : i % 10 == 5 ? "\xc5\x9f" : "\xd0\xb8"); /* U+0306, U+015F, U+0438 */
+	w = begun_by_an_older_gateway(text, NULL);
+	world_up(w, false);
+	a = fake_new(w, "A", 10);
+	a->o.rules.languages = 1u << 1;
+	fake_route(w, a, NULL);
+	RUN_UNTIL(w, a->n == 1);
+	assert_int_equal(a->count[2], 1);
+	assert_int_equal(a->wire.n_text, 2 * (88 - 67));
+	assert_memory_equal(a->wire.text, "\x03\x06", 2);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_quiet(w);
+	world_down(w);
+	world_free(w);
+}
+
+/* Its link makes other parts now: what is left cannot be sent, and is not tried again and again. */
+static void what_no_longer_goes_into_its_parts_is_refused(void **state)
+{
+	struct world *w;
+	struct fake *a;
+	char text[307];
+	uint64_t id;
+
+	(void)state;
+	memset(text, 'a', 306);
+	text[306] = '\0';
+	w = begun_by_an_older_gateway(text, &id);
+	world_up(w, false);
+	a = fake_new(w, "A", 10);
+	a->o.rules.concat = CONCAT_UDH16;
+	fake_route(w, a, NULL);
+	RUN_UNTIL(w, !world_recovering(w) && world_waiting(w) == 0);
+	world_quiet(w);
+	assert_int_equal(a->n, 0);
+	assert_int_equal(world_state(w, id, 2), STATE_REJECTED);
+	world_down(w);
+	world_free(w);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -220,6 +295,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(one_part_over_the_second_link_is_the_whole_message),
 		cmocka_unit_test(one_part_replaces_three_that_did_not_leave),
 		cmocka_unit_test(a_payload_is_the_whole_message),
+		cmocka_unit_test(a_message_begun_without_a_known_cut_goes_on_as_it_was_cut),
+		cmocka_unit_test(what_no_longer_goes_into_its_parts_is_refused),
 	};
 
 	return WORLD_MAIN(tests, argc, argv);
