@@ -224,7 +224,7 @@ int dispatch_plan(struct queue *q, struct qmsg *qm, struct outlet *o)
 		qm->out = o;
 		return 0;
 	}
-	if (qm->n_parts && qm->cut && (qm->out == o || (qm->out && same_rules(&qm->out->rules, &o->rules)))) {
+	if (qm->n_parts && qm->cut && same_rules(&qm->rules, &o->rules)) {
 		qm->out = o;
 		return 0;
 	}
@@ -232,6 +232,7 @@ int dispatch_plan(struct queue *q, struct qmsg *qm, struct outlet *o)
 	if (r < 0)
 		return r;
 	qm->cut = segment_cut(&plan);
+	qm->rules = o->rules;
 	qm->out = o;
 	qm->bound_link = 0;
 	qm->n_parts = o->rules.concat == CONCAT_PAYLOAD ? 1 : plan.n_parts;

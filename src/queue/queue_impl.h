@@ -46,6 +46,7 @@ struct qmsg {
 	uint16_t tries;
 	uint8_t n_parts;            /* 0: not planned for a link yet */
 	uint16_t cut;               /* segment_cut(); 0: not known */
+	struct segment_rules rules; /* what gave this cut; not of one that was begun in another life */
 	uint8_t reason;
 	bool bound;                 /* parts and reference are fixed: something of it has left, or is about to */
 	uint32_t bound_link;        /* the link of its bound row, written or on its way; 0: none that counts */

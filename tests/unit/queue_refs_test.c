@@ -144,6 +144,37 @@ static void a_begun_message_keeps_its_cut_when_the_link_changes(void **state)
 	world_free(w);
 }
 
+/* A message waits for room, planned for a link that reads Turkish, when the operator takes the language off the link. */
+static void what_has_not_begun_is_cut_by_the_rules_of_the_day(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	char text[160] = "";
+	struct fake *a;
+
+	(void)state;
+	for (unsigned i = 0; i < 71; i++)
+		strcat(text, i ? "a" : "\xc5\x9f");
+	world_up(w, false);
+	a = fake_new(w, "A", 1);
+	a->o.rules.languages = 1u << 1;
+	fake_route(w, a, NULL);
+	world_add(w, 2, (struct message){.class = CLASS_SERVICE, .to = BOB, .text = text,
+		.n_text = (uint32_t)strlen(text), .n_parts = 1}, NULL);
+	RUN_UNTIL(w, a->n == 1);
+	world_quiet(w);
+	a->o.rules.languages = 0;
+	queue_outlet_changed(w->queue, &a->o);
+	fake_end_all(w, a, OUTCOME_SENT);
+	RUN_UNTIL(w, a->n == 2);
+	fake_end_all(w, a, OUTCOME_SENT);
+	RUN_UNTIL(w, a->n == 3);
+	assert_int_equal(a->count[2], 1); /* 71 units of UTF-16 do not go into one part */
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_quiet(w);
+	world_down(w);
+	world_free(w);
+}
+
 /* Where the link that takes a message makes fewer parts of it than the client was told, or than a link that went down
  * before it had sent any: what has been sent is all of it, and the next life does not send the rest. */
 enum first_link { FIRST_IS_DOWN, FIRST_GOES_DOWN, PAYLOAD };
@@ -292,6 +323,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(counting_goes_on_after_what_is_stored),
 		cmocka_unit_test(references_go_on_after_a_restart),
 		cmocka_unit_test(a_begun_message_keeps_its_cut_when_the_link_changes),
+		cmocka_unit_test(what_has_not_begun_is_cut_by_the_rules_of_the_day),
 		cmocka_unit_test(one_part_over_the_second_link_is_the_whole_message),
 		cmocka_unit_test(one_part_replaces_three_that_did_not_leave),
 		cmocka_unit_test(a_payload_is_the_whole_message),
