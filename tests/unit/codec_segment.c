@@ -710,6 +710,25 @@ static void the_fewest_clusters_are_divided_not_the_first_ones_kept(void **state
 	unicode_free(o.unicode);
 }
 
+/* 30 full parts would divide a flag at each second cut: 33 letters of four octets and two units each fill one. */
+static void thousands_of_flags_stay_whole(void **state)
+{
+	struct segment_opts o = {.wish = WISH_UCS2, .unicode = unicode_new()};
+	struct segment_plan p;
+	size_t bad_at;
+
+	(void)state;
+	for (unsigned i = 0; i < 30 * 32; i++)
+		memcpy(text + 4 * i, "\xf0\x9f\x87\xab", 4); /* U+1F1EB */
+	assert_int_equal(segment_plan(text, 30 * 32 * 4, &o, &p, &bad_at), 0);
+	assert_int_equal(p.n_parts, 30);
+	for (unsigned k = 0; k < 30; k++) {
+		assert_int_equal(p.start[k], k * 32 * 4);
+		assert_int_equal(p.units[k], 64);
+	}
+	unicode_free(o.unicode);
+}
+
 /* ---- octets ---- */
 
 #define PORTS	"0605040b8423f0" /* seven octets */
@@ -858,6 +877,7 @@ int main(void)
 		cmocka_unit_test(a_cut_that_does_not_carry_the_text_is_refused),
 		cmocka_unit_test(clusters_stay_whole_where_it_costs_nothing),
 		cmocka_unit_test(the_fewest_clusters_are_divided_not_the_first_ones_kept),
+		cmocka_unit_test(thousands_of_flags_stay_whole),
 		cmocka_unit_test(octets_are_cut_with_the_clients_header),
 		cmocka_unit_test(a_full_header_leaves_no_room),
 		cmocka_unit_test(units_left_are_those_of_the_last_part),
