@@ -144,7 +144,7 @@ static void a_begun_message_keeps_its_cut_when_the_link_changes(void **state)
 	world_free(w);
 }
 
-/* A message waits for room, planned for a link that reads Turkish, when the operator takes the language off the link. */
+/* A message waits for room, planned for a link that reads Turkish, when a reload takes the language off the link. */
 static void what_has_not_begun_is_cut_by_the_rules_of_the_day(void **state)
 {
 	struct world *w = world_new(WORLD_LOOPBACK);
