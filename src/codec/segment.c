@@ -142,7 +142,8 @@ static struct span fill_ucs2(const char *text, size_t n, size_t i, unsigned cap)
 {
 	unsigned used = 0;
 
-	for (; n - i >= BLOCK && used + BLOCK <= cap; i += BLOCK)
+	/* A block of 16 octets may have 17 units, when its last octet leads a character of two. */
+	for (; n - i >= BLOCK && used + BLOCK < cap; i += BLOCK)
 		used += units_of_block(text + i);
 	while (i < n && used + units_of_octet(text[i]) <= cap)
 		used += units_of_octet(text[i++]);

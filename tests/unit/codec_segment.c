@@ -115,6 +115,32 @@ static void texts_are_cut_where_the_specification_says(void **state)
 	}
 }
 
+/* An emoji that would be the 67th and 68th unit of a part, behind letters of one octet and of two in every proportion: it
+ * is not taken for one unit wherever its octets lie. */
+static void an_emoji_over_the_cut_is_not_half_taken(void **state)
+{
+	(void)state;
+	for (unsigned n_two = 1; n_two <= 66; n_two++)
+		for (unsigned room = 65; room <= 66; room++) {
+			struct segment_opts o = {.rules.concat = room == 66 ? CONCAT_UDH8 : CONCAT_UDH16};
+			struct segment_plan p;
+			struct segment_wire w;
+			size_t n = 0, bad_at;
+
+			for (unsigned i = 0; i < room; i++) {
+				memcpy(text + n, i < n_two ? "Ж" : "a", i < n_two ? 2 : 1);
+				n += i < n_two ? 2 : 1;
+			}
+			memcpy(text + n, "😀😀😀", 12);
+			assert_int_equal(segment_plan(text, n + 12, &o, &p, &bad_at), 0);
+			assert_int_equal(p.n_parts, 2);
+			assert_int_equal(p.start[1], n);
+			assert_int_equal(p.units[0], room);
+			assert_int_equal(segment_part(text, &p, 2, 1, &w), 0);
+			assert_int_equal(w.n_text, 12);
+		}
+}
+
 static const struct {
 	const char *why;
 	const char *pad;
@@ -861,6 +887,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(texts_are_cut_where_the_specification_says),
+		cmocka_unit_test(an_emoji_over_the_cut_is_not_half_taken),
 		cmocka_unit_test(refusals_name_the_culprit),
 		cmocka_unit_test(sixty_four_full_parts_are_allowed),
 		cmocka_unit_test(headers_are_those_of_the_specification),
