@@ -115,8 +115,8 @@ static void texts_are_cut_where_the_specification_says(void **state)
 	}
 }
 
-/* An emoji that would be the 67th and 68th unit of a part, behind letters of one octet and of two in every proportion: it
- * is not taken for one unit wherever its octets lie. */
+/* An emoji that would be the 67th and 68th unit of a part, behind letters of one octet and of two in every proportion:
+ * it is not taken for one unit wherever its octets lie. */
 static void an_emoji_over_the_cut_is_not_half_taken(void **state)
 {
 	(void)state;
