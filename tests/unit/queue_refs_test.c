@@ -29,7 +29,8 @@ static void references_to_one_recipient_differ_for_256_messages(void **state)
 	refs_free(r);
 }
 
-/* Whatever order the rows are told in: counting goes on after the latest, also where the counter has run round. */
+/* The rows need not be told in the order of the references: counting goes on after the latest, also where
+ * the counter has run round. */
 static void counting_goes_on_after_what_is_stored(void **state)
 {
 	static const uint16_t stored[][4] = {
@@ -47,6 +48,21 @@ static void counting_goes_on_after_what_is_stored(void **state)
 		assert_int_equal(refs_next(r, ALICE), bucket << 16 | next[i]);
 		refs_free(r);
 	}
+}
+
+/* A number that very many long messages go to: its rows are more than half of the values. */
+static void more_rows_than_half_of_the_values_do_not_turn_the_counter(void **state)
+{
+	struct refs *r = refs_new();
+	uint32_t bucket = refs_next(r, ALICE) >> 16;
+
+	(void)state;
+	refs_free(r);
+	r = refs_new();
+	for (unsigned ref = 40000; ref > 0; ref--)
+		refs_seen(r, bucket << 16 | ref);
+	assert_int_equal(refs_next(r, ALICE), bucket << 16 | 40001);
+	refs_free(r);
 }
 
 static void add_hundred(struct world *w)
@@ -321,6 +337,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(references_to_one_recipient_differ_for_256_messages),
 		cmocka_unit_test(counting_goes_on_after_what_is_stored),
+		cmocka_unit_test(more_rows_than_half_of_the_values_do_not_turn_the_counter),
 		cmocka_unit_test(references_go_on_after_a_restart),
 		cmocka_unit_test(a_begun_message_keeps_its_cut_when_the_link_changes),
 		cmocka_unit_test(what_has_not_begun_is_cut_by_the_rules_of_the_day),
