@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
  * refs.c -- see refs.h.  Counters run round: which of two stored values is the later one is told by their distance,
- * much as for sequence numbers (RFC 1982).  Rows come newest first, so only a little later is later: what is further away is
- * from long ago, be it by 60,000 messages to one number.
+ * much as for sequence numbers (RFC 1982).  Rows come newest first, so only a little later is later: what is further
+ * away is from long ago, be it by 60,000 messages to one number.
  */
 #include <stdbool.h>
 #include <stdlib.h>
