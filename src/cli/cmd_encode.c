@@ -12,6 +12,7 @@
 
 #include "cli/cli.h"
 #include "cli/hex_input.h"
+#include "cli/one_message.h"
 #include "cli/sheet.h"
 #include "codec/segment.h"
 #include "codec/tpdu.h"
@@ -156,24 +157,6 @@ static void set_validity_form(struct encode_input *in, const char *arg, struct a
 		argp_error(state, "--validity-form: there are relative, absolute and enhanced, not \"%s\"", arg);
 }
 
-static int read_stdin(struct text *out)
-{
-	char buf[4096];
-	size_t n;
-
-	while ((n = fread(buf, 1, sizeof buf, stdin)) > 0) {
-		if (out->n + n > TEXT_MAX_OCTETS)
-			return -EFBIG;
-		text_add(out, buf, n);
-	}
-	/* The line end that echo and editors add is not part of the text. */
-	if (out->n && out->at[out->n - 1] == '\n')
-		out->at[--out->n] = 0;
-	if (out->n && out->at[out->n - 1] == '\r')
-		out->at[--out->n] = 0;
-	return ferror(stdin) ? -EIO : 0;
-}
-
 /* Hexadecimal to octets, in place of it. */
 static void octets_of(const char *what, struct text *t, struct argp_state *state)
 {
@@ -208,7 +191,7 @@ static void finish(struct encode_input *in, struct argp_state *state)
 		argp_error(state, "--validity and --mr are of an SMS-SUBMIT");
 	if (strcmp(in->text.at, "-") == 0) {
 		text_clear(&in->text);
-		if (read_stdin(&in->text) < 0)
+		if (one_message_stdin(&in->text) < 0)
 			argp_failure(state, CLI_USAGE, 0, "the text on standard input cannot be read or is too long");
 	}
 	if (in->binary)

@@ -24,7 +24,7 @@ void one_message_arg(struct one_message *m, char *arg, struct argp_state *state)
 	text_puts(&m->text, arg);
 }
 
-static int read_stdin(struct text *out)
+int one_message_stdin(struct text *out)
 {
 	char buf[4096];
 	size_t n;
@@ -51,7 +51,7 @@ void one_message_end(struct one_message *m, struct argp_state *state)
 	}
 	if (strcmp(m->text.at, "-") == 0) {
 		text_clear(&m->text);
-		if (read_stdin(&m->text) < 0)
+		if (one_message_stdin(&m->text) < 0)
 			argp_failure(state, CLI_USAGE, 0, "the text on standard input cannot be read or is too long");
 	}
 	if (m->text.n && !text_is_utf8(m->text.at, m->text.n))

@@ -17,6 +17,9 @@ struct one_message {
 void one_message_arg(struct one_message *m, char *arg, struct argp_state *state);
 void one_message_end(struct one_message *m, struct argp_state *state);
 
+/* A text from standard input, without the line end that echo adds.  -EFBIG, -EIO. */
+int one_message_stdin(struct text *out);
+
 json_t *one_message_json(struct one_message *m); /* a new object */
 void one_message_done(struct one_message *m);
 

@@ -20,7 +20,7 @@ static const struct command commands[] = {
 	{ "cancel", "cancel messages by id or tag", cmd_cancel },
 	{ "inbound", "list received messages", cmd_inbound },
 	{ "streams", "show how far a submission is", cmd_streams },
-	{ "links", "show, start, stop or drain links (operator)", cmd_links },
+	{ "links", "show, start, stop, drain or rebind links (operator)", cmd_links },
 	{ "queue", "show what waits, and why (operator)", cmd_queue },
 	{ "webhooks", "show endpoints; replay dead letters", cmd_webhooks },
 	{ "receipts", "show receipts that matched nothing yet (operator)", cmd_receipts },

@@ -93,12 +93,6 @@ struct span {
 	bool bad;   /* the alphabet lacks that character */
 };
 
-static inline size_t next_cp(const char *text, size_t n, size_t i, uint32_t *ret_cp)
-{
-	*ret_cp = (uint8_t)text[i];
-	return *ret_cp < 0x80 ? 1 : utf8_next(text + i, n - i, ret_cp);
-}
-
 /* As gsm7_encode_shift(), by the shorter way where there is one. */
 static inline int encode(uint32_t cp, struct gsm7_shift shift, bool is_default)
 {
@@ -129,7 +123,7 @@ static struct span fill_gsm7(struct gsm7_shift shift, const char *text, size_t n
 			}
 			no_block = i + BLOCK;
 		}
-		len = next_cp(text, n, i, &cp);
+		len = utf8_at(text, n, i, &cp);
 		cost = septets_of(encode(cp, shift, is_default));
 		if (cost == 0 || used + cost > cap)
 			return (struct span){i, used, cost == 0};
@@ -361,7 +355,7 @@ static void survey_text(const char *text, size_t n, uint32_t n_chars, uint16_t l
 		const struct gsm7_char *c;
 		uint32_t cp;
 
-		len = next_cp(text, n, i, &cp);
+		len = utf8_at(text, n, i, &cp);
 		c = gsm7_char(cp);
 		for (unsigned left = lockings & ~c->in_main; left; left &= left - 1) {
 			unsigned l = (unsigned)__builtin_ctz(left);
@@ -395,7 +389,7 @@ static size_t first_in_no_table(const char *text, size_t n, uint16_t languages, 
 		const struct gsm7_char *c;
 		uint32_t cp;
 
-		len = next_cp(text, n, i, &cp);
+		len = utf8_at(text, n, i, &cp);
 		c = gsm7_char(cp);
 		if (!((c->in_main | c->in_single) & (languages | 1)))
 			return i;
@@ -580,7 +574,7 @@ static int write_gsm7(struct gsm7_shift shift, const char *text, size_t n, struc
 			}
 			no_block = i + BLOCK;
 		}
-		len = next_cp(text, n, i, &cp);
+		len = utf8_at(text, n, i, &cp);
 		code = encode(cp, shift, is_default);
 		if (code < 0 || at + septets_of(code) > sizeof(w->text))
 			return -EINVAL;

@@ -57,12 +57,6 @@ static void compose(struct unicode *u, const char *s, size_t n, size_t len, stru
 
 /* ---- one step -------------------------------------------------------------------------------------------- */
 
-static inline size_t next_cp(const char *s, size_t n, size_t i, uint32_t *ret_cp)
-{
-	*ret_cp = (uint8_t)s[i];
-	return *ret_cp < 0x80 ? 1 : utf8_next(s + i, n - i, ret_cp);
-}
-
 /* What stands at one place, and what would stand there after `step`. */
 struct place {
 	size_t len; /* octets there */
@@ -78,7 +72,7 @@ static void look(struct unicode *u, const char *s, size_t n, size_t i, struct pl
 	const struct smart_char *look_alike;
 	uint32_t cp;
 
-	ret->len = next_cp(s, n, i, &cp);
+	ret->len = utf8_at(s, n, i, &cp);
 	ret->cp = cp;
 	compose(u, s + i, n - i, ret->len, &ret->c);
 	if (ret->c.n) {
@@ -105,7 +99,7 @@ static void hold_back(struct place *p, enum smart_step step)
 static inline size_t plain(const char *s, size_t n, size_t i)
 {
 	uint32_t cp;
-	size_t len = next_cp(s, n, i, &cp);
+	size_t len = utf8_at(s, n, i, &cp);
 
 	if (smart_char(cp)->step != SMART_NONE || (i + len < n && unicode_may_compose_here(s + i + len)))
 		return 0;

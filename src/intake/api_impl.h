@@ -194,6 +194,7 @@ void api_get_stream(struct api_call *c, const uint8_t *body, size_t n);
 void api_preview(struct api_call *c, const uint8_t *body, size_t n);
 void api_list_inbound(struct api_call *c, const uint8_t *body, size_t n);
 void api_list_links(struct api_call *c, const uint8_t *body, size_t n);
+void api_show_trace(struct api_call *c, const uint8_t *body, size_t n);
 void api_control_link(struct api_call *c, const uint8_t *body, size_t n);
 void api_show_queue(struct api_call *c, const uint8_t *body, size_t n);
 void api_list_webhooks(struct api_call *c, const uint8_t *body, size_t n);
