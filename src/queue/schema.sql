@@ -27,7 +27,7 @@ CREATE TABLE message (
 CREATE TABLE body (id INTEGER PRIMARY KEY, text NOT NULL);
 
 -- From the first lease of a message of several parts on: link, segmentation and reference are fixed.  ref: refs.h,
--- cut: segment_cut() in codec/segment.h.
+-- cut: segment_cut() in codec/segment.h.  Also one part has a row where message.bits, or an older row, says more.
 CREATE TABLE bound (id INTEGER PRIMARY KEY, link INTEGER NOT NULL, ref INTEGER NOT NULL, parts INTEGER NOT NULL,
 	cut INTEGER NOT NULL DEFAULT 0);
 

@@ -149,7 +149,7 @@ struct store_accept {
 	uint64_t seq;
 	uint64_t leased;       /* bit p-1: a lease for part p goes with it */
 	uint32_t link;
-	uint32_t ref;          /* n_parts > 1 and leased: the bound row's (refs.h) */
+	uint32_t ref;          /* the bound row's, if leased (refs.h) */
 	uint16_t cut;          /* likewise (segment_cut()) */
 	uint8_t bound_parts;   /* likewise; 0: no bound row */
 };
@@ -182,7 +182,7 @@ struct op_lease {
 	uint32_t link;
 	uint32_t ref;          /* refs.h */
 	uint16_t cut;          /* segment_cut() */
-	uint8_t bound_parts;   /* > 1: (re)write the bound row */
+	uint8_t bound_parts;   /* not 0: (re)write the bound row */
 };
 
 /* -- a carrier took the part: submit row, lease gone; a parked receipt of this hash settles it in the same commit.

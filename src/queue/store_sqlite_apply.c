@@ -72,7 +72,7 @@ static int insert_leases(struct writer *w, uint64_t id, uint64_t parts, uint32_t
 
 static int insert_bound(struct writer *w, uint64_t id, uint32_t link, uint32_t ref, unsigned cut, unsigned parts)
 {
-	if (parts <= 1)
+	if (!parts)
 		return SQLITE_OK;
 	BIND(w->st[W_BOUND], id, link, ref, parts, cut);
 	return run(w->st[W_BOUND]);

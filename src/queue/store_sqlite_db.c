@@ -431,9 +431,9 @@ int store_cancels(struct store *s,
 
 int store_refs(struct store *s, uint32_t most, void (*each)(void *arg, uint32_t ref), void *arg)
 {
-	char sql[80];
+	char sql[96];
 
-	snprintf(sql, sizeof sql, "SELECT ref FROM bound ORDER BY id DESC LIMIT %u", most);
+	snprintf(sql, sizeof sql, "SELECT ref FROM bound WHERE parts > 1 ORDER BY id DESC LIMIT %u", most);
 	return each_row(s, sql, each_ref, &(struct each){.arg = arg, .ref = each});
 }
 
