@@ -203,6 +203,16 @@ static int sweep_waiting(struct writer *w, struct step *s)
 	return SQLITE_OK;
 }
 
+/* A set has three parts as a rule and 255 at most. */
+static int purge_sets(struct writer *w, struct step *s)
+{
+	unsigned most = s->limit / 16 + 1, n = 0;
+	int rc = inbound_sets_purge(w, most, &n);
+
+	looked_at(s, n == most ? s->limit : n);
+	return rc;
+}
+
 int apply_purge(struct writer *w, struct store_op *op)
 {
 	struct op_purge *o = (struct op_purge *)op;
@@ -215,6 +225,8 @@ int apply_purge(struct writer *w, struct store_op *op)
 		rc = purge_rows(w, &s, o->rows_before);
 	if (!rc)
 		rc = sweep_waiting(w, &s);
+	if (!rc)
+		rc = purge_sets(w, &s);
 	while (!rc && (rc = sqlite3_step(w->st[W_VACUUM])) == SQLITE_ROW)
 		rc = SQLITE_OK;
 	sqlite3_reset(w->st[W_VACUUM]);

@@ -180,3 +180,11 @@ UNIT_TESTS += tests/unit/preview_row_test
 tests_unit_preview_row_test_SOURCES = tests/unit/preview_row_test.c
 tests_unit_preview_row_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
+
+if HAVE_CMOCKA
+INBOUND_TESTS = tests/unit/store_inbound
+check_PROGRAMS += $(INBOUND_TESTS)
+UNIT_TESTS += $(INBOUND_TESTS)
+tests_unit_store_inbound_SOURCES = tests/unit/store_inbound.c tests/unit/store_fixture.h
+tests_unit_store_inbound_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif

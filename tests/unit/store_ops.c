@@ -18,7 +18,7 @@ static void a_new_database_has_the_settings_it_keeps(void **state)
 	assert_int_equal(f->boot.low_water, f->boot.next_id);
 	assert_int_equal(f->boot.indexed_to, f->boot.next_id);
 	assert_int_equal(f->boot.next_lane, 1);
-	assert_int_equal(sql(f, "PRAGMA user_version"), 2);
+	assert_int_equal(sql(f, "PRAGMA user_version"), 3);
 	assert_int_equal(sql(f, "PRAGMA auto_vacuum"), 2);
 	assert_int_equal(sql(f, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
 }
@@ -86,21 +86,37 @@ static void a_newer_schema_is_refused(void **state)
 	sql(f, "PRAGMA user_version = 99");
 	assert_int_equal(fixture_open(f), -EINVAL);
 	assert_non_null(strstr(f->err, "newer"));
-	sql(f, "PRAGMA user_version = 2");
+	sql(f, "PRAGMA user_version = 3");
 	assert_int_equal(fixture_open(f), 0);
 }
 
-/* Version 1 did not keep how a message was cut. */
+/* Columns of the newest tables; of a new database and of one that was brought forward they are the same. */
+#define NEW_COLUMNS \
+	"SELECT count(*) FROM sqlite_schema s, pragma_table_info(s.name) c WHERE s.name LIKE 'inbound%' OR s.name = 'bound'"
+
+/* Version 1 did not keep how a message was cut, version 2 no parts of inbound messages. */
 static void an_older_schema_is_brought_forward(void **state)
 {
 	struct fixture *f = *state;
+	int64_t columns = sql(f, NEW_COLUMNS), indexes;
 
+	indexes = sql(f, "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND tbl_name LIKE 'inbound%'");
+	assert_int_equal(indexes, 3);
 	fixture_close(f);
 	sql(f, "ALTER TABLE bound DROP COLUMN cut");
+	sql(f, "DROP TABLE inbound_part");
+	sql(f, "DROP TABLE inbound_set");
+	sql(f, "ALTER TABLE inbound DROP COLUMN missing");
+	sql(f, "ALTER TABLE inbound DROP COLUMN parts");
+	sql(f, "INSERT INTO inbound VALUES (1, 5, 1, 1, '1', '2', 't', x'74', 0, 0)");
 	sql(f, "INSERT INTO bound VALUES (5, 1, 77, 2)");
 	sql(f, "PRAGMA user_version = 1");
 	assert_int_equal(fixture_open(f), 0);
-	assert_int_equal(sql(f, "PRAGMA user_version"), 2);
+	assert_int_equal(sql(f, "PRAGMA user_version"), 3);
+	assert_int_equal(sql(f, NEW_COLUMNS), columns);
+	assert_int_equal(sql(f, "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND tbl_name LIKE 'inbound%'"),
+		indexes);
+	assert_int_equal(sql(f, "SELECT parts = 1 AND missing IS NULL FROM inbound"), 1);
 	assert_int_equal(sql(f, "SELECT cut FROM bound WHERE id = 5 AND ref = 77"), 0);
 }
 
