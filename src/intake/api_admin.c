@@ -103,6 +103,8 @@ static void put_store(struct api *a, struct buf *b)
 	stats_text_gauge(b, "store_database_octets", "Size of the database file.", (double)s.db_octets);
 	stats_text_gauge(b, "store_free_octets", "Room left on the file system of the database.",
 		(double)s.free_octets);
+	stats_text_gauge(b, "inbound_unfinished", "Inbound messages of which parts are here and others are not.",
+		(double)s.inbound_open);
 	stats_text_gauge(b, "store_failing", "1 when the last commit failed.", s.last_error != 0);
 	stats_text_head(b, "store_pending", "gauge", "Operations staged or being written, by list.");
 	for (unsigned i = 0; i < STORE_LISTS; i++) {

@@ -182,9 +182,11 @@ tests_unit_preview_row_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 
 if HAVE_CMOCKA
-INBOUND_TESTS = tests/unit/store_inbound
+INBOUND_TESTS = tests/unit/store_inbound tests/unit/inbound_join_test
 check_PROGRAMS += $(INBOUND_TESTS)
 UNIT_TESTS += $(INBOUND_TESTS)
 tests_unit_store_inbound_SOURCES = tests/unit/store_inbound.c tests/unit/store_fixture.h
 tests_unit_store_inbound_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_inbound_join_test_SOURCES = tests/unit/inbound_join_test.c
+tests_unit_inbound_join_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
