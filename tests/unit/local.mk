@@ -190,3 +190,12 @@ tests_unit_store_inbound_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_inbound_join_test_SOURCES = tests/unit/inbound_join_test.c
 tests_unit_inbound_join_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
+
+if HAVE_CMOCKA
+check_PROGRAMS += tests/unit/inbound_test
+UNIT_TESTS += tests/unit/inbound_test
+tests_unit_inbound_test_SOURCES = tests/unit/inbound_test.c tests/unit/store_fixture.h
+tests_unit_inbound_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_stage,--wrap=link_ack,--wrap=link_id \
+	-Wl,--wrap=link_name,--wrap=link_conf,--wrap=link_decode
+tests_unit_inbound_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
