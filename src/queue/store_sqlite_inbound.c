@@ -7,7 +7,7 @@
  * many there are.  Message, event and the mark of the set are one commit: a set is joined once, whatever dies when.
  *
  * A joined set keeps the digests of its parts, so that a carrier that repeats them is only answered.  It goes when its
- * deadline has passed; a partial one had reached its deadline, and stays for as long again.
+ * deadline has passed; a partial one had reached its deadline, and stays for as long again.  New sets take them away.
  */
 #include "queue/store_sqlite.h"
 
@@ -15,6 +15,8 @@
 #include <stdlib.h>
 
 #include "base/hash.h"
+
+#define SETS_GO 2 /* joined sets past their time that go with each new one: there are never many more than are of use */
 
 /* ---- writer: parts --------------------------------------------------------------------------------------- */
 
@@ -95,9 +97,10 @@ static int force_one(struct writer *w, struct op_inbound_part *o)
 static int new_set(struct writer *w, struct op_inbound_part *o, struct set *ret)
 {
 	sqlite3_stmt *st = w->st[W_SET];
-	int rc = SQLITE_OK;
+	unsigned n;
+	int rc = inbound_sets_purge(w, SETS_GO, &n);
 
-	if (w->m.n_inbound_open >= w->store->max_inbound_sets)
+	if (!rc && w->m.n_inbound_open >= w->store->max_inbound_sets)
 		rc = force_one(w, o);
 	if (rc)
 		return rc;

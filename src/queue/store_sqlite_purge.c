@@ -203,7 +203,7 @@ static int sweep_waiting(struct writer *w, struct step *s)
 	return SQLITE_OK;
 }
 
-/* A set has three parts as a rule and 255 at most. */
+/* What no new set has taken away (store_sqlite_inbound.c).  A set has three parts as a rule and 255 at most. */
 static int purge_sets(struct writer *w, struct step *s)
 {
 	unsigned most = s->limit / 16 + 1, n = 0;

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * early_part.c -- the gateway as it must not be: it acknowledges inbound messages and their parts when it has read them.
+ * early_part.c -- the gateway as it must not be: it acknowledges parts when it has read them.
  *
- * posthornd-early-part is posthornd, linked from the same objects with -Wl,--wrap=inbound_take,--wrap=link_ack and this
- * file.  The answer goes out at once; what the store says later is told to nobody.  It exists for
+ * posthornd-early-part is posthornd, linked from the same objects with -Wl,--wrap=inbound_take,--wrap=link_ack and
+ * this file.  The answer goes out at once; what the store says later is told to nobody.  It exists for
  * inbound_parts_can_fail.py, which demands that the audit of inbound_parts.py misses parts with it.
  */
 #include "intake/inbound.h"

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * inbound_test.c -- from a link's inbound message to the store and back: a real store, and a link that is the test's.
+ * inbound_test.c -- from a link's inbound message to the store and back: a real store, and a link of the test's own.
  *
- * What goes to the store passes through here (--wrap=store_stage), so that a message on its way to be joined can be held
- * while something else happens, and so that the store can refuse.
+ * What goes to the store passes through here (--wrap=store_stage), so that a message on its way to be joined can be
+ * held while something else happens, and so that the store can refuse.
  */
 #include "store_fixture.h"
 

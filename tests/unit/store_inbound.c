@@ -239,6 +239,27 @@ static void joined_sets_go_when_their_time_has_passed(void **state)
 	assert_int_equal(sql(f, "SELECT due - at FROM inbound_set WHERE joined <> 0"), HOUR);
 }
 
+static void new_sets_take_old_ones_away(void **state)
+{
+	struct fixture *f = *state;
+	struct op_inbound_part o;
+
+	for (unsigned i = 0; i < 5; i++) {
+		assert_int_equal(put_at(f, &o, (struct given){"a", i, 2, 1}, clock_ms()), 0);
+		assert_int_equal(join(f, o.ret_set, 1, "a", "2"), 0);
+	}
+	fixture_close(f);
+	sql(f, "UPDATE inbound_set SET due = 1");
+	assert_int_equal(fixture_open(f), 0);
+	assert_int_equal(put_at(f, &o, (struct given){"a", 77, 2, 1}, clock_ms()), 0);
+	assert_int_equal(count(f, "inbound_set"), 5 - 2 + 1);
+	assert_int_equal(put_at(f, &o, (struct given){"b", 77, 2, 2}, clock_ms()), 0);
+	assert_int_equal(count(f, "inbound_set"), 5 - 2 + 1);
+	assert_int_equal(put_at(f, &o, (struct given){"a", 78, 2, 1}, clock_ms()), 0);
+	assert_int_equal(put_at(f, &o, (struct given){"a", 79, 2, 1}, clock_ms()), 0);
+	assert_int_equal(count(f, "inbound_set"), 3);
+}
+
 static void more_are_due_than_a_page_holds(void **state)
 {
 	struct fixture *f = *state;
@@ -285,6 +306,7 @@ int main(void)
 		TEST(a_late_part_of_a_partial_message_opens_a_set_of_its_own),
 		TEST(beyond_the_bound_the_one_next_to_its_deadline_is_due),
 		TEST(joined_sets_go_when_their_time_has_passed),
+		TEST(new_sets_take_old_ones_away),
 		TEST(more_are_due_than_a_page_holds),
 		TEST(the_event_and_the_list_tell_what_is_missing),
 	};
