@@ -165,7 +165,7 @@ enum csv_result csv_rows_end(struct csv_rows *r)
 void csv_rows_why(const struct csv_rows *r, char *buf, size_t cap)
 {
 	static const char known[] = "columns are to, text, from, ref, class, campaign, tag, send_at, ttl, encoding, "
-				    "flash, smart, translit, report, data, udh, idempotency_key";
+				    "flash, smart, nfc, translit, report, data, udh, idempotency_key";
 	uint64_t n_row;
 
 	switch (r->fault) {

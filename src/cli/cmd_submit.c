@@ -679,7 +679,7 @@ int cmd_submit(struct cli *cli, int argc, char **argv)
 	static const char doc[] =
 		"Send a file of messages: CSV with a header that names the columns, or NDJSON.\v"
 		"Columns (and members) are the fields of a message: to, text, from, ref, class, campaign, tag, send_at, ttl, "
-		"encoding, flash, smart, translit, report, data, udh.  Only `to` and `text` must be there.\n"
+		"encoding, flash, smart, nfc, translit, report, data, udh.  Only `to` and `text` must be there.\n"
 		"\n"
 		"When the connection breaks or the gateway is full, it goes on by itself; when even that fails, the same "
 		"command again goes on where it stopped and sends nothing twice.\n"

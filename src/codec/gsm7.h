@@ -40,10 +40,10 @@ extern const int16_t gsm7_low[256];
 static inline int gsm7_encode_shift(uint32_t cp, struct gsm7_shift shift)
 {
 	const struct gsm7_char *c = gsm7_char(cp);
+	unsigned in_main = c->in_main >> shift.locking & 1u, in_single = c->in_single >> shift.single & 1u;
+	int code = in_main ? c->main[shift.locking] : GSM7_ESC << 8 | c->single[shift.single];
 
-	if (c->in_main >> shift.locking & 1)
-		return c->main[shift.locking];
-	return c->in_single >> shift.single & 1 ? GSM7_ESC << 8 | c->single[shift.single] : -1;
+	return in_main | in_single ? code : -1;
 }
 
 /* The code point in the default tables: a septet (00..7f), or 0x1b00 | code for one that takes ESC and a

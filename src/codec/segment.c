@@ -93,23 +93,22 @@ struct span {
 	bool bad;   /* the alphabet lacks that character */
 };
 
-static inline size_t next_cp(const char *text, size_t n, size_t i, uint32_t *ret_cp)
+/* As gsm7_encode_shift(), by the shorter way where there is one. */
+static inline int encode(uint32_t cp, struct gsm7_shift shift, bool is_default)
 {
-	*ret_cp = (uint8_t)text[i];
-	return *ret_cp < 0x80 ? 1 : utf8_next(text + i, n - i, ret_cp);
+	return is_default && cp < 256 ? gsm7_low[cp] : gsm7_encode_shift(cp, shift);
 }
 
-/* What a character costs with these tables; 0: they lack it. */
-static inline unsigned septets_of(uint32_t cp, struct gsm7_shift shift)
+/* What a code costs; 0 for -1.  Without a branch: where the pairs stand in a text is not to be foreseen. */
+static inline unsigned septets_of(int code)
 {
-	const struct gsm7_char *c = gsm7_char(cp);
-
-	return c->in_main >> shift.locking & 1 ? 1 : (c->in_single >> shift.single & 1) * 2;
+	return (unsigned)(1 + (code >> 12));
 }
 
 static struct span fill_gsm7(struct gsm7_shift shift, const char *text, size_t n, size_t i, unsigned cap)
 {
 	size_t len, no_block = GSM7_PLAIN >> shift.locking & 1 ? i : n; /* before here a block is not tried */
+	bool is_default = !shift.locking && !shift.single;
 	unsigned used = 0;
 
 	for (; i < n; i += len) {
@@ -124,8 +123,8 @@ static struct span fill_gsm7(struct gsm7_shift shift, const char *text, size_t n
 			}
 			no_block = i + BLOCK;
 		}
-		len = next_cp(text, n, i, &cp);
-		cost = septets_of(cp, shift);
+		len = utf8_at(text, n, i, &cp);
+		cost = septets_of(encode(cp, shift, is_default));
 		if (cost == 0 || used + cost > cap)
 			return (struct span){i, used, cost == 0};
 		used += cost;
@@ -161,6 +160,19 @@ static bool divides_cluster(const struct segment_plan *p, const char *text, size
 	return false;
 }
 
+/* The last boundary in 0..at. */
+static size_t boundary_before(const uint64_t *marks, size_t at)
+{
+	uint64_t word = marks[at / 64] << (63 - at % 64);
+
+	if (word)
+		return at - (size_t)__builtin_clzll(word);
+	for (size_t i = at / 64; i-- > 0;)
+		if (marks[i])
+			return i * 64 + 63 - (size_t)__builtin_clzll(marks[i]);
+	return 0;
+}
+
 /* How far the parts 1, 2, ... can reach when at most so many of their ends divide a cluster.  A reach that is longer is
  * never worse, so it is enough to know the longest. */
 struct reach {
@@ -168,15 +180,32 @@ struct reach {
 	uint64_t divides; /* bit k-1: end[k] divides a cluster, and the ends before it are in the row above */
 };
 
-/* One row from the row above (NULL: there is none, no cluster may be divided). */
-static void reach_out(const struct segment_plan *p, const char *text, size_t n, unsigned cap, struct unicode *unicode,
-	const struct reach *above, struct reach *ret)
+/* The row of no divided cluster.  False: it does not reach the end. */
+static bool reach_whole(const struct segment_plan *p, const char *text, size_t n, unsigned cap,
+	struct unicode *unicode, struct reach *ret)
 {
 	ret->end[0] = 0;
 	ret->divides = 0;
 	for (unsigned k = 1; k <= p->n_parts; k++) {
 		size_t from = ret->end[k - 1], end = fill(p, text, n, from, cap).end;
 		size_t start = unicode_cluster_start(unicode, text, n, end);
+
+		if (start <= from)
+			return false;
+		ret->end[k] = (uint32_t)start;
+	}
+	return ret->end[p->n_parts] == n;
+}
+
+/* One row from the row above (NULL: there is none). */
+static void reach_out(const struct segment_plan *p, const char *text, size_t n, unsigned cap, const uint64_t *marks,
+	const struct reach *above, struct reach *ret)
+{
+	ret->end[0] = 0;
+	ret->divides = 0;
+	for (unsigned k = 1; k <= p->n_parts; k++) {
+		size_t from = ret->end[k - 1], end = fill(p, text, n, from, cap).end;
+		size_t start = boundary_before(marks, end);
 
 		ret->end[k] = (uint32_t)(start > from ? start : from);
 		if (!above)
@@ -189,18 +218,27 @@ static void reach_out(const struct segment_plan *p, const char *text, size_t n, 
 	}
 }
 
+/* Octets of text in the most parts: three for a septet or a UTF-16 unit. */
+#define OCTETS_MAX ((size_t)SEGMENT_MAX_PARTS * 160 * 3)
+
 /* Of all cuttings into as many parts the one that divides the fewest clusters: allow none, one, two, ... until the end
- * is reached.  That ends, as the cutting that is there divides one at each cut at the most. */
+ * is reached.  That ends, as the cutting that is there divides one at each cut at the most.  None, which nearly always
+ * will do, needs few boundaries and asks for them one by one; for more than none they are marked all at a time, so that
+ * a text made to be difficult takes less than a millisecond. */
 static void move_cuts(struct segment_plan *p, const char *text, size_t n, struct unicode *unicode)
 {
-	unsigned cap = text_capacity(p->encoding, p->concat, p->shift, false);
+	unsigned cap = text_capacity(p->encoding, p->concat, p->shift, false), row = 0;
 	struct reach rows[SEGMENT_MAX_PARTS];
-	unsigned row = 0;
+	uint64_t marks[OCTETS_MAX / 64 + 1];
 
-	reach_out(p, text, n, cap, unicode, NULL, &rows[0]);
+	if (!reach_whole(p, text, n, cap, unicode, &rows[0])) {
+		if (n > OCTETS_MAX || unicode_cluster_marks(unicode, text, n, marks) < 0)
+			return;
+		reach_out(p, text, n, cap, marks, NULL, &rows[0]);
+	}
 	while (rows[row].end[p->n_parts] < n && row + 1 < p->n_parts) {
 		row++;
-		reach_out(p, text, n, cap, unicode, &rows[row - 1], &rows[row]);
+		reach_out(p, text, n, cap, marks, &rows[row - 1], &rows[row]);
 	}
 	for (unsigned k = p->n_parts; k > 0; k--) {
 		p->start[k] = rows[row].end[k];
@@ -308,7 +346,7 @@ static void survey_text(const char *text, size_t n, uint32_t n_chars, uint16_t l
 		const struct gsm7_char *c;
 		uint32_t cp;
 
-		len = next_cp(text, n, i, &cp);
+		len = utf8_at(text, n, i, &cp);
 		c = gsm7_char(cp);
 		for (unsigned left = lockings & ~c->in_main; left; left &= left - 1) {
 			unsigned l = (unsigned)__builtin_ctz(left);
@@ -342,7 +380,7 @@ static size_t first_in_no_table(const char *text, size_t n, uint16_t languages, 
 		const struct gsm7_char *c;
 		uint32_t cp;
 
-		len = next_cp(text, n, i, &cp);
+		len = utf8_at(text, n, i, &cp);
 		c = gsm7_char(cp);
 		if (!((c->in_main | c->in_single) & (languages | 1)))
 			return i;
@@ -511,6 +549,7 @@ static bool wants_concat(const struct segment_plan *p)
 static int write_gsm7(struct gsm7_shift shift, const char *text, size_t n, struct segment_wire *w)
 {
 	size_t len, no_block = GSM7_PLAIN >> shift.locking & 1 ? 0 : n;
+	bool is_default = !shift.locking && !shift.single;
 	unsigned at = 0;
 
 	for (size_t i = 0; i < n; i += len) {
@@ -526,12 +565,12 @@ static int write_gsm7(struct gsm7_shift shift, const char *text, size_t n, struc
 			}
 			no_block = i + BLOCK;
 		}
-		len = next_cp(text, n, i, &cp);
-		code = gsm7_encode_shift(cp, shift);
-		if (code < 0 || at + (code > 0x7f ? 2u : 1u) > sizeof(w->text))
+		len = utf8_at(text, n, i, &cp);
+		code = encode(cp, shift, is_default);
+		if (code < 0 || at + septets_of(code) > sizeof(w->text))
 			return -EINVAL;
-		w->text[at] = GSM7_ESC; /* no branch: what it would depend on is not to be foreseen */
-		at += code > 0x7f;
+		w->text[at] = GSM7_ESC;
+		at += septets_of(code) - 1;
 		w->text[at++] = (uint8_t)(code & 0x7f);
 	}
 	w->n_text = (uint8_t)at;

@@ -106,13 +106,35 @@ static size_t window_start(const char *s, size_t at)
 	return at;
 }
 
+/* Characters that begin a cluster wherever one of them stands before: letters and signs that are neither marks nor
+ * controls nor pictographs nor syllables in pieces, of the scripts that are most in use. */
+static bool is_simple(uint32_t cp)
+{
+	return (cp >= 0x20 && cp < 0x7f) || (cp > 0xae && cp < 0x300) || (cp >= 0x370 && cp < 0x483) ||
+	       (cp > 0x489 && cp < 0x591) || (cp >= 0x5d0 && cp < 0x5eb) || (cp >= 0x620 && cp < 0x64b) ||
+	       (cp >= 0x660 && cp < 0x670) || (cp > 0x670 && cp < 0x6d6) || (cp >= 0x904 && cp < 0x93a) ||
+	       (cp >= 0x3041 && cp < 0x3097) || (cp >= 0x30a0 && cp < 0x3100) || (cp >= 0x4e00 && cp < 0xa000);
+}
+
+static bool is_simple_joint(const char *s, size_t n, size_t at)
+{
+	size_t before = char_start(s, at - 1);
+	uint32_t cp;
+
+	utf8_next(s + at, n - at, &cp);
+	if (!is_simple(cp))
+		return false;
+	utf8_next(s + before, at - before, &cp);
+	return is_simple(cp);
+}
+
 size_t unicode_cluster_start(struct unicode *u, const char *s, size_t n, size_t at)
 {
 	UErrorCode e = U_ZERO_ERROR;
 	size_t from, to;
 	int32_t found;
 
-	if (at == 0 || at >= n || is_ascii_joint(s, at))
+	if (at == 0 || at >= n || is_ascii_joint(s, at) || is_simple_joint(s, n, at))
 		return at;
 	if (!ready(u))
 		return at;
@@ -124,6 +146,22 @@ size_t unicode_cluster_start(struct unicode *u, const char *s, size_t n, size_t 
 		return at;
 	found = ubrk_preceding(u->clusters, (int32_t)(at - from));
 	return found == UBRK_DONE ? at : from + (size_t)found;
+}
+
+int unicode_cluster_marks(struct unicode *u, const char *s, size_t n, uint64_t *marks)
+{
+	UErrorCode e = U_ZERO_ERROR;
+
+	if (!ready(u))
+		return -ENOMEM;
+	utext_openUTF8(&u->text, s, (int64_t)n, &e);
+	ubrk_setUText(u->clusters, &u->text, &e);
+	if (U_FAILURE(e))
+		return -ENOMEM;
+	memset(marks, 0, (n / 64 + 1) * sizeof(*marks));
+	for (int32_t at = ubrk_first(u->clusters); at != UBRK_DONE; at = ubrk_next(u->clusters))
+		marks[at / 64] |= UINT64_C(1) << (at % 64);
+	return 0;
 }
 
 /* ---- UTF-16 and normalisation ---------------------------------------------------------------------------- */

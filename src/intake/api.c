@@ -17,6 +17,7 @@
 #include "base/hash.h"
 #include "base/log.h"
 #include "codec/msisdn.h"
+#include "codec/unicode.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -51,6 +52,9 @@ static void call_maybe_free(struct api_call *c)
 
 	if (c->q || c->pending)
 		return;
+	if (c->answer != c->answer_short)
+		free(c->answer);
+	json_out_done(&c->changed);
 	a->n_calls--;
 	if (a->n_pool >= API_POOL_CALLS) {
 		free(c);
@@ -416,6 +420,7 @@ void api_message_ctx(
 		.campaign_of = make_names ? campaign_make : NULL,
 		.route_of = route_of,
 		.rules_of = rules_of,
+		.unicode = a->unicode,
 		.arg = a,
 	};
 }
@@ -747,10 +752,12 @@ struct api *api_new(const struct api_parts *p)
 	a->runners_tail = &a->runners;
 	a->main = (struct api_listener){.api = a};
 	a->admin = (struct api_listener){.api = a, .admin = true};
+	a->unicode = unicode_new();
 	a->auth = auth_new();
 	a->preview = malloc(sizeof(*a->preview));
-	if (!a->auth || !a->preview || auth_set(a->auth, p->conf, client_id_of, p->names) < 0) {
+	if (!a->unicode || !a->auth || !a->preview || auth_set(a->auth, p->conf, client_id_of, p->names) < 0) {
 		auth_free(a->auth);
+		unicode_free(a->unicode);
 		free(a->preview);
 		free(a);
 		return NULL;
@@ -806,6 +813,7 @@ static void on_handle_closed(uv_handle_t *h)
 		free(c);
 	}
 	auth_free(a->auth);
+	unicode_free(a->unicode);
 	free(a->preview);
 	free(a);
 }

@@ -108,12 +108,15 @@ struct api_call {
 	struct api_key key;
 	struct store_idem idem;
 	struct api_waiter waiter;
-	char answer[160];
+	struct json_out changed; /* what was done to its text; nothing for most */
+	char *answer;            /* answer_short or malloc()ed; kept until the call is freed */
+	char answer_short[160];
 };
 
 struct api {
 	struct api_parts p;
 	struct auth *auth;
+	struct unicode *unicode; /* the loop thread's */
 	struct api_listener main, admin;
 	uv_timer_t timer; /* waiters */
 	uv_idle_t idle;	  /* runners */
@@ -191,6 +194,7 @@ void api_get_stream(struct api_call *c, const uint8_t *body, size_t n);
 void api_preview(struct api_call *c, const uint8_t *body, size_t n);
 void api_list_inbound(struct api_call *c, const uint8_t *body, size_t n);
 void api_list_links(struct api_call *c, const uint8_t *body, size_t n);
+void api_show_trace(struct api_call *c, const uint8_t *body, size_t n);
 void api_control_link(struct api_call *c, const uint8_t *body, size_t n);
 void api_show_queue(struct api_call *c, const uint8_t *body, size_t n);
 void api_list_webhooks(struct api_call *c, const uint8_t *body, size_t n);

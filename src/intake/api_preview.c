@@ -13,6 +13,7 @@
 #include "intake/api_impl.h"
 
 #include "base/clock.h"
+#include "intake/json_text.h"
 #include "intake/preview_total.h"
 #include "intake/row_source.h"
 
@@ -68,7 +69,8 @@ static void put_preview(struct json_out *o, struct api *a, const struct preview_
 	char text[24];
 
 	preview_row_out(o, p);
-	json_out_kbool(o, "smart", p->jm->smart);
+	json_out_kbool(o, "smart", p->jm->changed & JSON_CHANGED_SMART);
+	json_text_changed(o, p->jm, true, SMART_CHANGES_MAX);
 	snprintf(text, sizeof(text), "+%llu", (unsigned long long)m->to);
 	json_out_kstr(o, "to", text);
 	json_out_key(o, "from");

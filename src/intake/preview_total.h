@@ -40,6 +40,8 @@ struct preview_total {
 	uint32_t route_id[TOTAL_ROUTES];
 	unsigned n_routes;
 	struct total_sum suggestion, shorten; /* parts: saved */
+	struct total_sum changed;	      /* texts that were changed as the message asked */
+	uint64_t changed_parts_before;
 	struct total_culprit culprits[TOTAL_SLOTS];
 	unsigned n_culprits;
 	uint64_t other_culprits;

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The store, version 3 (kept in user_version).  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
+-- The store, version 4 (kept in user_version).  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
 -- values.  Keys are integers: id = node << 49 | counter, key = id << 8 | part, part 0 is the message itself.
 -- Times are Unix milliseconds.  Executed as it stands on an empty database; later versions migrate (store_sqlite.c).
 
@@ -48,10 +48,14 @@ CREATE TABLE attempt (
 CREATE TABLE final (
 	key INTEGER PRIMARY KEY, state INTEGER NOT NULL, at INTEGER NOT NULL, reason INTEGER NOT NULL,
 	part INTEGER NOT NULL,       -- part 0 only: the part that decided, 0 = none; else 0
-	error TEXT                   -- raw state and code as the carrier gave them
+	error TEXT,                  -- raw state and code as the carrier gave them
+	receipt INTEGER NOT NULL DEFAULT 0 -- how the receipt that said so found it: receipt_mark() in store.h
 );
 CREATE TABLE correction (key INTEGER NOT NULL, n INTEGER NOT NULL, state INTEGER NOT NULL, at INTEGER NOT NULL,
-	error TEXT, PRIMARY KEY (key, n)) WITHOUT ROWID;
+	error TEXT, receipt INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (key, n)) WITHOUT ROWID;
+-- Receipts that changed nothing, for the timeline: intermediate ones, and those that contradict what stands.
+CREATE TABLE receipt (key INTEGER NOT NULL, n INTEGER NOT NULL, at INTEGER NOT NULL, link INTEGER NOT NULL,
+	state INTEGER NOT NULL, receipt INTEGER NOT NULL, error TEXT NOT NULL, PRIMARY KEY (key, n)) WITHOUT ROWID;
 
 -- What did not fit its lane's memory window, or came back from due: until it is final, due or in waiting.
 -- seq is the order of service; a number of the id counter.  end: ttl end in minutes, rounded up.
@@ -65,14 +69,22 @@ CREATE TABLE lane (id INTEGER PRIMARY KEY, class INTEGER NOT NULL, client INTEGE
 CREATE TABLE due (at INTEGER NOT NULL, key INTEGER NOT NULL, reason INTEGER NOT NULL, tries INTEGER NOT NULL,
 	skip INTEGER NOT NULL, PRIMARY KEY (at, key)) WITHOUT ROWID;
 
--- Receipts to come for what the memory table had to let go; hash of (link, normalised smsc_id).
+-- Receipts to come for what the memory table had to let go, and for final parts that a receipt may still correct; hash
+-- of (link, key of the smsc_id).
 CREATE TABLE waiting (hash INTEGER NOT NULL, key INTEGER NOT NULL, PRIMARY KEY (hash, key)) WITHOUT ROWID;
--- Receipts that matched nothing yet.
+-- Receipts that matched nothing yet.  ids: the rows of receipt_parked_id, nine octets each.
 CREATE TABLE receipt_parked (
 	n INTEGER PRIMARY KEY, hash INTEGER NOT NULL, link INTEGER NOT NULL, smsc_id TEXT NOT NULL, recipient INTEGER NOT NULL,
-	state INTEGER NOT NULL, stat TEXT NOT NULL, err TEXT NOT NULL, at INTEGER NOT NULL
+	state INTEGER NOT NULL, stat TEXT NOT NULL, err TEXT NOT NULL, at INTEGER NOT NULL,
+	smsc_id2 TEXT NOT NULL DEFAULT '', tlv INTEGER NOT NULL DEFAULT 0, other INTEGER NOT NULL DEFAULT 0,
+	why INTEGER NOT NULL DEFAULT 0, ids BLOB NOT NULL DEFAULT x''
 );
-CREATE INDEX receipt_parked_hash ON receipt_parked (hash);
+-- What a parked receipt's id may mean: one row for each form (idform.h) that gives another hash.
+CREATE TABLE receipt_parked_id (hash INTEGER NOT NULL, n INTEGER NOT NULL, form INTEGER NOT NULL,
+	PRIMARY KEY (hash, n)) WITHOUT ROWID;
+-- How the receipts of a link spell ids, as learned: hits by form.
+CREATE TABLE receipt_form (link INTEGER NOT NULL, form INTEGER NOT NULL, hits INTEGER NOT NULL,
+	PRIMARY KEY (link, form)) WITHOUT ROWID;
 
 -- Webhook outbox.  One endpoint per client; shard = id mod webhook.concurrency; seq rises within the database.
 CREATE TABLE event (

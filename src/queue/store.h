@@ -28,6 +28,7 @@
 #include <uv.h>
 
 #include "message.h"
+#include "queue/idform.h"
 
 struct store;
 struct store_op;
@@ -87,6 +88,8 @@ int store_cancels(struct store *s,
 	void (*each)(void *arg, uint64_t n, uint32_t client, const char *tag, uint64_t upto_id), void *arg);
 /* The references of the newest bound rows, newest first, at most `most`; blocking, at start. */
 int store_refs(struct store *s, uint32_t most, void (*each)(void *arg, uint32_t ref), void *arg);
+/* What was learned of the ids in receipts; blocking, at start. */
+int store_forms(struct store *s, void (*each)(void *arg, uint32_t link, unsigned form, uint32_t hits), void *arg);
 
 /* While anything is staged or under way the store keeps the loop alive; idle, it does not. */
 void store_stage(struct store *s, enum store_list list, struct store_op *op);
@@ -100,6 +103,8 @@ struct store_stats {
 	uint32_t commit_us_p50, commit_us_p99;
 	uint32_t inbound_open;   /* inbound messages of which parts are here and that are not joined yet */
 	int last_error;          /* -errno of the last failed commit, 0 when the last one went well */
+	uint64_t parked;         /* receipts that wait for their message … */
+	uint64_t parked_expired, parked_dropped; /* … and those since start that waited too long, or were too many */
 };
 void store_stats(struct store *s, struct store_stats *ret);
 
@@ -109,7 +114,7 @@ enum store_op_kind {
 	OP_ACCEPT, OP_LEASE, OP_UNLEASE, OP_SUBMIT, OP_ATTEMPT, OP_FINAL, OP_RECEIPT, OP_DUE_FIRE, OP_BACKLOG_DELETE,
 	OP_SPILL, OP_CANCEL, OP_CANCEL_DONE, OP_INBOUND, OP_EVENTS_DONE, OP_EVENTS_DEAD, OP_EVENTS_REPLAY, OP_STREAM,
 	OP_INBOUND_PART,
-	OP_NAME, OP_LANE, OP_META, OP_LOOKUP, OP_PURGE, OP_IDEM_ROTATE, OP_RESERVE,
+	OP_NAME, OP_LANE, OP_META, OP_LOOKUP, OP_PURGE, OP_IDEM_ROTATE, OP_RESERVE, OP_RECEIPT_NOTE, OP_RECEIPT_FORM,
 	OP_N
 };
 
@@ -129,6 +134,7 @@ struct store_msg {
 	uint32_t endpoint;     /* client that gets events; 0: none (no webhook, or report none) */
 	uint8_t report;        /* enum msg_report */
 	uint8_t n_parts;       /* as bound */
+	bool one_receipt;      /* its carrier gives one receipt for all parts */
 	uint32_t lane;         /* its row in backlog, to be deleted when it is final; 0: none */
 	uint64_t seq;
 };
@@ -196,6 +202,9 @@ struct op_submit {
 	bool last;             /* with it every part is submitted: event "sent" when report is all */
 	bool known;            /* its submit row was read from disk: only look for a parked receipt */
 	/* results */
+	unsigned ret_claimed;  /* so many parked receipts were its; the last one … */
+	int64_t ret_claimed_at; /* … came then … */
+	uint8_t ret_form;      /* … and was found by this form */
 	bool ret_settled;      /* a parked receipt made the part final */
 	uint8_t ret_state;     /* … then: the part's state */
 	int8_t ret_msg_state;  /* the message became final: its state; -1: it did not */
@@ -227,6 +236,9 @@ struct op_final {
 	uint8_t state, reason;
 	char error[40];
 	bool unless_submitted; /* part 0: do nothing (r = -EBUSY) when a part has a lease or submit row */
+	uint16_t receipt;      /* receipt_mark(), or 0 */
+	uint64_t hash;         /* not 0: when it may still be corrected, a waiting row keeps it findable */
+	uint64_t parked;       /* not 0: this parked receipt said so, and goes with it */
 	/* results */
 	bool ret_new;          /* it was not final before */
 	bool ret_correction;
@@ -234,20 +246,61 @@ struct op_final {
 };
 
 /* -- a receipt that memory does not know: looked for in waiting, else parked */
+enum parked_why {
+	PARKED_UNKNOWN_ID,     /* nothing of this id was sent over this link, or not yet */
+	PARKED_NO_ID,          /* it names no message */
+	PARKED_OTHER_NUMBER,   /* the id is known, but went to another number */
+	PARKED_AMBIGUOUS,      /* its id fits several parts, each in another form */
+	PARKED_N
+};
+const char *parked_why_name(enum parked_why why);
+
 struct op_receipt {
 	struct store_op op;
-	uint64_t hash, hash2;  /* hash2: of the second spelling, 0 = none */
+	uint64_t hash[IDFORM_TRIES_MAX]; /* what its id may mean, most likely first … */
+	uint8_t form[IDFORM_TRIES_MAX];  /* … and by which form, which may be vague */
+	unsigned n_hash, n_park;         /* n_park: so many of them are kept with a parked one */
+	bool certain;          /* hash[0] is what it means if it is there: the others need not be asked */
 	uint32_t link;
-	uint64_t to;           /* 0: unknown */
+	uint64_t to, other;    /* the handset; the other number of the PDU (some swap them).  0: unknown */
 	int64_t at;
-	uint8_t state;         /* enum msg_state it leads to; STATE_SENT: intermediate, only parked if unknown */
-	char smsc_id[66], stat[24], err[12];
+	uint8_t state;         /* enum msg_state it leads to */
+	uint8_t why;           /* enum parked_why, should it be parked */
+	bool tlv, one_receipt; /* smsc_id is from the TLV; as in struct store_msg */
+	char smsc_id[66], smsc_id2[66], stat[24], err[12];
+	uint32_t parked_max;   /* the oldest go when there are more */
+	uint64_t parked;       /* not 0: it is this parked one, tried again */
 	uint32_t (*endpoint_of)(void *arg, uint32_t client); /* writer thread: must be a pure table look-up */
 	void *endpoint_arg;
 	/* results */
 	uint64_t ret_key;      /* 0: parked */
 	bool ret_new, ret_correction;
+	uint8_t ret_form;
 	int8_t ret_msg_state;
+};
+
+/* The form by which a receipt found its part, as the rows keep it; 0 is "by no receipt". */
+static inline uint16_t receipt_mark(unsigned form)
+{
+	return (uint16_t)((form & ~IDFORM_VAGUE) + 1);
+}
+
+/* -- a receipt that changed nothing; at most 16 are kept for a part */
+struct op_receipt_note {
+	struct store_op op;
+	uint64_t key;
+	int64_t at;
+	uint32_t link;
+	uint8_t state;         /* it would have led to; STATE_SENT: intermediate */
+	uint16_t receipt;
+	char error[40];
+};
+
+/* -- what was learned of a link's ids; all of it is replaced */
+struct op_receipt_form {
+	struct store_op op;
+	uint32_t link;
+	uint32_t hits[IDFORM_N];
 };
 
 /* -- a due row fired: it becomes a backlog row */
@@ -394,6 +447,7 @@ struct op_lookup {
 struct op_purge {
 	struct store_op op;
 	int64_t bodies_before, rows_before; /* created; 0 = leave */
+	int64_t parked_before; /* received; 0 = leave */
 	unsigned limit;
 	uint64_t ret_n;        /* rows looked at; less than limit: nothing more to do for now */
 };
@@ -428,6 +482,7 @@ struct store_sent {
 	unsigned part;
 	int64_t at;
 	uint32_t link;
+	uint8_t state;         /* the final one, or STATE_SENT */
 	char smsc_id[66];
 };
 struct store_loaded {
@@ -445,7 +500,7 @@ struct store_loaded {
 	uint64_t due_key;
 	uint8_t due_reason, skip;
 	uint16_t tries;        /* of the due row; else as many attempt rows as cost a try */
-	struct store_sent *sent; /* parts submitted and not final, on links that may report */
+	struct store_sent *sent; /* parts submitted and not final (q_load.settled: all submitted) */
 	unsigned n_sent;
 };
 struct q_load {
@@ -459,6 +514,7 @@ struct q_load {
 	uint64_t from_id, upto_id;
 	unsigned limit;
 	bool no_body;
+	bool settled;          /* Q_FRESH: the final ones instead, for receipts that repeat or correct */
 	/* results */
 	struct store_loaded *rows;
 	unsigned n_rows;
@@ -515,14 +571,28 @@ struct store_part {
 	uint8_t state;         /* enum msg_state */
 	uint32_t link;
 	char smsc_id[66], error[40];
+	char raw[40];          /* state and code of the receipt that made it final, also when delivered; "" = none did */
+	uint16_t receipt;      /* receipt_mark() */
 	unsigned attempts;
 	int64_t leased_at, submitted_at, final_at;
 	uint8_t reason;
+	uint8_t first_state, first_reason; /* before corrections; 0: not final by a row of its own */
+	char first_error[40];
 };
 struct store_correction {
 	unsigned part;
 	uint8_t state;
 	int64_t at;
+	char raw[40];
+	uint16_t receipt;
+};
+struct store_note {        /* a receipt that changed nothing */
+	unsigned part;
+	int64_t at;
+	uint32_t link;
+	uint8_t state;
+	uint16_t receipt;
+	char raw[40];
 };
 struct store_detail {
 	struct message *m;     /* text NULL when the body was scrubbed or not asked for */
@@ -530,6 +600,8 @@ struct store_detail {
 	int64_t final_at, next_try;
 	unsigned decided_by;   /* the part that gave the message its state, 0 = none */
 	char error[40];
+	uint8_t first_state, first_reason; /* before corrections; 0: not final */
+	char first_error[40];
 	unsigned parts_delivered;
 	uint32_t link;         /* of its first part */
 	struct store_part *parts;
@@ -538,6 +610,8 @@ struct store_detail {
 	unsigned n_attempts;
 	struct store_correction *corrections;
 	unsigned n_corrections;
+	struct store_note *notes; /* with the attempts */
+	unsigned n_notes;
 };
 struct q_message {
 	struct store_query q;
@@ -617,12 +691,15 @@ struct q_inbound_due {
 struct store_parked {
 	uint64_t n;
 	uint32_t link;
-	char smsc_id[66], stat[24], err[12];
-	uint64_t to;
+	char smsc_id[66], smsc_id2[66], stat[24], err[12];
+	uint64_t to, other;
 	int64_t at;
+	uint8_t state, why;
+	bool tlv;
 };
 struct q_parked {
 	struct store_query q;
+	uint32_t link;         /* 0: of all */
 	uint64_t after;
 	unsigned limit;
 	struct store_parked *rows;

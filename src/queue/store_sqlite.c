@@ -35,6 +35,8 @@ static apply_fn *const apply[OP_N] = {
 	[OP_SUBMIT] = apply_submit,
 	[OP_ATTEMPT] = apply_attempt,
 	[OP_FINAL] = apply_final,
+	[OP_RECEIPT_NOTE] = apply_receipt_note,
+	[OP_RECEIPT_FORM] = apply_receipt_form,
 	[OP_RECEIPT] = apply_receipt,
 	[OP_DUE_FIRE] = apply_due_fire,
 	[OP_BACKLOG_DELETE] = apply_backlog_delete,
@@ -160,6 +162,9 @@ static void commit_batch(struct store *s, struct batch *b)
 	rc = bisect(&s->writer, b, 0, b->n);
 	us = clock_mono_us() - from_us;
 	atomic_fetch_add_explicit(&s->commits, 1, memory_order_relaxed);
+	atomic_store_explicit(&s->parked, s->writer.m.n_parked, memory_order_relaxed);
+	atomic_store_explicit(&s->parked_expired, s->writer.m.n_parked_expired, memory_order_relaxed);
+	atomic_store_explicit(&s->parked_dropped, s->writer.m.n_parked_dropped, memory_order_relaxed);
 	atomic_fetch_add_explicit(&s->rows, b->rows, memory_order_relaxed);
 	atomic_fetch_add_explicit(&s->busy_us, us, memory_order_relaxed);
 	atomic_store_explicit(&s->last_error, db_errno(rc), memory_order_relaxed);
@@ -750,6 +755,9 @@ void store_stats(struct store *s, struct store_stats *ret)
 		total += n[i] = atomic_load_explicit(&s->latency[i], memory_order_relaxed);
 	*ret = (struct store_stats){
 		.commits = s->commits,
+		.parked = s->parked,
+		.parked_expired = s->parked_expired,
+		.parked_dropped = s->parked_dropped,
 		.rows = s->rows,
 		.busy_us = s->busy_us,
 		.wal_octets = s->wal_octets,

@@ -22,7 +22,7 @@
 #include "base/clock.h"
 #include "src/queue/schema_sql.h"
 
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 #define APPLICATION_ID 0x50485354 /* "PHST", shown by file(1) */
 #define BUSY_MS        5000       /* only while another connection opens or recovers the WAL */
 
@@ -160,7 +160,24 @@ void db_close_writer(struct writer *w)
  * which is always the newest. */
 static const char *const migrate[SCHEMA_VERSION] = {
 	[1] = "ALTER TABLE bound ADD COLUMN cut INTEGER NOT NULL DEFAULT 0",
-	[2] = "ALTER TABLE inbound ADD COLUMN parts INTEGER NOT NULL DEFAULT 1;"
+	/* A parked receipt of before is found by the one hash that it has, and no more. */
+	[2] = "ALTER TABLE final ADD COLUMN receipt INTEGER NOT NULL DEFAULT 0;"
+	      "ALTER TABLE correction ADD COLUMN receipt INTEGER NOT NULL DEFAULT 0;"
+	      "ALTER TABLE receipt_parked ADD COLUMN smsc_id2 TEXT NOT NULL DEFAULT '';"
+	      "ALTER TABLE receipt_parked ADD COLUMN tlv INTEGER NOT NULL DEFAULT 0;"
+	      "ALTER TABLE receipt_parked ADD COLUMN other INTEGER NOT NULL DEFAULT 0;"
+	      "ALTER TABLE receipt_parked ADD COLUMN why INTEGER NOT NULL DEFAULT 0;"
+	      "ALTER TABLE receipt_parked ADD COLUMN ids BLOB NOT NULL DEFAULT x'';"
+	      "DROP INDEX receipt_parked_hash;"
+	      "CREATE TABLE receipt (key INTEGER NOT NULL, n INTEGER NOT NULL, at INTEGER NOT NULL,"
+	      " link INTEGER NOT NULL, state INTEGER NOT NULL, receipt INTEGER NOT NULL, error TEXT NOT NULL,"
+	      " PRIMARY KEY (key, n)) WITHOUT ROWID;"
+	      "CREATE TABLE receipt_parked_id (hash INTEGER NOT NULL, n INTEGER NOT NULL, form INTEGER NOT NULL,"
+	      " PRIMARY KEY (hash, n)) WITHOUT ROWID;"
+	      "INSERT INTO receipt_parked_id SELECT hash, n, 0 FROM receipt_parked;"
+	      "CREATE TABLE receipt_form (link INTEGER NOT NULL, form INTEGER NOT NULL, hits INTEGER NOT NULL,"
+	      " PRIMARY KEY (link, form)) WITHOUT ROWID",
+	[3] = "ALTER TABLE inbound ADD COLUMN parts INTEGER NOT NULL DEFAULT 1;"
 	      "ALTER TABLE inbound ADD COLUMN missing TEXT;"
 	      "CREATE TABLE inbound_set (n INTEGER PRIMARY KEY AUTOINCREMENT, link INTEGER NOT NULL, sender TEXT NOT NULL,"
 	      " recipient TEXT NOT NULL, wide INTEGER NOT NULL, ref INTEGER NOT NULL, total INTEGER NOT NULL,"
@@ -333,6 +350,7 @@ int db_open_writer(struct store *s, struct store_boot *ret_boot, char *err, size
 	rc = boot(w, ret_boot);
 	if (rc != SQLITE_OK)
 		goto failed;
+	s->parked = w->m.n_parked;
 	return 0;
 
 failed:
@@ -366,6 +384,7 @@ struct each {
 	void (*lane)(void *arg, const struct store_lane *l, bool has_backlog);
 	void (*cancel)(void *arg, uint64_t n, uint32_t client, const char *tag, uint64_t upto_id);
 	void (*ref)(void *arg, uint32_t ref);
+	void (*form)(void *arg, uint32_t link, unsigned form, uint32_t hits);
 };
 
 static void each_name(void *arg, sqlite3_stmt *st)
@@ -431,4 +450,16 @@ int store_refs(struct store *s, uint32_t most, void (*each)(void *arg, uint32_t 
 
 	snprintf(sql, sizeof sql, "SELECT ref FROM bound ORDER BY id DESC LIMIT %u", most);
 	return each_row(s, sql, each_ref, &(struct each){.arg = arg, .ref = each});
+}
+
+static void each_form(void *arg, sqlite3_stmt *st)
+{
+	struct each *e = arg;
+
+	e->form(e->arg, column(st, 0), column(st, 1), column(st, 2));
+}
+
+int store_forms(struct store *s, void (*each)(void *arg, uint32_t link, unsigned form, uint32_t hits), void *arg)
+{
+	return each_row(s, "SELECT link, form, hits FROM receipt_form", each_form, &(struct each){.arg = arg, .form = each});
 }

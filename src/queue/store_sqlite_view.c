@@ -468,7 +468,7 @@ int read_parked(struct reader *r, struct store_query *query)
 	q->rows = NULL;
 	q->n_rows = 0;
 	q->next = 0;
-	BIND(st, q->after ? q->after : INT64_MAX, (int64_t)q->limit + 1);
+	BIND(st, q->after ? q->after : INT64_MAX);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		struct store_parked *p;
 
@@ -476,15 +476,20 @@ int read_parked(struct reader *r, struct store_query *query)
 			q->next = column(st, 0) + 1;
 			break;
 		}
+		if (q->link && column(st, 1) != q->link)
+			continue;
 		if (grow(&q->rows, q->n_rows, sizeof *q->rows) < 0) {
 			rc = SQLITE_NOMEM;
 			break;
 		}
 		p = &q->rows[q->n_rows++];
-		*p = (struct store_parked){.n = column(st, 0), .link = column(st, 1), .to = column(st, 5), .at = column(st, 6)};
-		column_copy(st, 2, p->smsc_id, sizeof p->smsc_id);
-		column_copy(st, 3, p->stat, sizeof p->stat);
-		column_copy(st, 4, p->err, sizeof p->err);
+		*p = (struct store_parked){.n = column(st, 0), .link = column(st, 1), .to = column(st, 2),
+			.other = column(st, 3), .at = column(st, 4), .state = column(st, 5), .why = column(st, 6),
+			.tlv = column(st, 7)};
+		column_copy(st, 8, p->smsc_id, sizeof p->smsc_id);
+		column_copy(st, 9, p->smsc_id2, sizeof p->smsc_id2);
+		column_copy(st, 10, p->stat, sizeof p->stat);
+		column_copy(st, 11, p->err, sizeof p->err);
 	}
 	sqlite3_reset(st);
 	if (to_errno(rc))

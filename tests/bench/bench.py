@@ -172,6 +172,18 @@ def limit_smpp(b, n):
     return value
 
 
+# ---- the text layer ----------------------------------------------------------------------------------------------
+
+def texts():
+    """Texts planned and cut into the octets of their parts, on one core."""
+    argv = [program("bench_codec"), "--json"]
+    for line in subprocess.run(argv, capture_output=True, text=True, check=True).stdout.splitlines():
+        r = json.loads(line)
+        row(f"limit: memcpy of {r['name']}", r["memcpy_per_s"], "texts/s")
+        row(f"limit: utf8_check of {r['name']}", r["utf8_check_per_s"], "texts/s")
+        row(f"{r['name']}, planned and cut, one core", r["texts_per_s"], "texts/s", r["utf8_check_per_s"], "utf8_check")
+
+
 # ---- the gateway -------------------------------------------------------------------------------------------------
 
 def end_to_end(b, name, limit, count, batch, connections, binds=1, window=100):
@@ -303,6 +315,7 @@ def main():
     b = Bench()
     try:
         print(f"{os.cpu_count()} cores shared by gateway, carrier and load; CPU is the gateway's per 1,000 messages\n")
+        texts()
         limit_fsync(b)
         bare = limit_smpp(b, 1000000 // scale)
         end_to_end(b, "single posts, 64 connections, receipts, webhooks", bare, 200000 // scale, 1, 64)

@@ -72,7 +72,7 @@ def _(w):
     out = cli("--help")[0]
     names = re.findall(r"^ +([a-z]+) {2,}\S", out, re.M)
     check({"send", "submit", "preview", "status", "events", "list", "tail", "cancel", "inbound", "streams", "links",
-           "queue", "webhooks", "receipts", "key", "version"} <= set(names), names)
+           "queue", "webhooks", "receipts", "decode", "encode", "key", "version"} <= set(names), names)
     for name in ("send", "submit", "list", "tail", "cancel", "links"):
         out, err = cli(name, "--help")
         check(f"Usage: posthorn {name}" in out and not err, (out, err))
@@ -361,10 +361,70 @@ def _(w):
     p = cli.json("preview", "+12025550142", "“Hi”")
     equal((p["encoding"], p["parts"], [c["codepoint"] for c in p["culprits"]]), ("ucs2", 1, ["U+201C", "U+201D"]), "JSON")
     out = cli("preview", "+12025550142", "“Hi”")[0]
-    check("ucs2" in out and "U+201C" in out, out)
+    lines = out.splitlines()
+    equal(lines[:2], ["“Hi”", "^  ^"], "the culprits are marked")
+    check("UCS-2, 1 part of up to 70 units" in lines, out)
+    check("UCS-2 because of “ (U+201C LEFT DOUBLE QUOTATION MARK) at 0" in lines, out)
     # 3GPP TS 23.040, 9.2.3.24.1: 153 septets a part beside the header.
     equal(cli.json("preview", "+12025550142", "a" * 161)["parts"], 2, "161 letters")
     equal(sim.stats["submits"], 0, "submits")
+    equal(gw.api().all_messages(), [], "messages")
+
+
+@case("preview explains: a table of the parts, what smart or a few letters less would save")
+def _(w):
+    gw, cli = away(w)
+    out = cli("preview", "+12025550142", "Don’t panic" + "!" * 60)[0]
+    rows = [line.split() for line in out.splitlines()]
+    check(["1", "67", "0"] in rows and ["2", "4", "63"] in rows, out)
+    check("With --smart: GSM-7, 1 part, 1 less: ’ (U+2019) at 3 becomes '" in out, out)
+    check("1 unit less would save a part." in out, out)
+    out = cli("preview", "+12025550142", "Don’t panic" + "!" * 60, "--smart")[0]
+    check(out.startswith("Don't panic!!!") and "changed by smart; as it came it would need 2 parts: ’ (U+2019) at 3 "
+          "becomes '" in out, out)
+    out = cli("preview", "+12025550142", "[]€")[0]
+    check("3 characters take two septets each" in out and "because" not in out, out)
+    equal({(r["what"], r["name"]): (r["rows"], r["parts"]) for r in cli.csv("preview", "+12025550142", "“" + "a" * 80)},
+          {("total", ""): ("1", "2"), ("parts", "2"): ("1", "2"), ("encoding", "ucs2"): ("1", ""), ("route", "route1"): ("1", "2"),
+           ("culprit", "“ U+201C LEFT DOUBLE QUOTATION MARK"): ("1", ""), ("saving", "smart"): ("1", "1")}, "as CSV")
+    err = cli("preview", "+12025550142", "“", "--encoding", "gsm7", end=REFUSED)[1]
+    check("not_gsm7" in err and "U+201C" in err, err)
+
+
+@case("preview --file: sums, the rows of the spreadsheet, refusals; JSON and CSV; nothing is sent")
+def _(w):
+    gw, cli = away(w)
+    path = file_of(w, "base.csv", "to;text;ttl\n\n+12025550001;short;\n12;x;\n+12025550002;x;soon\n"
+                   f"+12025550003;{'“' + 'a' * 99};60\n")
+    out, err = cli("preview", "--file", path, end=PARTLY)
+    check(out.startswith("2 messages in 3 parts; 2 rows would be refused.\n"), out)
+    check("--smart would save 1 part (33.3 %) in 1 row." in out, out)
+    # Row 1 is the header and row 2 is empty.
+    rows = {tuple(r) for r in re.findall(r"^ *(\d+)  (invalid_\w+)", out, re.M)}
+    equal(rows, {("4", "invalid_to"), ("5", "invalid_row")}, "refused rows")
+    check("row 6, +1202*****03, ucs2" in out, out)
+    table = {(r["what"], r["name"]): (r["rows"], r["parts"]) for r in
+             csv.DictReader(io.StringIO(cli("preview", "--file", path, "--csv", end=PARTLY)[0], newline=""))}
+    equal((table["total", ""], table["parts", "1"], table["parts", "2"], table["refused", "invalid_to"]),
+          (("2", "3"), ("1", "1"), ("1", "2"), ("1", "")), "as CSV")
+    a = cli.json("preview", "--file", path, end=PARTLY)
+    equal((a["summary"]["rows"], a["summary"]["refused"], a["summary"]["parts"]), (4, 2, 3), "as JSON")
+    equal([(d["row"], d["file_row"]) for d in a["summary"]["dearest"]], [(2, 6), (0, 3)], "rows in the file")
+    smart = cli.json("preview", "--file", path, "--smart", end=PARTLY)
+    equal((smart["summary"]["parts"], smart["summary"]["changed"]), (2, {"rows": 1, "parts_before": 2, "parts": 1}), "--smart")
+    out = cli("preview", "--file", path, "--smart", end=PARTLY)[0]
+    check("1 text would be changed, and need 1 part instead of 2." in out, out)
+    pipe = cli.json("preview", "--file", "-", "--format", "ndjson", input='{"to":"+12025550142","text":"hi"}\n')
+    equal(pipe["summary"]["parts"], 1, "from a pipe")
+    mapped = file_of(w, "phones.csv", "Phone,Message,Extra\n+12025550001,hi,1\n")
+    equal(cli.json("preview", "--file", mapped, "--map", "Phone=to", "--map", "Message=text", "--ignore-unknown")
+          ["summary"]["accepted"], 1, "with --map")
+    cli("preview", "--file", mapped, end=USAGE)
+    cli("preview", "--file", path, "+12025550142", "x", end=USAGE)
+    cli("preview", "--file", w.path("missing.csv"), end=USAGE)
+    cli("preview", end=USAGE)
+    err = cli("preview", "--file", path, "--url", f"http://127.0.0.1:{free_port()}", end=UNREACHABLE)[1]
+    check("cannot reach" in err, err)
     equal(gw.api().all_messages(), [], "messages")
 
 

@@ -54,7 +54,8 @@ static void is_a_number_or_not(const char *s, size_t n, const char *country)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static const char *const countries[] = {NULL, "RU", "US", "IT", "BR", "BY", "HU"};
-	const struct gsm7_shift shift = {0, 0};
+	/* Any identifiers, also such as nobody knows. */
+	const struct gsm7_shift shift = {.locking = size ? data[0] : 0, .single = size ? data[size - 1] : 0};
 	const char *s = (const char *)data, *why;
 	char *out = malloc(4 * size + 8);
 	uint8_t *wide = malloc(2 * size + 8);
@@ -74,6 +75,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	assert(latin1_to_utf8(data, size, out, LATIN1_TO_UTF8_MAX(size), &n) == 0);
 	assert(utf8_check(out, n, NULL) == 0);
 	assert(gsm7_decode(data, size, shift, out, GSM7_UTF8_MAX(size), &n) == 0);
+	assert(utf8_check(out, n, NULL) == 0);
+	assert(gsm7_decode(data, size, (struct gsm7_shift){0, 0}, out, GSM7_UTF8_MAX(size), &n) == 0);
 	assert(utf8_check(out, n, NULL) == 0);
 	for (size_t i = 0; i < sizeof(countries) / sizeof(countries[0]); i++)
 		is_a_number_or_not(s, size, countries[i]);

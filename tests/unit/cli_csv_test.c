@@ -20,6 +20,7 @@
 #include "base/csv.h"
 #include "cli/fields.h"
 #include "cli/input.h"
+#include "cli/mark.h"
 #include "cli/progress.h"
 #include "cli/rows.h"
 #include "cli/table.h"
@@ -562,6 +563,43 @@ static void test_times_are_shown_in_local_time(void **state)
 	assert_string_equal(buf, "soon");
 }
 
+/* -- marks -- */
+
+static const struct mark_case {
+	const char *why, *in;
+	size_t at[4], n_at, n_columns;
+	bool inverse;
+	const char *out;
+} mark_cases[] = {
+	{ "one character", "Don’t", { 3 }, 1, 20, false, "Don’t\n   ^\n" },
+	{ "nothing to mark, no line of marks", "abc", { 0 }, 0, 20, false, "abc\n" },
+	{ "two, with a gap", "“Hi”", { 0, 3 }, 2, 20, false, "“Hi”\n^  ^\n" },
+	{ "a wide character takes two columns (Unicode Standard Annex 11)", "a中b文", { 1, 3 }, 2, 20, false,
+		"a中b文\n ^^ ^^\n" },
+	{ "a combining mark is marked under its letter", "ae\xcc\x81x", { 2 }, 1, 20, false, "ae\xcc\x81x\n ^\n" },
+	{ "letter and mark both: one mark", "e\xcc\x81", { 0, 1 }, 2, 20, false, "e\xcc\x81\n^\n" },
+	{ "a mark with nothing before it", "\xcc\x81" "a", { 0 }, 1, 20, false, "\xcc\x81" "a\n^\n" },
+	{ "lines are broken at the width, marks below their own", "abcdef", { 1, 4 }, 2, 3, false, "abc\n ^\ndef\n ^\n" },
+	{ "a wide character does not stand on the edge", "ab中c", { 2 }, 1, 3, false, "ab\n中c\n^^\n" },
+	{ "line breaks of the text", "ab\n\ncd", { 4 }, 1, 20, false, "ab\n\ncd\n^\n" },
+	{ "inverse video, runs joined", "a““b", { 1, 2 }, 2, 20, true, "a\033[7m““\033[0mb\n" },
+	{ "inverse video ends with the line", "ab", { 1 }, 1, 20, true, "a\033[7mb\033[0m\n" },
+	{ "an escape sequence is harmless", "\033[2J", { 0 }, 0, 20, false, "�[2J\n" },
+};
+
+static void test_marks(void **state)
+{
+	for (size_t i = 0; i < N_OF(mark_cases); i++) {
+		const struct mark_case *v = &mark_cases[i];
+		struct text out = { 0 };
+
+		mark_text(&out, v->in, strlen(v->in), v->at, v->n_at, v->n_columns, v->inverse);
+		if (strcmp(out.at, v->out) != 0)
+			fail_msg("%s: got\n%s, expected\n%s", v->why, out.at, v->out);
+		text_done(&out);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -569,6 +607,7 @@ int main(void)
 		cmocka_unit_test(test_csv_has_at_most_64_fields),
 		cmocka_unit_test(test_csv_knows_lines),
 		cmocka_unit_test(test_csv_quotes_what_needs_it),
+		cmocka_unit_test(test_marks),
 		cmocka_unit_test(test_rows_become_ndjson),
 		cmocka_unit_test(test_columns_can_be_renamed_or_left_out),
 		cmocka_unit_test(test_rows_are_numbered_as_a_spreadsheet_does),

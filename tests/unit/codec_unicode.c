@@ -113,6 +113,28 @@ static void texts_are_composed_as_the_standard_says(void **state)
 	}
 }
 
+/* The quick judgement never overlooks a character. */
+static void what_may_be_composed_is_seen_by_its_first_octets(void **state)
+{
+	unsigned n_quick = 0;
+
+	for (uint32_t cp = 0x20; cp <= 0x10ffff; cp++) {
+		char s[5] = "";
+
+		if (cp >= 0xd800 && cp <= 0xdfff)
+			continue;
+		utf8_put(s, sizeof(s), cp);
+		if (unicode_may_compose_here(s))
+			continue;
+		n_quick++;
+		if (unicode_may_compose(cp))
+			fail_msg("U+%04X", (unsigned)cp);
+	}
+	assert_in_range(n_quick, 24000, 30000);
+	assert_false(unicode_may_compose_here("ж"));
+	assert_true(unicode_may_compose_here("\u0301"));
+}
+
 static void no_room_is_said(void **state)
 {
 	size_t n;
@@ -314,6 +336,7 @@ int main(void)
 		cmocka_unit_test(clusters_begin_where_the_standard_says),
 		cmocka_unit_test(a_long_row_of_flags_is_cut_between_flags),
 		cmocka_unit_test(texts_are_composed_as_the_standard_says),
+		cmocka_unit_test(what_may_be_composed_is_seen_by_its_first_octets),
 		cmocka_unit_test(no_room_is_said),
 		cmocka_unit_test(long_texts_are_composed),
 		cmocka_unit_test(scripts_become_latin_as_people_write_them),
