@@ -349,9 +349,11 @@ int cmd_inbound(struct cli *cli, int argc, char **argv)
 				  "  posthorn inbound --to 12345 --all --csv > answers.csv\n"
 				  "  posthorn inbound --details --limit 5";
 	static const struct view_column columns[] = { { "id", NULL }, { "at", NULL }, { "from", NULL }, { "to", NULL },
-		{ "link", NULL }, { "client", NULL }, { "encoding", NULL }, { "text", NULL }, { 0 } };
+		{ "link", NULL }, { "client", NULL }, { "encoding", NULL }, { "parts", NULL }, { "missing", NULL },
+		{ "text", NULL }, { 0 } };
 	static const struct view_column details[] = { { "id", NULL }, { "at", NULL }, { "from", NULL }, { "to", NULL },
-		{ "link", NULL }, { "client", NULL }, { "encoding", NULL }, { "data_coding", NULL }, { "class", NULL },
+		{ "link", NULL }, { "client", NULL }, { "encoding", NULL }, { "parts", NULL }, { "missing", NULL },
+		{ "data_coding", NULL }, { "class", NULL },
 		{ "waiting.kind", "waiting" }, { "waiting.active", "active" }, { "ports.to", NULL },
 		{ "ports.from", NULL }, { "languages", NULL }, { "malformed", NULL }, { "udh", NULL },
 		{ "data", NULL }, { "raw", NULL }, { "text", NULL }, { 0 } };

@@ -207,3 +207,17 @@ UNIT_TESTS += $(CLUSTER_TESTS)
 tests_unit_codec_clusters_SOURCES = tests/unit/codec_clusters.c
 tests_unit_codec_clusters_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
 endif
+
+if HAVE_CMOCKA
+INBOUND_TESTS = tests/unit/store_inbound tests/unit/inbound_join_test tests/unit/inbound_test
+check_PROGRAMS += $(INBOUND_TESTS)
+UNIT_TESTS += $(INBOUND_TESTS)
+tests_unit_store_inbound_SOURCES = tests/unit/store_inbound.c tests/unit/store_fixture.h
+tests_unit_store_inbound_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_inbound_join_test_SOURCES = tests/unit/inbound_join_test.c
+tests_unit_inbound_join_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_inbound_test_SOURCES = tests/unit/inbound_test.c tests/unit/store_fixture.h
+tests_unit_inbound_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_stage,--wrap=link_ack,--wrap=link_id \
+	-Wl,--wrap=link_name,--wrap=link_conf,--wrap=link_decode
+tests_unit_inbound_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
