@@ -200,7 +200,7 @@ static void put_message(struct json_out *o, struct api_call *c, struct store_det
 	put_error(o, d->error);
 	if (d->parts_delivered || d->state == STATE_UNCONFIRMED)
 		json_out_ku64(o, "parts_delivered", d->parts_delivered);
-	json_out_ku64(o, "n_parts", m->n_parts);
+	json_out_ku64(o, "n_parts", d->n_parts); /* of the link that took it; the answer told those of the first one */
 	if (with_parts) {
 		json_out_key(o, "parts");
 		json_out_open(o, '[');
