@@ -25,6 +25,7 @@
 #include <uv.h>
 
 #include "base/conf.h"
+#include "codec/gsm7.h"
 #include "codec/receipt.h"
 #include "codec/segment.h"
 #include "message.h"
@@ -141,6 +142,12 @@ struct driver {
 
 	/* The commit is done (status 0: acknowledge) or failed (-errno: ask the peer to send again). */
 	void (*ack)(struct link *l, struct driver_token token, int status);
+
+	/* Read a text whose octets came in several parts and stand here one behind the other, without headers: what was
+	 * cut apart between two of them is whole again.  `cap` is 4 * n + 4 or more.  -ENOTSUP: parts of this link
+	 * cannot be read so (packed septets).  NULL: likewise. */
+	int (*decode)(struct link *l, uint8_t data_coding, struct gsm7_shift shift, const uint8_t *text, size_t n,
+		char *dst, size_t cap, size_t *ret_n);
 
 	/* Finish what is in flight, say goodbye, close; ends with link_stopped(), within response_timeout.
 	 * Called again: there is no time left, what is in flight may end as UNKNOWN. */

@@ -509,6 +509,17 @@ static void smpp_ack(struct link *l, struct driver_token token, int status)
 		status == 0 ? ESME_OK : ESME_TEMPORARY);
 }
 
+static int smpp_decode(struct link *l, uint8_t data_coding, struct gsm7_shift shift, const uint8_t *text, size_t n,
+	char *dst, size_t cap, size_t *ret_n)
+{
+	struct smpp *m = link_driver_data(l);
+
+	if (text_is_packed(&m->in, data_coding))
+		return -ENOTSUP;
+	*ret_n = text_decode(&m->in, data_coding, text, n, 0, shift, dst, cap);
+	return 0;
+}
+
 /* Places for calls that may come are no binds. */
 static unsigned n_binds(const struct smpp *m)
 {
@@ -605,6 +616,7 @@ const struct driver smpp_driver = {
 	.start = smpp_start,
 	.submit = smpp_submit,
 	.ack = smpp_ack,
+	.decode = smpp_decode,
 	.stop = smpp_stop,
 	.close = smpp_close,
 	.stats = smpp_stats,

@@ -152,6 +152,7 @@ struct conf_link {
 	enum conf_concat concat;
 	struct conf_strings languages;
 	int64_t receipt_timeout_ms;
+	int64_t inbound_wait_ms;
 	enum conf_on_uncertain on_uncertain;
 	int64_t max_attempts;
 	int64_t retry_min_ms;

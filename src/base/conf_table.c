@@ -195,6 +195,8 @@ const struct conf_setting conf_settings[] = {
 		.help = "National language tables that this link understands." },
 	{ LINK_DURATION(receipt_timeout), RANGE("172800", 1, 31.0 * DAY), .unit = "seconds",
 		.help = "Without a receipt for so long a message ends as unconfirmed." },
+	{ LINK_DURATION(inbound_wait), RANGE("3600", 10, 7.0 * DAY), .unit = "seconds",
+		.help = "How long an inbound message in several parts waits for the rest; then it is shown with gaps." },
 	{ LINK(on_uncertain, CONF_ENUM), WORDS("resend", "resend|hold|fail"),
 		.help = "What happens to a part whose answer was lost with the connection." },
 	{ LINK(max_attempts, CONF_INT), RANGE("5", 1, 100), .unit = "attempts",

@@ -108,6 +108,8 @@ static void put_store(struct api *a, struct buf *b)
 	stats_text_gauge(b, "store_database_octets", "Size of the database file.", (double)s.db_octets);
 	stats_text_gauge(b, "store_free_octets", "Room left on the file system of the database.",
 		(double)s.free_octets);
+	stats_text_gauge(b, "inbound_unfinished", "Inbound messages of which parts are here and others are not.",
+		(double)s.inbound_open);
 	stats_text_gauge(b, "receipts_parked", "Receipts that wait for a message they fit.", (double)s.parked);
 	stats_text_head(b, "receipts_parked_lost_total", "counter", "Parked receipts that were given up, by why.");
 	stats_text_value(b, "receipts_parked_lost_total", (const char *const[]){"why", "age", NULL},

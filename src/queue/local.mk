@@ -10,6 +10,7 @@ libposthorn_a_SOURCES += \
 	src/queue/store_sqlite.c src/queue/store_sqlite_apply.c src/queue/store_sqlite_db.c src/queue/store_sqlite_detail.c \
 	src/queue/store_sqlite_load.c src/queue/store_sqlite_purge.c src/queue/store_sqlite_settle.c \
 	src/queue/store_sqlite_receipt.c src/queue/store_sqlite_view.c
+libposthorn_a_SOURCES += src/queue/store_sqlite_inbound.c
 
 # The schema as one C string.
 EXTRA_DIST += src/queue/schema.sql

@@ -340,10 +340,12 @@ static void lease_at_once(struct queue *q, struct lane *l, struct qmsg *qm, stru
 	a->link = o->id;
 	a->ref = qm->ref;
 	a->cut = qm->cut;
-	a->bound_parts = n > 1 ? (uint8_t)n : 0;
+	a->bound_parts = (uint8_t)dispatch_bound_parts(qm);
 	qm->leasing = qm->todo;
 	qm->todo = 0;
 	qm->bound = n > 1;
+	qm->bound_row = a->bound_parts != 0;
+	qm->bound_link = qm->bound_row ? o->id : 0;
 	dispatch_take(q, o, qm, n);
 }
 

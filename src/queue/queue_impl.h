@@ -51,9 +51,11 @@ struct qmsg {
 	uint16_t tries;
 	uint8_t n_parts;            /* 0: not planned for a link yet */
 	uint16_t cut;               /* segment_cut(); 0: not known */
+	struct segment_rules rules; /* what gave this cut; not of one that was begun in another life */
 	uint8_t reason;
 	bool bound;                 /* parts and reference are fixed: something of it has left, or is about to */
-	uint32_t bound_link;        /* the link of its bound row, written or on its way */
+	uint32_t bound_link;        /* the link of its bound row, written or on its way; 0: none that counts */
+	bool bound_row;             /* it has such a row, which perhaps no longer counts */
 	bool in_lane, stalled, blocked;
 	bool again;                 /* it came back to its lane, and goes before those that never left it */
 	bool pending;               /* its accept commit is not done: nobody may touch it */
@@ -298,6 +300,7 @@ void dispatch_unplaced(struct queue *q, struct qmsg *qm, unsigned n_parts); /* o
 void dispatch_rate(struct outlet *o);                       /* tps, burst or what the carrier takes has changed */
 void dispatch_unsent(struct queue *q, struct qmsg *qm, uint64_t parts);
 void dispatch_stalled(struct queue *q, struct outlet *o);
+unsigned dispatch_bound_parts(const struct qmsg *qm);
 int dispatch_plan(struct queue *q, struct qmsg *qm, struct outlet *o);
 void dispatch_submit(struct queue *q, struct qmsg *qm);     /* hand what is leased to the driver */
 void dispatch_requeue(struct queue *q, struct qmsg *qm);    /* todo is not empty: back to the lane that fits */

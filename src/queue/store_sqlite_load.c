@@ -678,17 +678,17 @@ int read_fresh(struct reader *r, struct store_query *query)
 static void add_inbound(struct reader *r, struct store_event *e)
 {
 	sqlite3_stmt *st = r->st[R_EVENT_INBOUND];
-	size_t n[4];
+	size_t n[5];
 	char *at;
 
 	BIND(st, e->key);
 	if (sqlite3_step(st) == SQLITE_ROW) {
-		size_t all = 4;
+		size_t all = 5;
 
-		for (int i = 0; i < 4; i++)
+		for (int i = 0; i < 5; i++)
 			all += n[i] = (sqlite3_column_text(st, i), sqlite3_column_bytes(st, i));
 		at = e->in_from = malloc(all);
-		for (int i = 0; at && i < 4; i++) {
+		for (int i = 0; at && i < 5; i++) {
 			memcpy(at, sqlite3_column_text(st, i), n[i]);
 			at[n[i]] = '\0';
 			at += n[i] + 1;
@@ -697,10 +697,12 @@ static void add_inbound(struct reader *r, struct store_event *e)
 			e->in_to = e->in_from + n[0] + 1;
 			e->in_text = e->in_to + n[1] + 1;
 			e->in_raw_hex = e->in_text + n[2] + 1;
+			e->in_missing = e->in_raw_hex + n[3] + 1;
 		}
-		e->link = column(st, 4);
-		e->in_dcs = column(st, 5);
-		e->in_esm_class = column(st, 6);
+		e->link = column(st, 5);
+		e->in_dcs = column(st, 6);
+		e->in_esm_class = column(st, 7);
+		e->parts = column(st, 8);
 	}
 	sqlite3_reset(st);
 }

@@ -428,6 +428,15 @@ void link_ack(struct link *l, struct driver_token token, int status)
 	l->driver->ack(l, token, status);
 }
 
+int link_decode(struct link *l, uint8_t data_coding, struct gsm7_shift shift, const uint8_t *text, size_t n, char *dst,
+	size_t cap, size_t *ret_n)
+{
+	assert(cap >= 4 * n + 4);
+	if (!l->driver->decode)
+		return -ENOTSUP;
+	return l->driver->decode(l, data_coding, shift, text, n, dst, cap, ret_n);
+}
+
 void link_stopped(struct link *l)
 {
 	set_state(l, LINK_STOPPED, l->reason);

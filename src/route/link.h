@@ -46,6 +46,9 @@ int link_set_window(struct link *l, unsigned window);
 struct outlet *link_outlet(struct link *l);
 uint32_t link_id(const struct link *l);
 void link_ack(struct link *l, struct driver_token token, int status);
+/* driver.decode(); -ENOTSUP where the driver has none. */
+int link_decode(struct link *l, uint8_t data_coding, struct gsm7_shift shift, const uint8_t *text, size_t n, char *dst,
+	size_t cap, size_t *ret_n);
 
 struct link_view {
 	const char *name, *driver, *reason;

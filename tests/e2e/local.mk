@@ -62,3 +62,7 @@ EXTRA_DIST += $(PAGE_TESTS)
 PREVIEW_TESTS = tests/e2e/0810-preview.py
 E2E_TESTS += $(PREVIEW_TESTS)
 EXTRA_DIST += $(PREVIEW_TESTS)
+# Inbound messages in parts.
+PART_TESTS = tests/e2e/0535-inbound-parts.py
+E2E_TESTS += $(PART_TESTS)
+EXTRA_DIST += tests/e2e/carrier.py $(PART_TESTS)
