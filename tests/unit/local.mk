@@ -188,3 +188,10 @@ UNIT_TESTS += $(CLUSTER_TESTS)
 tests_unit_codec_clusters_SOURCES = tests/unit/codec_clusters.c
 tests_unit_codec_clusters_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
 endif
+
+if HAVE_SMPP34
+check_PROGRAMS += tests/unit/smpp_fields
+UNIT_TESTS += tests/unit/smpp_fields
+tests_unit_smpp_fields_SOURCES = tests/unit/smpp_fields.c tests/unit/codec_hex.h
+tests_unit_smpp_fields_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
