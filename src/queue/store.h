@@ -190,6 +190,7 @@ struct op_submit {
 	uint64_t hash;         /* of (link, normalised id); 0: no receipt will come */
 	uint64_t to;           /* recipient, to verify a parked receipt */
 	char smsc_id[66];
+	char sender[MSG_FROM_MAX + 1]; /* that went out; "": the message's */
 	bool last;             /* with it every part is submitted: event "sent" when report is all */
 	bool known;            /* its submit row was read from disk: only look for a parked receipt */
 	/* results */
@@ -470,6 +471,7 @@ struct store_part {
 	uint8_t state;         /* enum msg_state */
 	uint32_t link;
 	char smsc_id[66], error[40];
+	char sender[MSG_FROM_MAX + 1]; /* that went out; "": the message's */
 	unsigned attempts;
 	int64_t leased_at, submitted_at, final_at;
 	uint8_t reason;

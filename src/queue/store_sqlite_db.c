@@ -22,7 +22,7 @@
 #include "base/clock.h"
 #include "src/queue/schema_sql.h"
 
-#define SCHEMA_VERSION 2
+#define SCHEMA_VERSION 3
 #define APPLICATION_ID 0x50485354 /* "PHST", shown by file(1) */
 #define BUSY_MS        5000       /* only while another connection opens or recovers the WAL */
 
@@ -160,6 +160,7 @@ void db_close_writer(struct writer *w)
  * which is always the newest. */
 static const char *const migrate[SCHEMA_VERSION] = {
 	[1] = "ALTER TABLE bound ADD COLUMN cut INTEGER NOT NULL DEFAULT 0",
+	[2] = "ALTER TABLE body ADD COLUMN tlvs BLOB; ALTER TABLE submit ADD COLUMN sender TEXT",
 };
 
 static int migrate_all(sqlite3 *db, int64_t from)

@@ -75,7 +75,15 @@ static int submit(struct outlet *o, const struct part *p)
 }
 
 static void idle(struct outlet *o);
-static const struct outlet_ops outlet_ops = { submit, idle };
+static const char *sender(struct outlet *o, const char *from, uint64_t to);
+static const struct outlet_ops outlet_ops = { .submit = submit, .sender = sender, .idle = idle };
+
+static const char *sender(struct outlet *o, const char *from, uint64_t to)
+{
+	struct link *l = (struct link *)o;
+
+	return l->driver->sender ? l->driver->sender(l, from, to) : from;
+}
 
 static void link_rules(const struct conf_link *c, struct segment_rules *ret)
 {
@@ -98,6 +106,7 @@ static void take_conf(struct link *l, const struct conf_link *c)
 	struct outlet *o = &l->outlet;
 
 	l->conf = c;
+	o->reports = (l->driver->caps & DRIVER_DLR) && c->registered_delivery != CONF_RECEIPTS_NONE;
 	o->tps = c->tps;
 	o->burst = (unsigned)c->burst;
 	o->on_uncertain = c->on_uncertain == CONF_ON_UNCERTAIN_RESEND ? UNCERTAIN_RESEND :
@@ -153,7 +162,6 @@ struct link *link_new(uv_loop_t *loop, struct queue *q, struct names *names, con
 	snprintf(l->name, sizeof(l->name), "%s", c->name);
 	l->outlet.ops = &outlet_ops;
 	l->outlet.id = names_get(names, NAME_LINK, c->name);
-	l->outlet.reports = d->caps & DRIVER_DLR;
 	l->since_ms = clock_ms();
 	snprintf(l->reason, sizeof(l->reason), "not started");
 	take_conf(l, c);

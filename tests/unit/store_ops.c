@@ -18,7 +18,7 @@ static void a_new_database_has_the_settings_it_keeps(void **state)
 	assert_int_equal(f->boot.low_water, f->boot.next_id);
 	assert_int_equal(f->boot.indexed_to, f->boot.next_id);
 	assert_int_equal(f->boot.next_lane, 1);
-	assert_int_equal(sql(f, "PRAGMA user_version"), 2);
+	assert_int_equal(sql(f, "PRAGMA user_version"), 3);
 	assert_int_equal(sql(f, "PRAGMA auto_vacuum"), 2);
 	assert_int_equal(sql(f, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
 }
@@ -86,21 +86,27 @@ static void a_newer_schema_is_refused(void **state)
 	sql(f, "PRAGMA user_version = 99");
 	assert_int_equal(fixture_open(f), -EINVAL);
 	assert_non_null(strstr(f->err, "newer"));
-	sql(f, "PRAGMA user_version = 2");
+	sql(f, "PRAGMA user_version = 3");
 	assert_int_equal(fixture_open(f), 0);
 }
 
-/* Version 1 did not keep how a message was cut. */
+/* Version 1 did not keep how a message was cut, version 2 neither TLVs nor the sender that went out. */
 static void an_older_schema_is_brought_forward(void **state)
 {
 	struct fixture *f = *state;
 
 	fixture_close(f);
 	sql(f, "ALTER TABLE bound DROP COLUMN cut");
+	sql(f, "ALTER TABLE body DROP COLUMN tlvs");
+	sql(f, "ALTER TABLE submit DROP COLUMN sender");
+	sql(f, "INSERT INTO body VALUES (5, 'hello')");
+	sql(f, "INSERT INTO submit VALUES (1281, 1, 1, 'x')");
 	sql(f, "INSERT INTO bound VALUES (5, 1, 77, 2)");
 	sql(f, "PRAGMA user_version = 1");
 	assert_int_equal(fixture_open(f), 0);
-	assert_int_equal(sql(f, "PRAGMA user_version"), 2);
+	assert_int_equal(sql(f, "PRAGMA user_version"), 3);
+	assert_int_equal(sql(f, "SELECT count(*) FROM body WHERE tlvs IS NULL"), 1);
+	assert_int_equal(sql(f, "SELECT count(*) FROM submit WHERE sender IS NULL"), 1);
 	assert_int_equal(sql(f, "SELECT cut FROM bound WHERE id = 5 AND ref = 77"), 0);
 }
 
