@@ -18,6 +18,7 @@
 #include "codec/segment.h"
 #include "intake/api_error.h"
 #include "message.h"
+#include "route/router.h"
 
 #define JSON_MESSAGE_TTL_MAX_S	2678400 /* 31 days */
 #define JSON_MESSAGE_AHEAD_DAYS 366
@@ -35,6 +36,8 @@ struct json_message_ctx {
 	uint32_t (*route_of)(void *arg, const struct message *m);
 	/* What the first link of that route understands.  May be NULL: the plainest. */
 	const struct segment_rules *(*rules_of)(void *arg, uint32_t route);
+	/* What its links declare as TLVs.  May be NULL: nothing. */
+	const struct route_tlvs *(*tlvs_of)(void *arg, uint32_t route);
 	struct unicode *unicode;
 	void *arg;
 };
@@ -45,6 +48,7 @@ struct json_message {
 	const char *idempotency_key; /* of the row, or NULL */
 	bool smart;		     /* look-alikes were replaced */
 	char from[24];
+	uint8_t tlvs[MSG_TLVS_MAX];
 	char scratch[MSG_TEXT_MAX + 160]; /* binary data, or the text after replacing */
 };
 
