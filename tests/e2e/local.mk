@@ -41,3 +41,7 @@ EXTRA_DIST += $(PAGE_TESTS)
 PREVIEW_TESTS = tests/e2e/0810-preview.py
 E2E_TESTS += $(PREVIEW_TESTS)
 EXTRA_DIST += $(PREVIEW_TESTS)
+# Profiles of carriers.
+PROFILE_TESTS = tests/e2e/0840-profiles.py
+E2E_TESTS += $(PROFILE_TESTS)
+EXTRA_DIST += $(PROFILE_TESTS)
