@@ -240,6 +240,10 @@ def _(w):
         check(re.search(why, f.json["error"]["message"]), f.json["error"]["message"])
     api.post("/v1/messages", {"to": "+12025550142", "text": "hi", "tlvs": "pe_id=1"}).expect(400, "wrong_type")
     api.post("/v1/messages", {"to": "+447700900123", "text": "hi", "tlvs": {"pe_id": "1"}}).expect(400, "invalid_tlvs")
+    status, out, err = run(os.path.join(BUILD, "posthorn"), "send", "+12025550144", "hi", "--tlv", "pe_id=7", "--tlv", "n=9",
+                           env={"POSTHORN_URL": f"http://127.0.0.1:{gw.port}", "POSTHORN_KEY": gw.keys["shop"]})
+    equal(status, 0, out + err)
+    wait_for(lambda: [s["tlvs"] for s in sims[0].submits()] == [{0x1400: b"7", 0x1402: b"\0\x09"}], 10, "by command line")
     # A row of many is refused on its own; and the second link of the route takes it without its TLVs.
     answer = api.post("/v1/messages", [{"to": "+12025550142", "text": "hi", "tlvs": t} for t in ({"pe_id": "1"}, {"x": "1"})])
     equal([sorted(r) for r in answer.expect(202).json["results"]], [["id"], ["error", "row"]], "rows")
