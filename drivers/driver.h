@@ -25,6 +25,7 @@
 #include <uv.h>
 
 #include "base/conf.h"
+#include "codec/gsm7.h"
 #include "codec/receipt.h"
 #include "codec/segment.h"
 #include "message.h"
@@ -67,10 +68,11 @@ struct driver_token {
 
 /* A delivery receipt, as the driver read it. */
 struct link_receipt {
-	const char *smsc_id;  /* as received */
+	const char *smsc_id;  /* as received; "" = it names no message */
 	bool smsc_id_tlv;     /* it is from receipted_message_id, which is as a rule spelt like the response */
 	const char *smsc_id2; /* a second spelling in the same PDU (text beside the TLV), or NULL */
 	uint64_t from;        /* the handset: the recipient of our message; 0 = unknown */
+	uint64_t other;       /* the other number of the PDU: some do not swap them; 0 = none */
 	enum receipt_state state;
 	const char *stat_raw; /* the word or number as received */
 	const char *err;      /* error code, raw; "" = none */
@@ -97,6 +99,32 @@ struct driver_stats {
 	uint32_t response_ms_p50, response_ms_p99;
 };
 
+/* One session of a link, for people.  Strings are lent for the call. */
+struct driver_bind {
+	unsigned n;            /* from 0 */
+	const char *kind;      /* "transceiver" */
+	const char *host;      /* "smsc.example:2775" */
+	const char *state;     /* the driver's own word */
+	const char *reason;    /* why it is not bound, or why the last one ended; "" */
+	const char *version;   /* of the protocol, as the peer told it; "" */
+	int64_t since_ms;      /* of the state, wall clock */
+	bool up;
+	uint32_t outstanding;  /* submitted, not answered */
+	uint32_t unacked;      /* received, not acknowledged */
+	uint32_t response_ms_p50, response_ms_p99;
+};
+
+/* One PDU of a trace.  Lent for the call. */
+struct driver_pdu {
+	int64_t at_ms;         /* wall clock */
+	unsigned bind;
+	bool out;              /* ours */
+	const char *command;   /* "submit_sm" */
+	uint32_t status, seq;
+	const uint8_t *octets; /* texts and passwords are masked */
+	uint32_t n, n_whole;   /* kept, and what it had */
+};
+
 struct driver {
 	const char *name;        /* what the configuration calls it: driver = "smpp" */
 	unsigned caps;           /* DRIVER_MO | DRIVER_DLR */
@@ -118,12 +146,30 @@ struct driver {
 	/* The commit is done (status 0: acknowledge) or failed (-errno: ask the peer to send again). */
 	void (*ack)(struct link *l, struct driver_token token, int status);
 
+	/* Read a text whose octets came in several parts and stand here one behind the other, without headers: what was
+	 * cut apart between two of them is whole again.  `cap` is 4 * n + 4 or more.  -ENOTSUP: parts of this link
+	 * cannot be read so (packed septets).  NULL: likewise. */
+	int (*decode)(struct link *l, uint8_t data_coding, struct gsm7_shift shift, const uint8_t *text, size_t n,
+		char *dst, size_t cap, size_t *ret_n);
+
 	/* Finish what is in flight, say goodbye, close; ends with link_stopped(), within response_timeout.
 	 * Called again: there is no time left, what is in flight may end as UNKNOWN. */
 	void (*stop)(struct link *l);
 	void (*close)(struct link *l); /* frees what open() made, after link_stopped() */
 
 	void (*stats)(struct link *l, struct driver_stats *ret);
+
+	/* An operator says: what failed may be tried again now, without waiting for the pause to end.  May be NULL. */
+	void (*retry)(struct link *l);
+	/* An operator says: bind again, one session after the other, with nothing in flight lost.  May be NULL. */
+	void (*rebind)(struct link *l);
+	/* Tell of each session.  May be NULL: it has none to speak of. */
+	void (*binds)(struct link *l, void (*each)(void *arg, const struct driver_bind *b), void *arg);
+
+	/* Keep what goes over the wire, for some minutes (on), or forget it.  0 or -errno.  Both may be NULL. */
+	int (*trace)(struct link *l, bool on);
+	/* Tell of what was kept, from the oldest; returns whether it is still on. */
+	bool (*traced)(struct link *l, void (*each)(void *arg, const struct driver_pdu *p), void *arg);
 };
 
 /* The table made from drivers.def.  On failure *ret_why says so: unknown, or built without something. */
@@ -143,6 +189,11 @@ void link_down(struct link *l, const char *reason);        /* lent string, for p
                                                             * attempt failed for another reason */
 void link_ready(struct link *l);                           /* after -EAGAIN: room again */
 void link_settled(struct link *l, const struct settle *s);
+
+/* How full the carrier says it is, 0 to 100 percent (congestion_state, SMPP 5.0, 4.8.4.18: above 80 it wants less).
+ * Told for each response that says it, on whichever bind, before the link_settled() of the same response. */
+void link_congestion(struct link *l, unsigned percent);
+
 void link_receipt(struct link *l, const struct link_receipt *r, struct driver_token token);
 void link_inbound(struct link *l, const struct link_inbound *m, struct driver_token token);
 void link_stopped(struct link *l);

@@ -13,6 +13,12 @@ libposthorn_a_SOURCES += \
 	drivers/smpp/status.c \
 	drivers/smpp/window.h \
 	drivers/smpp/window.c \
+	drivers/smpp/hosts.h \
+	drivers/smpp/hosts.c \
+	drivers/smpp/homing.c \
+	drivers/smpp/outbind.c \
+	drivers/smpp/trace.h \
+	drivers/smpp/trace.c \
 	drivers/smpp/session.h \
 	drivers/smpp/session.c \
 	drivers/smpp/session_int.h \

@@ -27,6 +27,8 @@
 #define ESM_INTERMEDIATE 0x20
 #define ESM_UDH          0x40
 
+#define NETWORK_GSM 3 /* network_error_code, SMPP 3.4, 5.3.2.31 */
+
 /* ---- receipts ---- */
 
 #define TON_INTERNATIONAL 1 /* SMPP 3.4, 5.2.5 */
@@ -55,51 +57,93 @@ static uint64_t number_of(struct pdu_str s)
 	return v;
 }
 
-/* Type of network and code; some put three digits there. */
+/* Type of network and code, as three digits for GSM (type 3) as everybody writes it; some put three digits there. */
 static void network_error(const uint8_t *e, char *dst, size_t size)
 {
+	unsigned code = (unsigned)e[1] << 8 | e[2];
+
 	if (e[0] >= '0' && e[0] <= '9' && e[1] >= '0' && e[1] <= '9' && e[2] >= '0' && e[2] <= '9')
 		snprintf(dst, size, "%c%c%c", e[0], e[1], e[2]);
+	else if (e[0] == NETWORK_GSM || e[0] == 0)
+		snprintf(dst, size, "%03u", code);
 	else
-		snprintf(dst, size, "%03u", (unsigned)e[1] << 8 | e[2]);
+		snprintf(dst, size, "%u/%03u", e[0], code);
 }
 
-static bool begins_with_id(const struct pdu_sm *sm)
+/* The octets of the text behind a user data header. */
+static const uint8_t *text_of(const struct pdu_sm *sm, size_t *ret_n)
 {
-	const uint8_t *t = sm->text;
-	size_t step = text_is_ucs2(sm->data_coding) ? 2 : 1;
+	size_t n_udh = 0;
 
-	if (sm->n_text < 3 * step)
+	if ((sm->esm_class & ESM_UDH) && udh_check(sm->text, sm->n_text, &n_udh) < 0)
+		n_udh = 0;
+	*ret_n = sm->n_text - n_udh;
+	return sm->text + n_udh;
+}
+
+/* In ASCII or in UTF-16 of either order. */
+static bool begins_with_id(const uint8_t *t, size_t n)
+{
+	size_t step = n > 1 && (t[0] == 0 || t[1] == 0) ? 2 : 1;
+
+	if (n < 3 * step)
 		return false;
-	t += step - 1;
+	t += step == 2 && t[0] == 0;
 	return (t[0] | 0x20) == 'i' && (t[step] | 0x20) == 'd' && t[2 * step] == ':';
 }
 
-/* `r` is filled when the text was read. */
-static bool is_receipt(const struct pdu_sm *sm, struct receipt *r)
+/* `r` is filled when the text was read.  A text of type 0 is anybody's, so it is believed only where the operator says
+ * that the carrier sends receipts so; a handset cannot set the TLV. */
+static bool is_receipt(const struct smpp *m, const struct pdu_sm *sm, struct receipt *r)
 {
 	unsigned type = sm->esm_class & ESM_TYPE;
 	bool tlvs = sm->receipted_id.n > 0;
+	const uint8_t *text;
+	size_t n;
 
 	memset(r, 0, sizeof(*r));
-	if (type != ESM_RECEIPT && type != ESM_INTERMEDIATE && type != 0)
+	if (type != 0 && !(type & ESM_RECEIPT) && type != ESM_INTERMEDIATE)
 		return false;
-	if (type == 0 && !tlvs && ((sm->esm_class & ESM_UDH) || !begins_with_id(sm)))
+	text = text_of(sm, &n);
+	if (type == 0 && !tlvs && (!link_conf(m->link)->untyped_receipts || !begins_with_id(text, n)))
 		return false;
-	if (sm->n_text)
-		receipt_parse(sm->text, sm->n_text, text_is_ucs2(sm->data_coding), r);
+	if (n)
+		receipt_parse(text, n, r);
 	return type != 0 || tlvs || (r->has_id && r->has_stat && r->stat_known);
 }
 
-/* -ENOENT: a receipt for nothing. */
-static int give_receipt(struct smpp *m, const struct pdu_sm *sm, const struct receipt *text, struct driver_token token)
+/* The TLV wins, unless the text knows more: a state that ends it beside one that does not, or beside "unknown". */
+static void take_state(const struct pdu_sm *sm, const struct receipt *text, struct link_receipt *r, char *raw, size_t n)
+{
+	enum receipt_state tlv =
+		sm->message_state >= 0 ? receipt_state_from_tlv((uint8_t)sm->message_state) : RECEIPT_NONE;
+	bool vague = tlv == RECEIPT_NONE || tlv == RECEIPT_ENROUTE || tlv == RECEIPT_ACCEPTED || tlv == RECEIPT_UNKNOWN;
+
+	r->state = text->has_stat ? text->state : RECEIPT_NONE;
+	r->stat_raw = text->stat_raw;
+	if (tlv != RECEIPT_NONE && !(vague && text->has_stat && text->stat_known && receipt_is_final(text)))
+		r->state = tlv;
+	if (sm->message_state >= 0 && !text->has_stat)
+		snprintf(raw, n, "%d", sm->message_state);
+	else if (tlv != RECEIPT_NONE && tlv != text->state)
+		snprintf(raw, n, "%.19s/%d", text->stat_raw, sm->message_state); /* they disagree: show both */
+	else
+		return;
+	r->stat_raw = raw;
+}
+
+static bool is_zero(const char *err)
+{
+	return err[strspn(err, "0")] == '\0';
+}
+
+static void give_receipt(struct smpp *m, const struct pdu_sm *sm, const struct receipt *text, struct driver_token token)
 {
 	char id[RECEIPT_ID_SIZE], err[16], stat[24];
 	struct link_receipt r = {
 		.smsc_id = text->id,
 		.from = number_of(sm->source),
-		.state = text->has_stat ? text->state : RECEIPT_NONE,
-		.stat_raw = text->stat_raw,
+		.other = number_of(sm->dest),
 		.err = text->err,
 		.intermediate = (sm->esm_class & ESM_TYPE) == ESM_INTERMEDIATE,
 	};
@@ -111,24 +155,18 @@ static int give_receipt(struct smpp *m, const struct pdu_sm *sm, const struct re
 		if (text->has_id && strcmp(text->id, id) != 0)
 			r.smsc_id2 = text->id;
 	}
-	if (!r.smsc_id[0])
-		return -ENOENT;
-	if (sm->message_state >= 0 && receipt_state_from_tlv((uint8_t)sm->message_state) != RECEIPT_NONE) {
-		r.state = receipt_state_from_tlv((uint8_t)sm->message_state);
-		if (!text->has_stat) {
-			snprintf(stat, sizeof(stat), "%d", sm->message_state);
-			r.stat_raw = stat;
-		}
-	}
+	take_state(sm, text, &r, stat, sizeof(stat));
 	if (sm->network_error) {
 		network_error(sm->network_error, err, sizeof(err));
-		r.err = err;
+		if (is_zero(text->err) || !is_zero(err))
+			r.err = err;
 	}
 	/* A word nobody knows, without an error code, settles nothing (codec/receipt.h). */
 	if (r.state == RECEIPT_UNKNOWN && text->has_stat && sm->message_state < 0 && !receipt_is_final(text))
 		r.intermediate = true;
+	if (!r.smsc_id[0])
+		log_warn("smpp_receipt_without_id", "link=%s stat=%s", m->conf.link, r.stat_raw);
 	link_receipt(m->link, &r, token);
-	return 0;
 }
 
 /* ---- messages ---- */
@@ -213,14 +251,9 @@ int smpp_deliver(struct smpp *m, const uint8_t *pdu, size_t n, struct driver_tok
 		log_warn("smpp_malformed", "link=%s octets=%zu answer=%s", m->conf.link, n, status_name(*ret_status));
 		return -EBADMSG;
 	}
-	if (!is_receipt(&sm, &text)) {
+	if (is_receipt(m, &sm, &text))
+		give_receipt(m, &sm, &text, token);
+	else
 		give_message(m, &sm, token);
-		return 0;
-	}
-	if (give_receipt(m, &sm, &text, token) == 0)
-		return 0;
-	m->counters.malformed++;
-	log_warn("smpp_receipt_without_id", "link=%s octets=%zu", m->conf.link, n);
-	*ret_status = ESME_OK;
-	return -EBADMSG;
+	return 0;
 }

@@ -222,6 +222,54 @@ struct pdu_str pdu_read_id(const uint8_t *pdu, size_t n)
 	return (struct pdu_str){ s, strnlen(s, n - PDU_HEADER) };
 }
 
+int pdu_read_outbind(const uint8_t *pdu, size_t n, struct pdu_str *ret_system_id, struct pdu_str *ret_password)
+{
+	struct reader r = { pdu + PDU_HEADER, pdu + n, 0 };
+
+	*ret_system_id = read_str(&r, ESME_BAD_SYSTEM_ID);
+	*ret_password = read_str(&r, ESME_BAD_PASSWORD);
+	return r.status ? -EBADMSG : 0;
+}
+
+/* Whether [at, end) is TLVs and nothing else; *ret is the octet of the first of `tag`. */
+static bool find_octet(const uint8_t *at, const uint8_t *end, uint16_t tag, int *ret)
+{
+	*ret = -1;
+	while (end - at >= 4) {
+		uint16_t n = get16(at + 2);
+
+		if (n > end - at - 4)
+			return false;
+		if (get16(at) == tag && n == 1 && *ret < 0)
+			*ret = at[4];
+		at += 4 + n;
+	}
+	return at == end;
+}
+
+static bool resp_has_body(uint32_t id)
+{
+	return id != PDU_GENERIC_NACK && id != (PDU_RESP | PDU_ENQUIRE_LINK) && id != (PDU_RESP | PDU_UNBIND);
+}
+
+int pdu_read_resp_octet(const uint8_t *pdu, size_t n, uint16_t tag)
+{
+	const uint8_t *end = pdu + n, *at = pdu + PDU_HEADER;
+	uint32_t id = get32(pdu + 4);
+	int octet;
+
+	if (resp_has_body(id)) {
+		size_t len = strnlen((const char *)at, n - PDU_HEADER);
+
+		at += len < n - PDU_HEADER ? len + 1 : len;
+	}
+	if (find_octet(at, end, tag, &octet) && octet >= 0)
+		return octet;
+	if (at != pdu + PDU_HEADER && get32(pdu + 8) && find_octet(pdu + PDU_HEADER, end, tag, &octet))
+		return octet;
+	return -1;
+}
+
 /* ---- writer ---- */
 
 static uint8_t *put16(uint8_t *p, uint16_t v)

@@ -81,6 +81,15 @@ int pdu_read_sm(const uint8_t *pdu, size_t n, struct pdu_sm *ret, uint32_t *ret_
 /* The message_id of submit_sm_resp or data_sm_resp, or the system_id of bind_*_resp: the first field of the body. */
 struct pdu_str pdu_read_id(const uint8_t *pdu, size_t n);
 
+/* A TLV of one octet in a response, or -1.  The TLVs stand behind the first field of the body; in a refusal, which has
+ * no body for many carriers, also right behind the header. */
+#define PDU_TLV_SC_INTERFACE_VERSION 0x0210u /* SMPP 3.4, 5.3.2.25 */
+#define PDU_TLV_CONGESTION_STATE     0x0428u /* SMPP 5.0, 4.8.4.18 */
+int pdu_read_resp_octet(const uint8_t *pdu, size_t n, uint16_t tag);
+
+/* outbind (SMPP 3.4, 4.1.7.1).  0 or -EBADMSG. */
+int pdu_read_outbind(const uint8_t *pdu, size_t n, struct pdu_str *ret_system_id, struct pdu_str *ret_password);
+
 /* ---- What we send. ---- */
 
 struct pdu_submit {

@@ -9,19 +9,26 @@
 enum state {
 	ST_STOPPED,
 	ST_WAIT,
+	ST_LISTENING,
 	ST_CONNECTING,
+	ST_CALLED,
 	ST_OPEN,
 	ST_BOUND_TX,
 	ST_BOUND_RX,
 	ST_BOUND_TRX,
 	ST_DRAINING,
 	ST_UNBINDING,
+	ST_UNBOUND,
 	ST_CLOSING,
 };
 
 enum event {
 	EV_START,
+	EV_LISTEN,
+	EV_SEAT,
 	EV_TIMER,
+	EV_CALL,
+	EV_OUTBIND,
 	EV_CONNECTED,
 	EV_BOUND_TX,
 	EV_BOUND_RX,
@@ -33,6 +40,7 @@ enum event {
 	EV_SILENT,
 	EV_BROKEN,
 	EV_FATAL,
+	EV_REBIND,
 	EV_STOP,
 	EV_HURRY,
 	EV_CLOSED,
@@ -41,14 +49,20 @@ enum event {
 struct session {
 	uv_loop_t *loop;
 	const struct session_conf *conf;
+	struct hosts *hosts;
 	struct session_counters *counters;
+	struct trace *trace;
 	const struct session_ops *ops;
 	void *arg;
 	enum session_kind kind;
 	unsigned index;
+	struct hosts_seat seat;
+	enum hosts_failure why; /* it ends, as the host will count it */
 
 	enum state state;
-	bool stopping, told_down, paused;
+	int64_t since_ms; /* of the state, wall clock */
+	bool called;      /* by the SMSC: no host of ours */
+	bool stopping, told_down, paused, tried;
 	uv_timer_t timer;
 	uint64_t armed_ms;    /* when the timer fires; 0: not set */
 	uint64_t deadline_ms; /* of the state; 0: none */
@@ -64,11 +78,11 @@ struct session {
 	struct buf part;          /* the head of a PDU whose rest has not come */
 	uint64_t part_since_ms;
 	struct window window;
-	uint32_t bind_seq, unacked;
-
-	unsigned failures; /* in a row */
-	uint64_t wait_at_least_ms;
-	uint64_t random;
+	uint32_t bind_seq, unbind_seq, unacked;
+	int peer_version; /* sc_interface_version, -1: not told */
+	char peer[56];    /* who called */
+	uint32_t n_odd;   /* of this connection */
+	struct histogram response_ms;
 };
 
 static inline uint64_t now_ms(const struct session *s)
@@ -85,7 +99,7 @@ static inline bool is_bound(enum state st)
 /* There is a peer to talk with. */
 static inline bool is_talking(enum state st)
 {
-	return st >= ST_OPEN && st <= ST_UNBINDING;
+	return st >= ST_CALLED && st <= ST_UNBOUND;
 }
 
 /* ---- session.c ---- */
@@ -100,8 +114,12 @@ int session_put(struct session *s, const uint8_t *pdu, size_t n);
 void session_put_header(struct session *s, uint32_t id, uint32_t status, uint32_t seq);
 void session_put_unbind(struct session *s, uint32_t id, uint32_t seq);
 
+void session_alive(struct session *s);          /* the SMSC answered: it is not one that closes after each bind */
 void session_check_drained(struct session *s); /* is a session that drains empty now? */
 void session_check_room(struct session *s);
+
+/* Count something odd that the SMSC said; false: it has said so much of it that the log need not hear of each. */
+bool session_odd(struct session *s);
 
 /* ---- session_read.c ---- */
 

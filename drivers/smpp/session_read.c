@@ -13,10 +13,6 @@
 #include "smpp/session_int.h"
 #include "smpp/status.h"
 
-/* No quick retry with a password that was refused: many carriers lock the account for it. */
-#define REFUSED_MS 60000u
-/* ALYBND: the old session must die first, by the SMSC's own enquire_link. */
-#define LINGER_MS  30000u
 #define PART_KEEP  4096u /* octets of memory kept for PDUs that come in pieces */
 
 /* ---- how parts end ---- */
@@ -62,7 +58,35 @@ static void settle_answer(struct session *s, uint64_t key, const struct pdu_head
 
 /* ---- answers ---- */
 
-static void handle_bind_resp(struct session *s, const struct pdu_header *h)
+/* No quick retry with a password that was refused: many carriers lock the account for it. */
+static enum hosts_failure refusal_class(uint32_t status)
+{
+	switch (status) {
+	case ESME_BAD_PASSWORD:
+	case ESME_BAD_SYSTEM_ID:
+	case ESME_BAD_SYSTEM_TYPE:
+		return HOSTS_DENIED;
+	case ESME_BIND_FAILED:
+		return HOSTS_REFUSED;
+	case ESME_ALREADY_BOUND: /* the old session must die first, by the SMSC's own enquire_link */
+		return HOSTS_BUSY;
+	default:
+		return HOSTS_LOST;
+	}
+}
+
+static const char *refusal_means(uint32_t status)
+{
+	switch (status) {
+	case ESME_BAD_PASSWORD: return " (wrong password)";
+	case ESME_BAD_SYSTEM_ID: return " (unknown system_id)";
+	case ESME_BAD_SYSTEM_TYPE: return " (wrong system_type)";
+	case ESME_ALREADY_BOUND: return " (an old session still stands)";
+	default: return "";
+	}
+}
+
+static void handle_bind_resp(struct session *s, const struct pdu_header *h, const uint8_t *pdu)
 {
 	static const enum event bound[] = {
 		[SESSION_TX] = EV_BOUND_TX, [SESSION_RX] = EV_BOUND_RX, [SESSION_TRX] = EV_BOUND_TRX,
@@ -70,23 +94,14 @@ static void handle_bind_resp(struct session *s, const struct pdu_header *h)
 	char text[40];
 
 	if (h->status == ESME_OK && h->id != PDU_GENERIC_NACK) {
+		s->peer_version = pdu_read_resp_octet(pdu, h->length, PDU_TLV_SC_INTERFACE_VERSION);
 		session_dispatch(s, bound[s->kind]);
 		return;
 	}
-	session_set_reason(s, "bind refused: %s", status_text(h->status, text, sizeof(text)));
-	switch (h->status) {
-	case ESME_BAD_PASSWORD:
-	case ESME_BAD_SYSTEM_ID:
-	case ESME_BIND_FAILED:
-		s->wait_at_least_ms = REFUSED_MS;
+	session_set_reason(s, "bind refused: %s%s", status_text(h->status, text, sizeof(text)), refusal_means(h->status));
+	s->why = refusal_class(h->status);
+	if (s->why == HOSTS_DENIED || s->why == HOSTS_REFUSED)
 		log_error("smpp_refused", "link=%s bind=%u reason=%s", s->conf->link, s->index, s->reason);
-		break;
-	case ESME_ALREADY_BOUND:
-		s->wait_at_least_ms = s->conf->enquire_link_ms ? s->conf->enquire_link_ms : LINGER_MS;
-		break;
-	default:
-		break;
-	}
 	session_dispatch(s, EV_REFUSED);
 }
 
@@ -100,6 +115,7 @@ static void handle_answer(struct session *s, const struct pdu_header *h, const u
 
 	if (window_take(&s->window, h->seq, &slot)) {
 		histogram_add(&s->counters->response_ms, now_ms(s) - slot.sent_ms);
+		histogram_add(&s->response_ms, now_ms(s) - slot.sent_ms);
 		settle_answer(s, slot.key, h, pdu, false);
 		session_check_room(s);
 	} else if (window_take_late(&s->window, h->seq, &late_key)) {
@@ -107,12 +123,12 @@ static void handle_answer(struct session *s, const struct pdu_header *h, const u
 	} else {
 		/* A nack for no request of ours that speaks of our framing ends the session; all else is noise. */
 		fatal = h->id == PDU_GENERIC_NACK && h->status == ESME_BAD_CMD_LEN;
-		s->counters->malformed++;
-		log_warn("smpp_unknown_seq", "link=%s bind=%u command_id=%08x seq=%u status=%s", s->conf->link, s->index,
-			h->id, h->seq, status_text(h->status, text, sizeof(text)));
+		if (session_odd(s))
+			log_warn("smpp_unknown_seq", "link=%s bind=%u command_id=%08x seq=%u status=%s", s->conf->link,
+				s->index, h->id, h->seq, status_text(h->status, text, sizeof(text)));
 	}
 	if (h->status == ESME_OK)
-		s->failures = 0;
+		session_alive(s);
 	if (fatal && is_talking(s->state)) {
 		session_set_reason(s, "the SMSC answered %s", status_text(h->status, text, sizeof(text)));
 		session_dispatch(s, EV_FATAL);
@@ -120,12 +136,24 @@ static void handle_answer(struct session *s, const struct pdu_header *h, const u
 	session_check_drained(s);
 }
 
+/* The shortest response that can hold a TLV of one octet. */
+#define RESP_WITH_OCTET (PDU_HEADER + 5u)
+
+static void read_congestion(struct session *s, const struct pdu_header *h, const uint8_t *pdu)
+{
+	int percent = h->length < RESP_WITH_OCTET ? -1 : pdu_read_resp_octet(pdu, h->length, PDU_TLV_CONGESTION_STATE);
+
+	if (percent >= 0 && percent <= 100) /* above is reserved */
+		s->ops->congestion(s->arg, (unsigned)percent);
+}
+
 static void handle_response(struct session *s, const struct pdu_header *h, const uint8_t *pdu)
 {
+	read_congestion(s, h, pdu);
 	if (s->state == ST_OPEN && h->seq == s->bind_seq &&
 		(h->id == (PDU_RESP | PDU_BIND_TRANSMITTER) || h->id == (PDU_RESP | PDU_BIND_RECEIVER) ||
 			h->id == (PDU_RESP | PDU_BIND_TRANSCEIVER) || h->id == PDU_GENERIC_NACK)) {
-		handle_bind_resp(s, h);
+		handle_bind_resp(s, h, pdu);
 		return;
 	}
 	switch (h->id) {
@@ -135,7 +163,7 @@ static void handle_response(struct session *s, const struct pdu_header *h, const
 		handle_answer(s, h, pdu);
 		return;
 	case PDU_RESP | PDU_ENQUIRE_LINK:
-		s->failures = 0; /* it holds: the next loss starts from reconnect_min */
+		session_alive(s); /* it holds: the next loss starts from reconnect_min */
 		return;
 	case PDU_RESP | PDU_UNBIND:
 		if (s->state == ST_UNBINDING) {
@@ -146,8 +174,9 @@ static void handle_response(struct session *s, const struct pdu_header *h, const
 	default:
 		break;
 	}
-	s->counters->malformed++;
-	log_warn("smpp_unexpected", "link=%s bind=%u command_id=%08x seq=%u", s->conf->link, s->index, h->id, h->seq);
+	if (session_odd(s))
+		log_warn("smpp_unexpected", "link=%s bind=%u command_id=%08x seq=%u", s->conf->link, s->index, h->id,
+			h->seq);
 }
 
 void session_answer_sm(struct session *s, uint32_t id, uint32_t seq, uint32_t status)
@@ -161,17 +190,48 @@ static void handle_sm(struct session *s, const struct pdu_header *h, const uint8
 {
 	uint32_t status = ESME_OK;
 
-	if (s->state == ST_OPEN || s->kind == SESSION_TX) {
+	if (s->state == ST_CALLED || s->state == ST_OPEN || s->kind == SESSION_TX) {
 		session_answer_sm(s, h->id, h->seq, ESME_BAD_BIND_STATE);
 		return;
 	}
-	s->failures = 0;
+	session_alive(s);
 	s->unacked++; /* first: the core may acknowledge from inside */
 	if (s->ops->sm(s->arg, s, pdu, h->length, h, &status) == 0)
 		return;
 	s->unacked--;
 	session_answer_sm(s, h->id, h->seq, status);
 	session_check_drained(s);
+}
+
+/* Equal, in a time that does not say how much of it was. */
+static bool same(struct pdu_str got, const char *want)
+{
+	size_t n = strlen(want);
+	uint8_t diff = got.n != n;
+
+	for (size_t i = 0; i < got.n; i++)
+		diff |= (uint8_t)(got.s[i] ^ (n ? want[i % n] : 0));
+	return !diff;
+}
+
+/* The SMSC that called says who it is (SMPP 3.4, 4.1.7.1).  There is no response to an outbind: the answer is a
+ * bind_receiver, or the end. */
+static void handle_outbind(struct session *s, const uint8_t *pdu, size_t n)
+{
+	struct pdu_str system_id, password;
+	bool known;
+
+	if (pdu_read_outbind(pdu, n, &system_id, &password) < 0) {
+		session_broken(s, "an outbind that cannot be read");
+		return;
+	}
+	known = same(system_id, s->conf->outbind_system_id);
+	known &= same(password, s->conf->outbind_password);
+	if (known) {
+		session_dispatch(s, EV_OUTBIND);
+		return;
+	}
+	session_hang_up(s, "outbind with a wrong system_id or password");
 }
 
 static void handle_request(struct session *s, const struct pdu_header *h, const uint8_t *pdu)
@@ -187,19 +247,24 @@ static void handle_request(struct session *s, const struct pdu_header *h, const 
 		session_put_header(s, PDU_RESP | PDU_ENQUIRE_LINK, ESME_OK, h->seq);
 		return;
 	case PDU_UNBIND:
-		session_put_unbind(s, PDU_RESP | PDU_UNBIND, h->seq);
+		s->unbind_seq = h->seq;
 		session_set_reason(s, "unbound by the SMSC");
 		session_dispatch(s, EV_UNBIND);
 		return;
 	case PDU_OUTBIND:
+		if (s->state == ST_CALLED) {
+			handle_outbind(s, pdu, h->length);
+			return;
+		}
+		/* fall through */
 	case PDU_ALERT_NOTIFICATION:
 		/* Neither has a response (SMPP 3.4, 4.1.7 and 4.12). */
 		if (pdu_describe(pdu, h->length, text, sizeof(text)) == 0)
 			log_debug("smpp_notice", "link=%s bind=%u text=%s", s->conf->link, s->index, text);
 		return;
 	default:
-		s->counters->malformed++;
-		log_warn("smpp_unknown_command", "link=%s bind=%u command_id=%08x", s->conf->link, s->index, h->id);
+		if (session_odd(s))
+			log_warn("smpp_unknown_command", "link=%s bind=%u command_id=%08x", s->conf->link, s->index, h->id);
 		session_put_header(s, PDU_GENERIC_NACK, ESME_BAD_CMD_ID, h->seq);
 		return;
 	}
@@ -210,6 +275,8 @@ static void handle_pdu(struct session *s, const uint8_t *pdu)
 	struct pdu_header h;
 
 	pdu_header_read(pdu, &h);
+	if (trace_is_on(s->trace))
+		trace_add(s->trace, now_ms(s), s->index, false, pdu, h.length);
 	if (h.id & PDU_RESP)
 		handle_response(s, &h, pdu);
 	else

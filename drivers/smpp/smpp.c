@@ -1,19 +1,24 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* smpp.c -- the driver for SMPP 3.4 carriers: a link as a set of binds.
+/* smpp.c -- the driver for SMPP carriers (3.3, 3.4, 5.0): a link as a set of binds.
  *
  * `bind` and `binds` of the configuration make sessions: so many transceivers, transmitters or receivers, or (split) so
  * many pairs of transmitter and receiver.  The window is one of each bind, so the link has as many places as its bound
  * transmitters have together, and the core is told whenever that changes.  A part goes out on the bind that waits for
  * the fewest answers; a receipt may come in on any.
  *
- * The link is up while one bind can send.  What the last failure was is what link_down() says. */
+ * The link is up while one bind can send.  What the last failure was is what link_down() says.
+ *
+ * Where binds connect to and when they may is hosts.h; binds that the SMSC makes by calling us are outbind.c; how binds
+ * come back to their own host is homing.c. */
 #include <config.h>
 
 #include <assert.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/conf_form.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "smpp/smpp.h"
@@ -76,13 +81,23 @@ static void on_up(void *arg, struct session *s)
 {
 	tell(arg, NULL);
 	on_room(arg);
+	smpp_homing_step(arg);
 }
 
 static void on_down(void *arg, struct session *s, const char *reason)
 {
 	struct smpp *m = arg;
+	char text[256];
 
-	tell(m, reason);
+	/* Of several hosts the reason says which.  That somebody called and hung up is no reason for the link. */
+	if (session_is_called(s)) {
+		tell(m, NULL);
+	} else if (m->hosts.n > 1) {
+		snprintf(text, sizeof(text), "%s: %s", session_host(s), reason);
+		tell(m, text);
+	} else {
+		tell(m, reason);
+	}
 	/* The bind that had no room may be the one that is gone. */
 	if (window_up(m))
 		on_room(m);
@@ -93,6 +108,14 @@ static void on_settled(void *arg, const struct settle *st)
 	struct smpp *m = arg;
 
 	link_settled(m->link, st);
+}
+
+static void on_congestion(void *arg, unsigned percent)
+{
+	struct smpp *m = arg;
+
+	if (!m->stopping)
+		link_congestion(m->link, percent);
 }
 
 static int on_sm(void *arg, struct session *s, const uint8_t *pdu, size_t n, const struct pdu_header *h,
@@ -106,20 +129,36 @@ static int on_sm(void *arg, struct session *s, const uint8_t *pdu, size_t n, con
 	return smpp_deliver(arg, pdu, n, token, ret_status);
 }
 
-static void on_stopped(void *arg, struct session *s)
+void smpp_wake(struct smpp *m)
 {
-	struct smpp *m = arg;
+	for (unsigned i = 0; i < m->n_sessions; i++)
+		session_wake(m->sessions[i]);
+}
 
+static void on_hosts_changed(void *arg)
+{
+	smpp_wake(arg);
+}
+
+void smpp_one_stopped(struct smpp *m)
+{
 	if (--m->n_running == 0)
 		link_stopped(m->link);
+}
+
+static void on_stopped(void *arg, struct session *s)
+{
+	smpp_one_stopped(arg);
 }
 
 static const struct session_ops session_ops = {
 	.up = on_up,
 	.down = on_down,
 	.settled = on_settled,
+	.congestion = on_congestion,
 	.room = on_room,
 	.sm = on_sm,
+	.hosts_changed = on_hosts_changed,
 	.stopped = on_stopped,
 };
 
@@ -134,7 +173,11 @@ static void free_smpp(struct smpp *m)
 	if (m->conf.tls)
 		stream_tls_unref(m->conf.tls);
 	secret_free(m->conf.password);
-	free(m->conf.host);
+	free(m->conf.server_name);
+	free(m->conf.source_address);
+	smpp_outbind_close(m);
+	hosts_done(&m->hosts);
+	trace_stop(&m->trace);
 	free(m->conf.system_id);
 	free(m->conf.system_type);
 	free(m->conf.address_range);
@@ -143,6 +186,15 @@ static void free_smpp(struct smpp *m)
 	charsets_free(m->in.charsets);
 	smpp_settings_done(m);
 	free(m);
+}
+
+/* Not given stays NULL. */
+static int copy_given(const char *text, char **ret)
+{
+	if (!*text)
+		return 0;
+	*ret = strdup(text);
+	return *ret ? 0 : -ENOMEM;
 }
 
 static int copy_settings(struct smpp *m, const struct conf_link *c)
@@ -154,23 +206,24 @@ static int copy_settings(struct smpp *m, const struct conf_link *c)
 	if (r < 0)
 		return r;
 	sc->link = link_name(m->link);
-	sc->port = (int)c->port;
 	sc->interface_version = (uint8_t)c->interface_version;
 	sc->window = (uint32_t)c->window;
 	sc->connect_timeout_ms = (uint64_t)c->connect_timeout_ms;
 	sc->response_timeout_ms = (uint64_t)c->response_timeout_ms;
 	sc->enquire_link_ms = (uint64_t)c->enquire_link_ms;
-	sc->reconnect_min_ms = (uint64_t)c->reconnect_min_ms;
-	sc->reconnect_max_ms = (uint64_t)c->reconnect_max_ms;
-	sc->host = strdup(c->host);
+	m->return_ms = (uint64_t)c->host_return_ms;
+	sc->keepalive_s = (unsigned)((c->tcp_keepalive_ms + 999) / 1000);
 	sc->system_id = strdup(c->system_id);
 	sc->password = strdup(c->password);
 	sc->system_type = strdup(c->system_type);
 	sc->address_range = strdup(c->address_range);
+	if (copy_given(c->tls_server_name, &sc->server_name) < 0 ||
+		copy_given(c->source_address, &sc->source_address) < 0)
+		return -ENOMEM;
 	m->raw = malloc(PDU_MAX + 16);
 	m->utf8 = malloc(TEXT_UTF8_MAX(PDU_MAX));
 	m->in.charsets = charsets_new();
-	if (!sc->host || !sc->system_id || !sc->password || !sc->system_type || !sc->address_range || !m->raw ||
+	if (!sc->system_id || !sc->password || !sc->system_type || !sc->address_range || !m->raw ||
 		!m->utf8 || !m->in.charsets)
 		return -ENOMEM;
 	return 0;
@@ -194,11 +247,46 @@ static int check_bind(const struct session_conf *sc)
 	return n < 0 ? n : 0;
 }
 
-static int add_sessions(struct smpp *m, enum session_kind kind, int64_t binds)
+#define LINGER_MS 30000u /* how long an SMSC may need to see that our old session is gone, when we do not know better */
+
+static int make_hosts(struct smpp *m, const struct conf_link *c)
 {
+	const struct hosts_conf conf = {
+		.round_robin = c->host_order == CONF_HOST_ORDER_ROUND_ROBIN,
+		.reconnect_min_ms = (uint64_t)c->reconnect_min_ms,
+		.reconnect_max_ms = (uint64_t)c->reconnect_max_ms,
+		.refused_ms = (uint64_t)c->reconnect_refused_ms,
+		.linger_ms = c->enquire_link_ms ? (uint64_t)c->enquire_link_ms : LINGER_MS,
+	};
+	char name[256];
+	int port, r = 0;
+
+	hosts_init(&m->hosts, &conf, uv_hrtime() ^ (uint64_t)(uintptr_t)m);
+	if (*c->host)
+		return hosts_add(&m->hosts, c->host, (int)c->port);
+	for (size_t i = 0; i < c->hosts.n && r == 0; i++) {
+		r = conf_form_host_port(c->hosts.item[i], name, sizeof(name), &port);
+		if (r == 0)
+			r = hosts_add(&m->hosts, name, port ? port : (int)c->port);
+	}
+	return r;
+}
+
+static int add_sessions(struct smpp *m, enum session_kind kind, int64_t binds, bool called)
+{
+	const struct session_link link = {
+		.loop = link_loop(m->link),
+		.conf = &m->conf,
+		.hosts = &m->hosts,
+		.counters = &m->counters,
+		.trace = &m->trace,
+		.ops = &session_ops,
+		.arg = m,
+	};
+
 	for (int64_t i = 0; i < binds && m->n_sessions < SMPP_MAX_SESSIONS; i++) {
-		int r = session_new(link_loop(m->link), kind, m->n_sessions, &m->conf, &m->counters, &session_ops, m,
-			&m->sessions[m->n_sessions]);
+		unsigned home = called ? SESSION_CALLED : hosts_home(&m->hosts, (unsigned)i);
+		int r = session_new(&link, kind, m->n_sessions, home, &m->sessions[m->n_sessions]);
 
 		if (r < 0)
 			return r;
@@ -207,21 +295,29 @@ static int add_sessions(struct smpp *m, enum session_kind kind, int64_t binds)
 	return 0;
 }
 
-static int make_sessions(struct smpp *m, const struct conf_link *c)
+static int add_binds(struct smpp *m, const struct conf_link *c)
 {
 	int r;
 
 	switch (c->bind) {
-	case CONF_BIND_TRANSCEIVER: return add_sessions(m, SESSION_TRX, c->binds);
-	case CONF_BIND_TRANSMITTER: return add_sessions(m, SESSION_TX, c->binds);
+	case CONF_BIND_TRANSCEIVER: return add_sessions(m, SESSION_TRX, c->binds, false);
+	case CONF_BIND_TRANSMITTER: return add_sessions(m, SESSION_TX, c->binds, false);
 	case CONF_BIND_RECEIVER:
 		m->receive_only = true;
-		return add_sessions(m, SESSION_RX, c->binds);
+		return add_sessions(m, SESSION_RX, c->binds, false);
 	case CONF_BIND_SPLIT:
-		r = add_sessions(m, SESSION_TX, c->binds);
-		return r < 0 ? r : add_sessions(m, SESSION_RX, c->binds);
+		r = add_sessions(m, SESSION_TX, c->binds, false);
+		return r < 0 ? r : add_sessions(m, SESSION_RX, c->binds, false);
 	}
 	return -EINVAL;
+}
+
+/* Those that wait for the SMSC's outbind come last: they never send, and pick() has a bit for each that may. */
+static int make_sessions(struct smpp *m, const struct conf_link *c)
+{
+	int r = add_binds(m, c);
+
+	return r < 0 || !m->outbind_listen ? r : add_sessions(m, SESSION_RX, c->binds, true);
 }
 
 static int make_tls(struct smpp *m, const struct conf_link *c)
@@ -229,9 +325,16 @@ static int make_tls(struct smpp *m, const struct conf_link *c)
 	const struct stream_tls_client_conf tls = {
 		.verify = c->tls_verify,
 		.ca_file = *c->tls_ca ? c->tls_ca : NULL,
+		.cert_file = *c->tls_cert ? c->tls_cert : NULL,
+		.key_file = *c->tls_key ? c->tls_key : NULL,
 	};
 
-	return c->tls ? stream_tls_client_new(&tls, &m->conf.tls) : 0;
+	int r = c->tls ? stream_tls_client_new(&tls, &m->conf.tls) : 0;
+
+	if (r < 0)
+		log_error("smpp_tls", "link=%s tls_ca=%s tls_cert=%s tls_key=%s reason=%s", link_name(m->link), c->tls_ca,
+			c->tls_cert, c->tls_key, r == -EINVAL ? "not PEM, or key and certificate do not fit" : strerror(-r));
+	return r;
 }
 
 static int smpp_open(struct link *l, const struct conf_link *c)
@@ -247,6 +350,10 @@ static int smpp_open(struct link *l, const struct conf_link *c)
 		r = check_bind(&m->conf);
 	if (r == 0)
 		r = make_tls(m, c);
+	if (r == 0)
+		r = make_hosts(m, c);
+	if (r == 0)
+		r = smpp_outbind_open(m, c);
 	if (r == 0)
 		r = stream_loop_new(link_loop(l), &m->conf.streams);
 	if (r == 0)
@@ -274,6 +381,9 @@ static int smpp_start(struct link *l)
 	int r;
 
 	m->stopping = m->up = m->starved = false;
+	hosts_retry(&m->hosts);
+	smpp_homing_start(m);
+	smpp_outbind_start(m);
 	for (unsigned i = 0; i < m->n_sessions; i++) {
 		r = session_start(m->sessions[i]);
 		/* Only setting up a timer can fail, and libuv's cannot. */
@@ -287,7 +397,11 @@ static void smpp_stop(struct link *l)
 {
 	struct smpp *m = link_driver_data(l);
 
-	m->stopping = true;
+	if (!m->stopping) {
+		m->stopping = true;
+		smpp_homing_stop(m);
+		smpp_outbind_stop(m);
+	}
 	for (unsigned i = 0; i < m->n_sessions; i++)
 		session_stop(m->sessions[i]); /* told twice, it waits for no answers */
 }
@@ -302,7 +416,7 @@ static struct session *pick(const struct smpp *m, uint64_t tried)
 	for (unsigned i = 0; i < m->n_sessions; i++) {
 		struct session *s = m->sessions[i];
 
-		if (tried >> i & 1 || !session_can_submit(s))
+		if (!session_can_submit(s) || tried >> i & 1)
 			continue;
 		if (!best || session_outstanding(s) < session_outstanding(best))
 			best = s;
@@ -353,13 +467,34 @@ static void smpp_ack(struct link *l, struct driver_token token, int status)
 		status == 0 ? ESME_OK : ESME_TEMPORARY);
 }
 
+static int smpp_decode(struct link *l, uint8_t data_coding, struct gsm7_shift shift, const uint8_t *text, size_t n,
+	char *dst, size_t cap, size_t *ret_n)
+{
+	struct smpp *m = link_driver_data(l);
+
+	if (text_is_packed(&m->in, data_coding))
+		return -ENOTSUP;
+	*ret_n = text_decode(&m->in, data_coding, text, n, 0, shift, dst, cap);
+	return 0;
+}
+
+/* Places for calls that may come are no binds. */
+static unsigned n_binds(const struct smpp *m)
+{
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < m->n_sessions; i++)
+		n += !session_is_called(m->sessions[i]) || session_is_up(m->sessions[i]);
+	return n;
+}
+
 static void smpp_stats(struct link *l, struct driver_stats *ret)
 {
 	const struct smpp *m = link_driver_data(l);
 	const struct session_counters *c = &m->counters;
 
 	*ret = (struct driver_stats){
-		.binds = m->n_sessions,
+		.binds = n_binds(m),
 		.binds_up = binds_up(m),
 		.reconnects = c->reconnects,
 		.enquire_timeouts = c->enquire_timeouts,
@@ -371,6 +506,67 @@ static void smpp_stats(struct link *l, struct driver_stats *ret)
 	};
 }
 
+/* Certificates are read again: an operator who tries again may have mended those. */
+static void reload_tls(struct smpp *m)
+{
+	int r = m->conf.tls ? stream_tls_reload(m->conf.tls) : 0;
+
+	if (r == 0 && m->outbind_tls)
+		r = stream_tls_reload(m->outbind_tls);
+	if (r < 0)
+		log_error("smpp_tls", "link=%s reason=%s (the old certificates stay)", link_name(m->link), strerror(-r));
+}
+
+static void smpp_retry(struct link *l)
+{
+	struct smpp *m = link_driver_data(l);
+
+	if (m->stopping)
+		return;
+	reload_tls(m);
+	hosts_retry(&m->hosts);
+	smpp_wake(m);
+}
+
+static void smpp_rebind(struct link *l)
+{
+	struct smpp *m = link_driver_data(l);
+
+	if (m->stopping)
+		return;
+	reload_tls(m);
+	smpp_rebind_all(m);
+}
+
+static void smpp_binds(struct link *l, void (*each)(void *arg, const struct driver_bind *b), void *arg)
+{
+	const struct smpp *m = link_driver_data(l);
+	struct driver_bind b;
+
+	for (unsigned i = 0; i < m->n_sessions; i++) {
+		session_view(m->sessions[i], &b);
+		each(arg, &b);
+	}
+}
+
+static int smpp_trace(struct link *l, bool on)
+{
+	struct smpp *m = link_driver_data(l);
+
+	if (on)
+		return trace_start(&m->trace, uv_now(link_loop(l)) + 1);
+	trace_stop(&m->trace);
+	return 0;
+}
+
+static bool smpp_traced(struct link *l, void (*each)(void *arg, const struct driver_pdu *p), void *arg)
+{
+	const struct smpp *m = link_driver_data(l);
+
+	trace_each(&m->trace, each, arg);
+	return m->trace.until_ms > uv_now(link_loop(l));
+}
+
 const struct driver smpp_driver = {
 	.name = "smpp",
 	.caps = DRIVER_MO | DRIVER_DLR,
@@ -379,7 +575,13 @@ const struct driver smpp_driver = {
 	.submit = smpp_submit,
 	.sender = smpp_sender,
 	.ack = smpp_ack,
+	.decode = smpp_decode,
 	.stop = smpp_stop,
 	.close = smpp_close,
 	.stats = smpp_stats,
+	.retry = smpp_retry,
+	.rebind = smpp_rebind,
+	.binds = smpp_binds,
+	.trace = smpp_trace,
+	.traced = smpp_traced,
 };

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* smpp.h -- one SMPP link, as the files of this folder see it.  smpp.c has the operations, submit.c makes submit_sm
- * from parts, deliver.c makes receipts and inbound messages from deliver_sm. */
+ * from parts, deliver.c makes receipts and inbound messages from deliver_sm, homing.c brings binds back to their hosts,
+ * outbind.c lets the SMSC call. */
 #ifndef SMPP_SMPP_H
 #define SMPP_SMPP_H
 
@@ -9,7 +10,8 @@
 #include "smpp/text.h"
 #include "smpp/tlv.h"
 
-#define SMPP_MAX_SESSIONS 64u /* 32 binds, of each kind when split */
+#define SMPP_MAX_BINDS    64u /* 32 binds, of each kind when split */
+#define SMPP_MAX_SESSIONS 96u /* and as many that the SMSC may make by outbind */
 
 /* The text of 64 parts joined is at most 64 * 153 septets with an escape before some, or 64 * 67 UTF-16 units. */
 #define SMPP_PAYLOAD_MAX 20480u
@@ -18,11 +20,30 @@ struct smpp {
 	struct link *link;
 	struct session_conf conf;
 	struct session_counters counters;
+	struct hosts hosts;
+	struct trace trace;
 	struct session *sessions[SMPP_MAX_SESSIONS];
-	unsigned n_sessions, n_running;
+	unsigned n_sessions, n_running; /* running: sessions, and the parts below that have handles */
 	bool receive_only;
 	bool up, starved, stopping;
 	uint32_t told_window;
+
+	/* homing.c */
+	uint64_t return_ms;
+	uv_timer_t return_timer;
+	struct stream *probe;
+	unsigned probed;               /* host */
+	bool probe_open;
+	bool to_rebind[SMPP_MAX_BINDS]; /* their turn will come */
+	struct session *rebinding;     /* it is on its way, NULL: none */
+
+	/* outbind.c */
+	char *outbind_listen; /* NULL: no */
+	struct conf_cidr *outbind_from;
+	size_t n_outbind_from;
+	struct stream_tls *outbind_tls;
+	struct stream_listener *listener;
+	uv_timer_t listen_timer;
 
 	/* Settings of the PDUs; strings are copies, as a reload frees the link's. */
 	struct text_out out;
@@ -55,5 +76,26 @@ void smpp_validity(const struct smpp *m, uint32_t validity_s, int64_t now_ms, ch
 
 /* Hand a deliver_sm or data_sm to the core.  0, or -EBADMSG and the status to answer with. */
 int smpp_deliver(struct smpp *m, const uint8_t *pdu, size_t n, struct driver_token token, uint32_t *ret_status);
+
+/* Those that wait for a seat at a host may ask again. */
+void smpp_wake(struct smpp *m);
+
+/* One of the handles that a running link has is gone; the last one ends it. */
+void smpp_one_stopped(struct smpp *m);
+
+/* ---- homing.c ---- */
+
+void smpp_homing_start(struct smpp *m);
+void smpp_homing_stop(struct smpp *m);
+void smpp_rebind_all(struct smpp *m);
+/* A bind went up or down: is the next one's turn? */
+void smpp_homing_step(struct smpp *m);
+
+/* ---- outbind.c ---- */
+
+int smpp_outbind_open(struct smpp *m, const struct conf_link *c);
+void smpp_outbind_start(struct smpp *m);
+void smpp_outbind_stop(struct smpp *m);
+void smpp_outbind_close(struct smpp *m);
 
 #endif

@@ -7,21 +7,22 @@
 #include <stdint.h>
 
 /* SMPP 3.4, 5.1.3: those that this driver itself names. */
-#define ESME_OK             0x00000000u
-#define ESME_BAD_MSG_LEN    0x00000001u
-#define ESME_BAD_CMD_LEN    0x00000002u
-#define ESME_BAD_CMD_ID     0x00000003u
-#define ESME_BAD_BIND_STATE 0x00000004u
-#define ESME_ALREADY_BOUND  0x00000005u
-#define ESME_BAD_SOURCE     0x0000000au
-#define ESME_BAD_DEST       0x0000000bu
-#define ESME_BIND_FAILED    0x0000000du
-#define ESME_BAD_PASSWORD   0x0000000eu
-#define ESME_BAD_SYSTEM_ID  0x0000000fu
-#define ESME_BAD_SERVICE    0x00000015u
-#define ESME_BAD_SCHEDULE   0x00000061u
-#define ESME_BAD_EXPIRY     0x00000062u
-#define ESME_TEMPORARY      0x00000064u
+#define ESME_OK              0x00000000u
+#define ESME_BAD_MSG_LEN     0x00000001u
+#define ESME_BAD_CMD_LEN     0x00000002u
+#define ESME_BAD_CMD_ID      0x00000003u
+#define ESME_BAD_BIND_STATE  0x00000004u
+#define ESME_ALREADY_BOUND   0x00000005u
+#define ESME_BAD_SOURCE      0x0000000au
+#define ESME_BAD_DEST        0x0000000bu
+#define ESME_BIND_FAILED     0x0000000du
+#define ESME_BAD_PASSWORD    0x0000000eu
+#define ESME_BAD_SYSTEM_ID   0x0000000fu
+#define ESME_BAD_SERVICE     0x00000015u
+#define ESME_BAD_SYSTEM_TYPE 0x00000053u
+#define ESME_BAD_SCHEDULE    0x00000061u
+#define ESME_BAD_EXPIRY      0x00000062u
+#define ESME_TEMPORARY       0x00000064u
 
 enum status_class {
 	STATUS_OK,

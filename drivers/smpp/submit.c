@@ -77,10 +77,9 @@ void smpp_validity(const struct smpp *m, uint32_t validity_s, int64_t now_ms, ch
 int smpp_settings(struct smpp *m, const struct conf_link *c)
 {
 	static const uint8_t receipts[] = { /* 5.2.17; success came with 5.0 */
-		[CONF_RECEIPTS_FINAL] = 0x01,
-		[CONF_RECEIPTS_FAILURE] = 0x02,
-		[CONF_RECEIPTS_SUCCESS] = 0x03,
-		[CONF_RECEIPTS_NONE] = 0x00,
+		[CONF_DELIVERY_FINAL] = 0x01,
+		[CONF_DELIVERY_FAILURE] = 0x02,
+		[CONF_DELIVERY_SUCCESS] = 0x03,
 	};
 	int r;
 

@@ -26,6 +26,7 @@ struct sockaddr;
 enum conf_role { CONF_ROLE_CLIENT, CONF_ROLE_OPERATOR };
 enum conf_class { CONF_CLASS_OTP, CONF_CLASS_SERVICE, CONF_CLASS_MARKETING };
 enum conf_bind { CONF_BIND_TRANSCEIVER, CONF_BIND_TRANSMITTER, CONF_BIND_RECEIVER, CONF_BIND_SPLIT };
+enum conf_host_order { CONF_HOST_ORDER_PRIMARY, CONF_HOST_ORDER_ROUND_ROBIN };
 enum conf_alphabet {
 	CONF_ALPHABET_GSM7_UNPACKED,
 	CONF_ALPHABET_GSM7_PACKED,
@@ -33,11 +34,12 @@ enum conf_alphabet {
 	CONF_ALPHABET_ASCII
 };
 enum conf_concat { CONF_CONCAT_UDH8, CONF_CONCAT_UDH16, CONF_CONCAT_SAR, CONF_CONCAT_PAYLOAD };
+enum conf_receipts { CONF_RECEIPTS_EACH, CONF_RECEIPTS_ONE, CONF_RECEIPTS_NONE };
 /* How a flash message is told: the class bit of data_coding, the class group of data_coding, dest_addr_subunit. */
 enum conf_flash { CONF_FLASH_CLASS_BIT, CONF_FLASH_CLASS_GROUP, CONF_FLASH_SUBUNIT };
 enum conf_receipt_id { CONF_RECEIPT_ID_AUTO, CONF_RECEIPT_ID_TEXT, CONF_RECEIPT_ID_HEX, CONF_RECEIPT_ID_DEC };
 enum conf_on_uncertain { CONF_ON_UNCERTAIN_RESEND, CONF_ON_UNCERTAIN_HOLD, CONF_ON_UNCERTAIN_FAIL };
-enum conf_registered_delivery { CONF_RECEIPTS_FINAL, CONF_RECEIPTS_FAILURE, CONF_RECEIPTS_SUCCESS, CONF_RECEIPTS_NONE };
+enum conf_registered_delivery { CONF_DELIVERY_FINAL, CONF_DELIVERY_FAILURE, CONF_DELIVERY_SUCCESS };
 enum conf_validity { CONF_VALIDITY_RELATIVE, CONF_VALIDITY_ABSOLUTE, CONF_VALIDITY_NONE };
 /* Bits 1 and 0 of esm_class. */
 enum conf_message_mode { CONF_MODE_DEFAULT, CONF_MODE_DATAGRAM, CONF_MODE_FORWARD, CONF_MODE_STORE_AND_FORWARD };
@@ -73,6 +75,8 @@ struct conf_cidr {
 struct conf_queue {
 	int64_t max_waiting;
 	int64_t disk_reserve_mb;
+	int64_t parked_max;
+	int64_t parked_keep_ms;
 	int64_t lane_window;
 	int64_t max_resident;
 };
@@ -135,6 +139,7 @@ struct conf_client {
 	int64_t max_waiting;
 	int64_t max_parts;
 	bool smart;
+	bool nfc;
 	int64_t ttl_ms;
 	struct conf_client_webhook webhook;
 	struct conf_client_tlv *tlvs;
@@ -184,17 +189,22 @@ struct conf_link {
 	int64_t connect_timeout_ms;
 	int64_t reconnect_min_ms;
 	int64_t reconnect_max_ms;
+	int64_t reconnect_refused_ms;
 	enum conf_alphabet alphabet;
 	enum conf_concat concat;
 	struct conf_strings languages;
 	int64_t receipt_timeout_ms;
+	int64_t inbound_wait_ms;
 	enum conf_on_uncertain on_uncertain;
 	int64_t max_attempts;
 	int64_t retry_min_ms;
 	int64_t retry_max_ms;
 	/* smpp */
-	char *host;
-	int64_t port;
+	char *host; /* or hosts */
+	struct conf_strings hosts;
+	enum conf_host_order host_order;
+	int64_t host_return_ms;
+	int64_t port; /* of those that have none */
 	char *system_id;
 	char *password;
 	char *system_type;
@@ -204,12 +214,24 @@ struct conf_link {
 	bool tls;
 	bool tls_verify;
 	char *tls_ca; /* "": the system's */
+	char *tls_cert; /* both or neither */
+	char *tls_key;
+	char *tls_server_name; /* "": the host */
+	char *source_address;  /* "": any */
+	int64_t tcp_keepalive_ms;
 	enum conf_receipt_id receipt_id;
+	enum conf_receipts receipts;
+	int64_t receipt_match_alarm; /* per cent */
+	bool untyped_receipts;
 	int64_t data_coding_gsm7, data_coding_ucs2, data_coding_binary; /* -1: from the encoding */
 	enum conf_flash flash;
 	int64_t source_ton, source_npi, dest_ton, dest_npi; /* -1: from the address */
 	char *service_type;
 	int64_t interface_version;
+	char *outbind_listen;
+	struct conf_strings outbind_from;
+	char *outbind_system_id;
+	char *outbind_password;
 	char *address_range;
 	enum conf_registered_delivery registered_delivery;
 	bool intermediate;
@@ -298,6 +320,8 @@ const struct conf_client *conf_find_client(const struct conf *c, const char *nam
 const struct conf_link *conf_find_link(const struct conf *c, const char *name);
 
 /* Whether `allow` lets this peer in: an empty list lets everybody in. */
+/* Is it in one of them?  IPv4 also as ::ffff:0:0/96. */
+bool conf_in_networks(const struct conf_cidr *networks, size_t n, const struct sockaddr *peer);
 bool conf_client_allows(const struct conf_client *cl, const struct sockaddr *peer);
 
 /* What a change needs to take effect, in rising order. */

@@ -131,6 +131,83 @@ static int check_driver_settings(
 	return 0;
 }
 
+/* The setting as it was given; the link itself when it was not. */
+static int refuse_setting(struct conf_loader *l, const config_setting_t *group, const char *name, const char *why)
+{
+	const config_setting_t *cs = conf_given(group, name);
+
+	return conf_refuse(l, cs != NULL ? cs : group, cs != NULL ? "" : name, "%s", why);
+}
+
+static int check_tls(struct conf_loader *l, const config_setting_t *group, const struct conf_link *link)
+{
+	if ((link->tls_cert[0] == '\0') != (link->tls_key[0] == '\0'))
+		return refuse_setting(l, group, link->tls_cert[0] != '\0' ? "tls_cert" : "tls_key",
+			"needs the other one of tls_cert and tls_key, too");
+	if (link->tls)
+		return 0;
+	if (link->tls_cert[0] != '\0')
+		return refuse_setting(l, group, "tls_cert", "has no effect without tls = true");
+	if (link->tls_server_name[0] != '\0')
+		return refuse_setting(l, group, "tls_server_name", "has no effect without tls = true");
+	return 0;
+}
+
+/* SMPP 3.3 knows neither transceivers nor TLVs; they came with 3.4. */
+static int check_version(struct conf_loader *l, const config_setting_t *group, const struct conf_link *link)
+{
+	int64_t version = link->interface_version;
+
+	if (version > 0x33 && version != 0x34 && version != 0x50)
+		return refuse_setting(l, group, "interface_version",
+			"is no version of SMPP that is spoken here; use 0x33 (3.3), 0x34 (3.4) or 0x50 (5.0)");
+	if (version > 0x33)
+		return 0;
+	if (link->bind == CONF_BIND_TRANSCEIVER)
+		return refuse_setting(l, group, "bind",
+			"SMPP 3.3 has no transceiver; use \"split\", \"transmitter\" or \"receiver\"");
+	if (link->concat == CONF_CONCAT_SAR || link->concat == CONF_CONCAT_PAYLOAD)
+		return refuse_setting(l, group, "concat", "SMPP 3.3 has no TLVs; use \"udh8\" or \"udh16\"");
+	return 0;
+}
+
+#define HOSTS_MAX 8u /* as the driver's */
+
+static int check_hosts(struct conf_loader *l, const config_setting_t *group, const struct conf_link *link)
+{
+	if (link->host[0] == '\0' && link->hosts.n == 0)
+		return conf_refuse(l, group, "host", "is missing; give host, or hosts");
+	if (link->host[0] != '\0' && link->hosts.n > 0)
+		return refuse_setting(l, group, "hosts", "stands beside host; give one of them");
+	if (link->hosts.n > HOSTS_MAX)
+		return refuse_setting(l, group, "hosts", "has more than 8 hosts");
+	return 0;
+}
+
+static int check_outbind(struct conf_loader *l, const config_setting_t *group, const struct conf_link *link)
+{
+	if (link->outbind_listen[0] == '\0')
+		return link->outbind_system_id[0] == '\0' ? 0 :
+			refuse_setting(l, group, "outbind_system_id", "has no effect without outbind_listen");
+	if (link->outbind_system_id[0] == '\0')
+		return refuse_setting(l, group, "outbind_system_id",
+			"is missing; without it anybody could call and be given our password");
+	if (link->tls && link->tls_cert[0] == '\0')
+		return refuse_setting(l, group, "outbind_listen", "needs tls_cert and tls_key with tls = true");
+	return 0;
+}
+
+static int check_smpp(struct conf_loader *l, const config_setting_t *group, const struct conf_link *link)
+{
+	int r = check_hosts(l, group, link);
+
+	if (r == 0)
+		r = check_tls(l, group, link);
+	if (r == 0)
+		r = check_version(l, group, link);
+	return r < 0 ? r : check_outbind(l, group, link);
+}
+
 /* The planner would never use them there: headers are the carrier's to make, and Latin-1 has no such tables. */
 static int check_languages(struct conf_loader *l, const config_setting_t *group, const struct conf_link *link)
 {
@@ -194,6 +271,8 @@ static int check_link(struct conf_loader *l, const config_setting_t *group, cons
 			link->reconnect_max_ms);
 	if (r == 0)
 		r = check_order(l, group, "retry_min", link->retry_min_ms, "retry_max", link->retry_max_ms);
+	if (r == 0 && strcmp(link->driver, "smpp") == 0)
+		r = check_smpp(l, group, link);
 	if (r == 0)
 		r = check_languages(l, group, link);
 	if (r == 0)

@@ -87,6 +87,37 @@ static bool is_listen(const char *text)
 	return inet_pton(AF_INET6, host + 1, addr) == 1;
 }
 
+int conf_form_host_port(const char *text, char *ret_host, size_t n_host, int *ret_port)
+{
+	const char *end = text[0] == '[' ? strchr(text, ']') : strchr(text, ':');
+	const char *host = text + (text[0] == '[');
+	uint8_t addr[16];
+	size_t n;
+	long port = 0;
+
+	/* More colons than one: an address without brackets, and so without a port. */
+	if (text[0] != '[' && end != NULL && strchr(end + 1, ':') != NULL)
+		end = NULL;
+	if (text[0] == '[' && end == NULL)
+		return -EINVAL;
+	n = end != NULL ? (size_t)(end - host) : strlen(host);
+	if (n == 0 || n >= n_host)
+		return -EINVAL;
+	memcpy(ret_host, host, n);
+	ret_host[n] = '\0';
+	if (strchr(ret_host, ':') != NULL ? inet_pton(AF_INET6, ret_host, addr) != 1
+					  : text[0] == '[' || !only(ret_host, LETTERS DIGITS ".-_"))
+		return -EINVAL;
+	*ret_port = 0;
+	if (end == NULL || (*end == ']' && end[1] == '\0'))
+		return 0;
+	end += *end == ']';
+	if (*end != ':' || !read_small(end + 1, 65535, &port) || port == 0)
+		return -EINVAL;
+	*ret_port = (int)port;
+	return 0;
+}
+
 static bool is_url(const char *text)
 {
 	size_t n = strncmp(text, "https://", 8) == 0 ? 8 : strncmp(text, "http://", 7) == 0 ? 7 : 0;
@@ -122,6 +153,9 @@ static bool is_sender(const char *text)
 const char *conf_form_fault(enum conf_form form, const char *text)
 {
 	struct conf_cidr net;
+	uint8_t addr[16];
+	char host[256];
+	int port;
 
 	if (has_control(text))
 		return "holds a control character";
@@ -154,6 +188,15 @@ const char *conf_form_fault(enum conf_form form, const char *text)
 			       : "is not an address and port, such as \"127.0.0.1:8775\" or \"[::1]:8775\"";
 	case CONF_FORM_HOST:
 		return only(text, LETTERS DIGITS ".-:_") ? NULL : "is not a host name or address";
+	case CONF_FORM_HOST_PORT:
+		return conf_form_host_port(text, host, sizeof(host), &port) == 0
+			       ? NULL
+			       : "is not a host with or without a port, such as \"smsc.example:2775\" or "
+				 "\"[2001:db8::1]:2775\"";
+	case CONF_FORM_ADDRESS:
+		return inet_pton(AF_INET, text, addr) == 1 || inet_pton(AF_INET6, text, addr) == 1
+			       ? NULL
+			       : "is not an address, such as \"192.0.2.1\" or \"2001:db8::1\"";
 	}
 	return NULL;
 }

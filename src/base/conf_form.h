@@ -12,6 +12,9 @@ const char *conf_form_fault(enum conf_form form, const char *text);
  * set: such a network is a slip, and either reading of it may be the wrong one. */
 int conf_form_cidr(const char *text, struct conf_cidr *ret);
 
+/* "smsc.example", "192.0.2.1:2775", "[2001:db8::1]:2775", "2001:db8::1".  *ret_port is 0 when there is none. */
+int conf_form_host_port(const char *text, char *ret_host, size_t n_host, int *ret_port);
+
 /* The line (from 1) of the first whole number in a configuration's text that does not fit its type, 0 when
  * all do: 32 bits, or 64 with an "L" behind it.  libconfig before 1.7 cuts such numbers silently, which would
  * turn a limit of 5000000000 into 705032704; so they are looked for in the text before it is believed.

@@ -239,8 +239,12 @@ int conf_check_item(struct conf_loader *l, const config_setting_t *group, enum c
 
 int conf_check_link_lists(struct conf_loader *l, const config_setting_t *group, const struct conf_link *link)
 {
-	if (link->intermediate && link->registered_delivery == CONF_RECEIPTS_NONE)
+	if (link->intermediate && link->receipts == CONF_RECEIPTS_NONE)
 		return conf_refuse(l, conf_given(group, "intermediate"), "",
-			"would have no effect with registered_delivery = \"none\"");
+			"would have no effect with receipts = \"none\"");
+	if (link->interface_version <= 0x33 && link->n_tlvs > 0)
+		return conf_refuse(l, conf_given(group, "tlvs"), "", "SMPP 3.3 has no TLVs");
+	if (link->interface_version <= 0x33 && link->user_message_reference)
+		return conf_refuse(l, conf_given(group, "user_message_reference"), "", "SMPP 3.3 has no TLVs");
 	return check_tlvs(l, group, link);
 }

@@ -102,21 +102,24 @@ static bool in_network(const struct conf_cidr *net, const uint8_t addr[16])
 	       (rest == 0 || ((net->addr[n] ^ addr[n]) >> (8 - rest)) == 0);
 }
 
-bool conf_client_allows(const struct conf_client *cl, const struct sockaddr *peer)
+bool conf_in_networks(const struct conf_cidr *networks, size_t n, const struct sockaddr *peer)
 {
 	uint8_t addr[16] = {[10] = 0xff, [11] = 0xff}; /* RFC 4291, 2.5.5.2 */
 
-	if (cl->allow.n == 0)
-		return true;
 	if (peer->sa_family == AF_INET)
 		memcpy(addr + 12, &((const struct sockaddr_in *)(const void *)peer)->sin_addr, 4);
 	else if (peer->sa_family == AF_INET6)
 		memcpy(addr, &((const struct sockaddr_in6 *)(const void *)peer)->sin6_addr, 16);
 	else
 		return false;
-	for (size_t i = 0; i < cl->allow.n; i++) {
-		if (in_network(&cl->networks[i], addr))
+	for (size_t i = 0; i < n; i++) {
+		if (in_network(&networks[i], addr))
 			return true;
 	}
 	return false;
+}
+
+bool conf_client_allows(const struct conf_client *cl, const struct sockaddr *peer)
+{
+	return cl->allow.n == 0 || conf_in_networks(cl->networks, cl->allow.n, peer);
 }

@@ -20,6 +20,7 @@ const struct field fields[N_FIELDS] = {
 	{ "encoding", FIELD_STRING },
 	{ "flash", FIELD_BOOLEAN },
 	{ "smart", FIELD_BOOLEAN },
+	{ "nfc", FIELD_BOOLEAN },
 	{ "translit", FIELD_STRING },
 	{ "report", FIELD_STRING },
 	{ "data", FIELD_STRING },

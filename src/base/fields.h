@@ -26,7 +26,7 @@ enum {
 	FIELD_TO = 0, /* places in the table that others need by name */
 	FIELD_TEXT = 1,
 	FIELD_REF = 3,
-	N_FIELDS = 17,
+	N_FIELDS = 18,
 };
 
 extern const struct field fields[N_FIELDS];

@@ -328,15 +328,45 @@ bool tls_session_has_input(const struct tls_session *t)
 	return buf_len(&t->in) > 0 || t->n_lent > 0;
 }
 
+/* What is wrong with the peer's certificate, in the words of who has to mend it; all of it, as one fault may hide
+ * behind another. */
+static void say_certificate(struct tls_session *t)
+{
+	static const struct {
+		unsigned bit;
+		const char *text;
+	} faults[] = {
+		{GNUTLS_CERT_EXPIRED, "it has expired"},
+		{GNUTLS_CERT_NOT_ACTIVATED, "it is not valid yet"},
+		{GNUTLS_CERT_REVOKED, "it was revoked"},
+		{GNUTLS_CERT_SIGNER_NOT_FOUND, "its authority is not trusted here"},
+		{GNUTLS_CERT_SIGNER_NOT_CA, "its signer is no authority"},
+		{GNUTLS_CERT_SIGNATURE_FAILURE, "its signature is wrong"},
+		{GNUTLS_CERT_INSECURE_ALGORITHM, "its algorithm is insecure"},
+	};
+	unsigned status = gnutls_session_get_verify_cert_status(t->session);
+	size_t n = (size_t)snprintf(t->text, sizeof(t->text), "certificate: ");
+	const char *comma = "";
+
+	for (size_t i = 0; i < sizeof(faults) / sizeof(faults[0]) && n < sizeof(t->text); i++) {
+		if ((status & faults[i].bit) == 0)
+			continue;
+		n += (size_t)snprintf(t->text + n, sizeof(t->text) - n, "%s%s", comma, faults[i].text);
+		comma = ", ";
+	}
+	if ((status & GNUTLS_CERT_UNEXPECTED_OWNER) != 0 && n < sizeof(t->text)) {
+		n += (size_t)snprintf(t->text + n, sizeof(t->text) - n, "%sit is not for %s", comma,
+			t->server_name != NULL ? t->server_name : "this host");
+		comma = ", ";
+	}
+	if (*comma == '\0' && n < sizeof(t->text))
+		snprintf(t->text + n, sizeof(t->text) - n, "it is not valid");
+}
+
 static int failed(struct tls_session *t, int code)
 {
-	gnutls_datum_t why = {0};
-
-	if (code == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR &&
-		gnutls_certificate_verification_status_print(
-			gnutls_session_get_verify_cert_status(t->session), GNUTLS_CRT_X509, &why, 0) == 0) {
-		snprintf(t->text, sizeof(t->text), "certificate: %s", (const char *)why.data);
-		gnutls_free(why.data);
+	if (code == GNUTLS_E_CERTIFICATE_VERIFICATION_ERROR) {
+		say_certificate(t);
 	} else if (code == GNUTLS_E_FATAL_ALERT_RECEIVED) {
 		snprintf(t->text, sizeof(t->text), "peer's alert: %s",
 			gnutls_alert_get_name(gnutls_alert_get(t->session)));

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cli.h -- what all subcommands of posthorn share: the common options, the ends, the words on stderr.
  *
- * The program is a client of the HTTP API and of nothing else: it links no part of the server, so it can be copied to
- * any machine that reaches the gateway.  Answers go to stdout, everything else to stderr.
+ * The program is a client of the HTTP API and of nothing else: of the server it links the codec only, which decode and
+ * encode need, so it can be copied to any machine that reaches the gateway.  Answers go to stdout, everything else to
+ * stderr.
  */
 #ifndef POSTHORN_CLI_CLI_H
 #define POSTHORN_CLI_CLI_H
@@ -92,6 +93,8 @@ int cmd_links(struct cli *cli, int argc, char **argv);
 int cmd_queue(struct cli *cli, int argc, char **argv);
 int cmd_webhooks(struct cli *cli, int argc, char **argv);
 int cmd_receipts(struct cli *cli, int argc, char **argv);
+int cmd_decode(struct cli *cli, int argc, char **argv);
+int cmd_encode(struct cli *cli, int argc, char **argv);
 int cmd_key(struct cli *cli, int argc, char **argv);
 int cmd_version(struct cli *cli, int argc, char **argv);
 

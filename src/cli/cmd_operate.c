@@ -14,10 +14,13 @@ struct operate_input {
 	const char *words[2];
 	size_t n_words;
 	size_t n_words_most;
+	bool binds, trace;
 };
 
 enum {
 	OPT_SINCE = 0x100,
+	OPT_BINDS,
+	OPT_TRACE,
 };
 
 static error_t parse_operate(int key, char *arg, struct argp_state *state)
@@ -31,6 +34,12 @@ static error_t parse_operate(int key, char *arg, struct argp_state *state)
 	case OPT_SINCE:
 		if (when_parse(arg, time(NULL), in->since, NULL) < 0)
 			argp_error(state, "--since: cannot read the time \"%s\"", arg);
+		return 0;
+	case OPT_BINDS:
+		in->binds = true;
+		return 0;
+	case OPT_TRACE:
+		in->trace = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (in->n_words == in->n_words_most)
@@ -99,40 +108,157 @@ static int wrong(const char *command, const char *what)
 	return CLI_USAGE;
 }
 
+static const struct view_column link_columns[] = { { "name", NULL }, { "driver", NULL }, { "state", NULL },
+	{ "reason", NULL }, { "since", NULL }, { "window", NULL }, { "tps", NULL }, { "reports", NULL }, { 0 } };
+
+/* The binds of all links as one list, each with the name of its link. */
+static json_t *binds_of(const json_t *links)
+{
+	json_t *all = json_array(), *link, *bind;
+	size_t i, j;
+
+	json_array_foreach((json_t *)links, i, link) {
+		json_array_foreach(json_object_get(link, "binds"), j, bind) {
+			json_object_set(bind, "link", json_object_get(link, "name"));
+			json_array_append(all, bind);
+		}
+	}
+	return all;
+}
+
+static void show_binds(const struct cli *cli, const json_t *links)
+{
+	static const struct view_column columns[] = { { "link", NULL }, { "n", NULL }, { "kind", NULL }, { "host", NULL },
+		{ "state", NULL }, { "reason", NULL }, { "since", NULL }, { "outstanding", NULL }, { 0 } };
+	json_t *all = binds_of(links);
+	struct table *t = view_table(cli, all, columns, true);
+
+	table_print(t, stdout);
+	table_free(t);
+	json_decref(all);
+}
+
+static const json_t *link_called(const json_t *links, const char *name)
+{
+	json_t *link;
+	size_t i;
+
+	json_array_foreach((json_t *)links, i, link) {
+		const char *other = json_string_value(json_object_get(link, "name"));
+
+		if (other && strcmp(other, name) == 0)
+			return link;
+	}
+	return NULL;
+}
+
+/* All of them in a table, without their binds; the binds; or one link with all that it says. */
+static int show_links(const struct cli *cli, const json_t *answer, const char *name, bool binds)
+{
+	const json_t *links = view_rows_of(answer, "links"), *one = NULL;
+	json_t *link;
+	size_t i;
+
+	if (name) {
+		one = link_called(links, name);
+		if (!one) {
+			cli_error("there is no link \"%s\"", name);
+			return CLI_REFUSED;
+		}
+		view_object(cli, one, link_columns);
+	} else if (binds) {
+		show_binds(cli, links);
+	} else {
+		json_array_foreach((json_t *)links, i, link)
+			json_object_del(link, "binds");
+		show(cli, answer, "links", link_columns);
+	}
+	return CLI_OK;
+}
+
+static int get_links(struct cli *cli, const char *name, bool binds)
+{
+	struct api_answer answer;
+	int end = cli_call(cli, "GET", "/v1/links", NULL, &answer);
+
+	if (end != CLI_OK)
+		return end;
+	if (!cli_printed_json(cli, &answer))
+		end = show_links(cli, answer.json, name, binds);
+	api_answer_done(&answer);
+	return end;
+}
+
+static int get_trace(struct cli *cli, const char *name)
+{
+	static const struct view_column columns[] = { { "at", NULL }, { "bind", NULL }, { "direction", NULL },
+		{ "command", NULL }, { "status", NULL }, { "sequence", NULL }, { "length", NULL }, { "octets", NULL }, { 0 } };
+	struct text path = { 0 };
+	struct api_answer answer;
+	struct table *t;
+	int end;
+
+	text_puts(&path, "/v1/links/");
+	text_url(&path, name);
+	text_puts(&path, "/trace");
+	end = cli_call(cli, "GET", path.at, NULL, &answer);
+	text_done(&path);
+	if (end != CLI_OK)
+		return end;
+	if (!cli_printed_json(cli, &answer)) {
+		t = view_table(cli, view_rows_of(answer.json, "pdus"), columns, false);
+		table_print(t, stdout);
+		table_free(t);
+		if (!json_is_true(json_object_get(answer.json, "tracing")))
+			cli_note("nothing more is kept; \"posthorn links trace %s\" keeps it for ten minutes", name);
+	}
+	api_answer_done(&answer);
+	return CLI_OK;
+}
+
 int cmd_links(struct cli *cli, int argc, char **argv)
 {
-	static const char doc[] = "Show the links with state, reason and counters, or control one.\v"
+	static const char doc[] = "Show the links with state, reason and counters, one link with its binds, or control one.\v"
 				  "stop: at once; what is under way ends as it ends.  drain: send nothing new, then stop.  start: "
-				  "up again.\n"
+				  "up again; a link that waits after a failure tries at once.  rebind: its binds are made again, "
+				  "one after the other.  trace: keep what goes over the wire for ten minutes.  untrace: forget it.\n"
 				  "\n"
 				  "Examples:\n"
 				  "  posthorn links\n"
+				  "  posthorn links acme\n"
+				  "  posthorn links --binds\n"
 				  "  posthorn links drain acme\n"
+				  "  posthorn links trace acme; posthorn links --trace acme\n"
 				  "  watch -n 2 posthorn links";
-	static const struct view_column columns[] = { { "name", NULL }, { "driver", NULL }, { "state", NULL },
-		{ "reason", NULL }, { "since", NULL }, { "window", NULL }, { "tps", NULL }, { "reports", NULL }, { 0 } };
-	static const char *const verbs[] = { "start", "stop", "drain" };
-	const struct argp argp = { .parser = parse_operate, .args_doc = "\nstart|stop|drain NAME", .doc = doc,
-		.children = cli_argp_children };
+	static const struct argp_option options[] = {
+		{ "binds", OPT_BINDS, NULL, 0, "show the binds of all links, each with its host", 0 },
+		{ "trace", OPT_TRACE, NULL, 0, "show what went over the wire of a link", 0 }, { 0 } };
+	static const char *const verbs[] = { "start", "stop", "drain", "rebind", "trace", "untrace" };
+	const struct argp argp = { .options = options, .parser = parse_operate,
+		.args_doc = "[NAME]\nstart|stop|drain|rebind|trace|untrace NAME", .doc = doc, .children = cli_argp_children };
 	struct operate_input in = { .cli = cli, .n_words_most = 2 };
 	struct text path = { 0 };
 	bool known = false;
 	int end;
 
 	cli_parse(&argp, argc, argv, 0, &in);
-	for (size_t i = 0; in.n_words && i < 3; i++)
+	for (size_t i = 0; in.n_words == 2 && i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		known |= strcmp(in.words[0], verbs[i]) == 0;
-	if (in.n_words && (!known || in.n_words != 2))
-		return wrong("links", "say start, stop or drain, and the name of one link");
+	if (in.n_words == 2 && !known)
+		return wrong("links", "say start, stop, drain, rebind, trace or untrace, and the name of one link");
+	if (in.trace && in.n_words != 1)
+		return wrong("links", "--trace wants the name of one link");
 	end = cli_ready(cli);
 	if (end != CLI_OK)
 		return end;
-	if (!in.n_words)
-		return ask(cli, "GET", "/v1/links", "links", columns);
+	if (in.trace)
+		return get_trace(cli, in.words[0]);
+	if (in.n_words < 2)
+		return get_links(cli, in.n_words ? in.words[0] : NULL, in.binds);
 	text_puts(&path, "/v1/links/");
 	text_url(&path, in.words[1]);
 	text_printf(&path, "/%s", in.words[0]);
-	end = ask(cli, "POST", path.at, "links", columns);
+	end = ask(cli, "POST", path.at, "links", link_columns);
 	text_done(&path);
 	return end;
 }
@@ -202,7 +328,8 @@ int cmd_receipts(struct cli *cli, int argc, char **argv)
 				  "Example:\n"
 				  "  posthorn receipts";
 	static const struct view_column columns[] = { { "at", NULL }, { "link", NULL }, { "smsc_id", "smsc id" },
-		{ "to", NULL }, { "stat", "state" }, { "err", "error" }, { 0 } };
+		{ "to", NULL }, { "stat", "state" }, { "err", "error" }, { "age_s", "age s" },
+		{ "reason", NULL }, { 0 } };
 	const struct argp argp = { .parser = parse_operate, .args_doc = "[parked]", .doc = doc,
 		.children = cli_argp_children };
 	struct operate_input in = { .cli = cli, .n_words_most = 1 };

@@ -1,25 +1,22 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* cmd_send.c -- `posthorn send` and `posthorn preview`: one message. */
+/* cmd_send.c -- `posthorn send`: one message. */
 #include "config.h"
 
 #include <errno.h>
 #include <string.h>
 
 #include "cli/cli.h"
-#include "cli/message_opts.h"
+#include "cli/one_message.h"
 #include "cli/view.h"
 
 enum {
-	TEXT_MAX_OCTETS = 1 << 20, /* the gateway's limit is far below; this bounds what stdin can make us hold */
 	WAIT_FIRST_MS = 100,
 	WAIT_MOST_MS = 5000,
 };
 
 struct send_input {
 	struct cli *cli;
-	struct message_opts message;
-	const char *to;
-	struct text text;
+	struct one_message message;
 	const char *key_id;
 	bool wait;
 	long max_wait_s;
@@ -44,40 +41,6 @@ static const struct argp_child children[] = {
 	{ 0 },
 };
 
-static int read_stdin(struct text *out)
-{
-	char buf[4096];
-	size_t n;
-
-	while ((n = fread(buf, 1, sizeof buf, stdin)) > 0) {
-		if (out->n + n > TEXT_MAX_OCTETS)
-			return -EFBIG;
-		text_add(out, buf, n);
-	}
-	/* The line end that echo and editors add is not part of the text. */
-	if (out->n && out->at[out->n - 1] == '\n')
-		out->at[--out->n] = 0;
-	if (out->n && out->at[out->n - 1] == '\r')
-		out->at[--out->n] = 0;
-	return ferror(stdin) ? -EIO : 0;
-}
-
-static void finish_text(struct send_input *in, struct argp_state *state)
-{
-	if (state->arg_num < 2) {
-		argp_error(state, state->arg_num ? "the text is missing (`-` reads it from standard input)" :
-						   "the recipient and the text are missing");
-		return;
-	}
-	if (strcmp(in->text.at, "-") == 0) {
-		text_clear(&in->text);
-		if (read_stdin(&in->text) < 0)
-			argp_failure(state, CLI_USAGE, 0, "the text on standard input cannot be read or is too long");
-	}
-	if (in->text.n && !text_is_utf8(in->text.at, in->text.n))
-		argp_failure(state, CLI_USAGE, 0, "the text is not UTF-8");
-}
-
 static error_t parse_send(int key, char *arg, struct argp_state *state)
 {
 	struct send_input *in = state->input;
@@ -86,7 +49,7 @@ static error_t parse_send(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case ARGP_KEY_INIT:
 		state->child_inputs[0] = in->cli;
-		state->child_inputs[1] = &in->message;
+		state->child_inputs[1] = &in->message.opts;
 		return 0;
 	case OPT_WAIT:
 		in->wait = true;
@@ -101,33 +64,14 @@ static error_t parse_send(int key, char *arg, struct argp_state *state)
 		in->key_id = arg;
 		return 0;
 	case ARGP_KEY_ARG:
-		if (state->arg_num == 0) {
-			in->to = arg;
-			return 0;
-		}
-		text_puts(&in->text, state->arg_num > 1 ? " " : "");
-		text_puts(&in->text, arg);
+		one_message_arg(&in->message, arg, state);
 		return 0;
 	case ARGP_KEY_END:
-		finish_text(in, state);
+		one_message_end(&in->message, state);
 		return 0;
 	default:
 		return ARGP_ERR_UNKNOWN;
 	}
-}
-
-/* Takes what the options set. */
-static json_t *message_of(struct send_input *in)
-{
-	json_t *m = json_object();
-
-	json_object_set_new(m, "to", json_string(in->to));
-	json_object_set_new(m, "text", json_stringn(in->text.at ? in->text.at : "", in->text.n));
-	if (in->message.fields)
-		json_object_update(m, in->message.fields);
-	json_decref(in->message.fields);
-	in->message.fields = NULL;
-	return m;
 }
 
 /* Returns the end that the state means, or -1 while it is not final. */
@@ -187,6 +131,26 @@ static int wait_for(const struct send_input *in, const char *id, const char *fir
 	return end;
 }
 
+/* What the gateway did to the text, as it was asked to. */
+static void show_changed(const json_t *changed)
+{
+	const char *text = json_string_value(json_object_get(changed, "text"));
+	json_int_t before = json_integer_value(json_object_get(changed, "parts_before"));
+	struct text by = { 0 }, clean = { 0 };
+	json_t *name;
+	size_t i;
+
+	if (!changed)
+		return;
+	json_array_foreach(json_object_get(changed, "by"), i, name)
+		text_printf(&by, "%s%s", i ? ", " : "", json_string_value(name) ? json_string_value(name) : "");
+	table_fit(&clean, text ? text : "", 1000);
+	cli_note("note: the text was changed by %s (parts before: %lld); it is now: %s", by.at ? by.at : "", (long long)before,
+		clean.at ? clean.at : "");
+	text_done(&by);
+	text_done(&clean);
+}
+
 static void show_accepted(struct cli *cli, const struct api_answer *a)
 {
 	static const struct view_column columns[] = { { "id", NULL }, { "state", NULL }, { "parts", NULL },
@@ -197,13 +161,14 @@ static void show_accepted(struct cli *cli, const struct api_answer *a)
 	table_print(t, stdout);
 	table_free(t);
 	json_decref(rows);
+	show_changed(json_object_get(a->json, "changed"));
 	if (a->replay)
 		cli_note("note: this was sent before under the same --key-id; nothing new was sent");
 }
 
 static int send_it(struct send_input *in)
 {
-	json_t *body = message_of(in);
+	json_t *body = one_message_json(&in->message);
 	struct api_answer answer;
 	const char *id, *state;
 	int end, r;
@@ -259,40 +224,6 @@ int cmd_send(struct cli *cli, int argc, char **argv)
 			cli_catch_interrupt();
 		end = send_it(&in);
 	}
-	json_decref(in.message.fields);
-	text_done(&in.text);
-	return end;
-}
-
-int cmd_preview(struct cli *cli, int argc, char **argv)
-{
-	static const char doc[] = "Show what would become of a message: encoding, parts, the characters that make it "
-				  "long, the route.  Nothing is sent.\v"
-				  "Examples:\n"
-				  "  posthorn preview +79121234567 'Don’t panic'\n"
-				  "  posthorn preview +79121234567 - --smart < text.txt";
-	static const struct view_column columns[] = { { "position", NULL }, { "char", NULL }, { "codepoint", NULL },
-		{ 0 } };
-	/* Without the options of send: there is nothing to wait for. */
-	const struct argp argp = { .parser = parse_send, .args_doc = "TO TEXT...", .doc = doc, .children = children };
-	struct send_input in = { .cli = cli };
-	struct api_answer answer;
-	int end;
-
-	cli_parse(&argp, argc, argv, 0, &in);
-	end = cli_ready(cli);
-	if (end == CLI_OK) {
-		json_t *body = message_of(&in);
-
-		end = cli_call(cli, "POST", "/v1/preview", body, &answer);
-		json_decref(body);
-		if (end == CLI_OK) {
-			if (!cli_printed_json(cli, &answer))
-				view_object(cli, answer.json, columns);
-			api_answer_done(&answer);
-		}
-	}
-	json_decref(in.message.fields);
-	text_done(&in.text);
+	one_message_done(&in.message);
 	return end;
 }

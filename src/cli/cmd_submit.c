@@ -188,7 +188,7 @@ static int unreadable(const struct submit *s, int r)
 {
 	if (r == -EINTR)
 		return CLI_INTERRUPTED;
-	cli_error("%s: %s", s->file.path, rows_fault(s->stream.rows));
+	cli_error("%s: %s", file_name(&s->file), rows_fault(s->stream.rows));
 	return CLI_USAGE;
 }
 
@@ -651,7 +651,7 @@ static int submit_file(struct submit *s)
 		return end;
 	if (is_file && !s->n_rows) {
 		if (!s->n_bad)
-			cli_error("%s holds no rows", s->file.path);
+			cli_error("%s holds no rows", file_name(&s->file));
 		return s->n_bad ? report_outcome(s) : CLI_USAGE;
 	}
 	end = send_all(s);
@@ -679,7 +679,7 @@ int cmd_submit(struct cli *cli, int argc, char **argv)
 	static const char doc[] =
 		"Send a file of messages: CSV with a header that names the columns, or NDJSON.\v"
 		"Columns (and members) are the fields of a message: to, text, from, ref, class, campaign, tag, send_at, ttl, "
-		"encoding, flash, smart, translit, report, data, udh.  Only `to` and `text` must be there.\n"
+		"encoding, flash, smart, nfc, translit, report, data, udh.  Only `to` and `text` must be there.\n"
 		"\n"
 		"When the connection breaks or the gateway is full, it goes on by itself; when even that fails, the same "
 		"command again goes on where it stopped and sends nothing twice.\n"

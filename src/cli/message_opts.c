@@ -15,7 +15,7 @@ enum {
 };
 
 static const char *const names[] = { "from", "class", "ref", "campaign", "tag", "ttl", "send_at", "flash", "encoding",
-	"report", "smart", "translit" };
+	"report", "smart", "nfc", "translit" };
 
 enum {
 	OPT_FROM = OPT_FIRST,
@@ -29,6 +29,7 @@ enum {
 	OPT_ENCODING,
 	OPT_REPORT,
 	OPT_SMART,
+	OPT_NFC,
 	OPT_TRANSLIT,
 	OPT_END,
 	OPT_TLV = OPT_END, /* not one field, but a member of one */
@@ -54,7 +55,8 @@ static const struct argp_option options[] = {
 	{ "encoding", OPT_ENCODING, "NAME", 0, "auto, gsm7 (refuse what does not fit) or ucs2", 0 },
 	{ "report", OPT_REPORT, "WHICH", 0, "Status events wanted: all, final or none", 0 },
 	{ "smart", OPT_SMART, NULL, 0, "Replace look-alike characters when that saves parts", 0 },
-	{ "translit", OPT_TRANSLIT, "RULE", 0, "ICU transliteration, as ru-Latn", 0 },
+	{ "nfc", OPT_NFC, NULL, 0, "Compose letters and their accents (Unicode NFC)", 0 },
+	{ "translit", OPT_TRANSLIT, "NAME", 0, "Write in Latin letters: ru-Latn, uk-Latn, el-Latn ... ascii", 0 },
 	{ 0 },
 };
 

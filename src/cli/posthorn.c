@@ -20,10 +20,12 @@ static const struct command commands[] = {
 	{ "cancel", "cancel messages by id or tag", cmd_cancel },
 	{ "inbound", "list received messages", cmd_inbound },
 	{ "streams", "show how far a submission is", cmd_streams },
-	{ "links", "show, start, stop or drain links (operator)", cmd_links },
+	{ "links", "show, start, stop, drain or rebind links (operator)", cmd_links },
 	{ "queue", "show what waits, and why (operator)", cmd_queue },
 	{ "webhooks", "show endpoints; replay dead letters", cmd_webhooks },
 	{ "receipts", "show receipts that matched nothing yet (operator)", cmd_receipts },
+	{ "decode", "show what a TPDU or an SMPP PDU says (no gateway)", cmd_decode },
+	{ "encode", "show the parts and TPDUs of a text (no gateway)", cmd_encode },
 	{ "key", "make a key for a client", cmd_key },
 	{ "version", "print the version", cmd_version },
 };

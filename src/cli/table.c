@@ -125,8 +125,7 @@ static uint32_t harmless(uint32_t code)
 	return wcwidth((wchar_t)code) < 0 ? REPLACEMENT : code;
 }
 
-/* Read one character as it will be shown.  Returns the octets used. */
-static size_t shown(const char *s, size_t n, uint32_t *ret_code, size_t *ret_width)
+size_t table_char(const char *s, size_t n, uint32_t *ret_code, size_t *ret_width)
 {
 	size_t used = text_next_code(s, n, ret_code);
 	int width;
@@ -143,7 +142,7 @@ size_t table_width(const char *s, size_t n)
 
 	while (n) {
 		uint32_t code;
-		size_t w, used = shown(s, n, &code, &w);
+		size_t w, used = table_char(s, n, &code, &w);
 
 		width += w;
 		s += used;
@@ -152,7 +151,7 @@ size_t table_width(const char *s, size_t n)
 	return width;
 }
 
-static void add_code(struct text *out, uint32_t c)
+void table_put_char(struct text *out, uint32_t c)
 {
 	char s[4];
 	size_t n = 1;
@@ -182,11 +181,11 @@ void table_fit(struct text *out, const char *s, size_t n_columns)
 
 	while (n) {
 		uint32_t code;
-		size_t w, used = shown(s, n, &code, &w);
+		size_t w, used = table_char(s, n, &code, &w);
 
 		if (width + w > room)
 			break;
-		add_code(out, code);
+		table_put_char(out, code);
 		width += w;
 		s += used;
 		n -= used;

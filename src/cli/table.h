@@ -52,6 +52,10 @@ void table_print(struct table *t, FILE *to);
 /* Columns on a terminal.  Never fails: what has no width counts as one replacement character. */
 size_t table_width(const char *s, size_t n);
 
+/* Read one character of `s` (`n` > 0 octets) as it will be shown, and write one.  Returns the octets used. */
+size_t table_char(const char *s, size_t n, uint32_t *ret_code, size_t *ret_width);
+void table_put_char(struct text *out, uint32_t code);
+
 /* Add `s` cut to `n_columns`, with an ellipsis when it was cut, everything harmful replaced. */
 void table_fit(struct text *out, const char *s, size_t n_columns);
 

@@ -7,7 +7,7 @@ libposthorn_a_SOURCES += \
 	src/codec/unicode.c src/codec/unicode.h \
 	src/codec/segment.c src/codec/segment.h \
 	src/codec/msisdn.c src/codec/msisdn.h \
-	src/codec/receipt.c src/codec/receipt.h
+	src/codec/receipt.c src/codec/receipt.h src/codec/receipt_id.c src/codec/receipt_id.h
 libposthorn_a_SOURCES += src/codec/smart.c src/codec/smart.h src/codec/smart_tables.h \
 	src/codec/translit_rules.c src/codec/translit_rules.h
 
@@ -40,12 +40,15 @@ GSM7_ALPHABETS = \
 	$(srcdir)/src/codec/alphabets/12-telugu-single.tsv \
 	$(srcdir)/src/codec/alphabets/13-urdu-locking.tsv \
 	$(srcdir)/src/codec/alphabets/13-urdu-single.tsv
-GSM7_MAKER = $(srcdir)/src/codec/alphabets/tables.awk
+TABLES_AWK = $(srcdir)/src/codec/tables.awk
+EXTRA_DIST += $(TABLES_AWK)
+GSM7_MAKER = $(srcdir)/src/codec/alphabets/gsm7.awk
 EXTRA_DIST += $(GSM7_ALPHABETS) $(GSM7_MAKER)
 nodist_libposthorn_a_SOURCES = src/codec/gsm7_tables.c
 CLEANFILES += src/codec/gsm7_tables.c
-src/codec/gsm7_tables.c: $(GSM7_ALPHABETS) $(GSM7_MAKER)
-	$(AM_V_GEN)$(MKDIR_P) src/codec && LC_ALL=C $(AWK) -f $(GSM7_MAKER) $(GSM7_ALPHABETS) >$@.tmp && mv $@.tmp $@
+src/codec/gsm7_tables.c: $(GSM7_ALPHABETS) $(GSM7_MAKER) $(TABLES_AWK)
+	$(AM_V_GEN)$(MKDIR_P) src/codec && \
+	LC_ALL=C $(AWK) -f $(TABLES_AWK) -f $(GSM7_MAKER) $(GSM7_ALPHABETS) >$@.tmp && mv $@.tmp $@
 
 # What TPDUs are made of.
 libposthorn_a_SOURCES += \
@@ -53,7 +56,6 @@ libposthorn_a_SOURCES += \
 	src/codec/tpdu.c src/codec/tpdu.h src/codec/tpdu_put.c \
 	src/codec/tpdu_address.c src/codec/tpdu_address.h \
 	src/codec/tpdu_time.c src/codec/tpdu_time.h
-libposthorn_a_SOURCES += src/codec/dcs.c src/codec/dcs.h
 
 libposthorn_a_SOURCES += \
 	src/codec/data_coding.c src/codec/data_coding.h \
@@ -65,5 +67,6 @@ SMART_MAKER = $(srcdir)/src/codec/smart.awk
 EXTRA_DIST += $(SMART_LIST) $(SMART_MAKER)
 nodist_libposthorn_a_SOURCES += src/codec/smart_tables.c
 CLEANFILES += src/codec/smart_tables.c
-src/codec/smart_tables.c: $(SMART_LIST) $(SMART_MAKER)
-	$(AM_V_GEN)$(MKDIR_P) src/codec && LC_ALL=C $(AWK) -f $(SMART_MAKER) $(SMART_LIST) >$@.tmp && mv $@.tmp $@
+src/codec/smart_tables.c: $(SMART_LIST) $(SMART_MAKER) $(TABLES_AWK)
+	$(AM_V_GEN)$(MKDIR_P) src/codec && \
+	LC_ALL=C $(AWK) -f $(TABLES_AWK) -f $(SMART_MAKER) $(SMART_LIST) >$@.tmp && mv $@.tmp $@

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* receipt.c -- read the text of a delivery receipt, and bring message ids to a form that can be compared.
+/* receipt.c -- read the text of a delivery receipt.
  *
  * A receipt is read as a row of tokens.  Where a token begins with a known key and a colon, the next token is
  * its value, unless that is itself a key: "err: text:" has an empty err.  Everything else is stepped over, so
@@ -302,36 +302,45 @@ static size_t scan(const char *s, size_t n, const struct receipt *head, struct r
 	return n;
 }
 
-/* Narrow UTF-16BE to ASCII; what is not ASCII becomes `?`.  Returns the characters. */
-static size_t narrow(const uint8_t *text, size_t n, char *dst, size_t cap)
+/* Which octet of each pair is the low one, or -1: the text is not UTF-16.  A receipt begins with ASCII, where the high
+ * octet is 0, and plain text has no 0 at all but perhaps at its end. */
+static int low_octet(const uint8_t *text, size_t n)
+{
+	if (n < 4)
+		return -1;
+	if ((text[0] == 0xfe && text[1] == 0xff) || (text[0] == 0 && text[1] != 0 && text[2] == 0))
+		return 1;
+	if ((text[0] == 0xff && text[1] == 0xfe) || (text[0] != 0 && text[1] == 0 && text[2] != 0 && text[3] == 0))
+		return 0;
+	return -1;
+}
+
+/* Narrow UTF-16 to ASCII; what is not ASCII becomes `?`.  Returns the characters. */
+static size_t narrow(const uint8_t *text, size_t n, unsigned low, char *dst, size_t cap)
 {
 	size_t at = 0;
 
 	for (size_t i = 0; i + 1 < n && at < cap; i += 2) {
-		if (i == 0 && text[0] == 0xfe && text[1] == 0xff)
+		uint8_t c = text[i + low];
+
+		if (i == 0 && text[0] >= 0xfe && text[1] >= 0xfe)
 			continue;
-		dst[at++] = text[i] == 0 && text[i + 1] < 0x80 ? (char)text[i + 1] : '?';
+		dst[at++] = text[i + !low] == 0 && c < 0x80 ? (char)c : '?';
 	}
 	return at;
 }
 
-/* data_coding says UCS-2, but some SMSCs say so of plain ASCII too.  No receipt begins with a character whose
- * high octet is an ASCII letter: that would be Chinese. */
-static bool is_wide(const uint8_t *text, size_t n)
-{
-	return n >= 2 && (text[0] == 0 || (text[0] == 0xfe && text[1] == 0xff));
-}
-
-int receipt_parse(const uint8_t *text, size_t n, bool utf16be, struct receipt *ret)
+int receipt_parse(const uint8_t *text, size_t n, struct receipt *ret)
 {
 	const char *s = (const char *)text;
 	char narrowed[MAX_SCANNED];
 	struct receipt head;
+	int low = low_octet(text, n);
 	size_t at;
 
 	memset(ret, 0, sizeof(*ret));
-	if (utf16be && is_wide(text, n)) {
-		n = narrow(text, n, narrowed, sizeof(narrowed));
+	if (low >= 0) {
+		n = narrow(text, n, (unsigned)low, narrowed, sizeof(narrowed));
 		s = narrowed;
 	}
 	if (n > MAX_SCANNED)
@@ -399,70 +408,4 @@ const char *receipt_state_word(enum receipt_state state)
 	case RECEIPT_SKIPPED: return "SKIPPED";
 	}
 	return "";
-}
-
-/* Leading zeros off, but not the last digit. */
-static const char *skip_zeros(const char *s)
-{
-	while (s[0] == '0' && s[1] != '\0')
-		s++;
-	return s;
-}
-
-static void fold(const char *id, char out[RECEIPT_ID_SIZE])
-{
-	for (id = skip_zeros(id); *id; id++)
-		*out++ = lower(*id);
-	*out = '\0';
-}
-
-/* The digits of a hexadecimal number, without 0x, or NULL when it is none. */
-static const char *hex_digits(const char *id)
-{
-	if (id[0] == '0' && lower(id[1]) == 'x' && id[2] != '\0')
-		id += 2;
-	return id[strspn(id, "0123456789abcdefABCDEF")] == '\0' ? id : NULL;
-}
-
-/* Decimal to hexadecimal.  65 decimal digits are below 2^216, so eight limbs hold any id. */
-static void decimal_to_hex(const char *id, char out[RECEIPT_ID_SIZE])
-{
-	uint32_t limb[8] = {0}; /* lowest first */
-	char hex[8 * 8 + 1];
-	unsigned at = 0;
-
-	for (; *id; id++) {
-		uint64_t carry = (uint64_t)(*id - '0');
-
-		for (unsigned i = 0; i < 8; i++) {
-			carry += (uint64_t)limb[i] * 10;
-			limb[i] = (uint32_t)carry;
-			carry >>= 32;
-		}
-	}
-	for (unsigned i = 8; i-- > 0;) {
-		for (int shift = 28; shift >= 0; shift -= 4)
-			hex[at++] = "0123456789abcdef"[limb[i] >> shift & 15];
-	}
-	hex[at] = '\0';
-	fold(hex, out);
-}
-
-int receipt_id_normalise(
-	const char *id, enum receipt_id_form form, bool from_receipt, char out[RECEIPT_ID_SIZE])
-{
-	size_t n = strnlen(id, RECEIPT_ID_SIZE);
-	bool decimal = from_receipt == (form == RECEIPT_ID_DEC);
-
-	if (n == 0 || n >= RECEIPT_ID_SIZE)
-		return -EINVAL;
-	if (form == RECEIPT_ID_TEXT)
-		memcpy(out, id, n + 1);
-	else if (form == RECEIPT_ID_AUTO || !hex_digits(id))
-		fold(id, out);
-	else if (decimal && id[strspn(id, "0123456789")] == '\0')
-		decimal_to_hex(id, out);
-	else
-		fold(hex_digits(id), out);
-	return 0;
 }

@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: Apache-2.0 */
-/* receipt.h -- read the text of a delivery receipt, and bring message ids to a form that can be compared.
+/* receipt.h -- read the text of a delivery receipt.
  *
  * The text of a receipt is only a suggestion in the standard (SMPP 3.4, appendix B), and every SMSC has its
  * own: other words, other dates, fields left out or in another order, the whole in UTF-16.  The parser looks
@@ -15,7 +15,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define RECEIPT_ID_SIZE 66 /* 65 octets of a message_id (SMPP 3.4, 5.2.23) and a NUL */
+#include "codec/receipt_id.h"
 
 enum receipt_state {
 	RECEIPT_NONE, /* the receipt names no state */
@@ -41,9 +41,10 @@ struct receipt {
 	bool has_id, has_stat, has_err, has_done_date;
 };
 
-/* Parse `n` octets; `utf16be` when data_coding says UCS-2.  `*ret` is filled also on failure (all has_
- * false). -EBADMSG when there is neither an id nor a state. */
-int receipt_parse(const uint8_t *text, size_t n, bool utf16be, struct receipt *ret);
+/* Parse `n` octets.  Whether they are UTF-16, and which end comes first, is seen from the octets: data_coding says
+ * UCS-2 of plain ASCII, and ASCII of UTF-16, too often.  `*ret` is filled also on failure (all has_ false).
+ * -EBADMSG when there is neither an id nor a state. */
+int receipt_parse(const uint8_t *text, size_t n, struct receipt *ret);
 
 /* The state settles the message.  An unknown word does so only together with a non-zero err; ENROUTE and
  * ACCEPTED never do. */
@@ -54,24 +55,5 @@ enum receipt_state receipt_state_from_tlv(uint8_t message_state);
 
 /* The word that the standard uses in a receipt, e.g. "DELIVRD"; "" for RECEIPT_NONE. */
 const char *receipt_state_word(enum receipt_state state);
-
-/* How ids of a link are spelt.  The setting names what the id in the text of a *receipt* is. */
-enum receipt_id_form {
-	RECEIPT_ID_TEXT, /* literally what submit_sm_resp carried */
-	RECEIPT_ID_HEX,	 /* hexadecimal, while submit_sm_resp carries decimal */
-	RECEIPT_ID_DEC,	 /* decimal, while submit_sm_resp carries hexadecimal */
-	RECEIPT_ID_AUTO, /* the same but for case and leading zeros */
-};
-
-/* Write the form in which an id is compared: two ids name the same message when these are equal.
- *
- * `from_receipt` tells an id out of the text of a receipt from one out of submit_sm_resp.  The TLV
- * receipted_message_id is as a rule spelt like the response, even where the text is not: pass false for it.
- *
- * HEX and DEC give lower case hexadecimal without leading zeros.  An id that is not what it should be but
- * still a number (hexadecimal digits where decimal was promised) is read as hexadecimal; one that is no
- * number (a UUID) is treated as with AUTO.  -EINVAL for an empty id or one of more than 65 octets. */
-int receipt_id_normalise(
-	const char *id, enum receipt_id_form form, bool from_receipt, char out[RECEIPT_ID_SIZE]);
 
 #endif

@@ -1,13 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-# Make smart_tables.c of smart.tsv: awk -f smart.awk smart.tsv
+# Make smart_tables.c of smart.tsv: awk -f tables.awk -f smart.awk smart.tsv
 #
 # Columns, separated by tabs: the character, the step that replaces it (smart.h), what stands in its place, its name.
-# "(nothing)", "(blank)" and "(line)" are what cannot be seen in a table.  POSIX awk, which knows no hexadecimal.
+# "(nothing)", "(blank)" and "(line)" are what cannot be seen in a table.
 
 BEGIN {
-	FS = "\t"
-	for (i = 0; i < 16; i++)
-		digit[substr("0123456789ABCDEF", i + 1, 1)] = i
 	step["invisible"] = "SMART_INVISIBLE"
 	step["mark"] = "SMART_MARKS"
 	step["letter"] = "SMART_LETTERS"
@@ -16,19 +13,6 @@ BEGIN {
 	unseen["(line)"] = "\n"
 	n_rows = 1 # 0 is "stays"
 	n_pages = 1
-}
-
-function hex(s,   i, v) {
-	v = 0
-	for (i = 1; i <= length(s); i++)
-		v = v * 16 + digit[substr(s, i, 1)]
-	return v
-}
-
-function fail(why) {
-	printf "%s:%d: %s\n", FILENAME, FNR, why > "/dev/stderr"
-	failed = 1
-	exit 1
 }
 
 # As C writes it.  A question mark could be half a trigraph.

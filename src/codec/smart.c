@@ -37,7 +37,7 @@ static void compose(struct unicode *u, const char *s, size_t n, size_t len, stru
 
 	ret->n = 0;
 	ret->n_more = 0;
-	if (!u || i >= n || (uint8_t)s[i] < 0xcc) /* U+0300 begins with CC: nothing below it joins anything */
+	if (!u || i >= n || !unicode_may_compose_here(s + i))
 		return;
 	for (; i < n; i += step) {
 		step = utf8_next(s + i, n - i, &cp);
@@ -57,12 +57,6 @@ static void compose(struct unicode *u, const char *s, size_t n, size_t len, stru
 
 /* ---- one step -------------------------------------------------------------------------------------------- */
 
-static inline size_t next_cp(const char *s, size_t n, size_t i, uint32_t *ret_cp)
-{
-	*ret_cp = (uint8_t)s[i];
-	return *ret_cp < 0x80 ? 1 : utf8_next(s + i, n - i, ret_cp);
-}
-
 /* What stands at one place, and what would stand there after `step`. */
 struct place {
 	size_t len; /* octets there */
@@ -78,7 +72,7 @@ static void look(struct unicode *u, const char *s, size_t n, size_t i, struct pl
 	const struct smart_char *look_alike;
 	uint32_t cp;
 
-	ret->len = next_cp(s, n, i, &cp);
+	ret->len = utf8_at(s, n, i, &cp);
 	ret->cp = cp;
 	compose(u, s + i, n - i, ret->len, &ret->c);
 	if (ret->c.n) {
@@ -101,6 +95,17 @@ static void hold_back(struct place *p, enum smart_step step)
 	p->n_with = p->c.n_with;
 }
 
+/* The octets of a character that no step looks at, as nearly every one of nearly every text; else 0. */
+static inline size_t plain(const char *s, size_t n, size_t i)
+{
+	uint32_t cp;
+	size_t len = utf8_at(s, n, i, &cp);
+
+	if (smart_char(cp)->step != SMART_NONE || (i + len < n && unicode_may_compose_here(s + i + len)))
+		return 0;
+	return len;
+}
+
 /* Bit k: step k has something to do. */
 static unsigned steps_of_use(struct unicode *u, const char *s, size_t n)
 {
@@ -108,6 +113,9 @@ static unsigned steps_of_use(struct unicode *u, const char *s, size_t n)
 	struct place p;
 
 	for (size_t i = 0; i < n; i += p.len) {
+		p.len = plain(s, n, i);
+		if (p.len)
+			continue;
 		look(u, s, n, i, &p);
 		steps |= 1u << p.step;
 		if (p.c.n)
@@ -118,10 +126,11 @@ static unsigned steps_of_use(struct unicode *u, const char *s, size_t n)
 
 static void note(struct smart_result *ret, const struct place *p, uint32_t position)
 {
-	struct smart_change *c = &ret->changes[ret->n_changes];
+	struct smart_change *c;
 
 	if (ret->n_changes++ >= SMART_CHANGES_MAX)
 		return;
+	c = &ret->changes[ret->n_changes - 1];
 	c->position = position;
 	c->cp = p->cp;
 	memset(c->more, 0, sizeof(c->more));
@@ -140,14 +149,20 @@ static void apply(struct unicode *u, const char *s, size_t n, enum smart_step st
 	ret->step = step;
 	ret->n = 0;
 	ret->n_changes = 0;
-	for (size_t i = 0; i < n; i += p.len) {
+	for (size_t i = 0; i < n; i += p.len, position++) {
+		p.len = plain(s, n, i);
+		if (p.len) {
+			memcpy(dst + ret->n, s + i, p.len);
+			ret->n += p.len;
+			continue;
+		}
 		look(u, s, n, i, &p);
 		hold_back(&p, step);
 		if (p.with)
 			note(ret, &p, position);
 		memcpy(dst + ret->n, p.with ? p.with : s + i, p.with ? p.n_with : p.len);
 		ret->n += p.with ? p.n_with : p.len;
-		position += 1 + (p.c.n ? p.c.n_more : 0);
+		position += p.c.n ? p.c.n_more : 0;
 	}
 }
 

@@ -33,6 +33,19 @@ int unicode_nfc(struct unicode *u, const char *s, size_t n, char *dst, size_t ca
 /* NFC may join or reorder the character with one before it. */
 bool unicode_may_compose(uint32_t cp);
 
+/* The same, roughly and quickly, for the character that begins at `s` and is whole: false is certain, for Latin, Greek,
+ * Cyrillic, most marks and Chinese characters. */
+static inline bool unicode_may_compose_here(const char *s)
+{
+	uint8_t lead = (uint8_t)s[0];
+
+	if (lead < 0xcc || (lead >= 0xce && lead <= 0xd1)) /* below U+0300, U+0380..047F */
+		return false;
+	if (lead == 0xe2) /* U+2000..20BF: general punctuation, currency signs */
+		return (uint8_t)s[1] >= 0x83;
+	return lead < 0xe4 || lead > 0xe9; /* U+4000..9FFF */
+}
+
 /* Transliterate by the name a client gives ("ru-Latn", see translit_rules.h; case does not matter).  What GSM-7 has
  * stays as it is, but for the letters of the script itself; what it lacks becomes what it has, where there is a rule
  * for it.  -ENOENT: no such name.  -ENOBUFS: more than `cap` octets.  -ENOMEM.

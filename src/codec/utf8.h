@@ -69,6 +69,13 @@ static inline size_t utf8_next(const char *s, size_t n, uint32_t *ret_cp)
 	return n > 0;
 }
 
+/* The same, with the usual case in front; `i` is below `n`. */
+static inline size_t utf8_at(const char *s, size_t n, size_t i, uint32_t *ret_cp)
+{
+	*ret_cp = (uint8_t)s[i];
+	return *ret_cp < 0x80 ? 1 : utf8_next(s + i, n - i, ret_cp);
+}
+
 /* Write one code point; returns the octets written, 0 when they do not fit in `cap` (nothing is written
  * then). What is no Unicode scalar value becomes U+FFFD. */
 size_t utf8_put(char *dst, size_t cap, uint32_t cp);

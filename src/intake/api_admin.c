@@ -80,6 +80,11 @@ static void put_queue(struct api *a, struct buf *b)
 		b, "receipts_total", (const char *const[]){"met", "parked", NULL}, (double)s.receipts_parked);
 	stats_text_value(b, "receipts_total", (const char *const[]){"met", "repeated", NULL},
 		(double)s.receipts_repeated);
+	stats_text_value(
+		b, "receipts_total", (const char *const[]){"met", "ignored", NULL}, (double)s.receipts_ignored);
+	stats_text_counter(b, "receipts_claimed_total",
+		"Parked receipts that a late response claimed; they count as matched then.",
+		(double)s.receipts_claimed);
 	stats_text_counter(b, "corrections_total", "Final states corrected to delivered by a late receipt.",
 		(double)s.corrections);
 	stats_text_counter(b, "expired_unsent_total", "Messages whose ttl ran out before they went.",
@@ -103,6 +108,14 @@ static void put_store(struct api *a, struct buf *b)
 	stats_text_gauge(b, "store_database_octets", "Size of the database file.", (double)s.db_octets);
 	stats_text_gauge(b, "store_free_octets", "Room left on the file system of the database.",
 		(double)s.free_octets);
+	stats_text_gauge(b, "inbound_unfinished", "Inbound messages of which parts are here and others are not.",
+		(double)s.inbound_open);
+	stats_text_gauge(b, "receipts_parked", "Receipts that wait for a message they fit.", (double)s.parked);
+	stats_text_head(b, "receipts_parked_lost_total", "counter", "Parked receipts that were given up, by why.");
+	stats_text_value(b, "receipts_parked_lost_total", (const char *const[]){"why", "age", NULL},
+		(double)s.parked_expired);
+	stats_text_value(b, "receipts_parked_lost_total", (const char *const[]){"why", "number", NULL},
+		(double)s.parked_dropped);
 	stats_text_gauge(b, "store_failing", "1 when the last commit failed.", s.last_error != 0);
 	stats_text_head(b, "store_pending", "gauge", "Operations staged or being written, by list.");
 	for (unsigned i = 0; i < STORE_LISTS; i++) {
@@ -124,6 +137,10 @@ enum link_metric {
 	L_THROTTLED,
 	L_UNCERTAIN,
 	L_RECEIPTS,
+	L_MATCHED,
+	L_MATCH_RATE,
+	L_MATCH_ALARM,
+	L_MATCH_ALARMS,
 	L_INBOUND,
 	L_BINDS,
 	L_RECONNECTS,
@@ -146,6 +163,11 @@ static const struct {
 	[L_THROTTLED] = {"link_throttled_total", "counter", "Attempts refused because of our rate."},
 	[L_UNCERTAIN] = {"link_uncertain_total", "counter", "Parts written and never answered."},
 	[L_RECEIPTS] = {"link_receipts_total", "counter", "Delivery receipts received."},
+	[L_MATCHED] = {"link_receipts_matched_total", "counter", "Final receipts that found their part."},
+	[L_MATCH_RATE] = {"link_receipt_match_ratio", "gauge",
+		"Share of the last thousand receipts or so that found their part; 1 while there was none."},
+	[L_MATCH_ALARM] = {"link_receipt_match_alarm", "gauge", "1 when that share was good and is too low now."},
+	[L_MATCH_ALARMS] = {"link_receipt_match_alarms_total", "counter", "Times it became so."},
 	[L_INBOUND] = {"link_inbound_total", "counter", "Inbound messages received."},
 	[L_BINDS] = {"link_binds_up", "gauge", "Sessions that are bound."},
 	[L_RECONNECTS] = {"link_reconnects_total", "counter", "Times the link connected again."},
@@ -163,9 +185,18 @@ struct link_line {
 	enum link_metric metric;
 };
 
+static double match_ratio(const struct idform *f)
+{
+	uint32_t received, matched;
+	double rate = f ? idform_rate(f, &received, &matched) : -1;
+
+	return rate < 0 ? 1 : rate;
+}
+
 static double link_value(const struct link_view *v, enum link_metric m)
 {
 	const struct driver_stats *d = &v->driver_stats;
+	const struct idform *f = v->outlet->idform;
 
 	switch (m) {
 	case L_UP: return v->state == LINK_UP;
@@ -177,6 +208,10 @@ static double link_value(const struct link_view *v, enum link_metric m)
 	case L_THROTTLED: return (double)v->outlet->throttled;
 	case L_UNCERTAIN: return (double)v->outlet->uncertain;
 	case L_RECEIPTS: return (double)v->receipts;
+	case L_MATCHED: return f ? (double)f->matched : 0;
+	case L_MATCH_RATE: return match_ratio(f);
+	case L_MATCH_ALARM: return f && f->alarm;
+	case L_MATCH_ALARMS: return f ? (double)f->alarms : 0;
 	case L_INBOUND: return (double)v->inbound;
 	case L_BINDS: return d->binds_up;
 	case L_RECONNECTS: return (double)d->reconnects;

@@ -173,11 +173,87 @@ void api_cancel_tag(struct api_call *c, const uint8_t *body, size_t n)
 
 /* ---- Links. ---- */
 
+/* For the links themselves: 1,024 at most, and what each says without its binds. */
+#define LINKS_ROOM (1024u * 1024u)
+
 static const char *reports_word(const struct link_view *v)
 {
 	if (v->outlet->reports)
 		return "yes";
 	return v->state == LINK_UP ? "no" : "unknown";
+}
+
+/* How many receipts find their message, and how their ids are read. */
+static void put_receipts(struct json_out *o, const struct outlet *out)
+{
+	const struct idform *f = out->idform;
+	uint32_t received = 0, matched = 0;
+	double rate = f ? idform_rate(f, &received, &matched) : -1;
+	char name[40];
+	int known = f && out->receipt_form == RECEIPT_ID_AUTO ? idform_known(f) : -1;
+
+	json_out_key(o, "receipt_match");
+	json_out_open(o, '{');
+	json_out_key(o, "rate");
+	if (rate < 0)
+		json_out_null(o);
+	else
+		json_out_real(o, rate);
+	json_out_ku64(o, "window", received);
+	json_out_ku64(o, "received", f ? f->received : 0);
+	json_out_ku64(o, "matched", f ? f->matched : 0);
+	json_out_kbool(o, "alarm", f && f->alarm);
+	json_out_key(o, "form");
+	if (known >= 0) {
+		idform_name((unsigned)known, name, sizeof(name));
+		json_out_str(o, name);
+	} else {
+		json_out_null(o);
+	}
+	json_out_key(o, "forms");
+	json_out_open(o, '[');
+	for (unsigned i = 0; f && i < IDFORM_N && f->hits[f->order[i]]; i++) {
+		idform_name(f->order[i], name, sizeof(name));
+		json_out_open(o, '{');
+		json_out_kstr(o, "form", name);
+		json_out_ku64(o, "hits", f->hits[f->order[i]]);
+		json_out_close(o, '}');
+	}
+	json_out_close(o, ']');
+	json_out_close(o, '}');
+}
+
+static void put_bind(void *arg, const struct driver_bind *b)
+{
+	struct json_out *o = arg;
+
+	json_out_open(o, '{');
+	json_out_ku64(o, "n", b->n);
+	json_out_kstr(o, "kind", b->kind);
+	json_out_kstr(o, "host", b->host);
+	json_out_kbool(o, "up", b->up);
+	json_out_kstr(o, "state", b->state);
+	json_out_kstr(o, "reason", b->reason);
+	json_out_kstr(o, "version", b->version);
+	json_out_ktime(o, "since", b->since_ms);
+	json_out_ku64(o, "outstanding", b->outstanding);
+	json_out_ku64(o, "unacknowledged", b->unacked);
+	json_out_ku64(o, "response_ms_p50", b->response_ms_p50);
+	json_out_ku64(o, "response_ms_p99", b->response_ms_p99);
+	json_out_close(o, '}');
+}
+
+/* The last member, so that a list that gets too long can leave it out. */
+static void put_binds(struct json_out *o, const struct link *l)
+{
+	struct json_mark m = json_out_mark(o);
+
+	json_out_key(o, "binds");
+	json_out_open(o, '[');
+	link_binds(l, put_bind, o);
+	json_out_close(o, ']');
+	if (buf_len(&o->b) + LINKS_ROOM > API_ANSWER_MAX || json_out_full(o))
+		json_out_rewind(o, m);
 }
 
 static void put_link(void *arg, struct link *l)
@@ -199,14 +275,17 @@ static void put_link(void *arg, struct link *l)
 	json_out_real(o, v.outlet->tps);
 	json_out_key(o, "slow");
 	json_out_real(o, v.outlet->slow > 0 ? v.outlet->slow : 1);
+	if (v.congestion >= 0)
+		json_out_ku64(o, "congestion", (uint64_t)v.congestion);
 	json_out_ku64(o, "sent", v.outlet->sent);
 	json_out_ku64(o, "retried", v.outlet->retried);
 	json_out_ku64(o, "rejected", v.outlet->rejected);
 	json_out_ku64(o, "throttled", v.outlet->throttled);
 	json_out_ku64(o, "uncertain", v.outlet->uncertain);
 	json_out_ku64(o, "receipts", v.receipts);
+	put_receipts(o, v.outlet);
 	json_out_ku64(o, "inbound", v.inbound);
-	json_out_ku64(o, "binds", v.driver_stats.binds);
+	json_out_ku64(o, "binds_total", v.driver_stats.binds);
 	json_out_ku64(o, "binds_up", v.driver_stats.binds_up);
 	json_out_ku64(o, "reconnects", v.driver_stats.reconnects);
 	json_out_ku64(o, "enquire_timeouts", v.driver_stats.enquire_timeouts);
@@ -214,6 +293,7 @@ static void put_link(void *arg, struct link *l)
 	json_out_ku64(o, "malformed", v.driver_stats.malformed);
 	json_out_ku64(o, "response_ms_p50", v.driver_stats.response_ms_p50);
 	json_out_ku64(o, "response_ms_p99", v.driver_stats.response_ms_p99);
+	put_binds(o, l);
 	json_out_close(o, '}');
 }
 
@@ -231,35 +311,72 @@ void api_list_links(struct api_call *c, const uint8_t *body, size_t n)
 	api_answer_out(c, 200, &o);
 }
 
+/* What a link can be told, beside what its state allows. */
+static int control_link(struct link *l, const char *what)
+{
+	struct link_view v;
+
+	link_view(l, &v);
+	if (!strcmp(what, "start") && v.state == LINK_STOPPING)
+		return -EBUSY;
+	if (!strcmp(what, "start"))
+		link_start(l);
+	else if (!strcmp(what, "stop"))
+		link_stop(l);
+	else if (!strcmp(what, "drain"))
+		link_drain(l);
+	else if (!strcmp(what, "rebind"))
+		return link_rebind(l);
+	else
+		return link_trace(l, !strcmp(what, "trace"));
+	return 0;
+}
+
+static bool is_control(const char *what)
+{
+	static const char *const words[] = { "start", "stop", "drain", "rebind", "trace", "untrace" };
+
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (!strcmp(what, words[i]))
+			return true;
+	return false;
+}
+
+static void refuse_control(struct api_call *c, int r)
+{
+	if (r == -EBUSY)
+		api_refuse(c, API_LINK_STATE, NULL, "the link is still stopping; try again when it is stopped");
+	else if (r == -EINVAL)
+		api_refuse(c, API_LINK_STATE, NULL, "the link is not started");
+	else if (r == -ENOTSUP)
+		api_refuse(c, API_LINK_STATE, NULL, "a link of this driver has no such thing");
+	else
+		api_refuse(c, API_QUEUE_BUSY, NULL, "out of memory; try again");
+}
+
 void api_control_link(struct api_call *c, const uint8_t *body, size_t n)
 {
 	const char *what = c->param[1];
 	struct link *l = c->api->p.link_find(c->api->p.link_arg, c->param[0]);
 	struct json_out o;
 	struct link_view v;
+	int r;
 
 	if (!l) {
 		api_refuse(c, API_NOT_FOUND, NULL, "there is no such link; GET /v1/links lists them");
 		return;
 	}
-	if (strcmp(what, "start") != 0 && strcmp(what, "stop") != 0 && strcmp(what, "drain") != 0) {
-		api_refuse(c, API_NOT_FOUND, NULL, "a link can be told to start, stop or drain");
+	if (!is_control(what)) {
+		api_refuse(c, API_NOT_FOUND, NULL, "a link can be told to start, stop, drain, rebind, trace or untrace");
 		return;
 	}
-	link_view(l, &v);
-	if (!strcmp(what, "start") && v.state == LINK_STOPPING) {
-		api_refuse(
-			c, API_LINK_STATE, NULL, "the link is still stopping; try again when it is stopped");
+	r = control_link(l, what);
+	if (r < 0) {
+		refuse_control(c, r);
 		return;
 	}
 	log_info("link_control", "link=%s do=%s client=%s", c->param[0], what,
 		names_text(c->api->p.names, NAME_CLIENT, c->client));
-	if (!strcmp(what, "start"))
-		link_start(l);
-	else if (!strcmp(what, "stop"))
-		link_stop(l);
-	else
-		link_drain(l);
 	link_view(l, &v);
 	json_out_init(&o, 4096);
 	json_out_open(&o, '{');
@@ -267,6 +384,49 @@ void api_control_link(struct api_call *c, const uint8_t *body, size_t n)
 	json_out_kstr(&o, "state", link_state_name(v.state));
 	json_out_close(&o, '}');
 	api_answer_out(c, 202, &o);
+}
+
+#define TRACE_OCTETS_SHOWN 240u
+
+static void put_pdu(void *arg, const struct driver_pdu *p)
+{
+	char hex[2 * TRACE_OCTETS_SHOWN + 1];
+	uint32_t n = p->n < TRACE_OCTETS_SHOWN ? p->n : TRACE_OCTETS_SHOWN;
+	struct json_out *o = arg;
+
+	for (uint32_t i = 0; i < n; i++)
+		snprintf(hex + 2 * i, 3, "%02x", p->octets[i]);
+	json_out_open(o, '{');
+	json_out_ktime(o, "at", p->at_ms);
+	json_out_ku64(o, "bind", p->bind);
+	json_out_kstr(o, "direction", p->out ? "out" : "in");
+	json_out_kstr(o, "command", p->command);
+	json_out_ku64(o, "status", p->status);
+	json_out_ku64(o, "sequence", p->seq);
+	json_out_ku64(o, "length", p->n_whole);
+	json_out_kstr(o, "octets", hex);
+	json_out_close(o, '}');
+}
+
+void api_show_trace(struct api_call *c, const uint8_t *body, size_t n)
+{
+	struct link *l = c->api->p.link_find(c->api->p.link_arg, c->param[0]);
+	struct json_out o;
+	bool on;
+
+	if (!l) {
+		api_refuse(c, API_NOT_FOUND, NULL, "there is no such link; GET /v1/links lists them");
+		return;
+	}
+	json_out_init(&o, API_ANSWER_MAX);
+	json_out_open(&o, '{');
+	json_out_key(&o, "pdus");
+	json_out_open(&o, '[');
+	on = link_traced(l, put_pdu, &o);
+	json_out_close(&o, ']');
+	json_out_kbool(&o, "tracing", on);
+	json_out_close(&o, '}');
+	api_answer_out(c, 200, &o);
 }
 
 /* ---- The queue. ---- */

@@ -24,7 +24,7 @@
 	X(ROW_TOO_LONG,        "row_too_long",        400, "A line or record of a stream is longer than 262,144 octets.") \
 	X(INVALID_TO,          "invalid_to",          400, "The recipient is not a phone number.") \
 	X(INVALID_FROM,        "invalid_from",        400, "The sender is neither a number, a short code nor up to 11 GSM characters.") \
-	X(INVALID_TEXT,        "invalid_text",        400, "The text is empty, too long, or holds NUL or a control character.") \
+	X(INVALID_TEXT,        "invalid_text",        400, "The text is empty, too long, or holds NUL, a control character or a noncharacter.") \
 	X(INVALID_DATA,        "invalid_data",        400, "data or udh is not hexadecimal, or the header is not sound.") \
 	X(TEXT_AND_DATA,       "text_and_data",       400, "text and data exclude each other; udh goes with data only.") \
 	X(INVALID_REF,         "invalid_ref",         400, "ref is longer than 64 octets or holds a control character.") \
@@ -34,6 +34,7 @@
 	X(INVALID_SEND_AT,     "invalid_send_at",     400, "send_at is not RFC 3339, or more than 366 days ahead.") \
 	X(INVALID_TTL,         "invalid_ttl",         400, "ttl is not between 1 and 2,678,400 seconds.") \
 	X(INVALID_ENCODING,    "invalid_encoding",    400, "encoding is none of auto, gsm7, ucs2, or stands beside data.") \
+	X(INVALID_TRANSLIT,    "invalid_translit",    400, "translit is no transliteration that is known here, or stands beside data.") \
 	X(INVALID_REPORT,      "invalid_report",      400, "report is none of all, final, none.") \
 	X(INVALID_TLVS,        "invalid_tlvs",        400, "tlvs has a name or value that the links of the route do not take, or lacks one.") \
 	X(INVALID_IDEMPOTENCY_KEY, "invalid_idempotency_key", 400, "The key is not 1 to 255 printable ASCII characters, or two different ones were given.") \

@@ -30,6 +30,7 @@
 
 #define API_BIG_BODY	  65536		     /* larger JSON is parsed off the loop thread */
 #define API_BIG_TOTAL	  ((size_t)64 << 20) /* octets of such bodies in work at once */
+#define API_LISTED_TOTAL  ((size_t)64 << 20) /* octets of rows that previews hold for their answers */
 #define API_ANSWER_MAX	  ((size_t)8 << 20)  /* octets of one answer */
 #define API_SLICE_ROWS	  500		     /* rows checked in one turn of the loop */
 #define API_ARRAY_ROWS	  10000
@@ -108,12 +109,15 @@ struct api_call {
 	struct api_key key;
 	struct store_idem idem;
 	struct api_waiter waiter;
-	char answer[160];
+	struct json_out changed; /* what was done to its text; nothing for most */
+	char *answer;            /* answer_short or malloc()ed; kept until the call is freed */
+	char answer_short[160];
 };
 
 struct api {
 	struct api_parts p;
 	struct auth *auth;
+	struct unicode *unicode; /* the loop thread's */
 	struct api_listener main, admin;
 	uv_timer_t timer; /* waiters */
 	uv_idle_t idle;	  /* runners */
@@ -125,6 +129,7 @@ struct api {
 	struct api_call *pool;
 	unsigned n_pool, n_calls;
 	size_t big_octets;
+	size_t listed_octets; /* of all previews; API_LISTED_TOTAL */
 	bool stopping;
 	struct json_message row;     /* scratch for the row that is being checked */
 	struct preview_row *preview; /* … or looked at */
@@ -191,6 +196,7 @@ void api_get_stream(struct api_call *c, const uint8_t *body, size_t n);
 void api_preview(struct api_call *c, const uint8_t *body, size_t n);
 void api_list_inbound(struct api_call *c, const uint8_t *body, size_t n);
 void api_list_links(struct api_call *c, const uint8_t *body, size_t n);
+void api_show_trace(struct api_call *c, const uint8_t *body, size_t n);
 void api_control_link(struct api_call *c, const uint8_t *body, size_t n);
 void api_show_queue(struct api_call *c, const uint8_t *body, size_t n);
 void api_list_webhooks(struct api_call *c, const uint8_t *body, size_t n);

@@ -281,6 +281,8 @@ struct moment {
 	bool has_code;
 	int64_t next_at;
 	bool correction;
+	const char *raw;  /* a receipt said so: its state and code … */
+	uint16_t receipt; /* … and receipt_mark() */
 };
 
 struct timeline {
@@ -312,12 +314,30 @@ static void add_part(struct timeline *t, const struct store_part *p)
 		m->smsc_id = p->smsc_id;
 		m->from = p->sender;
 	}
+	if (!p->final_at)
+		return;
 	m = moment_add(t, p->final_at, 4, p->part, "final");
-	if (m) {
-		m->state = msg_state_name(p->state);
-		m->reason = msg_reason_name(p->reason);
-		m->text = p->error;
+	if (m) { /* as it was then: a correction is a moment of its own */
+		m->state = msg_state_name(p->first_state ? p->first_state : p->state);
+		m->reason = msg_reason_name(p->first_state ? p->first_reason : p->reason);
+		m->text = p->first_error;
+		m->raw = p->raw;
+		m->receipt = p->receipt;
 	}
+}
+
+/* A receipt that changed nothing: it says less than is known, or the contrary of what stands. */
+static void add_note(struct timeline *t, const struct store_note *n)
+{
+	struct moment *m = moment_add(t, n->at, 4, n->part, "receipt");
+
+	if (!m)
+		return;
+	m->link = n->link;
+	m->state = msg_state_name(n->state);
+	m->outcome = state_is_final(n->state) ? "ignored" : "intermediate";
+	m->raw = n->raw;
+	m->receipt = n->receipt;
 }
 
 static void add_attempt(struct timeline *t, const struct store_attempt *a)
@@ -346,12 +366,14 @@ static void add_all(struct timeline *t, const struct store_detail *d)
 		add_part(t, &d->parts[i]);
 	for (unsigned i = 0; i < d->n_attempts; i++)
 		add_attempt(t, &d->attempts[i]);
+	for (unsigned i = 0; i < d->n_notes; i++)
+		add_note(t, &d->notes[i]);
 	/* The message's own end, unless its only part has just told it. */
 	m = d->n_parts == 1 && d->parts[0].final_at ? NULL : moment_add(t, d->final_at, 5, 0, "final");
 	if (m) {
-		m->state = msg_state_name(d->state);
-		m->reason = d->reason == REASON_NONE ? NULL : msg_reason_name(d->reason);
-		m->text = d->error;
+		m->state = msg_state_name(d->first_state ? d->first_state : d->state);
+		m->reason = d->first_reason == REASON_NONE ? NULL : msg_reason_name(d->first_reason);
+		m->text = d->first_error;
 	}
 	for (unsigned i = 0; i < d->n_corrections; i++) {
 		m = moment_add(t, d->corrections[i].at, 6, d->corrections[i].part, "final");
@@ -359,6 +381,8 @@ static void add_all(struct timeline *t, const struct store_detail *d)
 			return;
 		m->state = msg_state_name(d->corrections[i].state);
 		m->correction = true;
+		m->raw = d->corrections[i].raw;
+		m->receipt = d->corrections[i].receipt;
 	}
 }
 
@@ -371,6 +395,22 @@ static int by_time(const void *a, const void *b)
 	if (x->rank != y->rank)
 		return x->rank < y->rank ? -1 : 1;
 	return (int)x->part - (int)y->part;
+}
+
+/* The receipt in its own words, and the form by which its id was read. */
+static void put_receipt(struct json_out *o, const char *raw, uint16_t receipt)
+{
+	const char *err = strchr(raw, ':');
+	char stat[40], form[40];
+
+	snprintf(stat, sizeof(stat), "%.*s", err ? (int)(err - raw) : (int)strlen(raw), raw);
+	idform_name(receipt - 1u, form, sizeof(form));
+	json_out_key(o, "receipt");
+	json_out_open(o, '{');
+	json_out_kstr(o, "stat", stat);
+	json_out_kstr(o, "err", err ? err + 1 : "");
+	json_out_kstr(o, "form", form);
+	json_out_close(o, '}');
 }
 
 static void put_moment(struct json_out *o, const struct api_call *c, const struct moment *m)
@@ -397,6 +437,8 @@ static void put_moment(struct json_out *o, const struct api_call *c, const struc
 		json_out_kstr(o, "text", m->text);
 	if (m->next_at)
 		json_out_ktime(o, "next_try", m->next_at);
+	if (m->receipt && m->raw)
+		put_receipt(o, m->raw, m->receipt);
 	if (m->correction)
 		json_out_kbool(o, "correction", true);
 	json_out_close(o, '}');
@@ -404,7 +446,7 @@ static void put_moment(struct json_out *o, const struct api_call *c, const struc
 
 static void answer_events(struct api_call *c, struct store_detail *d)
 {
-	struct timeline t = {.cap = 2 + 3 * d->n_parts + d->n_attempts + d->n_corrections};
+	struct timeline t = {.cap = 2 + 3 * d->n_parts + d->n_attempts + d->n_corrections + d->n_notes};
 	struct json_out o;
 
 	t.m = calloc(t.cap, sizeof(*t.m));
@@ -635,6 +677,22 @@ static void put_facts(struct json_out *o, const struct store_inbound *m)
 		json_out_kbool(o, "malformed", true);
 }
 
+/* How many parts it came in, and the numbers of those that did not. */
+static void put_parts(struct json_out *o, const struct store_inbound *m)
+{
+	const char *at = m->missing;
+	char *end;
+
+	json_out_ku64(o, "parts", m->parts);
+	if (!*at)
+		return;
+	json_out_key(o, "missing");
+	json_out_open(o, '[');
+	for (; *at; at = *end == ',' ? end + 1 : end)
+		json_out_u64(o, strtoul(at, &end, 10));
+	json_out_close(o, ']');
+}
+
 static void put_inbound(struct json_out *o, const struct api_call *c, const struct store_inbound *m)
 {
 	json_out_open(o, '{');
@@ -643,6 +701,7 @@ static void put_inbound(struct json_out *o, const struct api_call *c, const stru
 	json_out_kstr(o, "from", m->from);
 	json_out_kstr(o, "to", m->to);
 	json_out_kstr(o, "text", m->text);
+	put_parts(o, m);
 	put_facts(o, m);
 	json_out_kstr(o, "link", name_of(c, NAME_LINK, m->link));
 	if (c->scope == 0)
@@ -708,8 +767,12 @@ static void put_parked(struct json_out *o, const struct api_call *c, const struc
 	json_out_ktime(o, "at", p->at);
 	json_out_kstr(o, "link", name_of(c, NAME_LINK, p->link));
 	json_out_kstr(o, "smsc_id", p->smsc_id);
+	put_optional(o, "smsc_id2", p->smsc_id2);
 	json_out_kstr(o, "stat", p->stat);
 	json_out_kstr(o, "err", p->err);
+	json_out_kstr(o, "state", msg_state_name(p->state));
+	json_out_kstr(o, "reason", parked_why_name(p->why));
+	json_out_ku64(o, "age_s", p->at < clock_ms() ? (uint64_t)(clock_ms() - p->at) / 1000 : 0);
 	if (p->to)
 		put_to(o, p->to);
 	json_out_close(o, '}');
@@ -736,12 +799,20 @@ static void on_parked(struct store_query *q)
 void api_list_parked(struct api_call *c, const uint8_t *body, size_t n)
 {
 	struct look *k = look_new(c, Q_PARKED, on_parked);
+	char link[API_PARAM_MAX];
 
 	if (!k)
 		return;
-	if (!api_query_u64(c, "after", 0, 1, INT64_MAX, &k->parked.after) ||
+	if (!api_query_text(c, "link", link, sizeof(link)) ||
+		!api_query_u64(c, "after", 0, 1, INT64_MAX, &k->parked.after) ||
 		!api_query_u64(c, "limit", API_LIMIT_DEFAULT, 1, API_LIMIT_MAX, &k->limit)) {
 		free(k);
+		return;
+	}
+	k->parked.link = *link ? names_find(c->api->p.names, NAME_LINK, link) : 0;
+	if (*link && !k->parked.link) {
+		free(k);
+		answer_empty_page(c, "receipts");
 		return;
 	}
 	k->parked.limit = (unsigned)k->limit;

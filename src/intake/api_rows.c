@@ -29,7 +29,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLICE_US     2000 /* long texts cost more than short ones */
+#define SLICE_US     2000 /* long texts and transliteration cost more than short ones */
 #define LISTED_LINES 1000
 #define LISTED_MAX   10000
 
@@ -300,7 +300,7 @@ static void work(struct rows *r, const struct json_message_ctx *x)
 		r->drain = false;
 		if (r->exhausted)
 			return;
-		if (budget-- == 0 || (budget % 16 == 0 && clock_mono_us() > until_us)) {
+		if (budget-- == 0 || clock_mono_us() > until_us) {
 			api_run_soon(r->api, &r->runner);
 			return;
 		}

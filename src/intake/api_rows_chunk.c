@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -28,7 +29,7 @@ static struct chunk *chunk_new(struct rows *r, unsigned cap)
 	k->ids = (uint64_t *)(k + 1);
 	k->messages = (struct message **)(k->ids + cap);
 	k->slots = (struct slot *)(k->messages + cap);
-	json_out_init(&k->errors, CHUNK_ERRORS);
+	json_out_init(&k->notes, CHUNK_NOTES);
 	return k;
 }
 
@@ -45,7 +46,7 @@ static void chunk_free(struct chunk *k)
 	if (!k)
 		return;
 	api_key_drop(k->rows->api, &k->key);
-	json_out_done(&k->errors);
+	json_out_done(&k->notes);
 	free(k->idem.ret_answer);
 	free(k);
 }
@@ -85,13 +86,26 @@ static void list_raw(struct rows *r, const char *s, size_t n)
 	}
 }
 
-static void list_id(struct rows *r, uint64_t id)
+static const char *note_of(const struct chunk *k, const struct slot *s)
 {
-	char text[48];
-	int n = snprintf(text, sizeof(text), "{\"id\":\"%llu\"}", (unsigned long long)id);
+	return s->note_n ? (const char *)buf_data(&k->notes.b) + s->note_at : "";
+}
 
-	if (r->results == RESULTS_ALL)
-		list_raw(r, text, (size_t)n);
+/* A row with a key of its own is answered now as it will be when it is posted again. */
+static void list_accepted(struct rows *r, const struct chunk *k, const struct slot *s)
+{
+	char text[48 + JSON_TEXT_ROW_MAX];
+	int n;
+
+	if (r->results != RESULTS_ALL)
+		return;
+	if (k->batch.idem) {
+		list_raw(r, k->answer, strlen(k->answer));
+		return;
+	}
+	n = snprintf(text, sizeof(text), "{\"id\":\"%llu\"%s%.*s}", (unsigned long long)k->ids[s->message],
+		s->note_n ? "," : "", (int)s->note_n, note_of(k, s));
+	list_raw(r, text, (size_t)n);
 }
 
 static void list_fault(struct rows *r, uint64_t row, const struct api_fault *f)
@@ -116,13 +130,14 @@ static void reject(struct rows *r, enum api_code code)
 }
 
 /* A row that was staged: what became of it. */
-static void flush_message(struct rows *r, struct chunk *k, uint64_t row, uint64_t id)
+static void flush_message(struct rows *r, struct chunk *k, unsigned i)
 {
+	const struct slot *s = &k->slots[i];
 	struct api_fault f;
 
 	if (k->r == 0) {
 		r->accepted++;
-		list_id(r, id);
+		list_accepted(r, k, s);
 	} else if (k->r == -EEXIST && k->idem.ret_same_body) {
 		r->accepted++;
 		stats_add(r->api->p.stats, STATS_REPLAYS, 1);
@@ -136,7 +151,7 @@ static void flush_message(struct rows *r, struct chunk *k, uint64_t row, uint64_
 		else
 			api_fault_of_errno(k->r, &f);
 		reject(r, f.code);
-		list_fault(r, row, &f);
+		list_fault(r, k->first_row + i, &f);
 	}
 }
 
@@ -146,12 +161,12 @@ static void flush_chunk(struct rows *r, struct chunk *k)
 		const struct slot *s = &k->slots[i];
 
 		if (s->message >= 0) {
-			flush_message(r, k, k->first_row + i, k->ids[s->message]);
+			flush_message(r, k, i);
 			continue;
 		}
 		r->rejected++;
-		if (s->error_n)
-			list_raw(r, (const char *)buf_data(&k->errors.b) + s->error_at, s->error_n);
+		if (s->note_n)
+			list_raw(r, note_of(k, s), s->note_n);
 		else
 			r->truncated = true;
 	}
@@ -221,10 +236,12 @@ static void set_progress(struct rows *r, struct chunk *k)
 /* The answer of a row with a key; see the head of api_submit.c for why it may be written this late. */
 static void write_row_answer(struct chunk *k)
 {
+	const struct slot *s = &k->slots[0];
+
 	snprintf(k->answer, sizeof(k->answer),
-		"{\"id\":\"%llu\",\"state\":\"%s\",\"parts\":%u,\"encoding\":\"%s\"}",
+		"{\"id\":\"%llu\",\"state\":\"%s\",\"parts\":%u,\"encoding\":\"%s\"%s%.*s}",
 		(unsigned long long)k->ids[0], msg_state_name(k->scheduled ? STATE_SCHEDULED : STATE_QUEUED),
-		k->n_parts, encoding_name(k->encoding));
+		k->n_parts, encoding_name(k->encoding), s->note_n ? "," : "", (int)s->note_n, note_of(k, s));
 }
 
 static int stage(struct rows *r, struct chunk *k)
@@ -319,6 +336,38 @@ static void row_done(struct rows *r)
 		r->ready = true;
 }
 
+static struct json_mark begin_note(struct chunk *k)
+{
+	struct json_mark m = json_out_mark(&k->notes);
+
+	k->notes.comma = false;
+	return m;
+}
+
+/* What was written since then is the slot's, if it fits. */
+static void end_note(struct chunk *k, struct slot *s, struct json_mark m)
+{
+	if (json_out_full(&k->notes)) {
+		json_out_rewind(&k->notes, m);
+		return;
+	}
+	s->note_at = (uint32_t)m.len;
+	s->note_n = (uint32_t)(buf_len(&k->notes.b) - m.len);
+}
+
+/* Only where it will be read: in the answer to this post, or kept under the row's key. */
+static void note_change(struct rows *r, struct slot *s, const struct json_message *jm)
+{
+	struct json_mark m;
+
+	if (!jm->changed || (r->results != RESULTS_ALL && !jm->idempotency_key))
+		return;
+	m = begin_note(r->building);
+	json_text_changed(&r->building->notes, jm, false, JSON_TEXT_ROW_CHANGES);
+	end_note(r->building, s, m);
+	assert(s->note_n <= JSON_TEXT_ROW_MAX);
+}
+
 void rows_refuse(struct rows *r, const struct api_fault *f)
 {
 	struct chunk *k;
@@ -332,20 +381,14 @@ void rows_refuse(struct rows *r, const struct api_fault *f)
 	stats_add(r->api->p.stats, STATS_ROWS_REJECTED, 1);
 	api_count_refused(r->api, f->code);
 	if (r->errors_made < r->listed_max) {
-		struct json_mark m = json_out_mark(&k->errors);
+		struct json_mark m = begin_note(k);
 
-		k->errors.comma = false;
-		json_out_open(&k->errors, '{');
-		json_out_ku64(&k->errors, "row", r->row);
-		api_fault_out(&k->errors, f);
-		json_out_close(&k->errors, '}');
-		if (json_out_full(&k->errors)) {
-			json_out_rewind(&k->errors, m);
-		} else {
-			s->error_at = (uint32_t)m.len;
-			s->error_n = (uint32_t)(buf_len(&k->errors.b) - m.len);
-			r->errors_made++;
-		}
+		json_out_open(&k->notes, '{');
+		json_out_ku64(&k->notes, "row", r->row);
+		api_fault_out(&k->notes, f);
+		json_out_close(&k->notes, '}');
+		end_note(k, s, m);
+		r->errors_made += s->note_n > 0;
 	}
 	row_done(r);
 }
@@ -364,7 +407,8 @@ void rows_accept(struct rows *r, const struct json_message *jm)
 		return;
 	}
 	k = r->building;
-	k->slots[k->n_slots++] = (struct slot){.message = (int32_t)k->n_messages};
+	k->slots[k->n_slots] = (struct slot){.message = (int32_t)k->n_messages};
+	note_change(r, &k->slots[k->n_slots++], jm);
 	k->messages[k->n_messages++] = m;
 	k->n_class[m->class]++;
 	k->n_parts = m->n_parts;

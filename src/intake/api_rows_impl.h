@@ -9,16 +9,17 @@
 
 #include "intake/api_impl.h"
 #include "intake/json_lines.h"
+#include "intake/json_text.h"
 #include "intake/row_source.h"
 
 #define CHUNK_ROWS    QUEUE_BATCH_MAX
 #define FLIGHT_ROWS   (2 * CHUNK_ROWS)
 #define FLIGHT_CHUNKS 64   /* of one row each, when rows have keys */
-#define CHUNK_ERRORS  ((size_t)1 << 20) /* octets of error texts in one chunk */
+#define CHUNK_NOTES   ((size_t)1 << 20) /* octets of errors and changes in one chunk */
 
 struct slot {
-	int32_t message;	    /* index in messages[], -1: refused */
-	uint32_t error_at, error_n; /* text in errors; n = 0: not listed */
+	int32_t message;	  /* index in messages[], -1: refused */
+	uint32_t note_at, note_n; /* in notes: the error, or "changed"; n = 0: none, or not listed */
 };
 
 struct chunk {
@@ -35,11 +36,11 @@ struct chunk {
 	unsigned cap, n_slots, n_messages, n_class[CLASS_N];
 	uint8_t n_parts, encoding; /* of the row with a key */
 	bool scheduled;
-	struct json_out errors;
+	struct json_out notes;
 	struct message **messages;
 	uint64_t *ids;
 	struct slot *slots;
-	char answer[160];
+	char answer[160 + JSON_TEXT_ROW_MAX];
 };
 
 struct rows {

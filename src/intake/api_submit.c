@@ -11,6 +11,7 @@
 #include "intake/api_impl.h"
 
 #include "base/clock.h"
+#include "intake/json_text.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -25,12 +26,32 @@ static const enum stats_counter accepted_counter[CLASS_N] = {
 	[CLASS_MARKETING] = STATS_ACCEPTED_MARKETING,
 };
 
-static size_t write_answer(struct api_call *c)
+#define ANSWER_HEAD 128 /* octets of it without "changed" */
+
+/* Room for the answer, and what it will say of the text: nothing may fail once the message is the queue's. */
+static int prepare_answer(struct api_call *c, const struct json_message *jm)
 {
-	return (size_t)snprintf(c->answer, sizeof(c->answer),
-		"{\"id\":\"%llu\",\"state\":\"%s\",\"parts\":%u,\"encoding\":\"%s\"}",
-		(unsigned long long)c->id, msg_state_name(c->scheduled ? STATE_SCHEDULED : STATE_QUEUED),
-		c->n_parts, encoding_name(c->encoding));
+	c->answer = c->answer_short;
+	json_out_init(&c->changed, API_ANSWER_MAX);
+	if (!jm->changed)
+		return 0;
+	json_text_changed(&c->changed, jm, true, SMART_CHANGES_MAX);
+	if (json_out_full(&c->changed))
+		return -ENOMEM;
+	c->answer = malloc(ANSWER_HEAD + buf_len(&c->changed.b));
+	return c->answer ? 0 : -ENOMEM;
+}
+
+static void write_answer(struct api_call *c)
+{
+	size_t n_changed = buf_len(&c->changed.b);
+	int n = snprintf(c->answer, ANSWER_HEAD, "{\"id\":\"%llu\",\"state\":\"%s\",\"parts\":%u,\"encoding\":\"%s\"%s",
+		(unsigned long long)c->id, msg_state_name(c->scheduled ? STATE_SCHEDULED : STATE_QUEUED), c->n_parts,
+		encoding_name(c->encoding), n_changed ? "," : "");
+
+	if (n_changed)
+		memcpy(c->answer + n, buf_data(&c->changed.b), n_changed);
+	memcpy(c->answer + (size_t)n + n_changed, "}", 2);
 }
 
 static void answer_known_key(struct api_call *c)
@@ -146,6 +167,10 @@ static void submit_one(struct api_call *c, const json_t *row, const char *key)
 	api_message_ctx(c->api, cl, true, &x);
 	if (json_message(row, &x, jm, &f) < 0) {
 		api_refuse_fault(c, &f);
+		return;
+	}
+	if (prepare_answer(c, jm) < 0) {
+		refuse_errno(c, -ENOMEM);
 		return;
 	}
 	if (!take_key(c, row, key, jm->idempotency_key))

@@ -12,10 +12,11 @@
 
 #include "base/clock.h"
 #include "base/hash.h"
-#include "codec/gsm7.h"
 #include "codec/msisdn.h"
 #include "codec/udh.h"
+#include "codec/unicode.h"
 #include "codec/utf8.h"
+#include "intake/json_text.h"
 #include "intake/json_tlvs.h"
 
 #include <errno.h>
@@ -36,6 +37,7 @@ enum field {
 	F_CAMPAIGN,
 	F_TAG,
 	F_SMART,
+	F_NFC,
 	F_TRANSLIT,
 	F_REPORT,
 	F_DATA,
@@ -62,7 +64,8 @@ static const struct {
 	[F_CAMPAIGN] = {"campaign", T_STRING, API_INVALID_CAMPAIGN},
 	[F_TAG] = {"tag", T_STRING, API_INVALID_TAG},
 	[F_SMART] = {"smart", T_BOOL, API_WRONG_TYPE},
-	[F_TRANSLIT] = {"translit", T_STRING, API_UNSUPPORTED},
+	[F_NFC] = {"nfc", T_BOOL, API_WRONG_TYPE},
+	[F_TRANSLIT] = {"translit", T_STRING, API_INVALID_TRANSLIT},
 	[F_REPORT] = {"report", T_STRING, API_INVALID_REPORT},
 	[F_DATA] = {"data", T_STRING, API_INVALID_DATA},
 	[F_UDH] = {"udh", T_STRING, API_INVALID_DATA},
@@ -99,6 +102,9 @@ static const struct {
 	{"dlr", F_REPORT},
 	{"hex", F_DATA},
 	{"transliterate", F_TRANSLIT},
+	{"transliteration", F_TRANSLIT},
+	{"normalize", F_NFC},
+	{"normalise", F_NFC},
 };
 
 struct work {
@@ -109,16 +115,6 @@ struct work {
 };
 
 /* ---- Pass one: names and types. ---- */
-
-/* Offset in octets to position in characters. */
-static unsigned position_of(const char *s, size_t at)
-{
-	unsigned n = 0;
-
-	for (size_t i = 0; i < at; i++)
-		n += ((unsigned char)s[i] & 0xc0) != 0x80;
-	return n;
-}
 
 /* Letters that differ between two short names, all case and "_" apart; more than 2 is "another word". */
 static unsigned distance(const char *a, const char *b)
@@ -208,7 +204,7 @@ static int check_type(struct work *w, enum field i, const json_t *v)
 	if (ok && fields[i].type == T_STRING && memchr(json_string_value(v), '\0', json_string_length(v)))
 		return api_fault_set(w->f, fields[i].code, fields[i].name,
 			"\"%s\" holds the control character U+0000 at position %u; remove it", fields[i].name,
-			position_of(json_string_value(v), strlen(json_string_value(v))));
+			json_text_position(json_string_value(v), strlen(json_string_value(v))));
 	if (ok)
 		return 0;
 	return api_fault_set(w->f, API_WRONG_TYPE, fields[i].name, "\"%s\" must be %s, not %s%s",
@@ -318,7 +314,7 @@ static int take_label(struct work *w, enum field i, enum api_code code, const ch
 		if ((unsigned char)s[j] < 0x20 || s[j] == 0x7f)
 			return api_fault_set(w->f, code, fields[i].name,
 				"\"%s\" holds the control character U+%04X at position %u; remove it",
-				fields[i].name, (unsigned char)s[j], position_of(s, j));
+				fields[i].name, (unsigned char)s[j], json_text_position(s, j));
 	*ret = s;
 	*ret_n = n;
 	return 0;
@@ -429,6 +425,20 @@ static int take_key(struct work *w)
 	return 0;
 }
 
+static int take_translit(struct work *w)
+{
+	const char *name = text_of(w, F_TRANSLIT);
+
+	if (!name)
+		return 0;
+	if (!unicode_translit_known(name))
+		return json_text_no_such_translit(name, w->f);
+	if (w->v[F_DATA])
+		return api_fault_set(w->f, API_INVALID_TRANSLIT, "translit",
+			"octets given as \"data\" are not transliterated; leave the field out");
+	return 0;
+}
+
 static int take_wish(struct work *w)
 {
 	const char *s = text_of(w, F_ENCODING);
@@ -446,22 +456,42 @@ static int take_wish(struct work *w)
 	if (s && w->v[F_DATA] && m->wish != WISH_AUTO)
 		return api_fault_set(w->f, API_INVALID_ENCODING, "encoding",
 			"octets given as \"data\" have no encoding; leave the field out");
-	return 0;
+	return take_translit(w);
 }
 
 /* ---- The content. ---- */
 
-/* Only what a telephone can show: the format effectors TAB, LF, FF and CR, and no other control character. */
-static int check_controls(struct work *w, const char *s, size_t n)
+/* What no telephone can show: control characters but TAB, LF, FF and CR, and code points that are no characters and
+ * never will be (Unicode 15, 23.7). */
+static bool is_control(uint32_t cp)
 {
-	for (size_t i = 0; i < n; i++) {
-		unsigned char c = (unsigned char)s[i];
+	if (cp < 0x20)
+		return cp != '\t' && cp != '\n' && cp != '\f' && cp != '\r';
+	return cp >= 0x7f && cp < 0xa0;
+}
 
-		if (c >= 0x20 || c == '\t' || c == '\n' || c == '\f' || c == '\r')
-			continue;
-		return api_fault_set(w->f, API_INVALID_TEXT, "text",
-			"the text holds the control character U+%04X at position %u; remove it", c,
-			position_of(s, i));
+static bool is_noncharacter(uint32_t cp)
+{
+	return (cp & 0xfffe) == 0xfffe || (cp >= 0xfdd0 && cp <= 0xfdef);
+}
+
+static int check_characters(struct work *w, const char *s, size_t n)
+{
+	size_t len;
+
+	for (size_t i = 0; i < n; i += len) {
+		uint32_t cp = (unsigned char)s[i];
+
+		len = cp < 0x80 ? 1 : utf8_next(s + i, n - i, &cp);
+		if (is_control(cp))
+			return api_fault_set(w->f, API_INVALID_TEXT, "text",
+				"the text holds the control character U+%04X at position %u; remove it%s", (unsigned)cp,
+				json_text_position(s, i),
+				cp < 0x80 ? "" : ", or read the source as windows-1252 instead of ISO 8859-1");
+		if (is_noncharacter(cp))
+			return api_fault_set(w->f, API_INVALID_TEXT, "text",
+				"the text holds U+%04X at position %u, which is no character; remove it", (unsigned)cp,
+				json_text_position(s, i));
 	}
 	return 0;
 }
@@ -480,7 +510,7 @@ static int take_text(struct work *w)
 		return api_fault_set(w->f, API_INVALID_TEXT, "text",
 			"the text takes %zu octets, at most %d can be sent; shorten it", n, MSG_TEXT_MAX);
 	m->n_text = (uint32_t)n;
-	return check_controls(w, m->text, n);
+	return check_characters(w, m->text, n);
 }
 
 static int hex_digit(char c)
@@ -506,7 +536,7 @@ static int take_hex(struct work *w, enum field i, uint8_t *dst, size_t cap, size
 			return api_fault_set(w->f, API_INVALID_DATA, name,
 				"\"%s\" is not hexadecimal at position %u; two digits for each octet, "
 				"nothing else",
-				name, position_of(s, j));
+				name, json_text_position(s, j));
 	if (n % 2)
 		return api_fault_set(w->f, API_INVALID_DATA, name,
 			"\"%s\" has an odd number of digits; two digits for each octet", name);
@@ -569,54 +599,6 @@ static int take_content(struct work *w)
 
 /* ---- Encoding and parts. ---- */
 
-static int too_many_parts(struct work *w, const struct segment_plan *p)
-{
-	int max = (int)w->x->client->max_parts;
-
-	if (p->n_parts == 255)
-		return api_fault_set(w->f, API_TOO_MANY_PARTS, "text",
-			"the text needs more than 254 parts as %s, this client may send %d; shorten it",
-			encoding_name(p->encoding), max);
-	return api_fault_set(w->f, API_TOO_MANY_PARTS, w->v[F_DATA] ? "data" : "text",
-		"%s needs %u parts as %s, this client may send %d; shorten it%s",
-		w->v[F_DATA] ? "the data" : "the text", p->n_parts, encoding_name(p->encoding), max,
-		p->encoding == ENC_UCS2
-			? ", or avoid the characters that force ucs2 (POST /v1/preview names them)"
-			: "");
-}
-
-/* Names the first characters that GSM-7 does not have. */
-static int not_gsm7(struct work *w, const char *s, size_t n)
-{
-	char list[200];
-	size_t used = 0;
-	unsigned position = 0, shown = 0, more = 0;
-
-	list[0] = '\0';
-	for (size_t i = 0, len; i < n; i += len, position++) {
-		uint32_t cp;
-
-		len = utf8_next(s + i, n - i, &cp);
-		if (len == 0)
-			break;
-		if (gsm7_encode(cp) >= 0)
-			continue;
-		if (shown == 6) {
-			more++;
-			continue;
-		}
-		used += (size_t)snprintf(list + used, sizeof(list) - used, "%s%.*s (U+%04X) at %u",
-			shown ? ", " : "", (int)len, s + i, (unsigned)cp, position);
-		shown++;
-	}
-	if (more)
-		return api_fault_set(w->f, API_NOT_GSM7, "text",
-			"GSM-7 does not have %s, and %u more; replace them, or let encoding be \"auto\"",
-			list, more);
-	return api_fault_set(w->f, API_NOT_GSM7, "text",
-		"GSM-7 does not have %s; replace them, or let encoding be \"auto\"", list);
-}
-
 static void options(const struct work *w, struct segment_opts *o)
 {
 	const struct json_message_ctx *x = w->x;
@@ -627,65 +609,44 @@ static void options(const struct work *w, struct segment_opts *o)
 	if (x->rules_of)
 		o->rules = *x->rules_of(x->arg, w->out->m.route);
 	o->max_parts = max > 0 && max < SEGMENT_MAX_PARTS ? (uint8_t)max : 0;
+	o->unicode = x->unicode;
 }
 
-/* Look-alikes are replaced only when the whole text then fits GSM-7: anything less changes a text for
- * nothing. */
-static void try_smart(struct work *w, struct segment_opts *o, int *r)
+static bool wants(const struct work *w, enum field i, bool client_wants)
 {
-	struct json_message *out = w->out;
-	struct segment_plan p;
-	size_t bad_at, n;
-	int again;
+	return w->v[i] ? json_is_true(w->v[i]) : client_wants;
+}
 
-	if ((*r == 0 && out->plan.encoding == ENC_GSM7) || o->wish == WISH_UCS2)
-		return;
-	n = json_message_smart(out->m.text, out->m.n_text, out->scratch);
-	if (n == out->m.n_text && !memcmp(out->scratch, out->m.text, n))
-		return;
-	again = segment_plan(out->scratch, n, o, &p, &bad_at);
-	if (again < 0 || p.encoding != ENC_GSM7 || (*r == 0 && p.n_parts >= out->plan.n_parts))
-		return;
-	out->plan = p;
-	out->m.text = out->scratch;
-	out->m.n_text = (uint32_t)n;
-	out->smart = true;
-	*r = 0;
+static struct json_text_wish text_wish(const struct work *w)
+{
+	return (struct json_text_wish){
+		.translit = text_of(w, F_TRANSLIT),
+		.nfc = wants(w, F_NFC, w->x->client->nfc),
+		.smart = wants(w, F_SMART, w->x->client->smart),
+		.max_parts = (unsigned)w->x->client->max_parts,
+	};
 }
 
 static int plan_text(struct work *w)
 {
-	struct json_message *out = w->out;
-	bool smart = w->v[F_SMART] ? json_is_true(w->v[F_SMART]) : w->x->client->smart;
-	struct segment_opts o;
-	size_t bad_at;
-	int r;
+	struct json_text_wish wish = text_wish(w);
 
-	options(w, &o);
-	r = segment_plan(out->m.text, out->m.n_text, &o, &out->plan, &bad_at);
-	if (smart)
-		try_smart(w, &o, &r);
-	if (r == -EILSEQ)
-		return not_gsm7(w, out->m.text, out->m.n_text);
-	if (r == -E2BIG)
-		return too_many_parts(w, &out->plan);
-	if (r < 0)
-		return api_fault_set(w->f, API_INVALID_TEXT, "text", "the text cannot be encoded");
-	return 0;
+	options(w, &w->out->opts);
+	return json_text_plan(w->out, &wish, &w->out->opts, w->f);
 }
 
 static int plan_data(struct work *w)
 {
 	struct json_message *out = w->out;
 	const uint8_t *d = (const uint8_t *)out->m.text;
-	struct segment_opts o;
+	struct json_text_wish wish = text_wish(w);
 	int r;
 
-	options(w, &o);
-	r = segment_binary_plan(d + 1, d[0], out->m.n_text - 1 - d[0], &o, &out->plan);
+	options(w, &out->opts);
+	r = segment_binary_plan(d + 1, d[0], out->m.n_text - 1 - d[0], &out->opts, &out->plan);
 	switch (r) {
 	case 0: return 0;
-	case -E2BIG: return too_many_parts(w, &out->plan);
+	case -E2BIG: return json_text_too_many(out, &wish, "data", "", w->f);
 	case -EEXIST:
 		return api_fault_set(w->f, API_INVALID_DATA, "udh",
 			"the data needs several parts, but \"udh\" already says that this is one; leave "
@@ -752,17 +713,13 @@ int json_message(
 
 	memset(&ret->m, 0, sizeof(ret->m));
 	ret->idempotency_key = NULL;
-	ret->smart = false;
+	ret->changed = 0;
 	if (!json_is_object(row))
 		return api_fault_set(
 			f, API_INVALID_JSON, NULL, "a message is a JSON object, not %s", type_name(row));
 	r = walk(&w, row);
 	if (r < 0)
 		return r;
-	if (w.v[F_TRANSLIT])
-		return api_fault_set(f, API_UNSUPPORTED, "translit",
-			"this gateway was built without transliteration; leave the field out and send the "
-			"text as it shall arrive");
 	for (size_t i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
 		r = steps[i](&w);
 		if (r < 0)
@@ -776,30 +733,31 @@ int json_message(
 void json_message_syntax_fault(const json_error_t *e, struct api_fault *f)
 {
 	enum json_error_code code = json_error_code(e);
+	const char *why = "not JSON; check quotes, commas and escapes";
 
+	if (e->line < 1 || (code == json_error_premature_end_of_input && e->position == 0)) {
+		api_fault_set(f, API_INVALID_JSON, NULL, "there is no JSON in it; a message is an object, as in "
+			"{\"to\":\"+12025550142\",\"text\":\"hello\"}");
+		return;
+	}
 	/* jansson quotes the place ("near '...'"), which may hold a broken character: only its words are
 	 * passed on. */
 	if (code == json_error_invalid_utf8)
-		api_fault_set(f, API_INVALID_UTF8, NULL,
-			"line %d, column %d: not valid UTF-8; encode the body as UTF-8", e->line, e->column);
+		why = "not valid UTF-8; encode the body as UTF-8";
 	else if (code == json_error_premature_end_of_input)
-		api_fault_set(f, API_INVALID_JSON, NULL, "line %d, column %d: the JSON ends too early",
-			e->line, e->column);
+		why = "the JSON ends too early";
 	else if (code == json_error_duplicate_key)
-		api_fault_set(f, API_INVALID_JSON, NULL,
-			"line %d, column %d: the same field stands twice; give it once", e->line, e->column);
+		why = "the same field stands twice; give it once";
+	else if (strstr(e->text, "invalid Unicode"))
+		why = "half of a surrogate pair; a character beyond U+FFFF is two escapes, as in \"\\ud83d\\ude00\"";
 	else if (code == json_error_null_byte_in_key || code == json_error_null_character)
-		api_fault_set(f, API_INVALID_JSON, NULL, "line %d, column %d: NUL is not allowed", e->line,
-			e->column);
+		why = "NUL is not allowed";
 	else if (code == json_error_end_of_input_expected)
-		api_fault_set(f, API_INVALID_JSON, NULL,
-			"line %d, column %d: something follows the JSON value; many messages are an array, "
-			"or lines of "
-			"application/x-ndjson",
-			e->line, e->column);
-	else
-		api_fault_set(f, API_INVALID_JSON, NULL,
-			"line %d, column %d: not JSON; check quotes, commas and escapes", e->line, e->column);
+		why = "something follows the JSON value; many messages are an array, or lines of application/x-ndjson";
+	else if (!strncmp(e->text, "'[' or '{' expected", 19))
+		why = "neither a JSON object nor an array; a message begins with {";
+	api_fault_set(f, code == json_error_invalid_utf8 ? API_INVALID_UTF8 : API_INVALID_JSON, NULL, "line %d, column %d: %s",
+		e->line, e->column, why);
 }
 
 bool json_message_key_ok(const char *key, size_t n)

@@ -16,6 +16,7 @@
 
 #include "base/conf.h"
 #include "codec/segment.h"
+#include "codec/smart.h"
 #include "intake/api_error.h"
 #include "message.h"
 #include "route/router.h"
@@ -38,18 +39,26 @@ struct json_message_ctx {
 	const struct segment_rules *(*rules_of)(void *arg, uint32_t route);
 	/* What its links declare as TLVs.  May be NULL: nothing. */
 	const struct route_tlvs *(*tlvs_of)(void *arg, uint32_t route);
+	/* For NFC, transliteration and grapheme clusters.  May be NULL: none of them. */
 	struct unicode *unicode;
 	void *arg;
 };
 
+/* What was done to the text, as bits. */
+enum json_change { JSON_CHANGED_TRANSLIT = 1, JSON_CHANGED_NFC = 2, JSON_CHANGED_SMART = 4 };
+
 struct json_message {
 	struct message m; /* without id */
 	struct segment_plan plan;
+	struct segment_opts opts; /* by which it was planned */
 	const char *idempotency_key; /* of the row, or NULL */
-	bool smart;		     /* look-alikes were replaced */
+	uint8_t changed;	     /* of enum json_change; 0: the text is as it came, and the next two are not set */
+	uint8_t parts_before;	     /* of the text as it came; 255: more than 254 */
+	struct smart_result look_alikes; /* with JSON_CHANGED_SMART */
 	char from[24];
 	uint8_t tlvs[MSG_TLVS_MAX];
-	char scratch[MSG_TEXT_MAX + 160]; /* binary data, or the text after replacing */
+	char scratch[SMART_ROOM(MSG_TEXT_MAX)]; /* binary data, or the text when it was changed */
+	char spare[SMART_ROOM(MSG_TEXT_MAX)];	/* for whoever has the message next */
 };
 
 /* 0, or -EINVAL and the fault. */
@@ -64,9 +73,5 @@ bool json_message_key_ok(const char *key, size_t n);
 
 /* A 128-bit hash of a JSON value, the same for every order of keys and amount of blanks; 0 or -ENOMEM. */
 int json_message_hash(const json_t *row, uint8_t ret[static 16]);
-
-/* Replace typographic look-alikes (quotes, dashes, odd blanks) by characters of GSM-7.  `dst` holds n octets:
- * no replacement is longer than what it replaces.  Returns the octets written. */
-size_t json_message_smart(const char *s, size_t n, char *dst);
 
 #endif

@@ -8,6 +8,7 @@
 
 #include "codec/unicode.h"
 #include "codec/utf8.h"
+#include "intake/json_text.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -134,7 +135,7 @@ void preview_row(struct preview_row *p, const struct json_message *jm, const str
 		return;
 	}
 	find_culprits(p);
-	if (jm->plan.n_parts > 1)
+	if (jm->plan.n_parts > 1 && !(jm->changed & JSON_CHANGED_SMART))
 		smart_text(m->text, m->n_text, jm->plan.n_parts, &p->opts, p->text, &p->smart);
 }
 
@@ -236,13 +237,8 @@ static void put_changes(struct json_out *o, const struct smart_result *s)
 {
 	json_out_key(o, "changes");
 	json_out_open(o, '[');
-	for (unsigned i = 0; i < s->n_changes && i < SMART_CHANGES_MAX; i++) {
-		json_out_open(o, '{');
-		json_out_ku64(o, "position", s->changes[i].position);
-		preview_character_out(o, s->changes[i].cp);
-		json_out_kstr(o, "with", s->changes[i].with);
-		json_out_close(o, '}');
-	}
+	for (unsigned i = 0; i < s->n_changes && i < SMART_CHANGES_MAX; i++)
+		json_text_change(o, &s->changes[i]);
 	json_out_close(o, ']');
 	json_out_ku64(o, "n_changes", s->n_changes);
 }

@@ -110,6 +110,10 @@ struct total_dear *preview_total_add(struct preview_total *t, uint64_t row, cons
 		add_sum(&t->suggestion, plan->n_parts - p->smart.plan.n_parts);
 	if (p->over)
 		add_sum(&t->shorten, 1);
+	if (p->jm->changed) {
+		add_sum(&t->changed, plan->n_parts);
+		t->changed_parts_before += p->jm->parts_before;
+	}
 	count_culprits(t, row, p);
 	d = place(t, plan->n_parts);
 	if (!d)
@@ -118,6 +122,15 @@ struct total_dear *preview_total_add(struct preview_total *t, uint64_t row, cons
 		.encoding = (uint8_t)plan->encoding};
 	json_out_init(&d->told, TOLD_MAX);
 	return d;
+}
+
+size_t preview_total_told(const struct preview_total *t)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < t->n_dearest; i++)
+		n += buf_len(&t->dearest[i].told.b);
+	return n;
 }
 
 /* ---- Telling. ---- */
@@ -257,6 +270,16 @@ static void put_saving(struct json_out *o, const char *key, const struct total_s
 	json_out_close(o, '}');
 }
 
+static void put_changed(struct json_out *o, const struct preview_total *t)
+{
+	json_out_key(o, "changed");
+	json_out_open(o, '{');
+	json_out_ku64(o, "rows", t->changed.rows);
+	json_out_ku64(o, "parts_before", t->changed_parts_before);
+	json_out_ku64(o, "parts", t->changed.parts);
+	json_out_close(o, '}');
+}
+
 void preview_total_out(struct json_out *o, const struct preview_total *t, const struct names *names)
 {
 	json_out_open(o, '{');
@@ -270,6 +293,7 @@ void preview_total_out(struct json_out *o, const struct preview_total *t, const 
 	put_by_route(o, t, names);
 	put_errors(o, t);
 	put_culprits(o, t);
+	put_changed(o, t);
 	put_saving(o, "suggestion", &t->suggestion);
 	put_saving(o, "shorten", &t->shorten);
 	put_dearest(o, t);

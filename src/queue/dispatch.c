@@ -155,10 +155,10 @@ static int binary_plan(const struct message *m, const struct segment_opts *o, st
 
 /* For a link that has not seen it yet.  The wish for GSM-7 was held against the first link of the route; where another
  * one lacks a character the text goes as UCS-2: it was accepted, and letters are never lost. */
-static int plan_for(const struct queue *q, const struct message *m, const struct segment_rules *rules,
+static int plan_for(struct unicode *unicode, const struct message *m, const struct segment_rules *rules,
 	struct segment_plan *ret)
 {
-	struct segment_opts o = { .wish = m->wish, .rules = *rules, .unicode = q->unicode };
+	struct segment_opts o = { .wish = m->wish, .rules = *rules, .unicode = unicode };
 	size_t bad;
 	int r;
 
@@ -171,15 +171,29 @@ static int plan_for(const struct queue *q, const struct message *m, const struct
 	return segment_plan(m->text, m->n_text, &o, ret, &bad);
 }
 
-/* The plan that was made before. */
+/* A message that was begun before cuts were kept, when neither clusters nor languages were looked at. */
+static int plan_old(const struct qmsg *qm, struct segment_plan *ret)
+{
+	const struct segment_rules *now = &qm->out->rules;
+	struct segment_rules rules = { .concat = now->concat, .max_char = now->max_char };
+
+	return plan_for(NULL, qm->m, &rules, ret);
+}
+
+/* The plan that was made before; -EINVAL when it is another one. */
 static int plan_again(const struct queue *q, const struct qmsg *qm, struct segment_plan *ret)
 {
 	const struct message *m = qm->m;
 	struct segment_opts o = { .rules.concat = segment_cut_concat(qm->cut) };
+	int r;
 
-	if (m->flags & MSG_BINARY)
-		return binary_plan(m, &o, ret);
-	return segment_again(m->text, m->n_text, qm->cut, q->unicode, ret);
+	if (!qm->cut)
+		r = plan_old(qm, ret);
+	else if (m->flags & MSG_BINARY)
+		r = binary_plan(m, &o, ret);
+	else
+		r = segment_again(m->text, m->n_text, qm->cut, q->unicode, ret);
+	return r == 0 && o.rules.concat != CONCAT_PAYLOAD && ret->n_parts != qm->n_parts ? -EINVAL : r;
 }
 
 static int wire_for(const struct message *m, const struct segment_plan *plan, unsigned part, uint16_t ref,
@@ -206,21 +220,21 @@ int dispatch_plan(struct queue *q, struct qmsg *qm, struct outlet *o)
 	struct segment_plan plan;
 	int r;
 
-	if (qm->bound && qm->cut) { /* cut already; another link only when the old one is gone for good */
+	if (qm->bound) { /* cut already; another link only when the old one is gone for good */
 		qm->out = o;
 		return 0;
 	}
-	if (qm->n_parts && qm->cut && (qm->out == o || (qm->out && same_rules(&qm->out->rules, &o->rules)))) {
+	if (qm->n_parts && qm->cut && same_rules(&qm->rules, &o->rules)) {
 		qm->out = o;
 		return 0;
 	}
-	r = plan_for(q, qm->m, &o->rules, &plan);
+	r = plan_for(q->unicode, qm->m, &o->rules, &plan);
 	if (r < 0)
 		return r;
 	qm->cut = segment_cut(&plan);
+	qm->rules = o->rules;
 	qm->out = o;
-	if (qm->bound)
-		return 0;
+	qm->bound_link = 0;
 	qm->n_parts = o->rules.concat == CONCAT_PAYLOAD ? 1 : plan.n_parts;
 	qm->todo = parts_mask(qm->n_parts);
 	if (qm->n_parts > 1)
@@ -251,6 +265,16 @@ static void part_fill(const struct queue *q, const struct qmsg *qm, const struct
 	p->n_text = m->n_text;
 	p->tlvs = m->tlvs;
 	p->n_tlvs = m->n_tlvs;
+}
+
+static int make_part(const struct queue *q, const struct qmsg *qm, const struct segment_plan *plan, unsigned part,
+	struct part *p)
+{
+	part_fill(q, qm, plan, part, p);
+	if (segment_cut_concat(qm->cut) != CONCAT_PAYLOAD)
+		return wire_for(qm->m, plan, part, (uint16_t)qm->ref, &p->wire);
+	memset(&p->wire, 0, sizeof(p->wire));
+	return 0;
 }
 
 /* The driver has no room on the wire: link_ready() hands it over again. */
@@ -317,23 +341,19 @@ void dispatch_submit(struct queue *q, struct qmsg *qm)
 	uint64_t id = qm->m->id;
 	struct segment_plan plan;
 	struct part p;
-	bool whole = segment_cut_concat(qm->cut) == CONCAT_PAYLOAD;
-	int r = 0;
+	int planned = 0, r = 0;
 
 	if (qm->stalled || !qm->leased)
 		return; /* stalled: it goes with the others of its list, in order */
-	if (o->up)
-		r = plan_again(q, qm, &plan);
-	if (r == 0 && o->up && !whole && plan.n_parts != qm->n_parts)
-		r = -EINVAL; /* begun in another cut by a link that is gone */
+	if (o->up && plan_again(q, qm, &plan) < 0)
+		planned = -EMSGSIZE; /* begun in parts that its link does not make any more */
 	while (qm->leased && r == 0 && o->up) {
 		unsigned part = (unsigned)__builtin_ctzll(qm->leased) + 1;
 
-		part_fill(q, qm, &plan, part, &p);
-		if (whole)
-			memset(&p.wire, 0, sizeof(p.wire));
-		else
-			r = wire_for(qm->m, &plan, part, (uint16_t)qm->ref, &p.wire);
+		r = planned;
+		p.key = msg_key(id, part);
+		if (r == 0)
+			r = make_part(q, qm, &plan, part, &p);
 		if (r == 0)
 			r = o->ops->submit(o, &p);
 		if (r == 0) {
@@ -388,6 +408,13 @@ static void lease_done(struct store_op *op)
 	dispatch_requeue(q, qm);
 }
 
+/* The number of parts for the bound row, 0 when it needs none: a single part does, where the rows would speak of more,
+ * be it the client's answer or an older cut for another link. */
+unsigned dispatch_bound_parts(const struct qmsg *qm)
+{
+	return qm->n_parts > 1 || qm->n_parts != qm->m->n_parts || qm->bound_row ? qm->n_parts : 0;
+}
+
 /* Lease as many parts of the message as there is room for; false: no operation to be had. */
 static bool lease(struct queue *q, struct outlet *o, struct qmsg *qm)
 {
@@ -406,12 +433,13 @@ static bool lease(struct queue *q, struct outlet *o, struct qmsg *qm)
 	op->link = o->id;
 	op->ref = qm->ref;
 	op->cut = qm->cut;
-	op->bound_parts = qm->n_parts > 1 && qm->bound_link != o->id ? qm->n_parts : 0;
+	op->bound_parts = qm->bound_link != o->id ? (uint8_t)dispatch_bound_parts(qm) : 0;
 	op->op.rows = (uint16_t)(n + (op->bound_parts != 0));
-	if (qm->n_parts > 1) {
-		qm->bound = true;
+	if (op->bound_parts) {
+		qm->bound_row = true;
 		qm->bound_link = o->id;
 	}
+	qm->bound = qm->n_parts > 1;
 	if (!qm->todo)
 		lane_take(q, qm);
 	dispatch_take(q, o, qm, n);

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 libposthorn_a_SOURCES += src/queue/fresh.c src/queue/fresh.h src/queue/sent.c src/queue/sent.h \
 	src/queue/queue.c src/queue/queue.h src/queue/queue_impl.h src/queue/lane.c src/queue/dispatch.c \
-	src/queue/refs.c src/queue/refs.h \
-	src/queue/settle.c src/queue/refill.c src/queue/cancel.c src/queue/sweep.c
+	src/queue/refs.c src/queue/refs.h src/queue/idform.c src/queue/idform.h \
+	src/queue/settle.c src/queue/receipt.c src/queue/refill.c src/queue/cancel.c src/queue/sweep.c
 libposthorn_a_SOURCES += \
 	src/queue/names.c src/queue/names.h \
 	src/queue/store.h src/queue/store_sqlite.h \
 	src/queue/store_sqlite.c src/queue/store_sqlite_apply.c src/queue/store_sqlite_db.c src/queue/store_sqlite_detail.c \
 	src/queue/store_sqlite_load.c src/queue/store_sqlite_purge.c src/queue/store_sqlite_settle.c \
-	src/queue/store_sqlite_view.c
+	src/queue/store_sqlite_receipt.c src/queue/store_sqlite_view.c
+libposthorn_a_SOURCES += src/queue/store_sqlite_inbound.c
 
 # The schema as one C string.
 EXTRA_DIST += src/queue/schema.sql

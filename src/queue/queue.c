@@ -337,10 +337,12 @@ static void lease_at_once(struct queue *q, struct lane *l, struct qmsg *qm, stru
 	a->link = o->id;
 	a->ref = qm->ref;
 	a->cut = qm->cut;
-	a->bound_parts = n > 1 ? (uint8_t)n : 0;
+	a->bound_parts = (uint8_t)dispatch_bound_parts(qm);
 	qm->leasing = qm->todo;
 	qm->todo = 0;
 	qm->bound = n > 1;
+	qm->bound_row = a->bound_parts != 0;
+	qm->bound_link = qm->bound_row ? o->id : 0;
 	dispatch_take(q, o, qm, n);
 }
 
@@ -497,6 +499,7 @@ static void outlet_known(struct queue *q, struct outlet *o)
 			return;
 	if (q->n_outlets < sizeof(q->outlets) / sizeof(q->outlets[0]))
 		q->outlets[q->n_outlets++] = o;
+	o->idform = receipt_forms(q, o->id);
 }
 
 static bool lane_uses(const struct lane *l, const struct outlet *o)
@@ -559,6 +562,8 @@ void queue_set_limits(struct queue *q, const struct conf *c)
 	q->reserve_octets = (uint64_t)c->queue.disk_reserve_mb << 20;
 	q->body_age_ms = c->retention.body_days * 86400000;
 	q->row_age_ms = c->retention.row_days * 86400000;
+	q->parked_max = (uint32_t)c->queue.parked_max;
+	q->parked_age_ms = c->queue.parked_keep_ms;
 	sweep_disk(q);
 }
 
@@ -688,6 +693,7 @@ struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boo
 	q->staged.next = q->staged.prev = &q->staged;
 	q->pool_lease.size = sizeof(struct op_lease);
 	settle_pools(q);
+	receipt_pools(q);
 	q->pool_attempt.size = sizeof(struct op_attempt);
 	q->pool_due.size = sizeof(struct row_job);
 	q->pool_row.size = sizeof(struct op_backlog_delete);
@@ -707,7 +713,7 @@ struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boo
 	uv_timer_init(loop, &q->tick);
 	uv_timer_init(loop, &q->second);
 	q->check.data = q->tick.data = q->second.data = q;
-	if (store_lanes(s, lane_known, q) < 0 || store_refs(s, REF_ROWS, ref_known, q) < 0)
+	if (store_lanes(s, lane_known, q) < 0 || store_refs(s, REF_ROWS, ref_known, q) < 0 || receipt_load_forms(q) < 0)
 		return NULL;
 	return q;
 }
@@ -815,6 +821,8 @@ void queue_free(struct queue *q)
 	pool_done(&q->pool_attempt);
 	pool_done(&q->pool_final);
 	pool_done(&q->pool_receipt);
+	pool_done(&q->pool_note);
+	receipt_done_forms(q);
 	pool_done(&q->pool_due);
 	pool_done(&q->pool_row);
 	free(q->routes);

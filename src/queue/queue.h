@@ -53,6 +53,7 @@ struct outlet {
 	bool draining;           /* finish what was taken, take nothing new */
 	bool removed;            /* no longer configured */
 	bool reports;            /* receipts may come */
+	bool one_receipt;        /* one for all parts of a message */
 	unsigned window;         /* parts in flight */
 	double tps;              /* 0: no limit */
 	unsigned burst;
@@ -60,11 +61,13 @@ struct outlet {
 	int64_t pause_until_ms;  /* clock_mono_ms(); throttled: nothing before */
 	enum { UNCERTAIN_RESEND, UNCERTAIN_HOLD, UNCERTAIN_FAIL } on_uncertain;
 	enum receipt_id_form receipt_form;
+	double match_alarm;      /* share of receipts that must find their part; 0: no alarm */
 	struct segment_rules rules;
 	int64_t receipt_timeout_s; /* 0: ttl + 24 h */
 	unsigned max_attempts;
 	int64_t retry_min_ms, retry_max_ms;
 	/* ------ the queue's ------ */
+	struct idform *idform;   /* how its receipts spell ids; NULL until it is known to the queue */
 	unsigned in_flight;      /* leased, not settled */
 	unsigned in_flight_bulk; /* of these: not otp */
 	double tokens;
@@ -160,6 +163,9 @@ struct link_receipt;
 int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *r,
 	void (*done)(void *arg, uint64_t a, uint64_t b, int r), void *arg, uint64_t a, uint64_t b);
 
+/* How a link's ids are read has changed: what is parked may be found now. */
+void queue_retry_parked(struct queue *q, struct outlet *o);
+
 /* ---- control and views ----------------------------------------------------------------------------------- */
 
 enum queue_cancelled { CANCEL_DONE, CANCEL_IN_FLIGHT, CANCEL_FINAL, CANCEL_NOT_FOUND, CANCEL_N };
@@ -190,7 +196,8 @@ void queue_lanes(struct queue *q, void (*each)(void *arg, const struct queue_lan
 struct queue_stats {
 	uint64_t accepted, waiting, resident, in_flight, receipts_waiting;
 	uint64_t final[STATE_N];
-	uint64_t receipts_matched, receipts_parked, receipts_repeated, corrections, expired_unsent;
+	uint64_t receipts_matched, receipts_parked, receipts_claimed, receipts_repeated, receipts_ignored;
+	uint64_t corrections, expired_unsent;
 	uint64_t low_water, next_id;
 	bool recovering;          /* the scan after a restart is still running */
 };

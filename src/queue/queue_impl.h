@@ -6,7 +6,8 @@
  *     lane.c      lanes: which messages wait where, and for which link
  *     dispatch.c  from lanes to links: fair choice, tokens, lease, submit
  *     refs.c      references that join the parts of a long message
- *     settle.c    how attempts ended, and receipts
+ *     settle.c    how attempts ended
+ *     receipt.c   what receipts say, of which part, and how their ids are read
  *     refill.c    rows back into memory: backlog, due, restart
  *     cancel.c    by id and by tag
  *     sweep.c     what the clock does: expiry, deadlines, low water, housekeeping
@@ -46,9 +47,11 @@ struct qmsg {
 	uint16_t tries;
 	uint8_t n_parts;            /* 0: not planned for a link yet */
 	uint16_t cut;               /* segment_cut(); 0: not known */
+	struct segment_rules rules; /* what gave this cut; not of one that was begun in another life */
 	uint8_t reason;
 	bool bound;                 /* parts and reference are fixed: something of it has left, or is about to */
-	uint32_t bound_link;        /* the link of its bound row, written or on its way */
+	uint32_t bound_link;        /* the link of its bound row, written or on its way; 0: none that counts */
+	bool bound_row;             /* it has such a row, which perhaps no longer counts */
 	bool in_lane, stalled, blocked;
 	bool pending;               /* its accept commit is not done: nobody may touch it */
 	int64_t since_ms;
@@ -118,6 +121,16 @@ struct row_job {
 	struct lane *lane; /* held; NULL: only the due row goes */
 };
 
+/* What was learned of a link; it outlives the outlet, as a link is made anew when its settings change. */
+struct link_forms {
+	struct link_forms *next;
+	struct idform f;
+	struct op_receipt_form op;
+	struct queue *q;
+	bool storing;
+	bool retry; /* its parked receipts may be found now */
+};
+
 struct tag_cancel {
 	struct tag_cancel *next;
 	uint64_t n, upto_id;
@@ -158,7 +171,7 @@ struct queue {
 
 	struct fresh *fresh;
 	struct sent *sent;
-	struct pool pool_lease, pool_submit, pool_attempt, pool_final, pool_receipt, pool_due, pool_row;
+	struct pool pool_lease, pool_submit, pool_attempt, pool_final, pool_receipt, pool_note, pool_due, pool_row;
 	struct blocked_id *blocked;
 	uint64_t reads_asked, reads_come; /* pages of lanes; they come in the order they were asked for */
 	struct staged staged;        /* head of a ring, rising by seq */
@@ -168,6 +181,10 @@ struct queue {
 	uint64_t fresh_again;        /* restart: this page has to be read again */
 	bool leases_again;
 	struct tag_cancel *tag_cancels;
+	struct link_forms *forms;    /* by op.link */
+	bool any_parked;             /* when the last page of settled messages came */
+	uint32_t parked_max;
+	int64_t parked_age_ms;
 
 	uv_check_t check;            /* dispatch after each poll */
 	uv_timer_t tick;             /* tokens and pauses: only while something waits for time */
@@ -277,13 +294,28 @@ void dispatch_take(struct queue *q, struct outlet *o, struct qmsg *qm, unsigned 
 void dispatch_settled(struct queue *q, struct qmsg *qm, unsigned n_parts);                   /* slots back */
 void dispatch_unsent(struct queue *q, struct qmsg *qm, uint64_t parts);
 void dispatch_stalled(struct queue *q, struct outlet *o);
+unsigned dispatch_bound_parts(const struct qmsg *qm);
 int dispatch_plan(struct queue *q, struct qmsg *qm, struct outlet *o);
 void dispatch_submit(struct queue *q, struct qmsg *qm);     /* hand what is leased to the driver */
 void dispatch_requeue(struct queue *q, struct qmsg *qm);    /* todo is not empty: back to the lane that fits */
 void dispatch_gone(struct queue *q, struct qmsg *qm);       /* nothing left to do in memory? then let it go */
 bool tokens_has(double *tokens, int64_t *at_us, double rate, double burst, int64_t now_us);
 
+/* receipt.c */
+struct idform *receipt_forms(struct queue *q, uint32_t link); /* NULL: no memory */
+int receipt_load_forms(struct queue *q);
+void receipt_second(struct queue *q); /* alarms, and what was learned goes to disk */
+void receipt_remember_settled(struct queue *q); /* after a restart */
+void receipt_pools(struct queue *q);
+void receipt_done_forms(struct queue *q);
+void receipt_claimed(struct queue *q, uint32_t link, const struct op_submit *s);
+
 /* settle.c */
+typedef void settle_then(void *arg, uint64_t a, uint64_t b, int r);
+/* What a receipt says of a part that is held in memory; then() may be NULL.  -ENOMEM. */
+int settle_receipt(struct queue *q, struct sent_entry *e, struct op_final *f, settle_then *then, void *arg, uint64_t a,
+	uint64_t b);
+void settle_account(struct queue *q, uint64_t id, enum msg_class class, int msg_state, bool correction);
 void settle_pools(struct queue *q);
 void settle_final(struct queue *q, struct qmsg *qm, unsigned part, enum msg_state state, enum msg_reason reason,
 	const char *error);

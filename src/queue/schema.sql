@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The store, version 3 (kept in user_version).  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
+-- The store, version 5 (kept in user_version).  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
 -- values.  Keys are integers: id = node << 49 | counter, key = id << 8 | part, part 0 is the message itself.
 -- Times are Unix milliseconds.  Executed as it stands on an empty database; later versions migrate (store_sqlite.c).
 
@@ -27,7 +27,7 @@ CREATE TABLE message (
 CREATE TABLE body (id INTEGER PRIMARY KEY, text NOT NULL, tlvs BLOB);
 
 -- From the first lease of a message of several parts on: link, segmentation and reference are fixed.  ref: refs.h,
--- cut: segment_cut() in codec/segment.h.
+-- cut: segment_cut() in codec/segment.h.  Also one part has a row where message.bits, or an older row, says more.
 CREATE TABLE bound (id INTEGER PRIMARY KEY, link INTEGER NOT NULL, ref INTEGER NOT NULL, parts INTEGER NOT NULL,
 	cut INTEGER NOT NULL DEFAULT 0);
 
@@ -49,10 +49,14 @@ CREATE TABLE attempt (
 CREATE TABLE final (
 	key INTEGER PRIMARY KEY, state INTEGER NOT NULL, at INTEGER NOT NULL, reason INTEGER NOT NULL,
 	part INTEGER NOT NULL,       -- part 0 only: the part that decided, 0 = none; else 0
-	error TEXT                   -- raw state and code as the carrier gave them
+	error TEXT,                  -- raw state and code as the carrier gave them
+	receipt INTEGER NOT NULL DEFAULT 0 -- how the receipt that said so found it: receipt_mark() in store.h
 );
 CREATE TABLE correction (key INTEGER NOT NULL, n INTEGER NOT NULL, state INTEGER NOT NULL, at INTEGER NOT NULL,
-	error TEXT, PRIMARY KEY (key, n)) WITHOUT ROWID;
+	error TEXT, receipt INTEGER NOT NULL DEFAULT 0, PRIMARY KEY (key, n)) WITHOUT ROWID;
+-- Receipts that changed nothing, for the timeline: intermediate ones, and those that contradict what stands.
+CREATE TABLE receipt (key INTEGER NOT NULL, n INTEGER NOT NULL, at INTEGER NOT NULL, link INTEGER NOT NULL,
+	state INTEGER NOT NULL, receipt INTEGER NOT NULL, error TEXT NOT NULL, PRIMARY KEY (key, n)) WITHOUT ROWID;
 
 -- What did not fit its lane's memory window, or came back from due: until it is final, due or in waiting.
 -- seq is the order of service; a number of the id counter.  end: ttl end in minutes, rounded up.
@@ -66,14 +70,22 @@ CREATE TABLE lane (id INTEGER PRIMARY KEY, class INTEGER NOT NULL, client INTEGE
 CREATE TABLE due (at INTEGER NOT NULL, key INTEGER NOT NULL, reason INTEGER NOT NULL, tries INTEGER NOT NULL,
 	skip INTEGER NOT NULL, PRIMARY KEY (at, key)) WITHOUT ROWID;
 
--- Receipts to come for what the memory table had to let go; hash of (link, normalised smsc_id).
+-- Receipts to come for what the memory table had to let go, and for final parts that a receipt may still correct; hash
+-- of (link, key of the smsc_id).
 CREATE TABLE waiting (hash INTEGER NOT NULL, key INTEGER NOT NULL, PRIMARY KEY (hash, key)) WITHOUT ROWID;
--- Receipts that matched nothing yet.
+-- Receipts that matched nothing yet.  ids: the rows of receipt_parked_id, nine octets each.
 CREATE TABLE receipt_parked (
 	n INTEGER PRIMARY KEY, hash INTEGER NOT NULL, link INTEGER NOT NULL, smsc_id TEXT NOT NULL, recipient INTEGER NOT NULL,
-	state INTEGER NOT NULL, stat TEXT NOT NULL, err TEXT NOT NULL, at INTEGER NOT NULL
+	state INTEGER NOT NULL, stat TEXT NOT NULL, err TEXT NOT NULL, at INTEGER NOT NULL,
+	smsc_id2 TEXT NOT NULL DEFAULT '', tlv INTEGER NOT NULL DEFAULT 0, other INTEGER NOT NULL DEFAULT 0,
+	why INTEGER NOT NULL DEFAULT 0, ids BLOB NOT NULL DEFAULT x''
 );
-CREATE INDEX receipt_parked_hash ON receipt_parked (hash);
+-- What a parked receipt's id may mean: one row for each form (idform.h) that gives another hash.
+CREATE TABLE receipt_parked_id (hash INTEGER NOT NULL, n INTEGER NOT NULL, form INTEGER NOT NULL,
+	PRIMARY KEY (hash, n)) WITHOUT ROWID;
+-- How the receipts of a link spell ids, as learned: hits by form.
+CREATE TABLE receipt_form (link INTEGER NOT NULL, form INTEGER NOT NULL, hits INTEGER NOT NULL,
+	PRIMARY KEY (link, form)) WITHOUT ROWID;
 
 -- Webhook outbox.  One endpoint per client; shard = id mod webhook.concurrency; seq rises within the database.
 CREATE TABLE event (
@@ -91,12 +103,28 @@ CREATE TABLE dead (
 ) WITHOUT ROWID;
 CREATE INDEX dead_died ON dead (died); -- for retention
 
--- client: who gets it, 0 = nobody yet (kept and listed for operators).
+-- client: who gets it, 0 = nobody yet (kept and listed for operators).  missing: "2,5", parts that never came.
 CREATE TABLE inbound (
 	n INTEGER PRIMARY KEY, at INTEGER NOT NULL, link INTEGER NOT NULL, client INTEGER NOT NULL,
 	sender TEXT NOT NULL, recipient TEXT NOT NULL, text TEXT NOT NULL, raw BLOB NOT NULL, dcs INTEGER NOT NULL,
-	esm_class INTEGER NOT NULL
+	esm_class INTEGER NOT NULL, parts INTEGER NOT NULL DEFAULT 1, missing TEXT
 );
+-- Inbound messages in parts, see op_inbound_part.  joined: inbound.n, 0 = open.  current: it takes parts.  have: how
+-- many are there.  due: open ones are joined then (0: now), joined ones go then.  A number never comes again, as an
+-- operation under way may mean the old one.
+CREATE TABLE inbound_set (
+	n INTEGER PRIMARY KEY AUTOINCREMENT, link INTEGER NOT NULL, sender TEXT NOT NULL, recipient TEXT NOT NULL,
+	wide INTEGER NOT NULL, ref INTEGER NOT NULL, total INTEGER NOT NULL, at INTEGER NOT NULL, until INTEGER NOT NULL,
+	due INTEGER NOT NULL, have INTEGER NOT NULL, current INTEGER NOT NULL, joined INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX inbound_set_key ON inbound_set (link, sender, recipient, ref, total, wide) WHERE current = 1;
+CREATE INDEX inbound_set_open ON inbound_set (due) WHERE joined = 0;
+CREATE INDEX inbound_set_joined ON inbound_set (due) WHERE joined <> 0;
+-- digest: of the octets; text and raw are empty when the set is joined.
+CREATE TABLE inbound_part (
+	set_n INTEGER NOT NULL, seq INTEGER NOT NULL, digest INTEGER NOT NULL, dcs INTEGER NOT NULL,
+	esm_class INTEGER NOT NULL, text TEXT NOT NULL, raw BLOB NOT NULL, PRIMARY KEY (set_n, seq)
+) WITHOUT ROWID;
 
 -- Idempotency keys, two generations of 24 h; the older one is dropped whole.
 CREATE TABLE idem_0 (client INTEGER NOT NULL, khash BLOB NOT NULL, bhash BLOB NOT NULL, answer TEXT NOT NULL,

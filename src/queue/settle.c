@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * settle.c -- how attempts ended, and what receipts say.
+ * settle.c -- how attempts ended.
  *
  *     SENT       op_submit; the part goes to `sent` and waits for its receipt (or is unconfirmed at once on a link
  *                that gives none)
@@ -9,9 +9,6 @@
  *     REJECTED   the next link of the route; after the last one: final
  *     UNKNOWN    the link's on_uncertain decides: resend, hold for evidence, fail
  *     UNSENT     nothing left us: the lease is released, it waits again
- *
- * Receipts: memory (sent) knows most of them; the others are looked for by the writer (op_receipt) in `waiting`, and
- * parked when nothing matches.  A receipt is acknowledged to the carrier only when its row is on disk.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -28,13 +25,12 @@
 
 /* ---- final states ---------------------------------------------------------------------------------------- */
 
-static void account_final(
-	struct queue *q, const struct store_msg *sm, enum msg_class class, int msg_state, bool correction)
+void settle_account(struct queue *q, uint64_t id, enum msg_class class, int msg_state, bool correction)
 {
 	if (msg_state < 0)
 		return;
 	if (!correction)
-		queue_resolved(q, sm->id);
+		queue_resolved(q, id);
 	queue_count_final(q, class, (enum msg_state)msg_state, correction);
 }
 
@@ -42,7 +38,7 @@ struct final_job {
 	struct op_final f;
 	uint8_t class;
 	uint64_t hash; /* of the entry in `sent` that was settled with it; 0: none */
-	void (*then)(void *arg, uint64_t a, uint64_t b, int r);
+	settle_then *then;
 	void *then_arg;
 	uint64_t a, b;
 };
@@ -56,7 +52,7 @@ static void final_done(struct store_op *op)
 		return; /* a receipt comes again by itself, this does not */
 	q->settling--;
 	if (op->r == 0)
-		account_final(q, &j->f.msg, j->class, j->f.ret_msg_state, j->f.ret_correction);
+		settle_account(q, j->f.msg.id, j->class, j->f.ret_msg_state, j->f.ret_correction);
 	else if (op->r != -EBUSY)
 		log_error("final_not_stored", "msg=%llu state=%s error=%s", (unsigned long long)j->f.msg.id,
 			msg_state_name(j->f.state), strerror(-op->r));
@@ -84,6 +80,8 @@ static struct final_job *stage_final(struct queue *q, const struct store_msg *sm
 	j->f.state = state;
 	j->f.reason = reason;
 	j->f.unless_submitted = false;
+	j->f.receipt = 0;
+	j->f.hash = j->f.parked = 0;
 	snprintf(j->f.error, sizeof(j->f.error), "%s", error ? error : "");
 	j->class = class;
 	j->hash = 0;
@@ -161,10 +159,10 @@ static int64_t deadline_of(const struct outlet *o, const struct message *m, int6
 }
 
 static void remember(struct queue *q, const struct message *m, const struct store_msg *sm, struct outlet *o,
-	uint32_t link, unsigned part, uint64_t hash, int64_t at_ms)
+	uint32_t link, unsigned part, uint64_t hash, int64_t at_ms, enum msg_state state)
 {
 	struct sent_entry e = { .hash = hash, .msg = *sm, .to = m->to, .link = link, .part = (uint8_t)part,
-		.state = STATE_SENT, .class = m->class };
+		.state = (uint8_t)state, .class = m->class };
 
 	e.deadline_s = (uint32_t)deadline_of(o, m, at_ms);
 	if (sent_add(q->sent, &e) < 0)
@@ -175,8 +173,10 @@ static uint64_t hash_of(const struct outlet *o, const char *smsc_id)
 {
 	char id[RECEIPT_ID_SIZE];
 
-	if (receipt_id_normalise(smsc_id, o->receipt_form, false, id) < 0)
+	if (receipt_id_key(smsc_id, o->receipt_form, id) < 0)
 		return 0;
+	if (o->idform)
+		idform_response(o->idform, smsc_id);
 	return sent_hash(o->id, id);
 }
 
@@ -253,11 +253,36 @@ void settle_late(void *arg, struct sent_entry *e)
 {
 	struct queue *q = arg;
 	struct final_job *j = stage_final(q, &e->msg, e->part, e->class, STATE_UNCONFIRMED, REASON_NO_RECEIPT, "");
+	struct outlet *o = queue_outlet_of(q, e->link);
 
 	if (!j)
 		return;
 	j->hash = e->hash;
+	/* To be corrected also after a restart; but a link that never gave a receipt gives none now. */
+	if (!o || !o->idform || o->idform->received)
+		j->f.hash = e->hash;
 	sent_settle(q->sent, e, STATE_UNCONFIRMED);
+}
+
+int settle_receipt(struct queue *q, struct sent_entry *e, struct op_final *f, settle_then *then, void *arg, uint64_t a,
+	uint64_t b)
+{
+	struct final_job *j = stage_final(q, &e->msg, e->part, e->class, f->state, REASON_RECEIPT, f->error);
+
+	if (!j)
+		return -ENOMEM;
+	j->f.receipt = f->receipt;
+	j->f.parked = f->parked;
+	j->f.at = f->at;
+	j->f.msg.one_receipt = f->msg.one_receipt;
+	j->f.hash = j->hash = e->hash;
+	j->then = then;
+	j->then_arg = arg;
+	j->a = a;
+	j->b = b;
+	sent_settle(q->sent, e, f->state);
+	q->stats.receipts_matched++;
+	return 0;
 }
 
 /* ---- SENT ------------------------------------------------------------------------------------------------ */
@@ -280,12 +305,13 @@ static void submit_done(struct store_op *op)
 	if (op->r < 0)
 		log_error("submit_not_stored", "msg=%llu part=%u error=%s", (unsigned long long)j->s.msg.id, j->s.part,
 			strerror(-op->r));
+	if (op->r == 0 && j->s.ret_claimed)
+		receipt_claimed(q, j->s.link, &j->s);
 	if (op->r == 0 && j->s.ret_settled) {
-		q->stats.receipts_matched++;
 		e = sent_find_part(q->sent, j->s.hash, j->s.msg.id, j->s.part);
 		if (e)
 			sent_settle(q->sent, e, j->s.ret_state);
-		account_final(q, &j->s.msg, j->class, j->s.ret_msg_state, false);
+		settle_account(q, j->s.msg.id, j->class, j->s.ret_msg_state, false);
 	}
 	pool_put(&q->pool_submit, op);
 }
@@ -301,9 +327,11 @@ void settle_remember(struct queue *q, const struct message *m, const struct stor
 
 	if (hash && sent_find_part(q->sent, hash, m->id, s->part))
 		return;
-	remember(q, m, sm, o, s->link, s->part, hash, s->at);
+	remember(q, m, sm, o, s->link, s->part, hash, s->at, s->state);
 	if (!hash)
 		return; /* the carrier gave no id: only the deadline can settle it */
+	if (s->state != STATE_SENT && !q->any_parked)
+		return; /* nothing is looked for that could only repeat what is known */
 	j = (struct submit_job *)pool_get(q, &q->pool_submit, OP_SUBMIT, submit_done);
 	if (!j) {
 		log_error("parked_not_looked_for", "msg=%llu error=memory", (unsigned long long)m->id);
@@ -315,6 +343,7 @@ void settle_remember(struct queue *q, const struct message *m, const struct stor
 	j->s.link = s->link;
 	j->s.to = m->to;
 	j->s.hash = hash;
+	j->s.msg.one_receipt = o && o->one_receipt;
 	j->class = m->class;
 	queue_stage(q, STORE_SETTLE, &j->s.op);
 	q->settling++;
@@ -350,6 +379,7 @@ static void stage_submit(struct queue *q, const struct message *m, const struct 
 	j->s.link = o->id;
 	j->s.to = m->to;
 	j->class = m->class;
+	j->s.msg.one_receipt = o->one_receipt;
 	snprintf(j->s.smsc_id, sizeof(j->s.smsc_id), "%s", smsc_id ? smsc_id : "");
 	note_sender(q, m, o, &j->s);
 	j->s.hash = o->reports ? hash_of(o, j->s.smsc_id) : 0;
@@ -360,7 +390,7 @@ static void stage_submit(struct queue *q, const struct message *m, const struct 
 	if (!o->reports)
 		stage_final(q, sm, part, m->class, STATE_UNCONFIRMED, REASON_NO_REPORTS, "");
 	else
-		remember(q, m, sm, o, o->id, part, j->s.hash, q->now_ms);
+		remember(q, m, sm, o, o->id, part, j->s.hash, q->now_ms, STATE_SENT);
 }
 
 static void took(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const char *smsc_id)
@@ -681,142 +711,8 @@ void queue_settle(struct queue *q, struct outlet *o, const struct settle *s)
 	dispatch_gone(q, qm);
 }
 
-/* ---- receipts -------------------------------------------------------------------------------------------- */
-
-static enum msg_state state_of(enum receipt_state s)
-{
-	switch (s) {
-	case RECEIPT_DELIVERED:
-		return STATE_DELIVERED;
-	case RECEIPT_EXPIRED:
-		return STATE_EXPIRED;
-	case RECEIPT_REJECTED:
-		return STATE_REJECTED;
-	case RECEIPT_DELETED:
-	case RECEIPT_UNDELIVERABLE:
-	case RECEIPT_UNKNOWN:
-	case RECEIPT_SKIPPED:
-		return STATE_UNDELIVERED;
-	case RECEIPT_NONE:
-	case RECEIPT_ENROUTE:
-	case RECEIPT_ACCEPTED:
-		break;
-	}
-	return STATE_SENT;
-}
-
-struct receipt_job {
-	struct op_receipt r;
-	void (*done)(void *arg, uint64_t a, uint64_t b, int r);
-	void *done_arg;
-	uint64_t a, b;
-};
-
-static void receipt_done(struct store_op *op)
-{
-	struct receipt_job *j = (struct receipt_job *)op;
-	struct queue *q = op->arg;
-
-	q->settling--;
-	if (op->r == 0 && j->r.ret_key) {
-		struct store_msg sm = { .id = msg_key_id(j->r.ret_key) };
-
-		q->stats.receipts_matched++;
-		account_final(q, &sm, CLASS_SERVICE, j->r.ret_msg_state, j->r.ret_correction);
-	} else if (op->r == 0) {
-		q->stats.receipts_parked++;
-	}
-	j->done(j->done_arg, j->a, j->b, op->r);
-	pool_put(&q->pool_receipt, op);
-}
-
-/* Writer thread: which endpoint, if any, hears of this client's messages. */
-static uint32_t endpoint_of(void *arg, uint32_t client)
-{
-	struct queue *q = arg;
-
-	return client < QUEUE_CLIENTS_MAX && atomic_load(&q->has_webhook[client]) ? client : 0;
-}
-
-static int look_on_disk(struct queue *q, struct outlet *o, const struct link_receipt *r, const uint64_t hash[2],
-	enum msg_state state, void (*done)(void *arg, uint64_t a, uint64_t b, int r), void *arg, uint64_t a, uint64_t b)
-{
-	struct receipt_job *j = (struct receipt_job *)pool_get(q, &q->pool_receipt, OP_RECEIPT, receipt_done);
-
-	if (!j)
-		return -ENOMEM;
-	settle_flush_spill(q); /* what memory let go must be on disk before it is looked for there */
-	j->r.hash = hash[0];
-	j->r.hash2 = hash[1];
-	j->r.link = o->id;
-	j->r.to = r->from;
-	j->r.at = q->now_ms;
-	j->r.state = state;
-	snprintf(j->r.smsc_id, sizeof(j->r.smsc_id), "%s", r->smsc_id);
-	snprintf(j->r.stat, sizeof(j->r.stat), "%s", r->stat_raw ? r->stat_raw : "");
-	snprintf(j->r.err, sizeof(j->r.err), "%s", r->err ? r->err : "");
-	j->r.endpoint_of = endpoint_of;
-	j->r.endpoint_arg = q;
-	j->r.op.rows = 3;
-	j->done = done;
-	j->done_arg = arg;
-	j->a = a;
-	j->b = b;
-	queue_stage(q, STORE_SETTLE, &j->r.op);
-	q->settling++;
-	return 0;
-}
-
-int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *r,
-	void (*done)(void *arg, uint64_t a, uint64_t b, int r), void *arg, uint64_t a, uint64_t b)
-{
-	const char *spelt[2] = { r->smsc_id, r->smsc_id2 };
-	enum msg_state state = r->intermediate ? STATE_SENT : state_of(r->state);
-	char id[RECEIPT_ID_SIZE], error[40];
-	uint64_t hash[2] = { 0, 0 };
-	struct sent_entry *e = NULL;
-	struct final_job *j;
-
-	for (int i = 0; i < 2 && !e; i++) {
-		bool text = i == 1 || !r->smsc_id_tlv; /* the TLV is spelt like the response */
-
-		if (!spelt[i] || receipt_id_normalise(spelt[i], o->receipt_form, text, id) < 0)
-			continue;
-		hash[i] = sent_hash(o->id, id);
-		e = sent_find(q->sent, hash[i], r->from);
-	}
-	if (state == STATE_SENT) /* ENROUTE, ACCEPTD: nothing changes */
-		return 1;
-	if (!hash[0] && !hash[1])
-		return 1;
-	if (!hash[0]) {
-		hash[0] = hash[1];
-		hash[1] = 0;
-	}
-	if (!e)
-		return look_on_disk(q, o, r, hash, state, done, arg, a, b);
-	if (e->state != STATE_SENT && !state_may_correct(e->state, state)) {
-		q->stats.receipts_repeated++;
-		return 1;
-	}
-	snprintf(error, sizeof(error), "%s%s%s", state == STATE_DELIVERED ? "" : r->stat_raw ? r->stat_raw : "",
-		state != STATE_DELIVERED && r->err && *r->err ? ":" : "", state != STATE_DELIVERED && r->err ? r->err : "");
-	j = stage_final(q, &e->msg, e->part, e->class, state, REASON_RECEIPT, error);
-	if (!j)
-		return -ENOMEM;
-	j->hash = e->hash;
-	j->then = done;
-	j->then_arg = arg;
-	j->a = a;
-	j->b = b;
-	sent_settle(q->sent, e, state);
-	q->stats.receipts_matched++;
-	return 0;
-}
-
 void settle_pools(struct queue *q)
 {
 	q->pool_submit.size = sizeof(struct submit_job);
 	q->pool_final.size = sizeof(struct final_job);
-	q->pool_receipt.size = sizeof(struct receipt_job);
 }

@@ -28,6 +28,7 @@
 #include <uv.h>
 
 #include "message.h"
+#include "queue/idform.h"
 
 struct store;
 struct store_op;
@@ -49,6 +50,7 @@ struct store_conf {
 	unsigned node;         /* 0 … 63, upper bits of ids */
 	unsigned shards;       /* webhook.concurrency */
 	const char *vfs;       /* NULL: SQLite's default (tests plug in one that loses unsynced writes) */
+	unsigned max_inbound_sets; /* 0: INBOUND_SETS_MAX; see op_inbound_part */
 	bool unsafe_no_sync;   /* tests only: synchronous=OFF, to show that the power-cut test can fail */
 	/* Loop thread, before the done() calls of a batch: new events wait for this endpoint and shard. */
 	void (*on_events)(void *arg, uint32_t endpoint, unsigned shard);
@@ -86,6 +88,8 @@ int store_cancels(struct store *s,
 	void (*each)(void *arg, uint64_t n, uint32_t client, const char *tag, uint64_t upto_id), void *arg);
 /* The references of the newest bound rows, newest first, at most `most`; blocking, at start. */
 int store_refs(struct store *s, uint32_t most, void (*each)(void *arg, uint32_t ref), void *arg);
+/* What was learned of the ids in receipts; blocking, at start. */
+int store_forms(struct store *s, void (*each)(void *arg, uint32_t link, unsigned form, uint32_t hits), void *arg);
 
 /* While anything is staged or under way the store keeps the loop alive; idle, it does not. */
 void store_stage(struct store *s, enum store_list list, struct store_op *op);
@@ -97,7 +101,10 @@ struct store_stats {
 	uint64_t commits, rows, busy_us; /* busy_us: time spent inside transactions */
 	uint64_t wal_octets, db_octets, free_octets; /* free: of the file system, looked at once a second */
 	uint32_t commit_us_p50, commit_us_p99;
+	uint32_t inbound_open;   /* inbound messages of which parts are here and that are not joined yet */
 	int last_error;          /* -errno of the last failed commit, 0 when the last one went well */
+	uint64_t parked;         /* receipts that wait for their message … */
+	uint64_t parked_expired, parked_dropped; /* … and those since start that waited too long, or were too many */
 };
 void store_stats(struct store *s, struct store_stats *ret);
 
@@ -106,7 +113,8 @@ void store_stats(struct store *s, struct store_stats *ret);
 enum store_op_kind {
 	OP_ACCEPT, OP_LEASE, OP_UNLEASE, OP_SUBMIT, OP_ATTEMPT, OP_FINAL, OP_RECEIPT, OP_DUE_FIRE, OP_BACKLOG_DELETE,
 	OP_SPILL, OP_CANCEL, OP_CANCEL_DONE, OP_INBOUND, OP_EVENTS_DONE, OP_EVENTS_DEAD, OP_EVENTS_REPLAY, OP_STREAM,
-	OP_NAME, OP_LANE, OP_META, OP_LOOKUP, OP_PURGE, OP_IDEM_ROTATE, OP_RESERVE,
+	OP_INBOUND_PART,
+	OP_NAME, OP_LANE, OP_META, OP_LOOKUP, OP_PURGE, OP_IDEM_ROTATE, OP_RESERVE, OP_RECEIPT_NOTE, OP_RECEIPT_FORM,
 	OP_N
 };
 
@@ -126,6 +134,7 @@ struct store_msg {
 	uint32_t endpoint;     /* client that gets events; 0: none (no webhook, or report none) */
 	uint8_t report;        /* enum msg_report */
 	uint8_t n_parts;       /* as bound */
+	bool one_receipt;      /* its carrier gives one receipt for all parts */
 	uint32_t lane;         /* its row in backlog, to be deleted when it is final; 0: none */
 	uint64_t seq;
 };
@@ -143,7 +152,7 @@ struct store_accept {
 	uint64_t seq;
 	uint64_t leased;       /* bit p-1: a lease for part p goes with it */
 	uint32_t link;
-	uint32_t ref;          /* n_parts > 1 and leased: the bound row's (refs.h) */
+	uint32_t ref;          /* the bound row's, if leased (refs.h) */
 	uint16_t cut;          /* likewise (segment_cut()) */
 	uint8_t bound_parts;   /* likewise; 0: no bound row */
 };
@@ -176,7 +185,7 @@ struct op_lease {
 	uint32_t link;
 	uint32_t ref;          /* refs.h */
 	uint16_t cut;          /* segment_cut() */
-	uint8_t bound_parts;   /* > 1: (re)write the bound row */
+	uint8_t bound_parts;   /* not 0: (re)write the bound row */
 };
 
 /* -- a carrier took the part: submit row, lease gone; a parked receipt of this hash settles it in the same commit.
@@ -194,6 +203,9 @@ struct op_submit {
 	bool last;             /* with it every part is submitted: event "sent" when report is all */
 	bool known;            /* its submit row was read from disk: only look for a parked receipt */
 	/* results */
+	unsigned ret_claimed;  /* so many parked receipts were its; the last one … */
+	int64_t ret_claimed_at; /* … came then … */
+	uint8_t ret_form;      /* … and was found by this form */
 	bool ret_settled;      /* a parked receipt made the part final */
 	uint8_t ret_state;     /* … then: the part's state */
 	int8_t ret_msg_state;  /* the message became final: its state; -1: it did not */
@@ -225,6 +237,9 @@ struct op_final {
 	uint8_t state, reason;
 	char error[40];
 	bool unless_submitted; /* part 0: do nothing (r = -EBUSY) when a part has a lease or submit row */
+	uint16_t receipt;      /* receipt_mark(), or 0 */
+	uint64_t hash;         /* not 0: when it may still be corrected, a waiting row keeps it findable */
+	uint64_t parked;       /* not 0: this parked receipt said so, and goes with it */
 	/* results */
 	bool ret_new;          /* it was not final before */
 	bool ret_correction;
@@ -232,20 +247,61 @@ struct op_final {
 };
 
 /* -- a receipt that memory does not know: looked for in waiting, else parked */
+enum parked_why {
+	PARKED_UNKNOWN_ID,     /* nothing of this id was sent over this link, or not yet */
+	PARKED_NO_ID,          /* it names no message */
+	PARKED_OTHER_NUMBER,   /* the id is known, but went to another number */
+	PARKED_AMBIGUOUS,      /* its id fits several parts, each in another form */
+	PARKED_N
+};
+const char *parked_why_name(enum parked_why why);
+
 struct op_receipt {
 	struct store_op op;
-	uint64_t hash, hash2;  /* hash2: of the second spelling, 0 = none */
+	uint64_t hash[IDFORM_TRIES_MAX]; /* what its id may mean, most likely first … */
+	uint8_t form[IDFORM_TRIES_MAX];  /* … and by which form, which may be vague */
+	unsigned n_hash, n_park;         /* n_park: so many of them are kept with a parked one */
+	bool certain;          /* hash[0] is what it means if it is there: the others need not be asked */
 	uint32_t link;
-	uint64_t to;           /* 0: unknown */
+	uint64_t to, other;    /* the handset; the other number of the PDU (some swap them).  0: unknown */
 	int64_t at;
-	uint8_t state;         /* enum msg_state it leads to; STATE_SENT: intermediate, only parked if unknown */
-	char smsc_id[66], stat[24], err[12];
+	uint8_t state;         /* enum msg_state it leads to */
+	uint8_t why;           /* enum parked_why, should it be parked */
+	bool tlv, one_receipt; /* smsc_id is from the TLV; as in struct store_msg */
+	char smsc_id[66], smsc_id2[66], stat[24], err[12];
+	uint32_t parked_max;   /* the oldest go when there are more */
+	uint64_t parked;       /* not 0: it is this parked one, tried again */
 	uint32_t (*endpoint_of)(void *arg, uint32_t client); /* writer thread: must be a pure table look-up */
 	void *endpoint_arg;
 	/* results */
 	uint64_t ret_key;      /* 0: parked */
 	bool ret_new, ret_correction;
+	uint8_t ret_form;
 	int8_t ret_msg_state;
+};
+
+/* The form by which a receipt found its part, as the rows keep it; 0 is "by no receipt". */
+static inline uint16_t receipt_mark(unsigned form)
+{
+	return (uint16_t)((form & ~IDFORM_VAGUE) + 1);
+}
+
+/* -- a receipt that changed nothing; at most 16 are kept for a part */
+struct op_receipt_note {
+	struct store_op op;
+	uint64_t key;
+	int64_t at;
+	uint32_t link;
+	uint8_t state;         /* it would have led to; STATE_SENT: intermediate */
+	uint16_t receipt;
+	char error[40];
+};
+
+/* -- what was learned of a link's ids; all of it is replaced */
+struct op_receipt_form {
+	struct store_op op;
+	uint32_t link;
+	uint32_t hits[IDFORM_N];
 };
 
 /* -- a due row fired: it becomes a backlog row */
@@ -296,6 +352,46 @@ struct op_inbound {
 	const uint8_t *raw;
 	uint32_t n_raw;
 	uint8_t dcs, esm_class;
+	uint8_t parts;         /* of how many parts it is; 0 counts as 1 */
+	const char *missing;   /* the numbers of those that never came: "2,5"; NULL: none */
+	/* Joined from parts: the set that is done with it, and how many parts had been read.  -EEXIST: it was joined
+	 * before; -ESTALE: one more has come since, read it again.  Neither writes anything.  0: no set. */
+	uint64_t set;
+	unsigned have;
+};
+
+/* -- a part of an inbound message.  Parts of one message form a set.  Its key is (link, from, to, wide, ref, total); of
+ * the sets with one key the youngest takes parts.  What comes to it decides by number and octets:
+ *
+ *   not there            it is added; with the last one the set is due at once
+ *   there, the same      a repetition: nothing is written
+ *   there, but another   the sender began a new message under a used reference: a new set; the old one is due at once,
+ *                        or gone when it had been joined
+ *
+ * A joined set stays until its deadline without its texts, to know repetitions by; what it has not got opens a new one.
+ * Beyond max_inbound_sets open ones each new set makes the one that is nearest to its deadline due at once; beyond
+ * twice as many parts are refused with -EBUSY. */
+#define INBOUND_SETS_MAX 100000
+
+struct op_inbound_part {
+	struct store_op op;
+	int64_t at, until;     /* it came; its set is joined with what is there */
+	uint32_t link;
+	const char *from, *to;
+	bool wide;
+	uint16_t ref;
+	uint8_t total, seq;
+	const char *text;
+	uint32_t n_text;
+	const uint8_t *raw;
+	uint32_t n_raw;
+	uint8_t dcs, esm_class;
+	/* results */
+	uint64_t ret_set;
+	unsigned ret_have;     /* parts of it that are there now */
+	bool ret_again;        /* a repetition */
+	uint64_t ret_replaced; /* a set that became due at once because its reference came again; 0: none */
+	uint64_t ret_forced;   /* likewise, because of the bound */
 };
 
 struct op_events {
@@ -352,6 +448,7 @@ struct op_lookup {
 struct op_purge {
 	struct store_op op;
 	int64_t bodies_before, rows_before; /* created; 0 = leave */
+	int64_t parked_before; /* received; 0 = leave */
 	unsigned limit;
 	uint64_t ret_n;        /* rows looked at; less than limit: nothing more to do for now */
 };
@@ -362,6 +459,7 @@ enum store_reader { STORE_QUEUE, STORE_API };
 
 enum store_query_kind {
 	Q_BACKLOG, Q_DUE, Q_LEASES, Q_FRESH, Q_EXPIRED, Q_LANE_COUNT, Q_LOAD,    /* the queue's */
+	Q_INBOUND_SET, Q_INBOUND_DUE,                                            /* inbound messages in parts */
 	Q_EVENTS,                                                                /* the webhooks' */
 	Q_MESSAGE, Q_LIST, Q_STREAM, Q_WEBHOOKS, Q_INBOUND, Q_PARKED,            /* the API's */
 	Q_TAGGED, Q_INDEX,                                                       /* background work */
@@ -385,6 +483,7 @@ struct store_sent {
 	unsigned part;
 	int64_t at;
 	uint32_t link;
+	uint8_t state;         /* the final one, or STATE_SENT */
 	char smsc_id[66];
 };
 struct store_loaded {
@@ -402,7 +501,7 @@ struct store_loaded {
 	uint64_t due_key;
 	uint8_t due_reason, skip;
 	uint16_t tries;        /* of the due row; else as many attempt rows as cost a try */
-	struct store_sent *sent; /* parts submitted and not final, on links that may report */
+	struct store_sent *sent; /* parts submitted and not final (q_load.settled: all submitted) */
 	unsigned n_sent;
 };
 struct q_load {
@@ -416,6 +515,7 @@ struct q_load {
 	uint64_t from_id, upto_id;
 	unsigned limit;
 	bool no_body;
+	bool settled;          /* Q_FRESH: the final ones instead, for receipts that repeat or correct */
 	/* results */
 	struct store_loaded *rows;
 	unsigned n_rows;
@@ -444,6 +544,7 @@ struct store_event {
 	uint64_t id, to;       /* of the message */
 	char ref[MSG_REF_MAX + 1];
 	char *in_from, *in_to, *in_text, *in_raw_hex; /* EVENT_INBOUND; malloc()ed as one */
+	char *in_missing;      /* "2,5"; "" or NULL: no part is missing.  How many there are: parts */
 	uint8_t in_dcs, in_esm_class;
 	uint32_t link;
 };
@@ -472,14 +573,28 @@ struct store_part {
 	uint32_t link;
 	char smsc_id[66], error[40];
 	char sender[MSG_FROM_MAX + 1]; /* that went out; "": the message's */
+	char raw[40];          /* state and code of the receipt that made it final, also when delivered; "" = none did */
+	uint16_t receipt;      /* receipt_mark() */
 	unsigned attempts;
 	int64_t leased_at, submitted_at, final_at;
 	uint8_t reason;
+	uint8_t first_state, first_reason; /* before corrections; 0: not final by a row of its own */
+	char first_error[40];
 };
 struct store_correction {
 	unsigned part;
 	uint8_t state;
 	int64_t at;
+	char raw[40];
+	uint16_t receipt;
+};
+struct store_note {        /* a receipt that changed nothing */
+	unsigned part;
+	int64_t at;
+	uint32_t link;
+	uint8_t state;
+	uint16_t receipt;
+	char raw[40];
 };
 struct store_detail {
 	struct message *m;     /* text NULL when the body was scrubbed or not asked for */
@@ -487,6 +602,8 @@ struct store_detail {
 	int64_t final_at, next_try;
 	unsigned decided_by;   /* the part that gave the message its state, 0 = none */
 	char error[40];
+	uint8_t first_state, first_reason; /* before corrections; 0: not final */
+	char first_error[40];
 	unsigned parts_delivered;
 	uint32_t link;         /* of its first part */
 	struct store_part *parts;
@@ -495,6 +612,8 @@ struct store_detail {
 	unsigned n_attempts;
 	struct store_correction *corrections;
 	unsigned n_corrections;
+	struct store_note *notes; /* with the attempts */
+	unsigned n_notes;
 };
 struct q_message {
 	struct store_query q;
@@ -532,7 +651,8 @@ struct store_inbound {
 	int64_t at;
 	uint32_t link, client;
 	char *from, *to, *text, *raw_hex; /* digits in lower case */
-	uint8_t dcs, esm_class;
+	char *missing;         /* "2,5"; "": no part is missing */
+	uint8_t dcs, esm_class, parts;
 };
 struct q_inbound {
 	struct store_query q;
@@ -545,15 +665,43 @@ struct q_inbound {
 	unsigned n_rows;
 	uint64_t next;
 };
+/* The parts of a set that is not joined yet, by number.  -ENOENT: there is none. */
+struct store_inbound_part {
+	uint8_t seq, dcs, esm_class;
+	char *text;            /* one malloc() with raw, which begins behind its NUL */
+	const uint8_t *raw;
+	uint32_t n_text, n_raw;
+};
+struct q_inbound_set {
+	struct store_query q;
+	uint64_t set;
+	uint32_t link;
+	char *from, *to;
+	uint8_t total;
+	struct store_inbound_part *parts;
+	unsigned n_parts;
+};
+/* Sets to be joined now: complete, closed, or at their deadline. */
+#define INBOUND_DUE_MAX 256
+struct q_inbound_due {
+	struct store_query q;
+	int64_t now;
+	uint64_t sets[INBOUND_DUE_MAX];
+	unsigned n_sets;
+	bool more;
+};
 struct store_parked {
 	uint64_t n;
 	uint32_t link;
-	char smsc_id[66], stat[24], err[12];
-	uint64_t to;
+	char smsc_id[66], smsc_id2[66], stat[24], err[12];
+	uint64_t to, other;
 	int64_t at;
+	uint8_t state, why;
+	bool tlv;
 };
 struct q_parked {
 	struct store_query q;
+	uint32_t link;         /* 0: of all */
 	uint64_t after;
 	unsigned limit;
 	struct store_parked *rows;

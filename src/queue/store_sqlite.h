@@ -5,6 +5,8 @@
  *     store_sqlite.c         the threads, the hand-over, the commit
  *     store_sqlite_db.c      files, connections, schema, what is known at start
  *     store_sqlite_settle.c  operations that say what became of a part or message
+ *     store_sqlite_inbound.c inbound messages and their parts
+ *     store_sqlite_receipt.c receipts: found, parked, claimed, noted
  *     store_sqlite_apply.c   all other operations
  *     store_sqlite_purge.c   retention: what is old goes, a little at a time
  *     store_sqlite_load.c    reads of the queue and the webhooks
@@ -57,12 +59,12 @@
 			  " WHERE s.key = ?1")                                                                         \
 	X(W_ATTEMPT, "INSERT INTO attempt VALUES (?1, (SELECT coalesce(max(n), 0) + 1 FROM attempt WHERE key = ?1),"   \
 		     " ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")                                                               \
-	X(W_FINAL, "INSERT INTO final VALUES (?1, ?2, ?3, ?4, ?5, ?6) ON CONFLICT DO NOTHING")                         \
+	X(W_FINAL, "INSERT INTO final VALUES (?1, ?2, ?3, ?4, ?5, ?7, ?6) ON CONFLICT DO NOTHING")                     \
 	X(W_FINAL_STATE, "SELECT state, (SELECT max(state) FROM correction WHERE key = ?1) FROM final WHERE key = ?1") \
 	X(W_FINAL_PARTS, "SELECT f.state, (SELECT c.state FROM correction c WHERE c.key = f.key ORDER BY c.n DESC"     \
 			 " LIMIT 1) FROM final f WHERE f.key BETWEEN ?1 AND ?2")                                       \
 	X(W_CORRECTION, "INSERT INTO correction VALUES (?1, (SELECT coalesce(max(n), 0) + 1 FROM correction"           \
-			" WHERE key = ?1), ?2, ?3, ?4)")                                                               \
+			" WHERE key = ?1), ?2, ?3, ?5, ?4)")                                                           \
 	X(W_EVENT, "INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                               \
 	X(W_EVENTS_DELETE, "DELETE FROM event WHERE endpoint = ?1 AND shard = ?2 AND seq BETWEEN ?3 AND ?4")           \
 	X(W_EVENTS_DEAD, "INSERT INTO dead SELECT endpoint, seq, shard, kind, key, state, at, parts_delivered, part,"  \
@@ -72,10 +74,24 @@
 	X(W_DEAD_DELETE, "DELETE FROM dead WHERE endpoint = ?1 AND seq = ?2")                                          \
 	X(W_WAITING, "INSERT OR IGNORE INTO waiting VALUES (?1, ?2)")                                                  \
 	X(W_WAITING_FIND, "SELECT key FROM waiting WHERE hash = ?1 ORDER BY key DESC LIMIT 64")                        \
-	X(W_PARKED, "INSERT INTO receipt_parked VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)")                        \
-	X(W_PARKED_FIND, "SELECT n, link, recipient, state, stat, err, at FROM receipt_parked WHERE hash = ?1"         \
-			 " ORDER BY n")                                                                                \
+	X(W_PARKED, "INSERT INTO receipt_parked VALUES (NULL, ?1, ?2, ?9, ?3, ?4, ?10, ?11, ?5, ?12, ?6, ?7, ?8, ?13)") \
+	X(W_PARKED_ID, "INSERT OR IGNORE INTO receipt_parked_id VALUES (?1, ?2, ?3)")                                  \
+	X(W_PARKED_FIND, "SELECT p.n, p.link, p.recipient, p.other, p.state, p.at, i.form, p.stat, p.err"              \
+			 " FROM receipt_parked_id i JOIN receipt_parked p ON p.n = i.n WHERE i.hash = ?1 ORDER BY i.n"  \
+			 " LIMIT 16")                                                                                  \
+	X(W_PARKED_IDS, "SELECT ids, hash FROM receipt_parked WHERE n = ?1")                                           \
+	X(W_PARKED_ID_DELETE, "DELETE FROM receipt_parked_id WHERE hash = ?1 AND n = ?2")                              \
 	X(W_PARKED_DELETE, "DELETE FROM receipt_parked WHERE n = ?1")                                                  \
+	X(W_PARKED_OLDEST, "SELECT n FROM receipt_parked WHERE at < ?1 ORDER BY n LIMIT ?2")                           \
+	X(W_NOTE, "INSERT INTO receipt SELECT ?1, (SELECT coalesce(max(n), 0) + 1 FROM receipt WHERE key = ?1),"       \
+		  " ?2, ?3, ?4, ?5, ?6 WHERE (SELECT count(*) FROM receipt WHERE key = ?1) < 16")                       \
+	X(W_FORM_DELETE, "DELETE FROM receipt_form WHERE link = ?1")                                                   \
+	X(W_FORM, "INSERT INTO receipt_form VALUES (?1, ?2, ?3)")                                                      \
+	X(W_TAKEN_PARTS, "SELECT key FROM submit WHERE key BETWEEN ?1 AND ?2")                                         \
+	X(W_RECEIVED_PART, "SELECT receipt FROM final WHERE key BETWEEN ?1 AND ?2 AND reason = ?3 AND state = ?4"      \
+			   " AND receipt > 0 LIMIT 1")                                                                 \
+	X(W_OPEN_PARTS, "SELECT s.key, s.link, s.smsc_id FROM submit s WHERE s.key BETWEEN ?1 AND ?2"                  \
+			" AND NOT EXISTS (SELECT 1 FROM final f WHERE f.key = s.key)")                                 \
 	X(W_IDEM_0, "INSERT INTO idem_0 VALUES (?1, ?2, ?3, ?4)")                                                      \
 	X(W_IDEM_1, "INSERT INTO idem_1 VALUES (?1, ?2, ?3, ?4)")                                                      \
 	X(W_IDEM_FIND, "SELECT bhash, answer FROM idem_0 WHERE client = ?1 AND khash = ?2 UNION ALL"                   \
@@ -89,7 +105,22 @@
 	X(W_STREAMS_DROP, "DELETE FROM stream WHERE at < ?1")                                                          \
 	X(W_CANCEL, "INSERT INTO cancel VALUES (NULL, ?1, ?2, ?3, ?4)")                                                \
 	X(W_CANCEL_DELETE, "DELETE FROM cancel WHERE n = ?1")                                                          \
-	X(W_INBOUND, "INSERT INTO inbound VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")                          \
+	X(W_INBOUND, "INSERT INTO inbound VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")                \
+	X(W_SET, "INSERT INTO inbound_set VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, 0, 1, 0)")                 \
+	X(W_SET_FIND, "SELECT n, have, joined FROM inbound_set WHERE link = ?1 AND sender = ?2 AND recipient = ?3"     \
+		      " AND wide = ?4 AND ref = ?5 AND total = ?6 AND current = 1")                                    \
+	X(W_SET_STATE, "SELECT joined, have, current, until, at FROM inbound_set WHERE n = ?1")                        \
+	X(W_SET_GROW, "UPDATE inbound_set SET have = have + 1, due = iif(have + 1 = total, 0, due) WHERE n = ?1")      \
+	X(W_SET_REPLACED, "UPDATE inbound_set SET current = 0, due = 0 WHERE n = ?1")                                  \
+	X(W_SET_FIRST, "SELECT n FROM inbound_set WHERE joined = 0 AND due > 0 ORDER BY due LIMIT 1")                  \
+	X(W_SET_DUE, "UPDATE inbound_set SET due = 0 WHERE n = ?1")                                                    \
+	X(W_SET_JOINED, "UPDATE inbound_set SET joined = ?2, due = ?3 WHERE n = ?1")                                   \
+	X(W_SET_DELETE, "DELETE FROM inbound_set WHERE n = ?1")                                                        \
+	X(W_PART, "INSERT INTO inbound_part VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                      \
+	X(W_PART_DIGEST, "SELECT digest FROM inbound_part WHERE set_n = ?1 AND seq = ?2")                              \
+	X(W_PARTS_EMPTY, "UPDATE inbound_part SET text = '', raw = x'' WHERE set_n = ?1")                              \
+	X(W_PARTS_DELETE, "DELETE FROM inbound_part WHERE set_n = ?1")                                                 \
+	X(W_OLD_SETS, "SELECT n FROM inbound_set WHERE joined <> 0 AND due <= ?1 ORDER BY due LIMIT ?2")               \
 	X(W_NAME, "INSERT OR IGNORE INTO name VALUES (?1, ?2, ?3)")                                                    \
 	X(W_LANE, "INSERT OR REPLACE INTO lane VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                       \
 	X(W_LOOKUP, "INSERT OR IGNORE INTO lookup VALUES (?1, ?2, ?3)")                                                \
@@ -105,11 +136,10 @@
 	X(W_PURGE_ATTEMPT, "DELETE FROM attempt WHERE key BETWEEN ?1 AND ?2")                                          \
 	X(W_PURGE_FINAL, "DELETE FROM final WHERE key BETWEEN ?1 AND ?2")                                              \
 	X(W_PURGE_CORRECTION, "DELETE FROM correction WHERE key BETWEEN ?1 AND ?2")                                    \
+	X(W_PURGE_NOTE, "DELETE FROM receipt WHERE key BETWEEN ?1 AND ?2")                                             \
 	X(W_PURGE_LOOKUP, "DELETE FROM lookup WHERE (run, hash, id) IN"                                                \
 			  " (SELECT run, hash, id FROM lookup WHERE run < ?1 LIMIT ?2)")                               \
 	X(W_PURGE_INBOUND, "DELETE FROM inbound WHERE at < ?1 AND n IN (SELECT n FROM inbound ORDER BY n LIMIT ?2)")   \
-	X(W_PURGE_PARKED, "DELETE FROM receipt_parked WHERE at < ?1 AND n IN"                                          \
-			  " (SELECT n FROM receipt_parked ORDER BY n LIMIT ?2)")                                       \
 	X(W_PURGE_DEAD, "DELETE FROM dead WHERE (endpoint, seq) IN"                                                    \
 			" (SELECT endpoint, seq FROM dead WHERE died < ?1 ORDER BY died LIMIT ?2)")                    \
 	X(W_OLD_WAITING, "SELECT hash, key FROM waiting WHERE (hash, key) > (?1, ?2) ORDER BY hash, key LIMIT ?3")     \
@@ -125,13 +155,17 @@
 	X(R_BOUND, "SELECT id, link, ref, parts, cut FROM bound WHERE id >= ?1 AND id < ?2 ORDER BY id")               \
 	X(R_LEASES, "SELECT key, link, at FROM lease WHERE key >= ?1 AND key < ?2 ORDER BY key")                       \
 	X(R_SUBMITS, "SELECT key, link, at, smsc_id, sender FROM submit WHERE key >= ?1 AND key < ?2 ORDER BY key")            \
-	X(R_FINALS, "SELECT key, state, at, reason, part, error FROM final WHERE key >= ?1 AND key < ?2 ORDER BY key") \
+	X(R_FINALS, "SELECT key, state, at, reason, part, error, receipt FROM final WHERE key >= ?1 AND key < ?2"     \
+		    " ORDER BY key")                                                                                   \
 	X(R_TRIES, "SELECT key, outcome, coalesce(next_at, 0) FROM attempt WHERE key >= ?1 AND key < ?2"                  \
 		   " ORDER BY key, n")                                                                                 \
 	X(R_IS_DUE, "SELECT 1 FROM due WHERE at = ?1 AND key = ?2")                                                    \
 	X(R_ATTEMPTS, "SELECT key, n, at, coalesce(next_at, 0), link, code, outcome, reason, text, smsc_id"            \
 		      " FROM attempt WHERE key >= ?1 AND key < ?2 ORDER BY key, n")                                    \
-	X(R_CORRECTIONS, "SELECT key, state, at, error FROM correction WHERE key >= ?1 AND key < ?2 ORDER BY key, n")  \
+	X(R_CORRECTIONS, "SELECT key, state, at, error, receipt FROM correction WHERE key >= ?1 AND key < ?2"          \
+			 " ORDER BY key, n")                                                                           \
+	X(R_NOTES, "SELECT key, at, link, state, receipt, error FROM receipt WHERE key >= ?1 AND key < ?2"             \
+		   " ORDER BY key, n")                                                                                 \
 	X(R_BACKLOG, "SELECT seq, id, end FROM backlog WHERE lane = ?1 AND seq > ?2 ORDER BY seq")                     \
 	X(R_BACKLOG_ENDS, "SELECT end FROM backlog WHERE lane = ?1 AND seq > ?2 AND seq < ?3")                         \
 	X(R_BACKLOG_FRESH, "SELECT b.id FROM lane l JOIN backlog b ON b.lane = l.id WHERE b.seq >= ?1")                \
@@ -153,16 +187,19 @@
 	X(R_EVENT_MESSAGE, "SELECT m.recipient, m.ref, coalesce(b.parts, (m.bits >> 16) & 255),"                       \
 			   " (SELECT link FROM submit WHERE key BETWEEN ?2 AND ?3 LIMIT 1)"                            \
 			   " FROM message m LEFT JOIN bound b ON b.id = m.id WHERE m.id = ?1")                         \
-	X(R_EVENT_INBOUND, "SELECT sender, recipient, text, lower(hex(raw)), link, dcs, esm_class"                     \
-			   " FROM inbound WHERE n = ?1")                                                               \
+	X(R_EVENT_INBOUND, "SELECT sender, recipient, text, lower(hex(raw)), coalesce(missing, ''), link, dcs,"        \
+			   " esm_class, parts FROM inbound WHERE n = ?1")                                              \
 	X(R_EVENTS_COUNT, "SELECT count(*) FROM event WHERE endpoint = ?1")                                            \
 	X(R_EVENTS_OLDEST, "SELECT at FROM event WHERE endpoint = ?1 AND shard = ?2 ORDER BY seq LIMIT 1")             \
 	X(R_DEAD_COUNT, "SELECT count(*) FROM dead WHERE endpoint = ?1")                                               \
 	X(R_STREAM, "SELECT rows, accepted, rejected, digest, done FROM stream WHERE client = ?1 AND name = ?2")       \
-	X(R_INBOUND, "SELECT n, at, link, client, sender, recipient, text, lower(hex(raw)), dcs, esm_class"            \
-		     " FROM inbound WHERE n < ?1 ORDER BY n DESC")                                                     \
-	X(R_PARKED, "SELECT n, link, smsc_id, stat, err, recipient, at FROM receipt_parked WHERE n < ?1"               \
-		    " ORDER BY n DESC LIMIT ?2")                                                                       \
+	X(R_INBOUND, "SELECT n, at, link, client, sender, recipient, text, lower(hex(raw)), dcs, esm_class, parts,"    \
+		     " missing FROM inbound WHERE n < ?1 ORDER BY n DESC")                                             \
+	X(R_SET, "SELECT link, sender, recipient, total FROM inbound_set WHERE n = ?1 AND joined = 0")                 \
+	X(R_SET_PARTS, "SELECT seq, dcs, esm_class, text, raw FROM inbound_part WHERE set_n = ?1 ORDER BY seq")        \
+	X(R_SETS_DUE, "SELECT n FROM inbound_set WHERE joined = 0 AND due <= ?1 ORDER BY due LIMIT ?2")                \
+	X(R_PARKED, "SELECT n, link, recipient, other, at, state, why, tlv, smsc_id, smsc_id2, stat, err"              \
+		    " FROM receipt_parked WHERE n < ?1 ORDER BY n DESC")                                               \
 	X(R_CANCELLED, "SELECT EXISTS (SELECT 1 FROM cancel WHERE client = ?1 AND tag = ?2 AND upto_id >= ?3)")
 
 #define STATEMENT_ENUM(name, sql) name,
@@ -276,7 +313,8 @@ struct writer {
 	/* What a rollback takes back. */
 	struct writer_marks {
 		uint64_t seq;        /* last event */
-		uint64_t n_parked;
+		uint64_t n_parked, n_parked_expired, n_parked_dropped;
+		uint64_t n_inbound_open;
 		uint64_t next_block; /* counter, next to be reserved */
 		unsigned idem;       /* current generation */
 		int64_t idem_at;     /* when it began */
@@ -287,12 +325,43 @@ struct writer {
 
 typedef int apply_fn(struct writer *w, struct store_op *op);
 apply_fn apply_accept, apply_lease, apply_unlease, apply_due_fire, apply_backlog_delete, apply_spill, apply_cancel,
-	apply_cancel_done, apply_inbound, apply_events_done, apply_events_dead, apply_events_replay, apply_stream,
+	apply_cancel_done, apply_inbound, apply_inbound_part, apply_events_done, apply_events_dead,
+	apply_events_replay, apply_stream,
 	apply_name, apply_lane, apply_meta, apply_lookup, apply_idem_rotate, apply_reserve;
-apply_fn apply_submit, apply_attempt, apply_final, apply_receipt;
+apply_fn apply_submit, apply_attempt, apply_final, apply_receipt, apply_receipt_note, apply_receipt_form;
 apply_fn apply_purge;
 
+/* Sets joined long enough ago; ret_n: how many. */
+int inbound_sets_purge(struct writer *w, unsigned limit, unsigned *ret_n);
+
 int meta_set(struct writer *w, const char *k, int64_t v);
+
+#define PLAIN_RECEIPT "DELIVRD:000"
+
+/* What is said of a part (or of a message: part 0), and what that made of them. */
+struct verdict {
+	unsigned part;
+	int64_t at;
+	enum msg_state state;
+	enum msg_reason reason;
+	const char *error;
+	uint16_t receipt;        /* receipt_mark() */
+};
+
+struct verdict_result {
+	bool new, correction;
+	int8_t msg_state;
+};
+
+/* store_sqlite_settle.c */
+int settle_verdict(struct writer *w, const struct store_msg *m, const struct verdict *v, struct verdict_result *ret);
+/* The state that holds now; *ret_state < 0: not final. */
+int final_state(struct writer *w, uint64_t key, int *ret_state);
+int note_receipt(struct writer *w, const struct op_receipt_note *o);
+
+/* store_sqlite_receipt.c */
+int look_in_parked(struct writer *w, struct op_submit *o);
+int forget_parked(struct writer *w, uint64_t n);
 
 struct store_event_row {
 	uint8_t kind, state;
@@ -349,6 +418,7 @@ struct reader {
 typedef int read_fn(struct reader *r, struct store_query *q);
 read_fn read_backlog, read_due, read_leases, read_fresh, read_expired, read_lane_count, read_load, read_events;
 read_fn read_message, read_list, read_stream, read_webhooks, read_inbound, read_parked, read_tagged, read_index;
+read_fn read_inbound_set, read_inbound_due;
 
 /* Count a row; true when the page must end. */
 bool page_over(struct reader *r);
@@ -363,6 +433,9 @@ void free_loaded(struct store_loaded *rows, unsigned n);
 void free_load(struct q_load *q);
 void free_events(struct q_events *q);
 void free_view(struct store_query *q);
+void free_inbound_set(struct q_inbound_set *q);
+void free_inbound(struct q_inbound *q);
+bool text_is(sqlite3_stmt *st, int i, const char *want);
 
 int db_errno(int rc);
 
@@ -383,7 +456,7 @@ struct store {
 	uv_loop_t *loop;
 	char *path, *vfs;
 	bool no_sync;
-	unsigned shards;
+	unsigned shards, max_inbound_sets;
 	uint64_t node;
 	int lock_fd;
 	void (*on_events)(void *arg, uint32_t endpoint, unsigned shard);
@@ -415,9 +488,10 @@ struct store {
 	struct reader readers[2];
 
 	/* written by the writer thread, read by anybody */
-	_Atomic uint64_t commits, rows, busy_us, wal_octets, db_octets, free_octets;
+	_Atomic uint64_t commits, rows, busy_us, wal_octets, db_octets, free_octets, inbound_open;
 	_Atomic uint32_t latency[LATENCY_BUCKETS];
 	_Atomic int last_error;
+	_Atomic uint64_t parked, parked_expired, parked_dropped;
 };
 
 /* store_sqlite_db.c */

@@ -22,7 +22,7 @@
 #include "base/clock.h"
 #include "src/queue/schema_sql.h"
 
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 5
 #define APPLICATION_ID 0x50485354 /* "PHST", shown by file(1) */
 #define BUSY_MS        5000       /* only while another connection opens or recovers the WAL */
 
@@ -160,7 +160,37 @@ void db_close_writer(struct writer *w)
  * which is always the newest. */
 static const char *const migrate[SCHEMA_VERSION] = {
 	[1] = "ALTER TABLE bound ADD COLUMN cut INTEGER NOT NULL DEFAULT 0",
-	[2] = "ALTER TABLE body ADD COLUMN tlvs BLOB; ALTER TABLE submit ADD COLUMN sender TEXT",
+	/* A parked receipt of before is found by the one hash that it has, and no more. */
+	[2] = "ALTER TABLE final ADD COLUMN receipt INTEGER NOT NULL DEFAULT 0;"
+	      "ALTER TABLE correction ADD COLUMN receipt INTEGER NOT NULL DEFAULT 0;"
+	      "ALTER TABLE receipt_parked ADD COLUMN smsc_id2 TEXT NOT NULL DEFAULT '';"
+	      "ALTER TABLE receipt_parked ADD COLUMN tlv INTEGER NOT NULL DEFAULT 0;"
+	      "ALTER TABLE receipt_parked ADD COLUMN other INTEGER NOT NULL DEFAULT 0;"
+	      "ALTER TABLE receipt_parked ADD COLUMN why INTEGER NOT NULL DEFAULT 0;"
+	      "ALTER TABLE receipt_parked ADD COLUMN ids BLOB NOT NULL DEFAULT x'';"
+	      "DROP INDEX receipt_parked_hash;"
+	      "CREATE TABLE receipt (key INTEGER NOT NULL, n INTEGER NOT NULL, at INTEGER NOT NULL,"
+	      " link INTEGER NOT NULL, state INTEGER NOT NULL, receipt INTEGER NOT NULL, error TEXT NOT NULL,"
+	      " PRIMARY KEY (key, n)) WITHOUT ROWID;"
+	      "CREATE TABLE receipt_parked_id (hash INTEGER NOT NULL, n INTEGER NOT NULL, form INTEGER NOT NULL,"
+	      " PRIMARY KEY (hash, n)) WITHOUT ROWID;"
+	      "INSERT INTO receipt_parked_id SELECT hash, n, 0 FROM receipt_parked;"
+	      "CREATE TABLE receipt_form (link INTEGER NOT NULL, form INTEGER NOT NULL, hits INTEGER NOT NULL,"
+	      " PRIMARY KEY (link, form)) WITHOUT ROWID",
+	[3] = "ALTER TABLE inbound ADD COLUMN parts INTEGER NOT NULL DEFAULT 1;"
+	      "ALTER TABLE inbound ADD COLUMN missing TEXT;"
+	      "CREATE TABLE inbound_set (n INTEGER PRIMARY KEY AUTOINCREMENT, link INTEGER NOT NULL, sender TEXT NOT NULL,"
+	      " recipient TEXT NOT NULL, wide INTEGER NOT NULL, ref INTEGER NOT NULL, total INTEGER NOT NULL,"
+	      " at INTEGER NOT NULL, until INTEGER NOT NULL, due INTEGER NOT NULL, have INTEGER NOT NULL,"
+	      " current INTEGER NOT NULL, joined INTEGER NOT NULL);"
+	      "CREATE UNIQUE INDEX inbound_set_key ON inbound_set (link, sender, recipient, ref, total, wide)"
+	      " WHERE current = 1;"
+	      "CREATE INDEX inbound_set_open ON inbound_set (due) WHERE joined = 0;"
+	      "CREATE INDEX inbound_set_joined ON inbound_set (due) WHERE joined <> 0;"
+	      "CREATE TABLE inbound_part (set_n INTEGER NOT NULL, seq INTEGER NOT NULL, digest INTEGER NOT NULL,"
+	      " dcs INTEGER NOT NULL, esm_class INTEGER NOT NULL, text TEXT NOT NULL, raw BLOB NOT NULL,"
+	      " PRIMARY KEY (set_n, seq)) WITHOUT ROWID",
+	[4] = "ALTER TABLE body ADD COLUMN tlvs BLOB; ALTER TABLE submit ADD COLUMN sender TEXT",
 };
 
 static int migrate_all(sqlite3 *db, int64_t from)
@@ -263,6 +293,8 @@ static int boot(struct writer *w, struct store_boot *ret)
 	if (m->seq < (uint64_t)meta_get(w->db, "seq", 0))
 		m->seq = meta_get(w->db, "seq", 0);
 	m->n_parked = ask(w->db, "SELECT count(*) FROM receipt_parked", 0);
+	m->n_inbound_open = ask(w->db, "SELECT count(*) FROM inbound_set WHERE joined = 0", 0);
+	atomic_store(&w->store->inbound_open, m->n_inbound_open);
 	m->purge_hash = (uint64_t)INT64_MIN;
 	m->idem = meta_get(w->db, "idem", 0);
 	m->idem_at = meta_get(w->db, "idem_at", 0);
@@ -319,6 +351,7 @@ int db_open_writer(struct store *s, struct store_boot *ret_boot, char *err, size
 	rc = boot(w, ret_boot);
 	if (rc != SQLITE_OK)
 		goto failed;
+	s->parked = w->m.n_parked;
 	return 0;
 
 failed:
@@ -352,6 +385,7 @@ struct each {
 	void (*lane)(void *arg, const struct store_lane *l, bool has_backlog);
 	void (*cancel)(void *arg, uint64_t n, uint32_t client, const char *tag, uint64_t upto_id);
 	void (*ref)(void *arg, uint32_t ref);
+	void (*form)(void *arg, uint32_t link, unsigned form, uint32_t hits);
 };
 
 static void each_name(void *arg, sqlite3_stmt *st)
@@ -413,8 +447,20 @@ int store_cancels(struct store *s,
 
 int store_refs(struct store *s, uint32_t most, void (*each)(void *arg, uint32_t ref), void *arg)
 {
-	char sql[80];
+	char sql[96];
 
-	snprintf(sql, sizeof sql, "SELECT ref FROM bound ORDER BY id DESC LIMIT %u", most);
+	snprintf(sql, sizeof sql, "SELECT ref FROM bound WHERE parts > 1 ORDER BY id DESC LIMIT %u", most);
 	return each_row(s, sql, each_ref, &(struct each){.arg = arg, .ref = each});
+}
+
+static void each_form(void *arg, sqlite3_stmt *st)
+{
+	struct each *e = arg;
+
+	e->form(e->arg, column(st, 0), column(st, 1), column(st, 2));
+}
+
+int store_forms(struct store *s, void (*each)(void *arg, uint32_t link, unsigned form, uint32_t hits), void *arg)
+{
+	return each_row(s, "SELECT link, form, hits FROM receipt_form", each_form, &(struct each){.arg = arg, .form = each});
 }

@@ -9,6 +9,7 @@
 #include "queue/store_sqlite.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 
 #include "base/clock.h"
@@ -92,8 +93,24 @@ static int add_submits(struct reader *r, struct store_detail *d)
 	return end_range(st, rc);
 }
 
+/* The words of the receipt.  Where a part was delivered they are no error; see kept_error(), store_sqlite_settle.c. */
+static void take_words(
+	sqlite3_stmt *st, int at, enum msg_state state, uint16_t receipt, char *raw, char *error, size_t n)
+{
+	*raw = '\0';
+	if (receipt && sqlite3_column_type(st, at) == SQLITE_NULL)
+		snprintf(raw, n, "%s", state == STATE_DELIVERED ? PLAIN_RECEIPT : "");
+	else if (receipt)
+		column_copy(st, at, raw, n);
+	*error = '\0';
+	if (state != STATE_DELIVERED)
+		column_copy(st, at, error, n);
+}
+
 static int add_finals(struct reader *r, struct store_detail *d)
 {
+	char raw[sizeof d->error];
+
 	sqlite3_stmt *st = r->st[R_FINALS];
 	int rc;
 
@@ -102,18 +119,21 @@ static int add_finals(struct reader *r, struct store_detail *d)
 		struct store_part *p = part_of(d, !part && d->n_parts == 1 ? 1 : part);
 
 		if (!part) {
-			d->state = column(st, 1);
+			d->state = d->first_state = column(st, 1);
 			d->final_at = column(st, 2);
-			d->reason = column(st, 3);
+			d->reason = d->first_reason = column(st, 3);
 			d->decided_by = column(st, 4);
-			column_copy(st, 5, d->error, sizeof d->error);
+			take_words(st, 5, d->state, column(st, 6), raw, d->error, sizeof d->error);
+			memcpy(d->first_error, d->error, sizeof d->first_error);
 		}
 		if (!p)
 			continue;
-		p->state = column(st, 1);
+		p->state = p->first_state = column(st, 1);
 		p->final_at = column(st, 2);
-		p->reason = column(st, 3);
-		column_copy(st, 5, p->error, sizeof p->error);
+		p->reason = p->first_reason = column(st, 3);
+		p->receipt = column(st, 6);
+		take_words(st, 5, p->state, p->receipt, p->raw, p->error, sizeof p->error);
+		memcpy(p->first_error, p->error, sizeof p->first_error);
 	}
 	return end_range(st, rc);
 }
@@ -121,6 +141,7 @@ static int add_finals(struct reader *r, struct store_detail *d)
 static int add_corrections(struct reader *r, struct store_detail *d)
 {
 	sqlite3_stmt *st = r->st[R_CORRECTIONS];
+	char error[sizeof d->error];
 	int rc;
 
 	for (rc = open_range(st, d->m->id); rc == SQLITE_ROW; rc = sqlite3_step(st)) {
@@ -133,18 +154,40 @@ static int add_corrections(struct reader *r, struct store_detail *d)
 			break;
 		}
 		c = &d->corrections[d->n_corrections++];
-		*c = (struct store_correction){part, column(st, 1), column(st, 2)};
+		*c = (struct store_correction){.part = part, .state = column(st, 1), .at = column(st, 2),
+			.receipt = column(st, 4)};
+		take_words(st, 3, c->state, c->receipt, c->raw, error, sizeof error);
 		if (!part) {
 			d->state = c->state;
 			d->reason = REASON_RECEIPT;
 			d->decided_by = 0;
-			column_copy(st, 3, d->error, sizeof d->error);
+			memcpy(d->error, error, sizeof d->error);
 		}
 		if (p) {
 			p->state = c->state;
 			p->reason = REASON_RECEIPT;
-			column_copy(st, 3, p->error, sizeof p->error);
+			memcpy(p->error, error, sizeof p->error);
 		}
+	}
+	return end_range(st, rc);
+}
+
+static int add_notes(struct reader *r, struct store_detail *d)
+{
+	sqlite3_stmt *st = r->st[R_NOTES];
+	int rc;
+
+	for (rc = open_range(st, d->m->id); rc == SQLITE_ROW; rc = sqlite3_step(st)) {
+		struct store_note *n;
+
+		if (grow(&d->notes, d->n_notes, sizeof *d->notes) < 0) {
+			rc = SQLITE_NOMEM;
+			break;
+		}
+		n = &d->notes[d->n_notes++];
+		*n = (struct store_note){.part = msg_key_part(column(st, 0)), .at = column(st, 1), .link = column(st, 2),
+			.state = column(st, 3), .receipt = column(st, 4)};
+		column_copy(st, 5, n->raw, sizeof n->raw);
 	}
 	return end_range(st, rc);
 }
@@ -258,6 +301,7 @@ void free_detail(struct store_detail *d)
 	free(d->parts);
 	free(d->attempts);
 	free(d->corrections);
+	free(d->notes);
 	*d = (struct store_detail){0};
 }
 
@@ -281,6 +325,8 @@ int load_detail(struct reader *r, uint64_t id, bool attempts, struct store_detai
 		rc = add_corrections(r, d);
 	if (!rc)
 		rc = add_attempts(r, d, attempts, &last);
+	if (!rc && attempts)
+		rc = add_notes(r, d);
 	if (rc) {
 		free_detail(d);
 		return rc;

@@ -229,7 +229,7 @@ static uint64_t part_bit(unsigned part)
 	return part >= 1 && part <= 64 ? UINT64_C(1) << (part - 1) : 0;
 }
 
-static int add_sent(struct store_loaded *l, const struct cursor *c)
+static int add_sent(struct store_loaded *l, const struct cursor *c, enum msg_state state)
 {
 	struct store_sent *sent;
 
@@ -237,6 +237,7 @@ static int add_sent(struct store_loaded *l, const struct cursor *c)
 		return SQLITE_NOMEM;
 	sent = &l->sent[l->n_sent++];
 	sent->part = msg_key_part(c->at);
+	sent->state = state;
 	sent->link = column(c->st, 1);
 	sent->at = column(c->st, 2);
 	column_copy(c->st, 3, sent->smsc_id, sizeof sent->smsc_id);
@@ -278,21 +279,27 @@ static int load_attempts(struct row_cursors *c, uint64_t from, uint64_t upto, st
 }
 
 /* What the rows of one message say; the cursors may stand before them, never after. */
-static int load_rows(struct row_cursors *c, uint64_t id, struct store_loaded *l)
+static int load_rows(struct row_cursors *c, uint64_t id, bool settled, struct store_loaded *l)
 {
 	uint64_t from = msg_key(id, 0), upto = msg_key(id + 1, 0);
+	uint8_t states[256] = {0};
 	int rc = SQLITE_OK;
 
 	while (cursor_seek(&c->final, from, upto)) {
+		states[msg_key_part(c->final.at)] = column(c->final.st, 1);
 		if (c->final.at == from)
 			l->final = true;
 		l->finals |= part_bit(msg_key_part(c->final.at));
 		cursor_next(&c->final);
 	}
 	while (!rc && cursor_seek(&c->submit, from, upto)) {
+		uint8_t state = states[msg_key_part(c->submit.at)];
+
 		l->submitted |= part_bit(msg_key_part(c->submit.at));
-		if (!l->final && !(l->finals & part_bit(msg_key_part(c->submit.at))))
-			rc = add_sent(l, &c->submit);
+		if (!state && l->m && l->m->n_parts == 1)
+			state = states[0]; /* one part is the message */
+		if (settled || (!l->final && !(l->finals & part_bit(msg_key_part(c->submit.at)))))
+			rc = add_sent(l, &c->submit, state ? state : STATE_SENT);
 		cursor_next(&c->submit);
 	}
 	while (cursor_seek(&c->lease, from, upto)) {
@@ -319,7 +326,7 @@ int load_one(struct reader *r, uint64_t id, bool body, struct store_loaded *ret)
 	if (rc != SQLITE_ROW)
 		return rc;
 	open_cursors(r, &c, id, id + 1);
-	rc = load_rows(&c, id, ret);
+	rc = load_rows(&c, id, false, ret);
 	rc2 = close_cursors(&c);
 	rc = rc ? rc : rc2;
 	return rc ? rc : SQLITE_ROW;
@@ -410,7 +417,7 @@ static int append(struct reader *r, struct q_load *q, struct page *p, uint64_t i
 	if (rc != SQLITE_ROW)
 		return rc == SQLITE_DONE ? SQLITE_OK : rc;
 	rc = page_seek(p, r, id);
-	return rc ? rc : load_rows(&p->c, id, *ret);
+	return rc ? rc : load_rows(&p->c, id, false, *ret);
 }
 
 /* An error frees what was read so far; SQLITE_ROW and SQLITE_DONE are none. */
@@ -619,8 +626,8 @@ static int load_fresh(struct reader *r, struct q_load *q, struct row_cursors *c,
 	l->m = load_message(r, id, !q->no_body, &rc);
 	if (rc != SQLITE_ROW)
 		return rc;
-	rc = load_rows(c, id, l);
-	if (bitmap_test(r->parts_due, id) && (l->bound_parts ? l->bound_parts : l->m->n_parts) == 1) {
+	rc = load_rows(c, id, q->settled, l);
+	if (!q->settled && bitmap_test(r->parts_due, id) && (l->bound_parts ? l->bound_parts : l->m->n_parts) == 1) {
 		message_free(l->m); /* its due row knows all of it */
 		free(l->sent);
 		q->n_rows--;
@@ -633,7 +640,7 @@ int read_fresh(struct reader *r, struct store_query *query)
 	struct q_load *q = (struct q_load *)query;
 	struct row_cursors c;
 	struct cursor ids = {0};
-	int rc = r->waiting ? SQLITE_OK : mark_waiting(r), rc2;
+	int rc = r->waiting || q->settled ? SQLITE_OK : mark_waiting(r), rc2;
 
 	reset_load(q);
 	if (rc) {
@@ -646,7 +653,7 @@ int read_fresh(struct reader *r, struct store_query *query)
 			q->more = true;
 			break;
 		}
-		if (!bitmap_test(r->waiting, ids.at) && !is_final(&c, ids.at))
+		if (q->settled ? is_final(&c, ids.at) : !bitmap_test(r->waiting, ids.at) && !is_final(&c, ids.at))
 			rc = load_fresh(r, q, &c, ids.at);
 		q->next_id = ids.at + 1;
 	}
@@ -656,7 +663,8 @@ int read_fresh(struct reader *r, struct store_query *query)
 	rc = rc ? rc : rc2;
 	if (!q->more) {
 		q->next_id = q->upto_id;
-		waiting_free(r);
+		if (!q->settled)
+			waiting_free(r);
 	}
 	return finish(q, NULL, rc);
 }
@@ -666,17 +674,17 @@ int read_fresh(struct reader *r, struct store_query *query)
 static void add_inbound(struct reader *r, struct store_event *e)
 {
 	sqlite3_stmt *st = r->st[R_EVENT_INBOUND];
-	size_t n[4];
+	size_t n[5];
 	char *at;
 
 	BIND(st, e->key);
 	if (sqlite3_step(st) == SQLITE_ROW) {
-		size_t all = 4;
+		size_t all = 5;
 
-		for (int i = 0; i < 4; i++)
+		for (int i = 0; i < 5; i++)
 			all += n[i] = (sqlite3_column_text(st, i), sqlite3_column_bytes(st, i));
 		at = e->in_from = malloc(all);
-		for (int i = 0; at && i < 4; i++) {
+		for (int i = 0; at && i < 5; i++) {
 			memcpy(at, sqlite3_column_text(st, i), n[i]);
 			at[n[i]] = '\0';
 			at += n[i] + 1;
@@ -685,10 +693,12 @@ static void add_inbound(struct reader *r, struct store_event *e)
 			e->in_to = e->in_from + n[0] + 1;
 			e->in_text = e->in_to + n[1] + 1;
 			e->in_raw_hex = e->in_text + n[2] + 1;
+			e->in_missing = e->in_raw_hex + n[3] + 1;
 		}
-		e->link = column(st, 4);
-		e->in_dcs = column(st, 5);
-		e->in_esm_class = column(st, 6);
+		e->link = column(st, 5);
+		e->in_dcs = column(st, 6);
+		e->in_esm_class = column(st, 7);
+		e->parts = column(st, 8);
 	}
 	sqlite3_reset(st);
 }

@@ -79,7 +79,8 @@ static int delete_range(struct writer *w, int which, uint64_t id)
 static int delete_message(struct writer *w, uint64_t id)
 {
 	static const int by_id[] = {W_PURGE_BODY, W_PURGE_BOUND, W_PURGE_MESSAGE};
-	static const int by_key[] = {W_PURGE_SUBMIT, W_PURGE_ATTEMPT, W_PURGE_FINAL, W_PURGE_CORRECTION, W_LEASES_DELETE};
+	static const int by_key[] = {W_PURGE_SUBMIT, W_PURGE_ATTEMPT, W_PURGE_FINAL, W_PURGE_CORRECTION, W_PURGE_NOTE,
+		W_LEASES_DELETE};
 	int rc = SQLITE_OK;
 
 	for (size_t i = 0; !rc && i < sizeof by_id / sizeof *by_id; i++)
@@ -153,13 +154,28 @@ static int purge_rows(struct writer *w, struct step *s, int64_t before)
 		rc = purge_lookup(w, s);
 	if (!rc)
 		rc = delete_some(w, s, W_PURGE_INBOUND, before);
-	if (!rc)
-		rc = delete_some(w, s, W_PURGE_DEAD, before);
-	if (!rc) {
-		rc = delete_some(w, s, W_PURGE_PARKED, before);
-		if (!rc)
-			w->m.n_parked -= sqlite3_changes64(w->db);
-	}
+	return rc ? rc : delete_some(w, s, W_PURGE_DEAD, before);
+}
+
+/* Parked receipts that waited too long. */
+static int purge_parked(struct writer *w, struct step *s, int64_t before)
+{
+	uint64_t rows[STEP_MAX];
+	sqlite3_stmt *st = w->st[W_PARKED_OLDEST];
+	unsigned n = 0;
+	int rc = SQLITE_ROW;
+
+	BIND(st, before, s->limit);
+	while (n < s->limit && (rc = sqlite3_step(st)) == SQLITE_ROW)
+		rows[n++] = column(st, 0);
+	sqlite3_reset(st);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return rc;
+	rc = SQLITE_OK;
+	for (unsigned i = 0; !rc && i < n; i++)
+		rc = forget_parked(w, rows[i]);
+	w->m.n_parked_expired += n;
+	looked_at(s, n);
 	return rc;
 }
 
@@ -203,6 +219,16 @@ static int sweep_waiting(struct writer *w, struct step *s)
 	return SQLITE_OK;
 }
 
+/* What no new set has taken away (store_sqlite_inbound.c).  A set has three parts as a rule and 255 at most. */
+static int purge_sets(struct writer *w, struct step *s)
+{
+	unsigned most = s->limit / 16 + 1, n = 0;
+	int rc = inbound_sets_purge(w, most, &n);
+
+	looked_at(s, n == most ? s->limit : n);
+	return rc;
+}
+
 int apply_purge(struct writer *w, struct store_op *op)
 {
 	struct op_purge *o = (struct op_purge *)op;
@@ -213,8 +239,12 @@ int apply_purge(struct writer *w, struct store_op *op)
 		rc = walk(w, &s, W_OLD_BODIES, &w->m.purge_body, o->bodies_before, delete_body);
 	if (!rc && o->rows_before)
 		rc = purge_rows(w, &s, o->rows_before);
+	if (!rc && o->parked_before)
+		rc = purge_parked(w, &s, o->parked_before);
 	if (!rc)
 		rc = sweep_waiting(w, &s);
+	if (!rc)
+		rc = purge_sets(w, &s);
 	while (!rc && (rc = sqlite3_step(w->st[W_VACUUM])) == SQLITE_ROW)
 		rc = SQLITE_OK;
 	sqlite3_reset(w->st[W_VACUUM]);

@@ -12,26 +12,20 @@
  *     its parts are delivered
  *
  * Parts that become final after their message are still stored: they count for parts_delivered and for a correction.
+ * A carrier that gives one receipt for all parts (store_msg.one_receipt) means all that it has taken of the message.
+ *
+ * What is final may still be told of by a receipt: the rest of a message that has failed, and what may be corrected.
+ * A restart does not bring final messages back into memory, so their parts get a row in `waiting` with the final row.
  */
 #include "queue/store_sqlite.h"
 
 #include <errno.h>
 #include <stdio.h>
+#include <string.h>
+
+#include "queue/sent.h"
 
 /* ---- final states ---------------------------------------------------------------------------------------- */
-
-struct verdict {
-	unsigned part;
-	int64_t at;
-	enum msg_state state;
-	enum msg_reason reason;
-	const char *error;
-};
-
-struct verdict_result {
-	bool new, correction;
-	int8_t msg_state;
-};
 
 struct tally {
 	unsigned n_final, n_delivered;
@@ -42,8 +36,7 @@ static enum msg_state corrected(sqlite3_stmt *st)
 	return column(st, sqlite3_column_type(st, 1) == SQLITE_NULL ? 0 : 1);
 }
 
-/* The state that holds now; *ret_state < 0: not final. */
-static int final_state(struct writer *w, uint64_t key, int *ret_state)
+int final_state(struct writer *w, uint64_t key, int *ret_state)
 {
 	sqlite3_stmt *st = w->st[W_FINAL_STATE];
 	int rc;
@@ -70,14 +63,22 @@ static int count_parts(struct writer *w, const struct store_msg *m, struct tally
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
+/* What nearly every receipt says need not be written in every row; store_sqlite_detail.c puts it back. */
+static const char *kept_error(const struct verdict *v)
+{
+	bool plain = v->receipt && v->state == STATE_DELIVERED && v->error && !strcmp(v->error, PLAIN_RECEIPT);
+
+	return plain ? NULL : v->error;
+}
+
 /* *ret_new false: there was one already. */
 static int insert_final(struct writer *w, uint64_t key, const struct verdict *v, unsigned decided_by, bool *ret_new)
 {
 	sqlite3_stmt *st = w->st[W_FINAL];
 	int rc;
 
-	BIND(st, key, v->state, v->at, v->reason, decided_by);
-	bind_text_or_null(st, 6, v->error);
+	BIND(st, key, v->state, v->at, v->reason, decided_by, v->receipt);
+	bind_text_or_null(st, 7, kept_error(v));
 	rc = run(st);
 	*ret_new = rc == SQLITE_OK && sqlite3_changes(w->db) == 1;
 	return rc;
@@ -87,8 +88,8 @@ static int insert_correction(struct writer *w, uint64_t key, const struct verdic
 {
 	sqlite3_stmt *st = w->st[W_CORRECTION];
 
-	BIND(st, key, STATE_DELIVERED, v->at);
-	bind_text_or_null(st, 4, v->error);
+	BIND(st, key, STATE_DELIVERED, v->at, v->receipt);
+	bind_text_or_null(st, 5, kept_error(v));
 	return run(st);
 }
 
@@ -124,8 +125,39 @@ static int tell(struct writer *w, const struct store_msg *m, enum event_kind kin
 			.at = v->at,
 			.parts_delivered = n_delivered,
 			.part = v->part,
-			.error = v->error,
+			.error = v->state == STATE_DELIVERED ? NULL : v->error, /* a delivery is no error */
 		});
+}
+
+static int wait_for(struct writer *w, uint64_t hash, uint64_t key)
+{
+	BIND(w->st[W_WAITING], hash, key);
+	return run(w->st[W_WAITING]);
+}
+
+/* The message has failed while parts of it are with the carrier: their receipts are still to come. */
+static int wait_for_the_rest(struct writer *w, const struct store_msg *m)
+{
+	struct { uint64_t key, hash; } parts[64];
+	sqlite3_stmt *st = w->st[W_OPEN_PARTS];
+	char id[RECEIPT_ID_SIZE];
+	unsigned n = 0;
+	int rc;
+
+	BIND(st, msg_key(m->id, 1), msg_key(m->id, m->n_parts));
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW && n < 64) {
+		const char *smsc_id = (const char *)sqlite3_column_text(st, 2);
+
+		if (!smsc_id || receipt_id_key(smsc_id, RECEIPT_ID_AUTO, id) < 0)
+			continue;
+		parts[n].key = column(st, 0);
+		parts[n++].hash = sent_hash(column(st, 1), id);
+	}
+	sqlite3_reset(st);
+	rc = rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+	for (unsigned i = 0; !rc && i < n; i++)
+		rc = wait_for(w, parts[i].hash, parts[i].key);
+	return rc;
 }
 
 /* The message itself becomes final. */
@@ -139,6 +171,8 @@ static int end_message(struct writer *w, const struct store_msg *m, const struct
 		return rc;
 	ret->msg_state = v->state;
 	rc = delete_backlog(w, m);
+	if (!rc && m->n_parts > 1 && v->state != STATE_DELIVERED)
+		rc = wait_for_the_rest(w, m);
 	return rc ? rc : tell(w, m, EVENT_STATUS, v, 0, n_delivered);
 }
 
@@ -218,6 +252,32 @@ static int settle_whole(struct writer *w, const struct store_msg *m, const struc
 	return end_message(w, m, &whole, t->n_delivered, ret);
 }
 
+/* One receipt for all parts: what it says of one holds for each that the carrier has taken. */
+static int settle_others(struct writer *w, const struct store_msg *m, const struct verdict *v)
+{
+	struct verdict same = *v;
+	uint64_t keys[255];
+	sqlite3_stmt *st = w->st[W_TAKEN_PARTS];
+	unsigned n = 0;
+	bool done;
+	int rc;
+
+	BIND(st, msg_key(m->id, 1), msg_key(m->id, m->n_parts));
+	while ((rc = sqlite3_step(st)) == SQLITE_ROW && n < 255)
+		keys[n++] = column(st, 0);
+	sqlite3_reset(st);
+	rc = rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+	for (unsigned i = 0; !rc && i < n; i++) {
+		same.part = msg_key_part(keys[i]);
+		if (same.part == v->part)
+			continue;
+		rc = insert_final(w, keys[i], &same, 0, &done);
+		if (!rc && !done)
+			rc = correct(w, m, same.part, &same, 0, false, &done);
+	}
+	return rc;
+}
+
 static int settle_part(struct writer *w, const struct store_msg *m, const struct verdict *v, struct verdict_result *ret)
 {
 	bool loud = m->report == REPORT_ALL;
@@ -229,13 +289,16 @@ static int settle_part(struct writer *w, const struct store_msg *m, const struct
 		rc = correct(w, m, v->part, v, 0, false, &ret->correction);
 	if (rc || (!ret->new && !ret->correction))
 		return rc;
-	rc = count_parts(w, m, &t);
+	if (m->one_receipt && v->receipt)
+		rc = settle_others(w, m, v);
+	if (!rc)
+		rc = count_parts(w, m, &t);
 	if (!rc && loud)
 		rc = tell(w, m, ret->new ? EVENT_STATUS : EVENT_CORRECTION, v, v->part, t.n_delivered);
 	return rc ? rc : settle_whole(w, m, v, &t, ret);
 }
 
-static int settle(struct writer *w, const struct store_msg *m, const struct verdict *v, struct verdict_result *ret)
+int settle_verdict(struct writer *w, const struct store_msg *m, const struct verdict *v, struct verdict_result *ret)
 {
 	*ret = (struct verdict_result){.msg_state = -1};
 	if (m->n_parts > 1 && v->part)
@@ -259,7 +322,7 @@ static int has_left(struct writer *w, uint64_t id, bool *ret)
 int apply_final(struct writer *w, struct store_op *op)
 {
 	struct op_final *o = (struct op_final *)op;
-	struct verdict v = {o->part, o->at, o->state, o->reason, o->error};
+	struct verdict v = {o->part, o->at, o->state, o->reason, o->error, o->receipt};
 	struct verdict_result result;
 	bool left;
 	int rc;
@@ -275,7 +338,11 @@ int apply_final(struct writer *w, struct store_op *op)
 			return SQLITE_OK;
 		}
 	}
-	rc = settle(w, &o->msg, &v, &result);
+	rc = settle_verdict(w, &o->msg, &v, &result);
+	if (!rc && o->parked)
+		rc = forget_parked(w, o->parked);
+	if (!rc && o->hash && result.new && state_may_correct(v.state, STATE_DELIVERED))
+		rc = wait_for(w, o->hash, msg_key(o->msg.id, o->part));
 	if (rc)
 		return rc;
 	o->ret_new = result.new;
@@ -325,55 +392,36 @@ int apply_attempt(struct writer *w, struct store_op *op)
 	return rc || o->msg.n_parts > 1 ? rc : delete_backlog(w, &o->msg);
 }
 
-/* ---- receipts -------------------------------------------------------------------------------------------- */
+/* ---- what a carrier took --------------------------------------------------------------------------------- */
 
-/* Carriers give the number back with or without prefixes, so its tail is compared; 0 is unknown. */
-static bool same_number(uint64_t a, uint64_t b)
+/* A part of several that was taken after the others: the message may be final already, and with a carrier that gives
+ * one receipt for all, that receipt may have come. */
+static int submit_among_others(struct writer *w, struct op_submit *o)
 {
-	return !a || !b || a == b || a % 10000000 == b % 10000000;
-}
+	struct verdict v = {.part = o->part, .at = o->at, .reason = REASON_RECEIPT};
+	struct verdict_result result;
+	sqlite3_stmt *st = w->st[W_RECEIVED_PART];
+	int state, rc;
 
-static void error_text(char *to, size_t n, const char *stat, const char *err)
-{
-	snprintf(to, n, *err ? "%s:%s" : "%s", stat, err);
-}
-
-/* One parked receipt of the right hash.  The caller's statement stands on it. */
-static int use_parked(struct writer *w, struct op_submit *o, sqlite3_stmt *st)
-{
-	char error[40];
-	struct verdict v = {o->part, column(st, 6), column(st, 3), REASON_RECEIPT, error};
-	struct verdict_result result = {.msg_state = -1};
-	int rc = SQLITE_OK;
-
-	error_text(error, sizeof error, (const char *)sqlite3_column_text(st, 4),
-		(const char *)sqlite3_column_text(st, 5));
-	if (state_is_final(v.state))
-		rc = settle(w, &o->msg, &v, &result);
-	if (!rc && (result.new || result.correction)) {
-		o->ret_settled = true;
-		o->ret_state = v.state;
+	if (o->msg.one_receipt) {
+		BIND(st, msg_key(o->msg.id, 1), msg_key(o->msg.id, o->msg.n_parts), REASON_RECEIPT, STATE_DELIVERED);
+		rc = sqlite3_step(st);
+		v.receipt = rc == SQLITE_ROW ? column(st, 0) : 0;
+		sqlite3_reset(st);
+		if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+			return rc;
+		if (v.receipt) {
+			v.state = STATE_DELIVERED;
+			v.error = PLAIN_RECEIPT;
+			o->ret_settled = true;
+			o->ret_state = v.state;
+			rc = settle_verdict(w, &o->msg, &v, &result);
+			o->ret_msg_state = result.msg_state;
+			return rc;
+		}
 	}
-	if (result.msg_state >= 0)
-		o->ret_msg_state = result.msg_state;
-	if (rc)
-		return rc;
-	BIND(w->st[W_PARKED_DELETE], column(st, 0));
-	w->m.n_parked--;
-	return run(w->st[W_PARKED_DELETE]);
-}
-
-static int look_in_parked(struct writer *w, struct op_submit *o)
-{
-	sqlite3_stmt *st = w->st[W_PARKED_FIND];
-	int rc, rc2 = SQLITE_OK;
-
-	BIND(st, o->hash);
-	while (!rc2 && (rc = sqlite3_step(st)) == SQLITE_ROW)
-		if (column(st, 1) == o->link && same_number(column(st, 2), o->to))
-			rc2 = use_parked(w, o, st);
-	sqlite3_reset(st);
-	return rc2 ? rc2 : rc == SQLITE_DONE ? SQLITE_OK : rc;
+	rc = final_state(w, msg_key(o->msg.id, 0), &state);
+	return rc || state < 0 || !o->hash ? rc : wait_for(w, o->hash, msg_key(o->msg.id, o->part));
 }
 
 int apply_submit(struct writer *w, struct store_op *op)
@@ -385,6 +433,7 @@ int apply_submit(struct writer *w, struct store_op *op)
 	int rc;
 
 	o->ret_settled = false;
+	o->ret_claimed = 0;
 	o->ret_state = 0;
 	o->ret_msg_state = -1;
 	if (o->known)
@@ -401,110 +450,9 @@ int apply_submit(struct writer *w, struct store_op *op)
 		rc = delete_lease(w, o->msg.id, o->part);
 	if (!rc && first && o->last && o->msg.report == REPORT_ALL)
 		rc = tell(w, &o->msg, EVENT_STATUS, &(struct verdict){.at = o->at, .state = STATE_SENT}, 0, 0);
+	if (!rc && first && o->msg.n_parts > 1)
+		rc = submit_among_others(w, o);
 	if (rc || !o->hash || !w->m.n_parked)
 		return rc;
 	return look_in_parked(w, o);
-}
-
-struct candidate {
-	uint64_t key;
-	bool settled;
-	struct store_msg msg;
-};
-
-/* Is this waiting part the one the receipt speaks of?  SQLITE_DONE: no. */
-static int check_candidate(struct writer *w, const struct op_receipt *o, struct candidate *c)
-{
-	sqlite3_stmt *st = w->st[W_SUBMITTED_TO];
-	uint64_t id = msg_key_id(c->key);
-	unsigned bits;
-	int rc, state;
-
-	BIND(st, c->key, id, o->link);
-	rc = sqlite3_step(st);
-	if (rc == SQLITE_ROW && (!column(st, 4) || !same_number(column(st, 0), o->to)))
-		rc = SQLITE_DONE;
-	if (rc != SQLITE_ROW) {
-		sqlite3_reset(st);
-		return rc;
-	}
-	bits = column(st, 2);
-	c->msg = (struct store_msg){
-		.id = id,
-		.endpoint = o->endpoint_of ? o->endpoint_of(o->endpoint_arg, column(st, 1)) : 0,
-		.report = bits_report(bits),
-		.n_parts = column(st, 3) ? column(st, 3) : bits_parts(bits),
-	};
-	sqlite3_reset(st);
-	rc = final_state(w, c->msg.n_parts > 1 ? c->key : msg_key(id, 0), &state);
-	c->settled = state >= 0;
-	return rc ? rc : SQLITE_ROW;
-}
-
-/* The newest that is not settled; else the newest, whose receipt this repeats or corrects.  best->key 0: none. */
-static int find_waiting(struct writer *w, const struct op_receipt *o, uint64_t hash, struct candidate *best)
-{
-	sqlite3_stmt *st = w->st[W_WAITING_FIND];
-	int rc, rc2 = SQLITE_OK;
-
-	BIND(st, hash);
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-		struct candidate c = {.key = column(st, 0)};
-
-		rc2 = check_candidate(w, o, &c);
-		if (rc2 == SQLITE_ROW && (!best->key || c.settled < best->settled))
-			*best = c;
-		if (rc2 != SQLITE_ROW && rc2 != SQLITE_DONE)
-			break;
-		rc2 = SQLITE_OK;
-		if (best->key && !best->settled)
-			break;
-	}
-	sqlite3_reset(st);
-	if (rc2)
-		return rc2;
-	return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
-static int park(struct writer *w, const struct op_receipt *o)
-{
-	sqlite3_stmt *st = w->st[W_PARKED];
-
-	BIND(st, o->hash, o->link, 0, o->to, o->state, 0, 0, o->at);
-	bind_text(st, 3, o->smsc_id);
-	bind_text(st, 6, o->stat);
-	bind_text(st, 7, o->err);
-	w->m.n_parked++;
-	return run(st);
-}
-
-int apply_receipt(struct writer *w, struct store_op *op)
-{
-	struct op_receipt *o = (struct op_receipt *)op;
-	struct candidate best = {0};
-	struct verdict_result result;
-	char error[40];
-	int rc;
-
-	o->ret_key = 0;
-	o->ret_new = o->ret_correction = false;
-	o->ret_msg_state = -1;
-	rc = find_waiting(w, o, o->hash, &best);
-	if (!rc && !best.key && o->hash2)
-		rc = find_waiting(w, o, o->hash2, &best);
-	if (rc)
-		return rc;
-	if (!best.key)
-		return park(w, o);
-	o->ret_key = best.key;
-	if (!state_is_final(o->state))
-		return SQLITE_OK;
-	/* The waiting row stays, for the receipts that repeat or correct this one; retention sweeps it. */
-	error_text(error, sizeof error, o->stat, o->err);
-	rc = settle(w, &best.msg, &(struct verdict){msg_key_part(best.key), o->at, o->state, REASON_RECEIPT, error},
-		&result);
-	o->ret_new = result.new;
-	o->ret_correction = result.correction;
-	o->ret_msg_state = result.msg_state;
-	return rc;
 }

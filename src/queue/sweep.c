@@ -285,6 +285,7 @@ static void purge(struct queue *q)
 	q->op_purge.op.arg = q;
 	q->op_purge.bodies_before = q->body_age_ms ? q->now_ms - q->body_age_ms : 0;
 	q->op_purge.rows_before = q->row_age_ms ? q->now_ms - q->row_age_ms : 0;
+	q->op_purge.parked_before = q->parked_age_ms ? q->now_ms - q->parked_age_ms : 0;
 	q->op_purge.limit = PURGE_STEP;
 	q->purge_busy = true;
 	store_stage(q->store, STORE_BULK, &q->op_purge.op);
@@ -372,6 +373,7 @@ void sweep_second(uv_timer_t *t)
 	}
 	sent_sweep(q->sent, SENT_MAX / 60, (uint32_t)(q->now_ms / 1000), settle_late, q);
 	queue_again_all(q);
+	receipt_second(q);
 	refill_second(q);
 	bound_span(q);
 	settle_flush_spill(q);

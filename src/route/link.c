@@ -28,12 +28,13 @@ struct link {
 	const struct conf_link *conf;
 	char name[64];
 	enum link_state state;
-	char reason[120];
+	char reason[200];
 	int64_t since_ms;
 	bool in_submit, removing, finishing;
 	uv_timer_t farewell;      /* runs finish() from the loop, never from inside a callback */
 	unsigned n_receipts_open; /* receipts whose commit is not done */
 	uint64_t receipts, inbound;
+	int congestion; /* percent, as the carrier said last; -1: it has not */
 	void (*gone)(void *arg);
 	void *gone_arg;
 };
@@ -106,7 +107,6 @@ static void take_conf(struct link *l, const struct conf_link *c)
 	struct outlet *o = &l->outlet;
 
 	l->conf = c;
-	o->reports = (l->driver->caps & DRIVER_DLR) && c->registered_delivery != CONF_RECEIPTS_NONE;
 	o->tps = c->tps;
 	o->burst = (unsigned)c->burst;
 	o->on_uncertain = c->on_uncertain == CONF_ON_UNCERTAIN_RESEND ? UNCERTAIN_RESEND :
@@ -125,6 +125,9 @@ static void take_conf(struct link *l, const struct conf_link *c)
 		o->receipt_form = RECEIPT_ID_DEC;
 		break;
 	}
+	o->one_receipt = c->receipts == CONF_RECEIPTS_ONE;
+	o->reports = (l->driver->caps & DRIVER_DLR) && c->receipts != CONF_RECEIPTS_NONE;
+	o->match_alarm = (double)c->receipt_match_alarm / 100;
 	link_rules(c, &o->rules);
 	o->receipt_timeout_s = c->receipt_timeout_ms / 1000;
 	o->max_attempts = (unsigned)c->max_attempts;
@@ -163,6 +166,7 @@ struct link *link_new(uv_loop_t *loop, struct queue *q, struct names *names, con
 	l->outlet.ops = &outlet_ops;
 	l->outlet.id = names_get(names, NAME_LINK, c->name);
 	l->since_ms = clock_ms();
+	l->congestion = -1;
 	snprintf(l->reason, sizeof(l->reason), "not started");
 	take_conf(l, c);
 	uv_timer_init(loop, &l->farewell);
@@ -178,8 +182,12 @@ struct link *link_new(uv_loop_t *loop, struct queue *q, struct names *names, con
 
 int link_reconfigure(struct link *l, const struct conf_link *c)
 {
+	enum receipt_id_form was = l->outlet.receipt_form;
+
 	take_conf(l, c);
 	queue_outlet_changed(l->queue, &l->outlet);
+	if (l->outlet.receipt_form != was)
+		queue_retry_parked(l->queue, &l->outlet);
 	return 0;
 }
 
@@ -192,12 +200,25 @@ void link_start(struct link *l)
 		queue_outlet_changed(l->queue, &l->outlet);
 		return;
 	}
-	if (l->state != LINK_STOPPED)
+	if (l->state != LINK_STOPPED) {
+		if (l->driver->retry && l->state != LINK_STOPPING)
+			l->driver->retry(l);
 		return;
+	}
 	set_state(l, LINK_STARTING, "connecting");
 	r = l->driver->start(l);
 	if (r < 0 && l->state == LINK_STARTING)
 		set_state(l, LINK_STOPPED, strerror(-r));
+}
+
+int link_rebind(struct link *l)
+{
+	if (!l->driver->rebind)
+		return -ENOTSUP;
+	if (l->state != LINK_UP && l->state != LINK_DOWN)
+		return -EINVAL;
+	l->driver->rebind(l);
+	return 0;
 }
 
 void link_stop(struct link *l)
@@ -312,6 +333,8 @@ void link_set_driver_data(struct link *l, void *data)
 void link_up(struct link *l, unsigned window)
 {
 	l->outlet.window = window;
+	if (l->state == LINK_DOWN)
+		l->congestion = -1; /* of the sessions before */
 	if (l->state == LINK_STARTING || l->state == LINK_DOWN)
 		set_state(l, LINK_UP, "");
 	else
@@ -343,6 +366,12 @@ void link_settled(struct link *l, const struct settle *s)
 		msg_key_part(s->key), l->name, outcome_name(s->outcome), s->code, s->smsc_id ? s->smsc_id : "");
 	queue_settle(l->queue, &l->outlet, s);
 	drained(l);
+}
+
+void link_congestion(struct link *l, unsigned percent)
+{
+	assert(percent <= 100);
+	l->congestion = (int)percent;
 }
 
 static void receipt_stored(void *arg, uint64_t a, uint64_t b, int r)
@@ -383,6 +412,15 @@ void link_ack(struct link *l, struct driver_token token, int status)
 	l->driver->ack(l, token, status);
 }
 
+int link_decode(struct link *l, uint8_t data_coding, struct gsm7_shift shift, const uint8_t *text, size_t n, char *dst,
+	size_t cap, size_t *ret_n)
+{
+	assert(cap >= 4 * n + 4);
+	if (!l->driver->decode)
+		return -ENOTSUP;
+	return l->driver->decode(l, data_coding, shift, text, n, dst, cap, ret_n);
+}
+
 void link_stopped(struct link *l)
 {
 	set_state(l, LINK_STOPPED, l->reason);
@@ -403,6 +441,22 @@ uint32_t link_id(const struct link *l)
 	return l->outlet.id;
 }
 
+void link_binds(const struct link *l, void (*each)(void *arg, const struct driver_bind *b), void *arg)
+{
+	if (l->driver->binds)
+		l->driver->binds((struct link *)l, each, arg);
+}
+
+int link_trace(struct link *l, bool on)
+{
+	return l->driver->trace ? l->driver->trace(l, on) : -ENOTSUP;
+}
+
+bool link_traced(struct link *l, void (*each)(void *arg, const struct driver_pdu *p), void *arg)
+{
+	return l->driver->traced && l->driver->traced(l, each, arg);
+}
+
 void link_view(const struct link *l, struct link_view *ret)
 {
 	memset(ret, 0, sizeof(*ret));
@@ -414,6 +468,7 @@ void link_view(const struct link *l, struct link_view *ret)
 	ret->outlet = &l->outlet;
 	ret->receipts = l->receipts;
 	ret->inbound = l->inbound;
+	ret->congestion = l->congestion;
 	if (l->driver->stats)
 		l->driver->stats((struct link *)l, &ret->driver_stats);
 }

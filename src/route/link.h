@@ -27,7 +27,10 @@ struct link *link_new(uv_loop_t *loop, struct queue *q, struct names *names, con
 	const struct conf_link *c, char *err, size_t n_err);
 /* After a reload: 0, or 1 when connection settings changed and the link must be made anew. */
 int link_reconfigure(struct link *l, const struct conf_link *c);
+/* Of a link that is not stopped: what failed is tried again at once. */
 void link_start(struct link *l);
+/* Bind again, one session after the other.  -EINVAL: not started; -ENOTSUP: its driver has none. */
+int link_rebind(struct link *l);
 void link_drain(struct link *l); /* by hand: finish what was taken, then stop */
 void link_stop(struct link *l);  /* by hand, or at the end; what waits is routed again */
 /* After link_stop() or link_remove(): there is no time left to wait for answers. */
@@ -38,6 +41,9 @@ void link_remove(struct link *l, void (*gone)(void *arg), void *arg);
 struct outlet *link_outlet(struct link *l);
 uint32_t link_id(const struct link *l);
 void link_ack(struct link *l, struct driver_token token, int status);
+/* driver.decode(); -ENOTSUP where the driver has none. */
+int link_decode(struct link *l, uint8_t data_coding, struct gsm7_shift shift, const uint8_t *text, size_t n, char *dst,
+	size_t cap, size_t *ret_n);
 
 struct link_view {
 	const char *name, *driver, *reason;
@@ -46,7 +52,12 @@ struct link_view {
 	const struct outlet *outlet;
 	struct driver_stats driver_stats;
 	uint64_t receipts, inbound;
+	int congestion; /* percent, as the carrier said last; -1: it has not */
 };
 void link_view(const struct link *l, struct link_view *ret);
+/* Keep what goes over the wire for some minutes; see driver.h. */
+int link_trace(struct link *l, bool on);
+bool link_traced(struct link *l, void (*each)(void *arg, const struct driver_pdu *p), void *arg);
+void link_binds(const struct link *l, void (*each)(void *arg, const struct driver_bind *b), void *arg);
 
 #endif

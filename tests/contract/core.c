@@ -123,6 +123,15 @@ void link_settled(struct link *l, const struct settle *s)
 	seen(l);
 }
 
+void link_congestion(struct link *l, unsigned percent)
+{
+	must(l->started && !l->stopped, "congestion while stopped");
+	must(percent <= 100, "more than full");
+	l->congestion = percent;
+	l->n_congestion++;
+	seen(l);
+}
+
 static void want_ack(struct link *l, struct driver_token token)
 {
 	switch (l->ack) {

@@ -37,6 +37,7 @@ struct link {
 	unsigned n_parts;                   /* taken so far */
 	unsigned in_flight, peak;
 	unsigned n_settled, n_by[OUTCOME_N], n_late;
+	unsigned congestion, n_congestion;
 
 	enum ack_mode ack;
 	struct driver_token tokens[CORE_TOKENS]; /* held */

@@ -35,7 +35,7 @@ static void bench_start(struct bench *b, const char *settings, const char *const
 		sim_start(&b->sim, args ? args : none);
 		snprintf(all, sizeof(all),
 			"driver = \"smpp\"; host = \"127.0.0.1\"; port = %d; system_id = \"esme\"; password = \"secret\"; "
-			"reconnect_min = 0.01; reconnect_max = 0.05; %s",
+			"reconnect_min = 0.01; reconnect_max = 0.05; reconnect_refused = 0.05; %s",
 			b->sim.port, settings);
 	} else {
 		snprintf(all, sizeof(all), "driver = \"loopback\"; %s", settings);
@@ -435,7 +435,8 @@ static void a_refused_bind_says_why(void **state)
 	struct link *l = smpp(b, "", "bind refuse 0x0E first 2");
 
 	WAIT(l, l->n_down >= 1);
-	assert_string_equal(l->reason, "bind refused: ESME_RINVPASWD");
+	assert_non_null(strstr(l->reason, "bind refused: ESME_RINVPASWD (wrong password); next try in 0.05"));
+	assert_non_null(strstr(l->reason, "at once with \"posthorn links start a\""));
 	assert_false(l->up);
 	WAIT(l, l->up); /* it does not give up */
 	core_send(l, 5);

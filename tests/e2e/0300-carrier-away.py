@@ -105,7 +105,7 @@ def _(w):
 @case("binds that are refused are tried again until one is taken")
 def _(w):
     sim = w.smsc(script="bind refuse 0x0D first 2\n")
-    gw = w.gateway(links=[smpp(sim)])
+    gw = w.gateway(links=[smpp(sim, reconnect_refused=0.05)])
     m = gw.api().send()
     gw.api().wait_state(m["id"], "delivered")
     s = sim.stats

@@ -72,10 +72,12 @@ def _(w):
     out = cli("--help")[0]
     names = re.findall(r"^ +([a-z]+) {2,}\S", out, re.M)
     check({"send", "submit", "preview", "status", "events", "list", "tail", "cancel", "inbound", "streams", "links",
-           "queue", "webhooks", "receipts", "key", "version"} <= set(names), names)
-    for name in ("send", "submit", "list", "tail", "cancel", "links"):
+           "queue", "webhooks", "receipts", "decode", "encode", "key", "version"} <= set(names), names)
+    for name in sorted(set(names) - {"help"}):
         out, err = cli(name, "--help")
         check(f"Usage: posthorn {name}" in out and not err, (out, err))
+        for line in out.partition("\nExamples:\n")[2].partition("\n\n")[0].splitlines():
+            check(line.startswith("  "), f"{name}: an example that was broken: {line}")
 
 
 @case("wrong usage ends with 2 and sends nothing")
@@ -361,10 +363,90 @@ def _(w):
     p = cli.json("preview", "+12025550142", "“Hi”")
     equal((p["encoding"], p["parts"], [c["codepoint"] for c in p["culprits"]]), ("ucs2", 1, ["U+201C", "U+201D"]), "JSON")
     out = cli("preview", "+12025550142", "“Hi”")[0]
-    check("ucs2" in out and "U+201C" in out, out)
+    lines = out.splitlines()
+    equal(lines[:2], ["“Hi”", "^  ^"], "the culprits are marked")
+    check("UCS-2, 1 part of up to 70 units" in lines, out)
+    check("UCS-2 because of “ (U+201C LEFT DOUBLE QUOTATION MARK) at 0" in lines, out)
     # 3GPP TS 23.040, 9.2.3.24.1: 153 septets a part beside the header.
     equal(cli.json("preview", "+12025550142", "a" * 161)["parts"], 2, "161 letters")
     equal(sim.stats["submits"], 0, "submits")
+    equal(gw.api().all_messages(), [], "messages")
+
+
+@case("preview explains: a table of the parts, what smart or a few letters less would save")
+def _(w):
+    gw, cli = away(w)
+    out = cli("preview", "+12025550142", "Don’t panic" + "!" * 60)[0]
+    rows = [line.split() for line in out.splitlines()]
+    check(["1", "67", "0"] in rows and ["2", "4", "63"] in rows, out)
+    check("With --smart: GSM-7, 1 part, 1 less: ’ (U+2019) at 3 becomes '" in out, out)
+    check("1 unit less would save a part." in out, out)
+    out = cli("preview", "+12025550142", "Don’t panic" + "!" * 60, "--smart")[0]
+    check(out.startswith("Don't panic!!!") and "changed by smart; as it came it would need 2 parts: ’ (U+2019) at 3 "
+          "becomes '" in out, out)
+    out = cli("preview", "+12025550142", "[]€")[0]
+    check("3 characters take two septets each" in out and "because" not in out, out)
+    equal({(r["what"], r["name"]): (r["rows"], r["parts"]) for r in cli.csv("preview", "+12025550142", "“" + "a" * 80)},
+          {("total", ""): ("1", "2"), ("parts", "2"): ("1", "2"), ("encoding", "ucs2"): ("1", ""), ("route", "route1"): ("1", "2"),
+           ("culprit", "“ U+201C LEFT DOUBLE QUOTATION MARK"): ("1", ""), ("saving", "smart"): ("1", "1")}, "as CSV")
+    err = cli("preview", "+12025550142", "“", "--encoding", "gsm7", end=REFUSED)[1]
+    check("not_gsm7" in err and "U+201C" in err, err)
+
+
+@case("preview --file: refused rows in the order of the file, a few of each fault, and how many more there are")
+def _(w):
+    gw, cli = away(w)
+    rows = ['{"to":"x","text":"a"}', "{bad", '{"to":"+12025550142","text":"a\\u0000b"}'] * 30
+    path = file_of(w, "bad.ndjson", "\n".join(rows))
+    out = cli("preview", "--file", path, end=PARTLY)[0]
+    equal(re.findall(r"^ *(\d+)  (invalid_\w+)", out, re.M),
+          [(str(i + 1), ("invalid_to", "invalid_json", "invalid_text")[i % 3]) for i in range(9)], "rows listed")
+    check("\nand 81 more; --json lists up to 1,000 of them\n" in out, out)
+    check("column 4: " in out and "U+0000 at position 1" in out, out)
+    answer = cli.json("preview", "--file", path, end=PARTLY)
+    equal([r["file_row"] for r in answer["results"]], list(range(1, 91)), "all of them as JSON")
+
+
+@case("preview --file: sums, the rows of the spreadsheet, refusals; JSON and CSV; nothing is sent")
+def _(w):
+    gw, cli = away(w)
+    path = file_of(w, "base.csv", "to;text;ttl\n\n+12025550001;short;\n12;x;\n+12025550002;x;soon\n"
+                   f"+12025550003;{'“' + 'a' * 99};60\n")
+    out, err = cli("preview", "--file", path, end=PARTLY)
+    check(out.startswith("2 messages in 3 parts; 2 rows would be refused.\n"), out)
+    check("\n1 of 2 messages is UCS-2: 70 characters to a part instead of 160.\n"
+          "What makes them dear: “ (U+201C LEFT DOUBLE QUOTATION MARK) in 1 row\n" in out, out)
+    check("--smart would save 1 part (33.3 %) in 1 row." in out, out)
+    # Row 1 is the header and row 2 is empty.
+    rows = {tuple(r) for r in re.findall(r"^ *(\d+)  (invalid_\w+)", out, re.M)}
+    equal(rows, {("4", "invalid_to"), ("5", "invalid_row")}, "refused rows")
+    check("row 6, +1202*****03, ucs2" in out, out)
+    table = {(r["what"], r["name"]): (r["rows"], r["parts"]) for r in
+             csv.DictReader(io.StringIO(cli("preview", "--file", path, "--csv", end=PARTLY)[0], newline=""))}
+    equal((table["total", ""], table["parts", "1"], table["parts", "2"], table["refused", "invalid_to"]),
+          (("2", "3"), ("1", "1"), ("1", "2"), ("1", "")), "as CSV")
+    a = cli.json("preview", "--file", path, end=PARTLY)
+    equal((a["summary"]["rows"], a["summary"]["refused"], a["summary"]["parts"]), (4, 2, 3), "as JSON")
+    equal([(d["row"], d["file_row"]) for d in a["summary"]["dearest"]], [(2, 6), (0, 3)], "rows in the file")
+    smart = cli.json("preview", "--file", path, "--smart", end=PARTLY)
+    equal((smart["summary"]["parts"], smart["summary"]["changed"]), (2, {"rows": 1, "parts_before": 2, "parts": 1}), "--smart")
+    out = cli("preview", "--file", path, "--smart", end=PARTLY)[0]
+    check("1 text would be changed, and need 1 part instead of 2." in out, out)
+    pipe = cli.json("preview", "--file", "-", "--format", "ndjson", input='{"to":"+12025550142","text":"hi"}\n')
+    equal(pipe["summary"]["parts"], 1, "from a pipe")
+    mapped = file_of(w, "phones.csv", "Phone,Message,Extra\n+12025550001,hi,1\n")
+    equal(cli.json("preview", "--file", mapped, "--map", "Phone=to", "--map", "Message=text", "--ignore-unknown")
+          ["summary"]["accepted"], 1, "with --map")
+    cli("preview", "--file", mapped, end=USAGE)
+    err = cli("preview", "--file", file_of(w, "empty.csv", "to,text\n\n"), end=USAGE)[1]
+    check("empty.csv holds no rows" in err, err)
+    err = cli("preview", "--file", "-", input="", end=USAGE)[1]
+    check("standard input: there is nothing in it" in err, err)
+    cli("preview", "--file", path, "+12025550142", "x", end=USAGE)
+    cli("preview", "--file", w.path("missing.csv"), end=USAGE)
+    cli("preview", end=USAGE)
+    err = cli("preview", "--file", path, "--url", f"http://127.0.0.1:{free_port()}", end=UNREACHABLE)[1]
+    check("cannot reach" in err, err)
     equal(gw.api().all_messages(), [], "messages")
 
 

@@ -55,7 +55,7 @@ FIELDS = [
     ({"priority_otp": 3, "priority_marketing": 1}, {"priority": 0}, {"class": "service"}),
     ({"registered_delivery": "failure"}, {"receipt": 2}, {}),
     ({"intermediate": True}, {"receipt": 0x11}, {}),
-    ({"registered_delivery": "none"}, {"receipt": 0}, {}),
+    ({"receipts": "none"}, {"receipt": 0}, {}),
     ({"replace_if_present": True}, {"replace": 1}, {}),
     ({"source_ton": 2, "source_npi": 8, "dest_ton": 4, "dest_npi": 9}, {"source": (2, 8, "Shop"), "ton": (4, 9)}, {}),
     ({"tlvs": [{"tag": 0x1400, "value": "abc"}, {"tag": 0x1401, "type": "cstring", "value": "d"},
@@ -101,7 +101,7 @@ def _(w):
 
 @case("no receipts asked for: the message is unconfirmed as soon as the carrier has it")
 def _(w):
-    gw = w.gateway(links=[smpp(w.smsc(), registered_delivery="none")])
+    gw = w.gateway(links=[smpp(w.smsc(), receipts="none")])
     gw.wait_link()
     m = gw.api().send()
     equal(gw.api().wait_state(m["id"], "unconfirmed")["reason"], "no_reports", "reason")

@@ -25,15 +25,34 @@ FAULT_TESTS = \
 E2E_TESTS += $(FAULT_TESTS)
 EXTRA_DIST += tests/e2e/faults.py $(FAULT_TESTS) \
 	tests/e2e/node/npmrc tests/e2e/node/package.json tests/e2e/node/package-lock.json tests/e2e/node/smpp_carrier.mjs
+# Receipts in all their forms.
+RECEIPT_TESTS = tests/e2e/0311-receipt-forms.py
+E2E_TESTS += $(RECEIPT_TESTS)
+EXTRA_DIST += $(RECEIPT_TESTS)
 # The command line.
 CLI_TESTS = tests/e2e/0700-command-line.py
 E2E_TESTS += $(CLI_TESTS)
 EXTRA_DIST += $(CLI_TESTS)
+# Sessions with carriers.
+SESSION_TESTS = \
+	tests/e2e/0330-tls.py \
+	tests/e2e/0331-sessions.py \
+	tests/e2e/0332-bad-wires.py
+E2E_TESTS += $(SESSION_TESTS)
+EXTRA_DIST += $(SESSION_TESTS) tests/e2e/carriers.py tests/e2e/relay.py tests/e2e/perl/net_smpp_carrier.pl
+# Octets in words.
+DECODE_TESTS = tests/e2e/0720-decode-encode.py
+E2E_TESTS += $(DECODE_TESTS)
+EXTRA_DIST += $(DECODE_TESTS)
 # Alphabets on the wire.
 WIRE_TESTS = tests/e2e/0820-wire-alphabets.py
 E2E_TESTS += $(WIRE_TESTS)
 EXTRA_DIST += tests/e2e/witnesses.py $(WIRE_TESTS)
 # Texts.
+TEXT_E2E = tests/e2e/0800-text.py
+E2E_TESTS += $(TEXT_E2E)
+EXTRA_DIST += $(TEXT_E2E)
+# The page that explains them.
 PAGE_TESTS = tests/e2e/0830-encoding-page.py
 E2E_TESTS += $(PAGE_TESTS)
 EXTRA_DIST += $(PAGE_TESTS)
@@ -45,3 +64,7 @@ EXTRA_DIST += $(PREVIEW_TESTS)
 PROFILE_TESTS = tests/e2e/0840-profiles.py
 E2E_TESTS += $(PROFILE_TESTS)
 EXTRA_DIST += $(PROFILE_TESTS)
+# Inbound messages in parts.
+PART_TESTS = tests/e2e/0535-inbound-parts.py
+E2E_TESTS += $(PART_TESTS)
+EXTRA_DIST += tests/e2e/carrier.py $(PART_TESTS)

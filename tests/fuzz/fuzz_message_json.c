@@ -4,9 +4,11 @@
  * Promises held: a row is either a message within its bounds or a fault whose text is UTF-8 and ends in its
  * array; the lines do not depend on where the stream is cut; what was accepted as text is UTF-8 without NUL,
  * and is planned the same a second time. */
+#include "codec/unicode.h"
 #include "codec/utf8.h"
 #include "intake/json_lines.h"
 #include "intake/json_message.h"
+#include "intake/json_text.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -87,6 +89,23 @@ static void check_copy(const struct message *m)
 	message_free(copy);
 }
 
+/* What is answered of it is JSON, and fits where a row's is put. */
+static void check_changed(const struct json_message *jm)
+{
+	struct json_out o;
+	json_t *back;
+
+	json_out_init(&o, 1 << 20);
+	json_out_open(&o, '{');
+	json_text_changed(&o, jm, false, JSON_TEXT_ROW_CHANGES);
+	json_out_close(&o, '}');
+	assert(!json_out_full(&o) && buf_len(&o.b) <= JSON_TEXT_ROW_MAX);
+	back = json_loadb((const char *)buf_data(&o.b), buf_len(&o.b), 0, NULL);
+	assert(back && json_object_size(back) == (jm->changed != 0));
+	json_decref(back);
+	json_out_done(&o);
+}
+
 static void one_row(const char *line, size_t n)
 {
 	static struct conf_client cl = {.name = (char *)"c",
@@ -95,6 +114,7 @@ static void one_row(const char *line, size_t n)
 		.max_parts = 10,
 		.ttl_ms = 86400000,
 		.class = CONF_CLASS_SERVICE};
+	static struct unicode *unicode;
 	struct json_message_ctx x = {.client = &cl, .client_id = 1, .now_ms = INT64_C(1795305600000),
 		.tlvs_of = tlvs_of};
 	struct api_fault f;
@@ -107,12 +127,16 @@ static void one_row(const char *line, size_t n)
 		check_fault(&f);
 		return;
 	}
+	if (!unicode)
+		unicode = unicode_new(); /* kept for all inputs */
+	x.unicode = unicode;
 	assert(json_message_hash(row, hash) == 0);
 	if (json_message(row, &x, &out, &f) < 0) {
 		check_fault(&f);
 	} else {
 		check_message(&out.m, &cl);
 		check_copy(&out.m);
+		check_changed(&out);
 	}
 	json_decref(row);
 }

@@ -7,6 +7,7 @@
 #include "codec/utf8.h"
 #include "smpp/pdu.h"
 #include "smpp/text.h"
+#include "smpp/trace.h"
 
 #include <assert.h>
 #include <stdlib.h>
@@ -40,7 +41,9 @@ static void one_pdu(const uint8_t *pdu, size_t n)
 {
 	struct pdu_header h;
 	struct pdu_sm sm;
-	struct pdu_str id;
+	struct pdu_str id, password;
+	uint8_t kept[TRACE_OCTETS];
+	size_t n_kept;
 	uint32_t status = 0;
 	char text[256];
 
@@ -62,6 +65,14 @@ static void one_pdu(const uint8_t *pdu, size_t n)
 		decode(&sm);
 	} else {
 		assert(status != 0);
+	}
+	n_kept = trace_redact(pdu, n, kept);
+	assert(n_kept <= TRACE_OCTETS && n_kept <= n && memcmp(kept, pdu, PDU_HEADER) == 0);
+	assert(pdu_read_resp_octet(pdu, n, PDU_TLV_CONGESTION_STATE) <= 255);
+	assert(pdu_read_resp_octet(pdu, n, PDU_TLV_SC_INTERFACE_VERSION) >= -1);
+	if (pdu_read_outbind(pdu, n, &id, &password) == 0) {
+		is_inside(pdu, n, id.s, id.n);
+		is_inside(pdu, n, password.s, password.n);
 	}
 	if (pdu_describe(pdu, n, text, sizeof(text)) == 0)
 		assert(memchr(text, 0, sizeof(text)));

@@ -44,6 +44,13 @@ FUZZ_TARGETS += $(API_FUZZ)
 EXTRA_DIST += tests/fuzz/corpus/fuzz_message_json
 tests_fuzz_fuzz_message_json_SOURCES = tests/fuzz/fuzz_message_json.c tests/fuzz/replay.c
 tests_fuzz_fuzz_message_json_LDADD = $(POSTHORN_LIBS)
+# What is previewed.
+PREVIEW_FUZZ = tests/fuzz/fuzz_preview
+check_PROGRAMS += $(PREVIEW_FUZZ)
+FUZZ_TARGETS += $(PREVIEW_FUZZ)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_preview
+tests_fuzz_fuzz_preview_SOURCES = tests/fuzz/fuzz_preview.c tests/fuzz/replay.c
+tests_fuzz_fuzz_preview_LDADD = $(POSTHORN_LIBS)
 # Texts in every alphabet of the wire.
 if HAVE_SMPP34
 TEXT_FUZZ = tests/fuzz/fuzz_text

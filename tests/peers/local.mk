@@ -6,6 +6,7 @@ posthorn_smsc_sim_SOURCES = \
 	tests/peers/smsc_conn.c \
 	tests/peers/smsc_control.c \
 	tests/peers/smsc_deliver.c \
+	tests/peers/smsc_fault.c \
 	tests/peers/smsc_judge.c \
 	tests/peers/smsc_pdu.c \
 	tests/peers/smsc_pdu.h \
@@ -63,6 +64,15 @@ dist_smscscripts_DATA = \
 	tests/peers/scripts/unknown-command-after-20.smsc \
 	tests/peers/scripts/wrong-length-after-20.smsc
 
+dist_smscscripts_DATA += \
+	tests/peers/scripts/id-name-in-front.smsc \
+	tests/peers/scripts/id-tlv-differs.smsc \
+	tests/peers/scripts/receipt-esm-class-0.smsc \
+	tests/peers/scripts/receipt-first-part.smsc \
+	tests/peers/scripts/receipt-then-undeliv.smsc \
+	tests/peers/scripts/receipt-unswapped.smsc \
+	tests/peers/scripts/receipt-utf16.smsc
+
 EXTRA_DIST += tests/peers/test_smsc_sim.py tests/peers/test_net_smpp.pl
 
 # The simulator judged by octets of the standard, by Net::SMPP and by Wireshark.
@@ -72,6 +82,24 @@ check-peers: posthorn-smsc-sim$(EXEEXT)
 	if command -v perl >/dev/null; then \
 		POSTHORN_SMSC_SIM=./posthorn-smsc-sim perl $(srcdir)/tests/peers/test_net_smpp.pl; fi
 
+# Of sessions.
+dist_smscscripts_DATA += \
+	tests/peers/scripts/bind-closed-at-once.smsc \
+	tests/peers/scripts/bind-limit-4.smsc \
+	tests/peers/scripts/bind-never-answered.smsc \
+	tests/peers/scripts/bind-already-bound.smsc \
+	tests/peers/scripts/restart-every-second.smsc \
+	tests/peers/scripts/huge-length-after-20.smsc \
+	tests/peers/scripts/odd-pdus.smsc \
+	tests/peers/scripts/fragmented.smsc \
+	tests/peers/scripts/version-33.smsc \
+	tests/peers/scripts/version-50.smsc
+# TPDUs judged by Wireshark and by gammu.
+check_PROGRAMS += tests/peers/tpdu_probe
+tests_peers_tpdu_probe_SOURCES = tests/peers/tpdu_probe.c
+tests_peers_tpdu_probe_LDADD = $(CODEC_LIBS) $(JANSSON_LIBS)
+PEER_TESTS += tests/peers/test_tpdu.py
+EXTRA_DIST += tests/peers/test_tpdu.py
 # The text layer judged by programs of others.
 check_PROGRAMS += tests/peers/text_probe
 tests_peers_text_probe_SOURCES = tests/peers/text_probe.c

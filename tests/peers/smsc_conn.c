@@ -135,6 +135,16 @@ void smsc_conn_finish(struct smsc_conn *c)
 	uv_read_stop((uv_stream_t *)&c->tcp);
 }
 
+void smsc_conn_drop_all(struct smsc_sim *sim)
+{
+	struct smsc_conn *c, *next;
+
+	for (c = TAILQ_FIRST(&sim->conns); c; c = next) {
+		next = TAILQ_NEXT(c, all);
+		smsc_conn_close(c);
+	}
+}
+
 static void on_written(uv_write_t *w, int status)
 {
 	struct smsc_conn *c = w->data;
@@ -168,6 +178,22 @@ static void write_rest(struct smsc_conn *c, size_t done)
 	}
 }
 
+/* As a network that has gone mad would deliver it; TCP_NODELAY makes each octet a segment. */
+static int write_one_by_one(struct smsc_conn *c)
+{
+	int n = 0, r = 0;
+
+	while ((size_t)n < c->n_out) {
+		uv_buf_t buf = uv_buf_init((char *)c->out + n, 1);
+
+		r = uv_try_write((uv_stream_t *)&c->tcp, &buf, 1);
+		if (r < 0)
+			break;
+		n++;
+	}
+	return n ? n : r;
+}
+
 void smsc_conn_flush(struct smsc_conn *c)
 {
 	uv_buf_t buf;
@@ -179,7 +205,7 @@ void smsc_conn_flush(struct smsc_conn *c)
 	smsc_log_flush(&c->sim->log); /* what is answered is in the log, even if we are killed now */
 	if (c->n_out > 0) {
 		buf = uv_buf_init((char *)c->out, (unsigned)c->n_out);
-		r = uv_try_write((uv_stream_t *)&c->tcp, &buf, 1);
+		r = c->sim->script.fragment ? write_one_by_one(c) : uv_try_write((uv_stream_t *)&c->tcp, &buf, 1);
 		if (r < 0 && r != UV_EAGAIN) {
 			smsc_conn_close(c);
 			return;
@@ -313,13 +339,9 @@ static void name_peer(struct smsc_conn *c)
 	snprintf(c->peer, sizeof(c->peer), "%s:%u", host, ntohs(((struct sockaddr_in *)&ss)->sin_port));
 }
 
-static void on_connection(uv_stream_t *st, int status)
+/* It is one of ours from now on, in whichever direction it was made. */
+static void adopt(struct smsc_sim *sim, struct smsc_conn *c)
 {
-	struct smsc_sim *sim = st->data;
-	struct smsc_conn *c = status < 0 ? NULL : conn_new(sim);
-
-	if (!c)
-		return;
 	uv_tcp_init(&sim->loop, &c->tcp);
 	c->tcp.data = c;
 	TAILQ_INSERT_TAIL(&sim->conns, c, all);
@@ -327,15 +349,70 @@ static void on_connection(uv_stream_t *st, int status)
 	smsc_sim_clock(sim);
 	c->serial = sim->next_serial++;
 	c->opened_ms = c->last_in_ms = sim->now_ms;
-	if (uv_accept(st, (uv_stream_t *)&c->tcp) < 0 || sim->n_conns > sim->opt.max_connections) {
-		smsc_conn_close(c);
-		return;
-	}
-	sim->stats.connections++;
+}
+
+static void begin(struct smsc_conn *c)
+{
+	c->sim->stats.connections++;
 	uv_tcp_nodelay(&c->tcp, 1);
 	name_peer(c);
 	if (uv_read_start((uv_stream_t *)&c->tcp, on_alloc, on_read) < 0)
 		smsc_conn_close(c);
+}
+
+static void on_connection(uv_stream_t *st, int status)
+{
+	struct smsc_sim *sim = st->data;
+	struct smsc_conn *c = status < 0 ? NULL : conn_new(sim);
+
+	if (!c)
+		return;
+	adopt(sim, c);
+	if (uv_accept(st, (uv_stream_t *)&c->tcp) < 0 || sim->n_conns > sim->opt.max_connections) {
+		smsc_conn_close(c);
+		return;
+	}
+	begin(c);
+}
+
+static void on_called(uv_connect_t *req, int status)
+{
+	struct smsc_conn *c = req->data;
+
+	if (c->closing)
+		return;
+	if (status < 0) {
+		smsc_conn_close(c);
+		return;
+	}
+	c->writing = false;
+	begin(c);
+}
+
+int smsc_conn_call(struct smsc_sim *sim, const struct sockaddr *where, const char *system_id, const char *password)
+{
+	struct smsc_conn *c = conn_new(sim);
+	uint8_t buf[64];
+	struct smsc_out o = {.p = buf, .cap = sizeof(buf)};
+	size_t start;
+	int r;
+
+	if (!c)
+		return UV_ENOMEM;
+	adopt(sim, c);
+	c->connect.data = c;
+	r = uv_tcp_connect(&c->connect, &c->tcp, where, on_called);
+	if (r < 0) {
+		smsc_conn_close(c);
+		return r;
+	}
+	start = smsc_out_begin(&o, CMD_OUTBIND, 0, c->next_sequence++);
+	smsc_out_cstr(&o, system_id, strlen(system_id));
+	smsc_out_cstr(&o, password, strlen(password));
+	smsc_out_end(&o, start);
+	smsc_conn_write(c, o.p, o.n);
+	c->writing = true; /* until it stands */
+	return 0;
 }
 
 static void on_listener_closed(uv_handle_t *h)

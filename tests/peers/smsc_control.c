@@ -4,6 +4,7 @@
  *   stats                            the counters as one line of JSON
  *   mo FROM TO TEXT...               send a deliver_sm; UTF-8, as ASCII or UCS-2
  *   mo-hex FROM TO ESM DCS HEX [TLVS]  the same with everything given; `-` is no text, TLVS hexadecimal too
+ *   outbind ADDRESS:PORT ID [PASSWORD]  call an ESME, which then binds on that connection
  *   drop                             close all SMPP connections
  *   pause, resume                    stop and start listening
  *   quit                             end the process
@@ -183,14 +184,15 @@ static void command_mo(struct control *k, char *rest, bool as_hex)
 	reply(k, n == 0 ? "ok" : n == UV_ENOTCONN ? "err nobody has bound yet" : "err too many are waiting");
 }
 
-static void drop_all(struct smsc_sim *sim)
+static void command_outbind(struct control *k, const char *rest)
 {
-	struct smsc_conn *c, *next;
+	char where[80], system_id[16], password[9] = "";
+	struct sockaddr_storage a;
+	int r = UV_EINVAL;
 
-	for (c = TAILQ_FIRST(&sim->conns); c; c = next) {
-		next = TAILQ_NEXT(c, all);
-		smsc_conn_close(c);
-	}
+	if (sscanf(rest, "%79s %15s %8s", where, system_id, password) >= 2 && smsc_sim_address(where, &a) == 0)
+		r = smsc_conn_call(k->sim, (struct sockaddr *)&a, system_id, password);
+	reply(k, r == 0 ? "ok" : "err outbind ADDRESS:PORT SYSTEM_ID [PASSWORD]");
 }
 
 static void command(struct control *k, char *line)
@@ -206,8 +208,10 @@ static void command(struct control *k, char *line)
 	} else if (strncmp(line, "mo-hex ", 7) == 0) {
 		command_mo(k, line + 7, true);
 	} else if (strcmp(line, "drop") == 0) {
-		drop_all(sim);
+		smsc_conn_drop_all(sim);
 		reply(k, "ok");
+	} else if (strncmp(line, "outbind ", 8) == 0) {
+		command_outbind(k, line + 8);
 	} else if (strcmp(line, "pause") == 0) {
 		smsc_conn_pause(sim);
 		reply(k, "ok");

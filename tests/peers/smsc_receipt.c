@@ -289,6 +289,10 @@ size_t smsc_id_format(enum smsc_id_form form, bool receipt, uint64_t id, char *b
 	case ID_HEX_RESP_DEC_RECEIPT: n = snprintf(buf, SMSC_ID_MAX, receipt ? "%llu" : "%llx", v); break;
 	case ID_DEC_RESP_HEX_RECEIPT: n = snprintf(buf, SMSC_ID_MAX, receipt ? "%llx" : "%llu", v); break;
 	case ID_LEADING_ZEROS: n = snprintf(buf, SMSC_ID_MAX, receipt ? "%llu" : "%020llu", v); break;
+	case ID_NAME_IN_FRONT: n = snprintf(buf, SMSC_ID_MAX, receipt ? "acme-%llu" : "%llu", v); break;
+	case ID_NAME_BEHIND: n = snprintf(buf, SMSC_ID_MAX, receipt ? "%llu@smsc" : "%llu", v); break;
+	case ID_NAME_IN_RESP: n = snprintf(buf, SMSC_ID_MAX, receipt ? "%llu" : "acme-%llu", v); break;
+	case ID_TLV_DIFFERS: n = snprintf(buf, SMSC_ID_MAX, receipt ? "%010llu" : "%llx", v); break;
 	}
 	return (size_t)n;
 }
@@ -297,13 +301,16 @@ static int id_parse(const struct smsc_receipts *q, struct smsc_str s, uint64_t *
 {
 	char copy[SMSC_ID_MAX], again[SMSC_ID_MAX], *end, *digits = copy;
 	enum smsc_id_form form = q->script->id_form;
-	int base = form == ID_HEX || form == ID_HEX_RESP_DEC_RECEIPT || form == ID_UUID ? 16 : 10;
+	int base = form == ID_HEX || form == ID_HEX_RESP_DEC_RECEIPT || form == ID_UUID ||
+				   form == ID_TLV_DIFFERS ?
+			   16 :
+			   10;
 
 	if (s.n == 0 || s.n >= sizeof(copy))
 		return -ENOENT;
 	memcpy(copy, s.s, s.n);
 	copy[s.n] = 0;
-	if (form == ID_UUID && strrchr(copy, '-'))
+	if ((form == ID_UUID || form == ID_NAME_IN_RESP) && strrchr(copy, '-'))
 		digits = strrchr(copy, '-') + 1;
 	*ret = strtoull(digits, &end, base);
 	/* Only the spelling that was given out names a message. */
@@ -381,6 +388,10 @@ static const struct smsc_outcome *outcome_of(
 {
 	static const struct smsc_outcome deleted = {.stat = "DELETED", .err = "000", .state = STATE_DELETED};
 
+	static const struct smsc_outcome enroute = {.stat = "ENROUTE", .err = "000", .state = STATE_ENROUTE};
+
+	if (it->outcome & SMSC_INTERMEDIATE)
+		return &enroute;
 	if (q->next_id - id <= STATES && (q->states[id % STATES] & CANCELLED))
 		return &deleted;
 	return &q->script->outcomes[it->outcome];
@@ -395,9 +406,47 @@ static size_t receipt_text(const struct smsc_receipts *q, const struct smsc_item
 
 	smsc_receipts_date(q, it->submit_ms, submitted);
 	smsc_receipts_date(q, it->due_ms, done);
+	if (q->script->receipt_form == RECEIPT_NO_ID)
+		return (size_t)snprintf(buf, n, "stat:%s err:%s", oc->stat, oc->err);
 	return (size_t)snprintf(buf, n,
 		"id:%s sub:001 dlvrd:%s submit date:%.10s done date:%.10s stat:%s err:%s text:", id,
 		oc->state == STATE_DELIVERED ? "001" : "000", submitted, done, oc->stat, oc->err);
+}
+
+static void write_sm(
+	const struct smsc_receipts *q, const struct smsc_item *it, size_t n_text, const char *text, struct smsc_out *o)
+{
+	struct smsc_str handset = {it->dest, strnlen(it->dest, sizeof(it->dest))};
+	struct smsc_str sender = {it->source, strnlen(it->source, sizeof(it->source))};
+	struct smsc_deliver d = {.esm_class = it->outcome & SMSC_INTERMEDIATE ? 0x20 : q->script->receipt_esm,
+		.data_coding = q->script->receipt_form == RECEIPT_UTF16 ? 8 : 0,
+		.source_ton = it->dest_tn >> 4,
+		.source_npi = it->dest_tn & 15,
+		.source = handset,
+		.dest_ton = it->source_tn >> 4,
+		.dest_npi = it->source_tn & 15,
+		.dest = sender,
+		.text = text,
+		.n_text = n_text};
+
+	if (q->script->receipt_unswapped) {
+		d.source = sender;
+		d.dest = handset;
+	}
+	if (q->script->receipt_anonymous)
+		d.source.n = d.dest.n = 0;
+	smsc_out_deliver(o, &d);
+}
+
+static void write_payload(bool wide, const char *text, size_t n, struct smsc_out *o)
+{
+	smsc_out_u16(o, 0x0424); /* message_payload */
+	smsc_out_u16(o, (uint16_t)(wide ? 2 * n : n));
+	for (size_t i = 0; i < n; i++) {
+		if (wide)
+			smsc_out_u8(o, 0);
+		smsc_out_u8(o, (uint8_t)text[i]);
+	}
 }
 
 void smsc_receipts_write(const struct smsc_receipts *q, uint32_t i, uint32_t sequence, struct smsc_out *o)
@@ -405,6 +454,7 @@ void smsc_receipts_write(const struct smsc_receipts *q, uint32_t i, uint32_t seq
 	const struct smsc_item *it = smsc_item(q, i);
 	uint64_t id = (uint64_t)it->id_high << 32 | it->id_low;
 	const struct smsc_outcome *oc;
+	enum smsc_receipt_form form;
 	char spelt[SMSC_ID_MAX], text[254];
 	size_t n_id, n_text = 0, start;
 
@@ -416,19 +466,16 @@ void smsc_receipts_write(const struct smsc_receipts *q, uint32_t i, uint32_t seq
 	if (it->strange_id)
 		id ^= UINT64_C(0x800000000000); /* never issued */
 	n_id = smsc_id_format(q->script->id_form, true, id, spelt);
-	if (q->script->receipt_form != RECEIPT_TLV)
+	form = q->script->receipt_form;
+	if (form != RECEIPT_TLV)
 		n_text = receipt_text(q, it, oc, spelt, text, sizeof(text));
 	start = smsc_out_begin(o, CMD_DELIVER_SM, 0, sequence);
-	smsc_out_deliver(o, &(struct smsc_deliver){.esm_class = 0x04, /* SMPP 3.4, 5.2.12: delivery receipt */
-				    .source_ton = it->dest_tn >> 4,
-				    .source_npi = it->dest_tn & 15,
-				    .source = {it->dest, strnlen(it->dest, sizeof(it->dest))},
-				    .dest_ton = it->source_tn >> 4,
-				    .dest_npi = it->source_tn & 15,
-				    .dest = {it->source, strnlen(it->source, sizeof(it->source))},
-				    .text = text,
-				    .n_text = n_text});
-	if (q->script->receipt_form != RECEIPT_TEXT) {
+	write_sm(q, it, form == RECEIPT_BOTH || form == RECEIPT_TEXT || form == RECEIPT_NO_ID ? n_text : 0, text, o);
+	if (form == RECEIPT_PAYLOAD || form == RECEIPT_UTF16)
+		write_payload(form == RECEIPT_UTF16, text, n_text, o);
+	if (form == RECEIPT_BOTH || form == RECEIPT_TLV) {
+		if (q->script->id_form == ID_TLV_DIFFERS)
+			n_id = smsc_id_format(ID_TLV_DIFFERS, false, id, spelt);
 		smsc_out_u16(o, 0x001E);
 		smsc_out_u16(o, (uint16_t)(n_id + 1));
 		smsc_out_cstr(o, spelt, n_id);

@@ -17,6 +17,7 @@
 
 #define SMSC_NONE	  UINT32_MAX
 #define SMSC_ACCOUNTS_MAX 255u
+#define SMSC_INTERMEDIATE 0x80u
 #define SMSC_DELIVER_MAX  (512u + SMSC_MO_TLVS_MAX)
 #define SMSC_MO_TLVS_MAX  700u
 #define SMSC_ID_MAX	  48u /* longest spelling of an id and its NUL: a UUID has 36 */
@@ -29,7 +30,7 @@ struct smsc_item {
 	uint32_t next;	    /* in a slot, a queue or the free list */
 	uint32_t due_ms;    /* since the start of the process */
 	uint32_t submit_ms; /* the same */
-	uint8_t outcome;
+	uint8_t outcome;    /* with SMSC_INTERMEDIATE: not yet */
 	uint8_t tries : 5, mo : 1, strange_id : 1, other_bind : 1;
 	uint8_t source_tn, dest_tn; /* TON and NPI, a nibble each */
 	char source[20], dest[20];  /* as submitted; no NUL when full.  Of an MO: its index */

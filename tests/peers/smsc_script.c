@@ -25,10 +25,13 @@ struct words {
 void smsc_script_init(struct smsc_script *s)
 {
 	memset(s, 0, sizeof(*s));
+	s->congestion = -1;
+	s->version = 34;
 	s->outcomes[0] =
 		(struct smsc_outcome){.stat = "DELIVRD", .err = "000", .state = STATE_DELIVERED, .weight = 1};
 	s->n_outcomes = 1;
 	s->total_weight = 1;
+	s->receipt_esm = 0x04; /* SMPP 3.4, 5.2.12: delivery receipt */
 }
 
 __attribute__((format(printf, 2, 3))) static int complain(struct words *w, const char *fmt, ...)
@@ -222,7 +225,14 @@ static const struct {
 	{"garbage", ACTION_GARBAGE, 0, false, true},
 	{"half-pdu", ACTION_HALF_PDU, 0, false, true},
 	{"wrong-length", ACTION_WRONG_LENGTH, 0, false, true},
+	{"huge-length", ACTION_HUGE_LENGTH, 0, false, true},
 	{"unknown-command", ACTION_UNKNOWN_COMMAND, 0, false, true},
+	{"truncated", ACTION_TRUNCATED, 0, false, true},
+	{"zero-sequence", ACTION_ZERO_SEQUENCE, 0, false, true},
+	{"high-sequence", ACTION_HIGH_SEQUENCE, 0, false, true},
+	{"same-sequence", ACTION_SAME_SEQUENCE, 0, false, true},
+	{"stray-response", ACTION_STRAY_RESPONSE, 0, false, true},
+	{"wrong-request", ACTION_WRONG_REQUEST, 0, false, true},
 };
 
 static int action(struct words *w, struct smsc_rule *u)
@@ -293,8 +303,12 @@ static int line_bind(struct smsc_script *s, struct words *w)
 	struct smsc_rule *u = new_rule(s);
 	int r;
 
+	if (take(w, "limit")) {
+		r = number32(w, 10000, &s->bind_limit);
+		return r < 0 ? r : number32(w, UINT32_MAX, &s->bind_limit_status);
+	}
 	if (!take(w, "refuse"))
-		return complain(w, "bind refuse STATUS [first N]");
+		return complain(w, "bind refuse STATUS [first N], or bind limit N STATUS");
 	u->event = EVENT_BIND;
 	u->action = ACTION_STATUS;
 	r = number32(w, UINT32_MAX, &u->status);
@@ -355,7 +369,8 @@ static int line_tps(struct smsc_script *s, struct words *w)
 static int line_id(struct smsc_script *s, struct words *w)
 {
 	static const char *const forms[] = {
-		"dec", "hex", "uuid", "hex-resp-dec-receipt", "dec-resp-hex-receipt", "leading-zeros"};
+		"dec", "hex", "uuid", "hex-resp-dec-receipt", "dec-resp-hex-receipt", "leading-zeros",
+		"name-in-front", "name-behind", "name-in-resp", "tlv-differs"};
 	int i = 0, r = choice(w, forms, N_OF(forms), "form of an id", &i);
 
 	s->id_form = (enum smsc_id_form)i;
@@ -364,10 +379,48 @@ static int line_id(struct smsc_script *s, struct words *w)
 
 static int receipt_form(struct smsc_script *s, struct words *w)
 {
-	static const char *const forms[] = {"both", "text", "tlv"};
-	int i = 0, r = choice(w, forms, N_OF(forms), "form of a receipt (text, tlv, both)", &i);
+	static const char *const forms[] = {"both", "text", "tlv", "payload", "utf16", "no-id"};
+	int i = 0,
+	    r = choice(w, forms, N_OF(forms), "form of a receipt (text, tlv, both, payload, utf16, no-id)", &i);
 
 	s->receipt_form = (enum smsc_receipt_form)i;
+	return r;
+}
+
+static struct smsc_outcome *new_outcome(struct smsc_script *s, const char *stat);
+
+/* `receipt then STAT MS`: a second receipt that says something else. */
+static int receipt_then(struct smsc_script *s, struct words *w)
+{
+	char stat[sizeof(s->outcomes[0].stat)];
+	int r = text(w, "stat", sizeof(stat), stat);
+
+	if (r == 0)
+		r = number32(w, 86400 * 1000, &s->receipt_then_ms);
+	if (r == 0 && s->n_outcomes == SMSC_OUTCOMES_MAX)
+		return complain(w, "more than %u outcomes", SMSC_OUTCOMES_MAX);
+	if (r == 0) {
+		new_outcome(s, stat);
+		s->receipt_then = (uint8_t)s->n_outcomes++;
+	}
+	return r;
+}
+
+static int receipt_parts(struct smsc_script *s, struct words *w)
+{
+	static const char *const parts[] = {"each", "first", "last"};
+	int i = 0, r = choice(w, parts, N_OF(parts), "kind of parts (each, first, last)", &i);
+
+	s->receipt_parts = (enum smsc_receipt_parts)i;
+	return r;
+}
+
+static int receipt_esm(struct smsc_script *s, struct words *w)
+{
+	uint32_t esm = 0;
+	int r = number32(w, 255, &esm);
+
+	s->receipt_esm = (uint8_t)esm;
 	return r;
 }
 
@@ -379,6 +432,18 @@ static int line_receipt(struct smsc_script *s, struct words *w)
 		s->receipt_other_bind = true;
 	else if (take(w, "none"))
 		s->receipt_none = true;
+	else if (take(w, "intermediate"))
+		s->receipt_intermediate = true;
+	else if (take(w, "unswapped"))
+		s->receipt_unswapped = true;
+	else if (take(w, "anonymous"))
+		s->receipt_anonymous = true;
+	else if (take(w, "then"))
+		return receipt_then(s, w);
+	else if (take(w, "parts"))
+		return receipt_parts(s, w);
+	else if (take(w, "esm-class"))
+		return receipt_esm(s, w);
 	else if (take(w, "form"))
 		return receipt_form(s, w);
 	else if (take(w, "delay"))
@@ -447,6 +512,40 @@ static int line_slow(struct smsc_script *s, struct words *w)
 	return number32(w, 600000, &s->slow_ms);
 }
 
+static int line_congestion(struct smsc_script *s, struct words *w)
+{
+	uint32_t percent;
+	int r = number32(w, 100, &percent);
+
+	if (r == 0)
+		s->congestion = (int)percent;
+	return r;
+}
+
+static int line_version(struct smsc_script *s, struct words *w)
+{
+	uint32_t v = 0;
+	int r = number32(w, 255, &v);
+
+	if (r == 0 && v != 33 && v != 34 && v != 50)
+		return complain(w, "the versions are 33, 34 and 50");
+	s->version = (uint8_t)v;
+	return r;
+}
+
+static int line_fragment(struct smsc_script *s, struct words *w)
+{
+	s->fragment = true;
+	return 0;
+}
+
+static int line_restart(struct smsc_script *s, struct words *w)
+{
+	if (!take(w, "every"))
+		return complain(w, "restart every MS");
+	return number32(w, 86400 * 1000, &s->restart_ms);
+}
+
 static int line_first(struct smsc_script *s, struct words *w)
 {
 	s->receipt_first = true;
@@ -466,10 +565,13 @@ int smsc_script_line(struct smsc_script *s, const char *line, const char *where,
 		int (*parse)(struct smsc_script *, struct words *);
 	} kinds[] = {{"on", line_on}, {"bind", line_bind}, {"mo", line_mo}, {"tps", line_tps},
 		{"id", line_id}, {"receipt", line_receipt}, {"outcome", line_outcome}, {"slow", line_slow},
+		{"congestion", line_congestion}, {"version", line_version}, {"fragment", line_fragment},
+		{"restart", line_restart},
 		{"receipt-first", line_first}, {"status-resp-short", line_short},
 		{"no-enquire-answer", line_enquire}};
 	static const char *const faults[] = {
-		"drop", "unbind", "garbage", "half-pdu", "wrong-length", "unknown-command"};
+		"drop", "unbind", "garbage", "half-pdu", "wrong-length", "unknown-command", "huge-length",
+		"truncated", "zero-sequence", "high-sequence", "same-sequence", "stray-response", "wrong-request"};
 	struct words w = {.where = where, .err = err, .n_err = n_err};
 	char copy[512];
 	int i, r;

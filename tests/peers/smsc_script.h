@@ -38,7 +38,14 @@ enum smsc_action {
 	ACTION_GARBAGE,
 	ACTION_HALF_PDU,
 	ACTION_WRONG_LENGTH,
+	ACTION_HUGE_LENGTH,
 	ACTION_UNKNOWN_COMMAND,
+	ACTION_TRUNCATED,
+	ACTION_ZERO_SEQUENCE,
+	ACTION_HIGH_SEQUENCE,
+	ACTION_SAME_SEQUENCE,
+	ACTION_STRAY_RESPONSE,
+	ACTION_WRONG_REQUEST,
 	ACTION_MO, /* only of `mo` lines */
 };
 
@@ -49,12 +56,25 @@ enum smsc_id_form {
 	ID_HEX_RESP_DEC_RECEIPT,
 	ID_DEC_RESP_HEX_RECEIPT,
 	ID_LEADING_ZEROS, /* twenty digits in the response, without the zeros in the receipt */
+	ID_NAME_IN_FRONT, /* "acme-N" in the receipt, N in the response */
+	ID_NAME_BEHIND,	  /* "N@smsc" in the receipt */
+	ID_NAME_IN_RESP,  /* "acme-N" in the response, N in the receipt */
+	ID_TLV_DIFFERS,	  /* hexadecimal in response and TLV, ten decimal digits in the text */
 };
 
 enum smsc_receipt_form {
 	RECEIPT_BOTH,
 	RECEIPT_TEXT,
 	RECEIPT_TLV,
+	RECEIPT_PAYLOAD, /* the text in message_payload */
+	RECEIPT_UTF16,	 /* the same in UTF-16 with data_coding 8 */
+	RECEIPT_NO_ID,	 /* a text that names no message */
+};
+
+enum smsc_receipt_parts {
+	PARTS_EACH,
+	PARTS_FIRST, /* of a message with a concatenation header, a receipt for its first part only */
+	PARTS_LAST,
 };
 
 struct smsc_outcome {
@@ -90,7 +110,18 @@ struct smsc_script {
 	bool receipt_first, receipt_twice, receipt_other_bind, receipt_none;
 	uint32_t receipt_unknown_every;
 	uint32_t receipt_delay_ms, receipt_jitter_ms;
+	bool receipt_intermediate; /* one more in front: esm_class 20, ENROUTE */
+	bool receipt_unswapped, receipt_anonymous;
+	uint8_t receipt_esm; /* esm_class */
+	enum smsc_receipt_parts receipt_parts;
+	uint8_t receipt_then; /* the outcome of a second receipt; 0: none */
+	uint32_t receipt_then_ms;
 	bool status_resp_short;
+	uint8_t version;      /* 33, 34 or 50 */
+	bool fragment;        /* one octet a segment */
+	uint32_t restart_ms;  /* close all connections so often; 0: never */
+	uint32_t bind_limit, bind_limit_status; /* binds at a time; 0: any number */
+	int congestion; /* congestion_state of submit_sm_resp and data_sm_resp; -1: none */
 };
 
 /* What the rules say of one event; at most one answer, at most one fault behind it, at most one MO. */

@@ -15,6 +15,15 @@
 
 static const struct smsc_str no_str = {"", 0};
 
+/* SMPP 5.0, 4.8.4.18 */
+static void put_congestion(const struct smsc_conn *c, struct smsc_out *o)
+{
+	if (c->sim->script.congestion < 0)
+		return;
+	smsc_out_octets(o, "\x04\x28\x00\x01", 4);
+	smsc_out_u8(o, (uint8_t)c->sim->script.congestion);
+}
+
 static void respond_status(
 	struct smsc_conn *c, const struct smsc_header *h, uint32_t status, unsigned n_answers)
 {
@@ -29,6 +38,8 @@ static void respond_status(
 		else if (h->command == CMD_QUERY_SM)
 			smsc_out_octets(&o, "\0\0\0\0", 4);
 	}
+	if (h->command == CMD_SUBMIT_SM || h->command == CMD_DATA_SM)
+		put_congestion(c, &o);
 	smsc_out_end(&o, start);
 	smsc_conn_respond(c, o.p, o.n, n_answers);
 }
@@ -54,22 +65,8 @@ static void request(struct smsc_conn *c, uint32_t command)
 	smsc_conn_respond(c, o.p, o.n, 0);
 }
 
-/* Octets that break the stream; nothing may follow them, or the peer could find its way back. */
-static void break_stream(struct smsc_conn *c, const void *p, size_t n)
-{
-	smsc_conn_write(c, p, n);
-	c->mute = true;
-}
-
 static void misbehave(struct smsc_conn *c, enum smsc_action action)
 {
-	/* enquire_link is what a peer must understand in every state; here with its length cut or wrong. */
-	static const uint8_t enquire[16] = {0, 0, 0, 16, 0, 0, 0, 0x15, 0, 0, 0, 0, 0x7F, 0, 0, 1};
-	static const uint8_t wrong[16] = {0, 0, 0, 8, 0, 0, 0, 0x15, 0, 0, 0, 0, 0x7F, 0, 0, 1};
-	static const uint8_t unknown[20] = {
-		0, 0, 0, 20, 0, 0, 6, 0x66, 0, 0, 0, 0, 0x7F, 0, 0, 2, 'w', 'h', 'a', 't'};
-	static const char garbage[] = "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n\xff\xfe\xfd\xfc";
-
 	switch (action) {
 	case ACTION_DROP: smsc_conn_finish(c); break;
 	case ACTION_UNBIND:
@@ -77,10 +74,17 @@ static void misbehave(struct smsc_conn *c, enum smsc_action action)
 		c->unbinding = true;
 		c->unbind_ms = c->sim->now_ms;
 		break;
-	case ACTION_GARBAGE: break_stream(c, garbage, sizeof(garbage) - 1); break;
-	case ACTION_HALF_PDU: break_stream(c, enquire, 10); break;
-	case ACTION_WRONG_LENGTH: break_stream(c, wrong, sizeof(wrong)); break;
-	case ACTION_UNKNOWN_COMMAND: smsc_conn_write(c, unknown, sizeof(unknown)); break;
+	case ACTION_GARBAGE:
+	case ACTION_HALF_PDU:
+	case ACTION_WRONG_LENGTH:
+	case ACTION_HUGE_LENGTH:
+	case ACTION_UNKNOWN_COMMAND:
+	case ACTION_TRUNCATED:
+	case ACTION_ZERO_SEQUENCE:
+	case ACTION_HIGH_SEQUENCE:
+	case ACTION_SAME_SEQUENCE:
+	case ACTION_STRAY_RESPONSE:
+	case ACTION_WRONG_REQUEST: smsc_fault(c, action); break;
 	case ACTION_NONE:
 	case ACTION_STATUS:
 	case ACTION_NACK:
@@ -106,7 +110,14 @@ static bool answered_by_script(
 	case ACTION_GARBAGE:
 	case ACTION_HALF_PDU:
 	case ACTION_WRONG_LENGTH:
-	case ACTION_UNKNOWN_COMMAND: misbehave(c, v->answer); return true;
+	case ACTION_HUGE_LENGTH:
+	case ACTION_UNKNOWN_COMMAND:
+	case ACTION_TRUNCATED:
+	case ACTION_ZERO_SEQUENCE:
+	case ACTION_HIGH_SEQUENCE:
+	case ACTION_SAME_SEQUENCE:
+	case ACTION_STRAY_RESPONSE:
+	case ACTION_WRONG_REQUEST: misbehave(c, v->answer); return true;
 	}
 	return false;
 }
@@ -150,8 +161,10 @@ static void bind_accepted(struct smsc_conn *c, const struct smsc_header *h, cons
 	c->sim->stats.binds++;
 	start = smsc_out_begin(&o, h->command | SMSC_RESP, 0, h->sequence);
 	smsc_out_cstr(&o, OUR_SYSTEM_ID, strlen(OUR_SYSTEM_ID));
-	if (b->interface_version >= 0x34)
-		smsc_out_octets(&o, "\x02\x10\x00\x01\x34", 5); /* sc_interface_version */
+	if (b->interface_version >= 0x34 && c->sim->script.version >= 34) {
+		smsc_out_octets(&o, "\x02\x10\x00\x01", 4); /* sc_interface_version */
+		smsc_out_u8(&o, c->sim->script.version == 50 ? 0x50 : 0x34);
+	}
 	smsc_out_end(&o, start);
 	/* Never delayed: receipts may flow from now on, and none may come before this answer. */
 	smsc_conn_write(c, o.p, o.n);
@@ -176,6 +189,16 @@ static void bind_refused(struct smsc_conn *c, const struct smsc_header *h, uint3
 		smsc_conn_finish(c);
 }
 
+static unsigned n_bound(const struct smsc_sim *sim)
+{
+	const struct smsc_conn *c;
+	unsigned n = 0;
+
+	TAILQ_FOREACH(c, &sim->conns, all)
+	n += c->bound != BOUND_NOT;
+	return n;
+}
+
 static void on_bind(struct smsc_conn *c, const struct smsc_header *h, const uint8_t *pdu)
 {
 	struct smsc_sim *sim = c->sim;
@@ -187,6 +210,11 @@ static void on_bind(struct smsc_conn *c, const struct smsc_header *h, const uint
 
 	if (c->bound != BOUND_NOT) {
 		bind_refused(c, h, ESME_RALYBND);
+		return;
+	}
+	if (h->command == CMD_BIND_TRANSCEIVER && sim->script.version < 34) { /* SMPP 3.4 brought it */
+		sim->stats.unknown_commands++;
+		respond_nack(c, h->sequence, ESME_RINVCMDID, 0);
 		return;
 	}
 	if (smsc_pdu_read_bind(pdu + SMSC_HEADER_LEN, h->length - SMSC_HEADER_LEN, &b, &f) < 0) {
@@ -202,6 +230,8 @@ static void on_bind(struct smsc_conn *c, const struct smsc_header *h, const uint
 	if (answered_by_script(c, h, &v, 0))
 		return;
 	status = check_login(&sim->opt, &b);
+	if (!status && sim->script.bind_limit && n_bound(sim) >= sim->script.bind_limit)
+		status = sim->script.bind_limit_status;
 	memcpy(c->system_id, b.system_id.s, b.system_id.n);
 	c->system_id[b.system_id.n] = 0;
 	account = status ? -1 : account_of(sim, c->system_id);
@@ -231,6 +261,16 @@ static bool over_rate(struct smsc_sim *sim)
 	return false;
 }
 
+/* Does the carrier of this script give a receipt for this part?  The header: 3GPP TS 23.040, 9.2.3.24.1. */
+static bool wants_receipt(const struct smsc_script *s, const struct smsc_message *m)
+{
+	const uint8_t *u = m->text;
+
+	if (s->receipt_parts == PARTS_EACH || !(m->esm_class & 0x40) || m->n_text < 6 || u[0] < 5 || u[1] != 0)
+		return true;
+	return s->receipt_parts == PARTS_FIRST ? u[5] == 1 : u[5] == u[4];
+}
+
 static void submit_taken(
 	struct smsc_conn *c, const struct smsc_header *h, const struct smsc_message *m, bool lose)
 {
@@ -241,13 +281,23 @@ static void submit_taken(
 	uint32_t due_ms = smsc_receipts_due(&sim->receipts, sim->receipts.next_id, sim->now_ms), item;
 	uint64_t id = smsc_receipts_issue(&sim->receipts, m->dest.digits, sim->now_ms, due_ms);
 	size_t n_id = smsc_id_format(sim->script.id_form, false, id, spelt), start;
+	int n_receipts = 1 + (sim->script.receipt_twice || sim->script.receipt_then);
 
 	smsc_stats_accepted(&sim->stats, m);
 	smsc_log_add(&sim->log, sim->wall_us, h->sequence, spelt, m);
-	for (int i = 0; i < 1 + sim->script.receipt_twice; i++) {
+	for (int i = sim->script.receipt_intermediate ? -1 : 0; wants_receipt(&sim->script, m) && i < n_receipts; i++) {
 		item = smsc_receipts_new(&sim->receipts, id, m, c->account, (uint8_t)c->serial, sim->now_ms);
 		if (item == SMSC_NONE)
 			continue;
+		if (i < 0)
+			smsc_item(&sim->receipts, item)->outcome |= SMSC_INTERMEDIATE;
+		if (i > 0 && sim->script.receipt_then) {
+			smsc_item(&sim->receipts, item)->outcome = sim->script.receipt_then;
+			smsc_receipts_tick(&sim->receipts, sim->now_ms);
+			smsc_receipts_wait(&sim->receipts, item, due_ms + sim->script.receipt_then_ms);
+			smsc_sim_want_tick(sim);
+			continue;
+		}
 		if (sim->script.receipt_first) {
 			smsc_receipts_ready(&sim->receipts, item);
 			smsc_deliver_now(c);
@@ -265,6 +315,7 @@ static void submit_taken(
 	smsc_stats_status(&sim->stats, 0);
 	start = smsc_out_begin(&o, h->command | SMSC_RESP, 0, h->sequence);
 	smsc_out_cstr(&o, spelt, n_id);
+	put_congestion(c, &o);
 	smsc_out_end(&o, start);
 	smsc_conn_respond(c, o.p, o.n, 1);
 }

@@ -258,6 +258,11 @@ static void on_housekeeping(uv_timer_t *h)
 	}
 }
 
+static void on_restart(uv_timer_t *h)
+{
+	smsc_conn_drop_all(h->data);
+}
+
 void smsc_sim_stop(struct smsc_sim *sim)
 {
 	sim->stopping = true;
@@ -280,7 +285,7 @@ static void on_usr1(uv_signal_t *h, int signum)
 	free(json);
 }
 
-static int parse_address(const char *text, struct sockaddr_storage *ret)
+int smsc_sim_address(const char *text, struct sockaddr_storage *ret)
 {
 	char host[64];
 	const char *colon = strrchr(text, ':');
@@ -321,7 +326,7 @@ static int open_control(struct smsc_sim *sim)
 
 	if (!sim->opt.control)
 		return 0;
-	r = parse_address(sim->opt.control, &a);
+	r = smsc_sim_address(sim->opt.control, &a);
 	if (r == 0)
 		r = uv_tcp_init(&sim->loop, &sim->control);
 	if (r == 0)
@@ -345,6 +350,10 @@ static void start_handles(struct smsc_sim *sim)
 	uv_timer_init(&sim->loop, &sim->housekeeping);
 	sim->housekeeping.data = sim;
 	uv_timer_start(&sim->housekeeping, on_housekeeping, 1000, 1000);
+	uv_timer_init(&sim->loop, &sim->restart);
+	sim->restart.data = sim;
+	if (sim->script.restart_ms)
+		uv_timer_start(&sim->restart, on_restart, sim->script.restart_ms, sim->script.restart_ms);
 	uv_signal_init(&sim->loop, &sim->sigterm);
 	uv_signal_init(&sim->loop, &sim->sigint);
 	uv_signal_init(&sim->loop, &sim->sigusr1);
@@ -388,7 +397,7 @@ static int set_up(struct smsc_sim *sim, const char **ret_what)
 	int r;
 
 	*ret_what = sim->opt.listen;
-	r = parse_address(sim->opt.listen, &sim->addr);
+	r = smsc_sim_address(sim->opt.listen, &sim->addr);
 	if (r < 0)
 		return r;
 	*ret_what = "memory";
@@ -417,7 +426,7 @@ static int set_up(struct smsc_sim *sim, const char **ret_what)
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {options, parse, NULL,
-		"A simulated SMS carrier that speaks SMPP 3.4 and misbehaves as its scripts say.", NULL, NULL,
+		"A simulated SMS carrier that speaks SMPP and misbehaves as its scripts say.", NULL, NULL,
 		NULL};
 	static struct smsc_sim sim; /* large: the log buffer, the rings */
 	const char *what;

@@ -45,6 +45,7 @@ struct smsc_slot {
 struct smsc_conn {
 	uv_tcp_t tcp;
 	uv_write_t write;
+	uv_connect_t connect; /* of one that we called */
 	struct smsc_sim *sim;
 	TAILQ_ENTRY(smsc_conn) all, rx;
 	char peer[64];
@@ -89,7 +90,7 @@ struct smsc_sim {
 	bool listening, listener_busy, stopping;
 	struct sockaddr_storage addr; /* with the port that was chosen */
 	uv_prepare_t prepare;
-	uv_timer_t tick, housekeeping;
+	uv_timer_t tick, housekeeping, restart;
 	uv_signal_t sigterm, sigint, sigusr1;
 	bool ticking;
 	uint32_t n_delayed; /* answers of all slow connections */
@@ -111,11 +112,15 @@ struct smsc_sim {
 void smsc_sim_clock(struct smsc_sim *sim);
 void smsc_sim_want_tick(struct smsc_sim *sim);
 void smsc_sim_stop(struct smsc_sim *sim);
+int smsc_sim_address(const char *text, struct sockaddr_storage *ret); /* "127.0.0.1:2775", "[::1]:2775" */
 char *smsc_sim_json(struct smsc_sim *sim); /* one line, to be freed; NULL without memory */
 
 /* smsc_conn.c: sockets and buffers. */
 int smsc_conn_listen(struct smsc_sim *sim);
 void smsc_conn_pause(struct smsc_sim *sim);
+void smsc_conn_drop_all(struct smsc_sim *sim);
+/* outbind (SMPP 3.4, 2.2.2): call the ESME and say who we are; it binds on that connection. */
+int smsc_conn_call(struct smsc_sim *sim, const struct sockaddr *where, const char *system_id, const char *password);
 bool smsc_conn_has_room(const struct smsc_conn *c);
 void smsc_conn_write(struct smsc_conn *c, const void *p, size_t n);
 /* An answer: delayed when the script says `slow`.  `n_answers` submits are thereby answered. */
@@ -125,6 +130,9 @@ void smsc_conn_flush_all(struct smsc_sim *sim);
 void smsc_conn_finish(struct smsc_conn *c); /* write what is there, then close */
 void smsc_conn_close(struct smsc_conn *c);
 void smsc_conn_release_delayed(struct smsc_sim *sim);
+
+/* smsc_fault.c: octets that no carrier should say. */
+void smsc_fault(struct smsc_conn *c, enum smsc_action action);
 
 /* smsc_session.c: PDUs and bind states. */
 void smsc_session_pdu(struct smsc_conn *c, const uint8_t *pdu, uint32_t length);

@@ -421,17 +421,57 @@ def test_receipt_forms():
             assert bool(f["text"]) == has_text and bool(f["tlvs"]) == has_tlvs, f
 
 
+def test_receipt_in_message_payload():
+    for form, wide in (("payload", False), ("utf16", True)):
+        with Sim("--line", "receipt form " + form) as sim, Peer(sim, BIND_TRX) as p:
+            p.submit_ok(registered=1)
+            f = receipt(p)
+            assert not f["text"] and set(f["tlvs"]) == {0x0424}, f
+            assert f["dcs"] == (8 if wide else 0), f
+            text = f["tlvs"][0x0424].decode("utf-16-be" if wide else "ascii")
+            assert re.match(r"id:\S+ sub:001 .* stat:DELIVRD err:000 text:$", text), text
+
+
+def test_receipts_that_look_otherwise():
+    with Sim("--line", "receipt form no-id", "--line", "receipt esm-class 0") as sim, Peer(sim, BIND_TRX) as p:
+        p.submit_ok(registered=1)
+        f = receipt(p)
+        assert (f["esm_class"], f["text"]) == (0, b"stat:DELIVRD err:000"), f
+    for line, source, dest in (("receipt unswapped", b"777", b"12025550142"), ("receipt anonymous", b"", b"")):
+        with Sim("--line", line) as sim, Peer(sim, BIND_TRX) as p:
+            p.submit_ok(source=b"777", dest=b"12025550142", registered=1)
+            f = receipt(p)
+            assert (f["source"][2], f["dest"][2]) == (source, dest), f
+    with Sim("--line", "receipt intermediate", "--line", "receipt then UNDELIV 50") as sim, Peer(sim, BIND_TRX) as p:
+        p.submit_ok(registered=1)
+        seen = [receipt(p) for _ in range(3)]
+        assert [(f["esm_class"], re.search(rb"stat:(\w+)", f["text"]).group(1)) for f in seen] == \
+            [(0x20, b"ENROUTE"), (4, b"DELIVRD"), (4, b"UNDELIV")], seen
+
+
+def test_a_receipt_for_one_part_only():
+    for which, wanted in (("first", 1), ("last", 3)):
+        with Sim("--line", "receipt parts " + which) as sim, Peer(sim, BIND_TRX) as p:
+            ids = [p.submit_ok(esm=0x40, text=b"\x05\0\3\x2a\3" + bytes([n]) + b"x", registered=1) for n in (1, 2, 3)]
+            assert receipt_id(receipt(p)) == ids[wanted - 1]
+            p.submit_ok(registered=1)  # alone: a receipt of its own
+            receipt(p)
+            assert sim.stats()["receipts"]["sent"] == 2
+
+
 def test_id_spellings():
     uuid = r"[0-9a-f]{8}-[0-9a-f]{4}-4[0-9a-f]{3}-8[0-9a-f]{3}-0000000000ff"
     for form, in_resp, in_receipt in (("dec", "255", "255"), ("hex", "ff", "ff"),
                                       ("hex-resp-dec-receipt", "ff", "255"), ("dec-resp-hex-receipt", "255", "ff"),
-                                      ("leading-zeros", "00000000000000000255", "255"), ("uuid", uuid, uuid)):
+                                      ("leading-zeros", "00000000000000000255", "255"), ("uuid", uuid, uuid),
+                                      ("name-in-front", "255", "acme-255"), ("name-behind", "255", "255@smsc"),
+                                      ("name-in-resp", "acme-255", "255"), ("tlv-differs", "ff", "0000000255")):
         with Sim("--line", "id " + form) as sim, Peer(sim, BIND_TRX) as p:
             mid = p.submit_ok(registered=1)
             f = receipt(p)
             assert re.fullmatch(in_resp, mid), (form, mid)
             assert re.fullmatch(in_receipt, receipt_id(f)), (form, f)
-            assert f["tlvs"][0x001E] == receipt_id(f).encode() + b"\0"
+            assert f["tlvs"][0x001E] == (mid if form == "tlv-differs" else receipt_id(f)).encode() + b"\0"
             if form == "uuid":
                 assert mid == receipt_id(f)
             p.send(3, mid.encode() + b"\0" + b"\x05\x00POST\0")

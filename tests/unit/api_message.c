@@ -13,7 +13,9 @@
 #include <cmocka.h>
 #include <string.h>
 
+#include "codec/unicode.h"
 #include "intake/json_message.h"
+#include "intake/json_text.h"
 
 #define NOW INT64_C(1795305600000) /* 2026-11-22T00:00:00Z */
 
@@ -26,10 +28,20 @@ static struct conf_client client = {
 	.ttl_ms = 86400000,
 };
 static struct json_message out;
+static struct unicode *unicode;
+static struct segment_rules rules; /* of the link */
+
+static const struct segment_rules *rules_of(void *arg, uint32_t route)
+{
+	(void)arg;
+	(void)route;
+	return &rules;
+}
 
 static int parse(const char *text, struct api_fault *f)
 {
-	struct json_message_ctx x = {.client = &client, .client_id = 7, .now_ms = NOW};
+	struct json_message_ctx x = {
+		.client = &client, .client_id = 7, .now_ms = NOW, .rules_of = rules_of, .unicode = unicode};
 	json_error_t e;
 	json_t *row = json_loads(text, JSON_MESSAGE_DECODE, &e);
 	int r;
@@ -132,8 +144,27 @@ static const struct bad {
 		"encoding"},
 	{"gsm7 wished, cyrillic given", "{" TO "\"text\":\"\xd0\xb6\",\"encoding\":\"gsm7\"}", API_NOT_GSM7,
 		"text"},
-	{"transliteration is not built in", "{" TO "\"text\":\"a\",\"translit\":\"ru-Latn\"}",
-		API_UNSUPPORTED, "translit"},
+	{"a transliteration that is none", "{" TO "\"text\":\"a\",\"translit\":\"ru-Latin\"}", API_INVALID_TRANSLIT,
+		"translit"},
+	{"transliteration without a name", "{" TO "\"text\":\"a\",\"translit\":\"\"}", API_INVALID_TRANSLIT, "translit"},
+	{"transliteration as yes or no", "{" TO "\"text\":\"a\",\"translit\":true}", API_WRONG_TYPE, "translit"},
+	{"NUL in its name", "{" TO "\"text\":\"a\",\"translit\":\"ru-Latn\\u0000\"}", API_INVALID_TRANSLIT, "translit"},
+	{"octets are not transliterated", "{" TO "\"data\":\"00\",\"translit\":\"ru-Latn\"}", API_INVALID_TRANSLIT,
+		"translit"},
+	{"nothing is left", "{" TO "\"text\":\"ь\",\"translit\":\"ru-Latn\"}", API_INVALID_TEXT, "text"},
+	{"nfc as text", "{" TO "\"text\":\"a\",\"nfc\":\"yes\"}", API_WRONG_TYPE, "nfc"},
+	{"the second half of a surrogate pair", "{" TO "\"text\":\"a\\ude00b\"}", API_INVALID_JSON, ""},
+	{"the first half twice", "{" TO "\"text\":\"\\ud83d\\ud83d\"}", API_INVALID_JSON, ""},
+	{"a surrogate as octets (CESU-8)", "{" TO "\"text\":\"\xed\xa0\xbd\"}", API_INVALID_UTF8, ""},
+	{"a character cut off", "{" TO "\"text\":\"\xd0\"}", API_INVALID_UTF8, ""},
+	{"beyond U+10FFFF", "{" TO "\"text\":\"\xf4\x90\x80\x80\"}", API_INVALID_UTF8, ""},
+	{"DEL in the text", "{" TO "\"text\":\"a\\u007fb\"}", API_INVALID_TEXT, "text"},
+	{"vertical tab", "{" TO "\"text\":\"a\\u000bb\"}", API_INVALID_TEXT, "text"},
+	{"C1: windows-1252 read as ISO 8859-1", "{" TO "\"text\":\"it\\u0092s\"}", API_INVALID_TEXT, "text"},
+	{"U+FFFF is no character", "{" TO "\"text\":\"a\\uffff\"}", API_INVALID_TEXT, "text"},
+	{"U+FFFE, a byte order mark turned round", "{" TO "\"text\":\"\\ufffea\"}", API_INVALID_TEXT, "text"},
+	{"U+FDD0 is none", "{" TO "\"text\":\"\\ufdd0\"}", API_INVALID_TEXT, "text"},
+	{"U+1FFFE is none", "{" TO "\"text\":\"\\ud83f\\udffe\"}", API_INVALID_TEXT, "text"},
 };
 
 static void bad_rows_are_refused_with_code_and_field(void **state)
@@ -223,6 +254,31 @@ static void binary_is_kept_as_message_h_says(void **state)
 	assert_int_equal(out.m.flags, MSG_BINARY | MSG_FLASH);
 }
 
+static const struct syntax {
+	const char *why, *json, *says;
+} syntax[] = {
+	{"nothing", "", "there is no JSON in it"},
+	{"not even that: jansson has no line for it", NULL, "there is no JSON in it"},
+	{"a form", "to=+12025550142&text=a", "line 1, column 2: neither a JSON object nor an array"},
+	{"a number", "17", "line 1, column 2: neither"},
+	{"a comma too many", "{\"to\":1,}", "line 1, column 9: not JSON; check quotes"},
+	{"on the second line", "{\"to\":\n", "line 2, column 0: the JSON ends too early"},
+};
+
+static void what_is_no_json_says_where_and_what_is_expected(void **state)
+{
+	for (size_t i = 0; i < sizeof(syntax) / sizeof(syntax[0]); i++) {
+		struct api_fault f = {.code = API_CODE_N};
+		const char *json = syntax[i].json;
+		json_error_t e;
+
+		assert_null(json_loadb(json, json ? strlen(json) : 0, JSON_MESSAGE_DECODE, &e));
+		json_message_syntax_fault(&e, &f);
+		if (f.code != API_INVALID_JSON || strncmp(f.message, syntax[i].says, strlen(syntax[i].says)) != 0)
+			fail_msg("%s: %s", syntax[i].why, f.message);
+	}
+}
+
 static void too_many_parts_says_how_many(void **state)
 {
 	struct api_fault f;
@@ -287,18 +343,239 @@ static void smart_replaces_only_when_it_saves(void **state)
 		parse("{" TO "\"smart\":true,\"text\":\"\xe2\x80\x9cHi\xe2\x80\x9d\xe2\x80\xa6\"}", &f), 0);
 	assert_int_equal(
 		out.m.encoding, ENC_UCS2); /* one part either way: nothing is saved, nothing is changed */
-	assert_false(out.smart);
+	assert_false(out.changed & JSON_CHANGED_SMART);
 	/* 71 characters: two parts as UCS-2, one as GSM-7 */
 	assert_int_equal(parse("{" TO "\"smart\":true,\"text\":\"\xe2\x80\x9c" X50 X10 X10 "\"}", &f), 0);
 	assert_int_equal(out.m.encoding, ENC_GSM7);
 	assert_int_equal(out.m.n_parts, 1);
 	assert_memory_equal(out.m.text, "\"x", 2);
-	assert_true(out.smart);
+	assert_true(out.changed & JSON_CHANGED_SMART);
 	/* a letter stays: still UCS-2, so the quotes stay, too */
 	assert_int_equal(
 		parse("{" TO "\"smart\":true,\"text\":\"\xd0\xb6\xe2\x80\x9c" X50 X10 X10 "\"}", &f), 0);
 	assert_int_equal(out.m.encoding, ENC_UCS2);
-	assert_false(out.smart);
+	assert_false(out.changed & JSON_CHANGED_SMART);
+}
+
+static const struct {
+	const char *why, *json, *text;
+	unsigned changed, parts_before, parts, encoding;
+} changed[] = {
+	{"nothing is changed unless it is asked for", "\"text\":\"“Čau” мои\u0306\"", "“Čau” мои\u0306", 0, 0, 1, ENC_UCS2},
+	{"transliterated", "\"text\":\"Привет, как дела?\",\"translit\":\"ru-Latn\"", "Privet, kak dela?",
+		JSON_CHANGED_TRANSLIT, 1, 1, ENC_GSM7},
+	{"nothing to transliterate", "\"text\":\"Hi\",\"translit\":\"ru-Latn\"", "Hi", 0, 0, 1, ENC_GSM7},
+	{"gsm7 is wished: the transliterated text counts", "\"text\":\"Привет\",\"translit\":\"ru-Latn\",\"encoding\":\"gsm7\"",
+		"Privet", JSON_CHANGED_TRANSLIT, 1, 1, ENC_GSM7},
+	{"gsm7 is wished: the smart text counts", "\"text\":\"“Hi”…\",\"smart\":true,\"encoding\":\"gsm7\"", "\"Hi\"...",
+		JSON_CHANGED_SMART, 1, 1, ENC_GSM7},
+	{"composed", "\"text\":\"мои\u0306\",\"nfc\":true", "мой", JSON_CHANGED_NFC, 1, 1, ENC_UCS2},
+	{"composed already", "\"text\":\"мой\",\"nfc\":true", "мой", 0, 0, 1, ENC_UCS2},
+	{"first transliterated, then made cheaper: both are said",
+		"\"text\":\"Да €\u200b" X50 X50 X50 X10 "\",\"translit\":\"ru-Latn\",\"smart\":true", "Da €" X50 X50 X50 X10,
+		JSON_CHANGED_TRANSLIT | JSON_CHANGED_SMART, 3, 2, ENC_GSM7},
+	{"composed, then made cheaper", "\"text\":\"е\u0308“" X50 X10 X10 "\",\"nfc\":true,\"smart\":true",
+		"ё“" X50 X10 X10, JSON_CHANGED_NFC, 2, 2, ENC_UCS2},
+	{"only zero-width characters do not vanish", "\"text\":\"\u200b\u200b\",\"smart\":true", "\u200b\u200b", 0, 0, 1, ENC_UCS2},
+	{"octets are never touched", "\"data\":\"e2809c\",\"smart\":true,\"nfc\":true", "\x00\xe2\x80\x9c", 0, 0, 1, ENC_BINARY},
+};
+
+static void texts_are_changed_as_asked_for_and_it_is_known_how(void **state)
+{
+	for (size_t i = 0; i < sizeof(changed) / sizeof(changed[0]); i++) {
+		char json[512];
+		struct api_fault f;
+
+		snprintf(json, sizeof(json), "{" TO "%s}", changed[i].json);
+		if (parse(json, &f) != 0)
+			fail_msg("%s: %s", changed[i].why, f.message);
+		if (out.changed != changed[i].changed || out.m.n_parts != changed[i].parts ||
+			out.m.encoding != changed[i].encoding)
+			fail_msg("%s: changed %u, %u parts, encoding %u", changed[i].why, out.changed, out.m.n_parts,
+				out.m.encoding);
+		if (out.changed && out.parts_before != changed[i].parts_before)
+			fail_msg("%s: %u parts before", changed[i].why, out.parts_before);
+		if (out.m.flags & MSG_BINARY)
+			assert_memory_equal(out.m.text, changed[i].text, 4);
+		else if (out.m.n_text != strlen(changed[i].text) ||
+			 memcmp(out.m.text, changed[i].text, out.m.n_text) != 0)
+			fail_msg("%s: \"%.*s\"", changed[i].why, (int)out.m.n_text, out.m.text);
+	}
+}
+
+static void the_client_may_wish_nfc_and_smart_for_all(void **state)
+{
+	struct api_fault f;
+
+	client.nfc = client.smart = true;
+	assert_int_equal(parse("{" TO "\"text\":\"мои\u0306\"}", &f), 0);
+	assert_int_equal(out.changed, JSON_CHANGED_NFC);
+	assert_int_equal(parse("{" TO "\"text\":\"мои\u0306\",\"nfc\":false,\"smart\":false}", &f), 0);
+	assert_int_equal(out.changed, 0);
+	client.nfc = client.smart = false;
+}
+
+static void assert_changed(const char *row, bool with_text, unsigned max_changes, const char *want)
+{
+	struct api_fault f;
+	struct json_out o;
+
+	assert_int_equal(parse(row, &f), 0);
+	json_out_init(&o, 65536);
+	json_text_changed(&o, &out, with_text, max_changes);
+	assert_int_equal(buf_len(&o.b), strlen(want));
+	assert_memory_equal(buf_data(&o.b), want, strlen(want));
+	json_out_done(&o);
+}
+
+static void the_answer_says_what_was_changed(void **state)
+{
+	assert_changed("{" TO "\"text\":\"Hi\",\"smart\":true}", true, 32, "");
+	assert_changed("{" TO "\"text\":\"Да\",\"translit\":\"ru-Latn\"}", true, 32,
+		"\"changed\":{\"by\":[\"translit\"],\"parts_before\":1,\"text\":\"Da\"}");
+	assert_changed("{" TO "\"text\":\"Да\",\"translit\":\"ru-Latn\"}", false, 4,
+		"\"changed\":{\"by\":[\"translit\"],\"parts_before\":1}");
+	assert_changed("{" TO "\"text\":\"a“b\u00ad e\u0301\",\"encoding\":\"gsm7\",\"smart\":true}", true, 2,
+		"\"changed\":{\"by\":[\"smart\"],\"parts_before\":1,\"text\":\"a\\\"b é\",\"n_changes\":3,\"changes\":["
+		"{\"position\":1,\"char\":\"“\",\"codepoint\":\"U+201C\",\"with\":\"\\\"\"},"
+		"{\"position\":3,\"char\":\"\u00ad\",\"codepoint\":\"U+00AD\",\"with\":\"\"}]}");
+	assert_changed("{" TO "\"text\":\"e\u0301\",\"encoding\":\"gsm7\",\"smart\":true}", false, 32,
+		"\"changed\":{\"by\":[\"smart\"],\"parts_before\":1,\"n_changes\":1,\"changes\":["
+		"{\"position\":0,\"char\":\"e\u0301\",\"codepoint\":\"U+0065 U+0301\",\"with\":\"é\"}]}");
+}
+
+/* Rows of many are answered from a bounded room. */
+static void the_longest_list_of_a_row_fits(void **state)
+{
+	struct api_fault f;
+	struct json_out o;
+
+	assert_int_equal(parse("{" TO "\"encoding\":\"gsm7\",\"smart\":true,\"text\":\"e\u0301e\u0301e\u0301e\u0301e\u0301\"}", &f), 0);
+	for (unsigned i = 0; i < SMART_CHANGES_MAX; i++) {
+		struct smart_change *c = &out.look_alikes.changes[i];
+
+		c->position = c->cp = 0x10ffff;
+		for (unsigned k = 0; k < SMART_COMPOSE_MAX; k++)
+			c->more[k] = 0x10fffd;
+		strcpy(c->with, "\"\"\"\"\"\"\"");
+	}
+	out.changed = JSON_CHANGED_TRANSLIT | JSON_CHANGED_NFC | JSON_CHANGED_SMART;
+	out.look_alikes.n_changes = UINT32_MAX;
+	json_out_init(&o, 65536);
+	json_text_changed(&o, &out, false, JSON_TEXT_ROW_CHANGES);
+	assert_in_range(buf_len(&o.b), 500, JSON_TEXT_ROW_MAX);
+	json_out_done(&o);
+}
+
+static const struct {
+	const char *why;
+	struct segment_rules rules;
+	const char *json;
+	enum api_code code;
+	const char *says, *does_not_say;
+} refused[] = {
+	{"the default alphabet", {0}, "\"encoding\":\"gsm7\",\"text\":\"äšč\"", API_NOT_GSM7, "GSM-7 does not have š (U+0161) at 1, č",
+		"ä"},
+	{"more than six are counted", {0}, "\"encoding\":\"gsm7\",\"text\":\"абвгдежз\"", API_NOT_GSM7, ", and 2 more", "з"},
+	{"what smart would do", {0}, "\"encoding\":\"gsm7\",\"text\":\"“a”\"", API_NOT_GSM7, "\"smart\": true does", NULL},
+	{"smart cannot help", {0}, "\"encoding\":\"gsm7\",\"text\":\"ж\"", API_NOT_GSM7, "(U+0436) at 0", "smart"},
+	{"the changed text is spoken of", {0}, "\"encoding\":\"gsm7\",\"translit\":\"ru-Latn\",\"text\":\"да 😀\"", API_NOT_GSM7,
+		"😀 (U+1F600) at 3 in the text as changed", "д"},
+	{"with the Turkish tables ş fits, ж does not", {.languages = 1 << 1}, "\"encoding\":\"gsm7\",\"text\":\"şж\"", API_NOT_GSM7,
+		"language tables of the link does not have ж (U+0436) at 1", "ş"},
+	{"each in a table, but in no two together", {.languages = 1 << 4 | 1 << 5 | 1 << 6},
+		"\"encoding\":\"gsm7\",\"text\":\"কકक\"", API_NOT_GSM7, "GSM-7 does not have ক", NULL},
+	{"no shift goes with sar: the tables do not count", {.concat = CONCAT_SAR, .languages = 1 << 1},
+		"\"encoding\":\"gsm7\",\"text\":\"ş\"", API_NOT_GSM7, "GSM-7 does not have ş", "tables"},
+	{"a link of Latin-1 lacks the euro", {.max_char = 0xff}, "\"encoding\":\"gsm7\",\"text\":\"é€\"", API_NOT_GSM7,
+		"Latin-1 for GSM-7) does not have € (U+20AC) at 1", "é"},
+	{"a link of ASCII lacks é", {.max_char = 0x7f}, "\"encoding\":\"gsm7\",\"text\":\"é\"", API_NOT_GSM7, "ASCII for GSM-7", NULL},
+	{"four parts of UCS-2", {0}, "\"text\":\"ж" X50 X50 X50 X50 "y\"", API_TOO_MANY_PARTS,
+		"needs 4 parts as ucs2, this client may send 3; shorten it, or avoid what forces ucs2: ж (U+0436) at 0", "smart"},
+	{"what forces UCS-2 is counted", {0}, "\"text\":\"" X50 X50 X50 X50 "жжжжжжжж\"", API_TOO_MANY_PARTS,
+		"ж (U+0436) at 200, ж (U+0436) at 201, ж (U+0436) at 202, ж (U+0436) at 203, ж (U+0436) at 204, ж (U+0436) at 205, and 2 more",
+		"at 206"},
+	{"what a table of the link has is not blamed", {.languages = 1 << 1}, "\"text\":\"şж" X50 X50 X50 X50 "\"", API_TOO_MANY_PARTS,
+		"forces ucs2: ж (U+0436) at 1", "ş"},
+	{"what smart would save", {0}, "\"text\":\"“" X50 X50 X50 X50 "y\"", API_TOO_MANY_PARTS, "\"smart\": true it needs 2", NULL},
+	{"UCS-2 was asked for", {0}, "\"encoding\":\"ucs2\",\"text\":\"" X50 X50 X50 X50 "yy\"", API_TOO_MANY_PARTS,
+		"let encoding be \"auto\"", "avoid"},
+	{"16 bit references leave less room", {.concat = CONCAT_UDH16}, "\"text\":\"" X50 X50 X50 X50 X50 X50 X50 X50 X50 "1234567\"",
+		API_TOO_MANY_PARTS, "needs 4 parts as gsm7", NULL},
+	{"with a language table: the parts that it needs there", {.languages = 1 << 1},
+		"\"text\":\"ş" X50 X50 X50 X50 X50 X50 X50 X50 X50 "\"", API_TOO_MANY_PARTS, "needs 4 parts as gsm7", "ucs2"},
+	{"after transliteration", {0}, "\"translit\":\"ru-Latn\",\"text\":\"щ" X50 X50 X50 X50 X50 X50 X50 X50 X50 X10 "\"",
+		API_TOO_MANY_PARTS, "the text, changed as asked for, needs 4 parts as gsm7", NULL},
+};
+
+static void refusals_say_what_the_link_cannot_carry(void **state)
+{
+	for (size_t i = 0; i < sizeof(refused) / sizeof(refused[0]); i++) {
+		struct api_fault f = {.code = API_CODE_N};
+		char json[1024];
+
+		snprintf(json, sizeof(json), "{" TO "%s}", refused[i].json);
+		rules = refused[i].rules;
+		if (parse(json, &f) == 0)
+			fail_msg("%s: accepted", refused[i].why);
+		if (f.code != refused[i].code || !strstr(f.message, refused[i].says) ||
+			(refused[i].does_not_say && strstr(f.message, refused[i].does_not_say)))
+			fail_msg("%s: %s", refused[i].why, f.message);
+	}
+	rules = (struct segment_rules){0};
+}
+
+static void language_tables_of_the_link_make_it_fit(void **state)
+{
+	struct api_fault f;
+
+	rules.languages = 1 << 1;
+	assert_int_equal(parse("{" TO "\"encoding\":\"gsm7\",\"text\":\"şıĞİ\"}", &f), 0);
+	assert_int_equal(out.m.encoding, ENC_GSM7);
+	rules.languages = 0;
+}
+
+static void an_unknown_transliteration_is_answered_with_those_known(void **state)
+{
+	struct api_fault f;
+
+	assert_int_not_equal(parse("{" TO "\"text\":\"a\",\"translit\":\"russian\"}", &f), 0);
+	assert_int_equal(api_code_status(f.code), 400);
+	assert_non_null(strstr(f.message, "\"russian\" is no transliteration; there are ru-Latn, uk-Latn, "));
+	assert_non_null(strstr(f.message, ", Latn-ASCII"));
+}
+
+static void half_a_pair_is_named(void **state)
+{
+	struct api_fault f;
+
+	assert_int_not_equal(parse("{" TO "\"text\":\"\\ud83d\"}", &f), 0);
+	assert_non_null(strstr(f.message, "surrogate pair"));
+}
+
+/* Texts far beyond any limit: refused, with the size or the count, and quickly. */
+static void a_text_of_100000_characters_is_refused(void **state)
+{
+	static const char *const tails[] = {"\"", "\",\"smart\":true", "\",\"nfc\":true", "\",\"translit\":\"ru-Latn\"",
+		"\",\"translit\":\"zh-Latn\",\"smart\":true,\"nfc\":true"};
+	static char json[300100];
+	struct api_fault f;
+
+	for (size_t i = 0; i < sizeof(tails) / sizeof(tails[0]); i++) {
+		size_t n = (size_t)sprintf(json, "{" TO "\"text\":\"");
+
+		for (unsigned k = 0; k < 100000; k++, n += 3)
+			memcpy(json + n, "你", 3);
+		sprintf(json + n, "%s}", tails[i]);
+		assert_int_not_equal(parse(json, &f), 0);
+		assert_int_equal(f.code, API_INVALID_TEXT);
+		assert_non_null(strstr(f.message, "300000 octets"));
+		/* just within the octets that are taken: now the parts count */
+		n -= 260010;
+		sprintf(json + n, "%s}", tails[i]);
+		assert_int_not_equal(parse(json, &f), 0);
+		assert_int_equal(f.code, API_TOO_MANY_PARTS);
+	}
 }
 
 static void hash_knows_content_not_spelling(void **state)
@@ -341,21 +618,43 @@ static void a_cut_fault_stays_utf8(void **state)
 	assert_true(strlen(f.message) > 370);
 }
 
+static int open_unicode(void **state)
+{
+	unicode = unicode_new();
+	return unicode ? 0 : -1;
+}
+
+static int close_unicode(void **state)
+{
+	unicode_free(unicode);
+	return 0;
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(bad_rows_are_refused_with_code_and_field),
 		cmocka_unit_test(good_rows_become_messages),
 		cmocka_unit_test(binary_is_kept_as_message_h_says),
+		cmocka_unit_test(what_is_no_json_says_where_and_what_is_expected),
 		cmocka_unit_test(too_many_parts_says_how_many),
 		cmocka_unit_test(not_gsm7_names_characters_and_positions),
 		cmocka_unit_test(a_quoted_name_is_cut_between_characters),
 		cmocka_unit_test(hints_name_the_field_that_was_meant),
 		cmocka_unit_test(smart_replaces_only_when_it_saves),
+		cmocka_unit_test(texts_are_changed_as_asked_for_and_it_is_known_how),
+		cmocka_unit_test(the_client_may_wish_nfc_and_smart_for_all),
+		cmocka_unit_test(the_answer_says_what_was_changed),
+		cmocka_unit_test(the_longest_list_of_a_row_fits),
+		cmocka_unit_test(refusals_say_what_the_link_cannot_carry),
+		cmocka_unit_test(language_tables_of_the_link_make_it_fit),
+		cmocka_unit_test(an_unknown_transliteration_is_answered_with_those_known),
+		cmocka_unit_test(half_a_pair_is_named),
+		cmocka_unit_test(a_text_of_100000_characters_is_refused),
 		cmocka_unit_test(hash_knows_content_not_spelling),
 		cmocka_unit_test(every_code_has_a_status_and_a_sentence),
 		cmocka_unit_test(a_cut_fault_stays_utf8),
 	};
 
-	return cmocka_run_group_tests(tests, NULL, NULL);
+	return cmocka_run_group_tests(tests, open_unicode, close_unicode);
 }

@@ -20,6 +20,7 @@
 #include "base/csv.h"
 #include "cli/fields.h"
 #include "cli/input.h"
+#include "cli/mark.h"
 #include "cli/progress.h"
 #include "cli/rows.h"
 #include "cli/table.h"
@@ -249,6 +250,8 @@ static const struct rows_case {
 		"{\"tag\":\"t\"}", 0, "{\"to\":\"1\",\"tag\":\"own\"}\n{\"to\":\"2\",\"tag\":\"t\"}\n" },
 	{ "NDJSON with a byte order mark", "\xef\xbb\xbf{\"to\":\"1\"}\r\n", ROWS_NDJSON, NULL, 0,
 		"{\"to\":\"1\"}\r\n" },
+	{ "NUL is the gateway's to name, also in a row that gets something", "{\"to\":\"1\",\"text\":\"a\\u0000b\"}\n", ROWS_NDJSON,
+		"{\"tag\":\"t\"}", 0, "{\"to\":\"1\",\"text\":\"a\\u0000b\",\"tag\":\"t\"}\n" },
 	{ "what is no object is refused", "nope\n[1]\n{\"to\":\"1\"}\n{\"a\":1,\"a\":2}\n", ROWS_NDJSON, NULL, 0,
 		"#1 invalid_json\n#2 invalid_json\n{\"to\":\"1\"}\n#4 invalid_json\n" },
 };
@@ -275,6 +278,35 @@ static void test_rows_become_ndjson(void **state)
 		rows_free(r);
 		input_close(in);
 		json_decref(defaults);
+	}
+}
+
+static const struct fault_case {
+	const char *why, *in, *says;
+} fault_cases[] = {
+	{ "an unknown column is named, and what there is", "to,phone\n",
+		"unknown column in the header: \"phone\"; columns are to, text, from, ref," },
+	{ "a long name is cut in front of a character", "to,жжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжж\n",
+		"\"жжжжжжжжжжжжжжжжжжжжжжжжжжжжжжж\"; " },
+	{ "also of three octets", "to,中中中中中中中中中中中中中中中中中中中中中中中\n",
+		"\"中中中中中中中中中中中中中中中中中中中中中\"; " },
+	{ "63 octets have room", "to,123456789012345678901234567890123456789012345678901234567890123\n",
+		"567890123\"; " },
+};
+
+static void test_a_file_that_is_refused_says_why(void **state)
+{
+	for (size_t i = 0; i < N_OF(fault_cases); i++) {
+		const struct rows_config config = { .format = ROWS_CSV };
+		struct input *in = input_of(fault_cases[i].in, strlen(fault_cases[i].in));
+		struct rows *r = rows_new(&config, in);
+		struct row row;
+
+		assert_int_equal(rows_next(r, &row), -EINVAL);
+		if (!strstr(rows_fault(r), fault_cases[i].says))
+			fail_msg("%s: %s", fault_cases[i].why, rows_fault(r));
+		rows_free(r);
+		input_close(in);
 	}
 }
 
@@ -562,6 +594,43 @@ static void test_times_are_shown_in_local_time(void **state)
 	assert_string_equal(buf, "soon");
 }
 
+/* -- marks -- */
+
+static const struct mark_case {
+	const char *why, *in;
+	size_t at[4], n_at, n_columns;
+	bool inverse;
+	const char *out;
+} mark_cases[] = {
+	{ "one character", "Don’t", { 3 }, 1, 20, false, "Don’t\n   ^\n" },
+	{ "nothing to mark, no line of marks", "abc", { 0 }, 0, 20, false, "abc\n" },
+	{ "two, with a gap", "“Hi”", { 0, 3 }, 2, 20, false, "“Hi”\n^  ^\n" },
+	{ "a wide character takes two columns (Unicode Standard Annex 11)", "a中b文", { 1, 3 }, 2, 20, false,
+		"a中b文\n ^^ ^^\n" },
+	{ "a combining mark is marked under its letter", "ae\xcc\x81x", { 2 }, 1, 20, false, "ae\xcc\x81x\n ^\n" },
+	{ "letter and mark both: one mark", "e\xcc\x81", { 0, 1 }, 2, 20, false, "e\xcc\x81\n^\n" },
+	{ "a mark with nothing before it", "\xcc\x81" "a", { 0 }, 1, 20, false, "\xcc\x81" "a\n^\n" },
+	{ "lines are broken at the width, marks below their own", "abcdef", { 1, 4 }, 2, 3, false, "abc\n ^\ndef\n ^\n" },
+	{ "a wide character does not stand on the edge", "ab中c", { 2 }, 1, 3, false, "ab\n中c\n^^\n" },
+	{ "line breaks of the text", "ab\n\ncd", { 4 }, 1, 20, false, "ab\n\ncd\n^\n" },
+	{ "inverse video, runs joined", "a““b", { 1, 2 }, 2, 20, true, "a\033[7m““\033[0mb\n" },
+	{ "inverse video ends with the line", "ab", { 1 }, 1, 20, true, "a\033[7mb\033[0m\n" },
+	{ "an escape sequence is harmless", "\033[2J", { 0 }, 0, 20, false, "�[2J\n" },
+};
+
+static void test_marks(void **state)
+{
+	for (size_t i = 0; i < N_OF(mark_cases); i++) {
+		const struct mark_case *v = &mark_cases[i];
+		struct text out = { 0 };
+
+		mark_text(&out, v->in, strlen(v->in), v->at, v->n_at, v->n_columns, v->inverse);
+		if (strcmp(out.at, v->out) != 0)
+			fail_msg("%s: got\n%s, expected\n%s", v->why, out.at, v->out);
+		text_done(&out);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -569,7 +638,9 @@ int main(void)
 		cmocka_unit_test(test_csv_has_at_most_64_fields),
 		cmocka_unit_test(test_csv_knows_lines),
 		cmocka_unit_test(test_csv_quotes_what_needs_it),
+		cmocka_unit_test(test_marks),
 		cmocka_unit_test(test_rows_become_ndjson),
+		cmocka_unit_test(test_a_file_that_is_refused_says_why),
 		cmocka_unit_test(test_columns_can_be_renamed_or_left_out),
 		cmocka_unit_test(test_rows_are_numbered_as_a_spreadsheet_does),
 		cmocka_unit_test(test_a_pipe_can_be_read_twice),

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -113,6 +114,28 @@ static void texts_are_composed_as_the_standard_says(void **state)
 	}
 }
 
+/* The quick judgement never overlooks a character. */
+static void what_may_be_composed_is_seen_by_its_first_octets(void **state)
+{
+	unsigned n_quick = 0;
+
+	for (uint32_t cp = 0x20; cp <= 0x10ffff; cp++) {
+		char s[5] = "";
+
+		if (cp >= 0xd800 && cp <= 0xdfff)
+			continue;
+		utf8_put(s, sizeof(s), cp);
+		if (unicode_may_compose_here(s))
+			continue;
+		n_quick++;
+		if (unicode_may_compose(cp))
+			fail_msg("U+%04X", (unsigned)cp);
+	}
+	assert_in_range(n_quick, 24000, 30000);
+	assert_false(unicode_may_compose_here("ж"));
+	assert_true(unicode_may_compose_here("\u0301"));
+}
+
 static void no_room_is_said(void **state)
 {
 	size_t n;
@@ -134,6 +157,41 @@ static void long_texts_are_composed(void **state)
 	assert_int_equal(n, PAIRS * 2);
 	for (unsigned i = 0; i < PAIRS; i++)
 		assert_memory_equal(got + i * 2, "é", 2);
+}
+
+/* Marks of two classes (230 and 220) in turns: the form has all of the lower class first. */
+static size_t marks_in_turns(char *s, unsigned n_pairs)
+{
+	s[0] = 'x';
+	for (unsigned i = 0; i < n_pairs; i++)
+		memcpy(s + 1 + i * 4, "\u0301\u0316", 4);
+	return 1 + (size_t)n_pairs * 4;
+}
+
+static void the_marks_of_a_letter_are_put_in_order(void **state)
+{
+	char s[1 + 64 * 4], got[sizeof(s)];
+	size_t n;
+
+	assert_int_equal(unicode_nfc(unicode, s, marks_in_turns(s, 64), got, sizeof(got), &n), 1);
+	assert_int_equal(n, sizeof(s));
+	for (unsigned i = 0; i < 128; i++)
+		assert_memory_equal(got + 1 + i * 2, i < 64 ? "\u0316" : "\u0301", 2);
+}
+
+/* Sorted at once they took 200 ms a text: 10 s here. */
+static void a_letter_with_thousands_of_marks_holds_nobody_up(void **state)
+{
+	enum { PAIRS = 9900, TIMES = 50 };
+	static char s[1 + PAIRS * 4], got[sizeof(s)];
+	size_t n_text = marks_in_turns(s, PAIRS), n;
+	clock_t start = clock();
+
+	for (unsigned i = 0; i < TIMES; i++) {
+		assert_int_equal(unicode_nfc(unicode, s, n_text, got, sizeof(got), &n), 1);
+		assert_int_equal(n, n_text);
+	}
+	assert_true(clock() - start < 2 * CLOCKS_PER_SEC);
 }
 
 /* ---- transliteration -------------------------------------------------------------------------------------- */
@@ -291,6 +349,8 @@ static void characters_have_their_names(void **state)
 
 	assert_string_equal(unicode_name(0x201c, name, sizeof(name)), "LEFT DOUBLE QUOTATION MARK");
 	assert_string_equal(unicode_name(0x1f600, name, sizeof(name)), "GRINNING FACE");
+	assert_string_equal(unicode_name('\t', name, sizeof(name)), "CHARACTER TABULATION");
+	assert_string_equal(unicode_name('\t', few, sizeof(few)), "");
 	assert_string_equal(unicode_name(0xe000, name, sizeof(name)), ""); /* private use */
 	assert_string_equal(unicode_name(0xffff, name, sizeof(name)), "");
 	assert_string_equal(unicode_name(0x201c, few, sizeof(few)), ""); /* none rather than half of one */
@@ -314,8 +374,11 @@ int main(void)
 		cmocka_unit_test(clusters_begin_where_the_standard_says),
 		cmocka_unit_test(a_long_row_of_flags_is_cut_between_flags),
 		cmocka_unit_test(texts_are_composed_as_the_standard_says),
+		cmocka_unit_test(what_may_be_composed_is_seen_by_its_first_octets),
 		cmocka_unit_test(no_room_is_said),
 		cmocka_unit_test(long_texts_are_composed),
+		cmocka_unit_test(the_marks_of_a_letter_are_put_in_order),
+		cmocka_unit_test(a_letter_with_thousands_of_marks_holds_nobody_up),
 		cmocka_unit_test(scripts_become_latin_as_people_write_them),
 		cmocka_unit_test(every_letter_of_a_script_ends_in_gsm7),
 		cmocka_unit_test(every_name_compiles_and_keeps_ascii),

@@ -27,6 +27,9 @@
 #define HASH_A	     "0000000000000000000000000000000000000000000000000000000000000001"
 #define HASH_B	     "ABCDEF0000000000000000000000000000000000000000000000000000000002"
 #define CLIENT(more) "clients = ( { name = \"shop\"; key_sha256 = \"" HASH_A "\";\n" more "\n} );\n"
+#define HOSTS(items) "links = ( { name = \"acme\"; driver = \"smpp\";\nhosts = [ " items " ]; } );"
+#define BAD_HOST(i, text) "t.conf:2: links[0].hosts[" i "]: \"" text "\" is not a host with or without a port, such as " \
+	"\"smsc.example:2775\" or \"[2001:db8::1]:2775\""
 #define SMPP(more)   "links = ( { name = \"acme\"; driver = \"smpp\"; host = \"h\";\n" more "\n} );\n"
 #define LOOP(name)   "{ name = \"" name "\"; driver = \"loopback\"; }"
 
@@ -130,13 +133,50 @@ static const struct bad {
 		"t.conf:2: links[0].password: must have 1 to 8 characters, has 9"},
 	{"links = ( { name = \"m\"; driver = \"modem\"; device = \"d\"; pin = \"12a4\"; } );",
 		"t.conf:1: links[0].pin: may have digits only"},
+	/* what SMPP versions and TLS allow */
+	{SMPP("interface_version = 0x35;"),
+		"t.conf:2: links[0].interface_version: is no version of SMPP that is spoken here; use 0x33 (3.3), 0x34 "
+		"(3.4) or 0x50 (5.0)"},
+	{SMPP("interface_version = 0x33;"),
+		"t.conf:1: links[0].bind: SMPP 3.3 has no transceiver; use \"split\", \"transmitter\" or "
+		"\"receiver\""},
+	{SMPP("interface_version = 0x33; bind = \"transceiver\";"),
+		"t.conf:2: links[0].bind: SMPP 3.3 has no transceiver; use \"split\", \"transmitter\" or "
+		"\"receiver\""},
+	{SMPP("interface_version = 0; bind = \"split\"; concat = \"sar\";"),
+		"t.conf:2: links[0].concat: SMPP 3.3 has no TLVs; use \"udh8\" or \"udh16\""},
+	{SMPP("tls = true; tls_cert = \"c\";"),
+		"t.conf:2: links[0].tls_cert: needs the other one of tls_cert and tls_key, too"},
+	{SMPP("tls = true; tls_key = \"c\";"),
+		"t.conf:2: links[0].tls_key: needs the other one of tls_cert and tls_key, too"},
+	{SMPP("tls_cert = \"c\"; tls_key = \"k\";"),
+		"t.conf:2: links[0].tls_cert: has no effect without tls = true"},
+	{SMPP("tls_server_name = \"s\";"), "t.conf:2: links[0].tls_server_name: has no effect without tls = true"},
+	{SMPP("source_address = \"localhost\";"), "t.conf:2: links[0].source_address: \"localhost\" is not an "
+						  "address, such as \"192.0.2.1\" or \"2001:db8::1\""},
 	/* required, by driver */
 	{"clients = (\n{ name = \"a\"; } );",
 		"t.conf:2: clients[0].key_sha256: is missing and has no default"},
 	{"links = ( { driver = \"loopback\"; } );", "t.conf:1: links[0].name: is missing and has no default"},
 	{"links = ( { name = \"a\"; } );", "t.conf:1: links[0].driver: is missing and has no default"},
 	{"links = ( { name = \"a\"; driver = \"smpp\"; } );",
-		"t.conf:1: links[0].host: is missing and has no default"},
+		"t.conf:1: links[0].host: is missing; give host, or hosts"},
+	{SMPP("hosts = [ \"a\" ];"), "t.conf:2: links[0].hosts: stands beside host; give one of them"},
+	{HOSTS("\"1\", \"2\", \"3\", \"4\", \"5\", \"6\", \"7\", \"8\", \"9\""),
+		"t.conf:2: links[0].hosts: has more than 8 hosts"},
+	{HOSTS("\"a\", \"b:0\""), BAD_HOST("1", "b:0")},
+	{HOSTS("\"b:65536\""), BAD_HOST("0", "b:65536")},
+	{HOSTS("\"[::1\""), BAD_HOST("0", "[::1")},
+	{HOSTS("\"[::1]2775\""), BAD_HOST("0", "[::1]2775")},
+	{HOSTS("\"[smsc]:2775\""), BAD_HOST("0", "[smsc]:2775")},
+	{HOSTS("\"a b\""), BAD_HOST("0", "a b")},
+	{HOSTS("\":2775\""), BAD_HOST("0", ":2775")},
+	{SMPP("outbind_system_id = \"s\";"),
+		"t.conf:2: links[0].outbind_system_id: has no effect without outbind_listen"},
+	{SMPP("outbind_listen = \"127.0.0.1:2776\";"),
+		"t.conf:1: links[0].outbind_system_id: is missing; without it anybody could call and be given our password"},
+	{SMPP("tls = true; outbind_system_id = \"s\"; outbind_listen = \"127.0.0.1:2776\";"),
+		"t.conf:2: links[0].outbind_listen: needs tls_cert and tls_key with tls = true"},
 	{"links = ( { name = \"a\"; driver = \"modem\"; } );",
 		"t.conf:1: links[0].device: is missing and has no default"},
 	{"links = ( { name = \"a\"; driver = \"loopback\";\nhost = \"h\"; } );",
@@ -183,6 +223,8 @@ static const struct bad {
 	{CLIENT("tlvs = ( { name = \"a\"; value = \"1\"; }, { name = \"a\"; value = \"2\"; } );")
 		SMPP("tlvs = ( { tag = 0x1400; name = \"a\"; } );"),
 		"t.conf:2: clients[0].tlvs[1].name: \"a\" stands twice"},
+	{SMPP("interface_version = 0x33; bind = \"split\"; tlvs = ( { tag = 0x1400; name = \"a\"; } );"),
+		"t.conf:2: links[0].tlvs: SMPP 3.3 has no TLVs"},
 	/* addresses */
 	{SMPP("sender_rules = ( { match = \"letters\"; } );"),
 		"t.conf:2: links[0].sender_rules[0].match: \"letters\" is not known; use any, number, short, "
@@ -198,8 +240,8 @@ static const struct bad {
 		"11 letters"},
 	{SMPP("dest_rules = ( { ton = 8; } );"),
 		"t.conf:2: links[0].dest_rules[0].ton: 8 is out of range; allowed are -1 to 7"},
-	{SMPP("intermediate = true; registered_delivery = \"none\";"),
-		"t.conf:2: links[0].intermediate: would have no effect with registered_delivery = \"none\""},
+	{SMPP("intermediate = true; receipts = \"none\";"),
+		"t.conf:2: links[0].intermediate: would have no effect with receipts = \"none\""},
 	{"links = ( " LOOP("a") " );\nroutes = ( { links = [ \"a\" ]; from_allowed = [ \"short\" ]; } );",
 		"t.conf:2: routes[0].from_allowed: needs from_fallback: what goes out instead of a sender that is not "
 		"allowed"},

@@ -8,7 +8,7 @@ CODEC_TESTS = \
 	tests/unit/codec_udh \
 	tests/unit/codec_segment \
 	tests/unit/codec_msisdn \
-	tests/unit/codec_receipt
+	tests/unit/codec_receipt tests/unit/codec_receipt_id
 check_PROGRAMS += $(CODEC_TESTS)
 UNIT_TESTS += $(CODEC_TESTS)
 CODEC_TEST_LIBS = $(CODEC_LIBS) $(CMOCKA_LIBS)
@@ -26,6 +26,8 @@ tests_unit_codec_msisdn_SOURCES = tests/unit/codec_msisdn.c
 tests_unit_codec_msisdn_LDADD = $(CODEC_TEST_LIBS)
 tests_unit_codec_receipt_SOURCES = tests/unit/codec_receipt.c tests/unit/codec_hex.h
 tests_unit_codec_receipt_LDADD = $(CODEC_TEST_LIBS)
+tests_unit_codec_receipt_id_SOURCES = tests/unit/codec_receipt_id.c
+tests_unit_codec_receipt_id_LDADD = $(CODEC_TEST_LIBS)
 TEXT_TESTS = tests/unit/codec_smart tests/unit/codec_unicode
 check_PROGRAMS += $(TEXT_TESTS)
 UNIT_TESTS += $(TEXT_TESTS)
@@ -68,7 +70,7 @@ tests_unit_http_test_SOURCES = tests/unit/http_test.c tests/unit/tls_pair.h
 tests_unit_http_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/cli_csv_test
 UNIT_TESTS += tests/unit/cli_csv_test
-tests_unit_cli_csv_test_SOURCES = tests/unit/cli_csv_test.c src/cli/fields.c src/cli/input.c \
+tests_unit_cli_csv_test_SOURCES = tests/unit/cli_csv_test.c src/cli/fields.c src/cli/input.c src/cli/mark.c \
 	src/cli/progress.c src/cli/rows.c src/cli/table.c src/cli/text.c src/cli/when.c \
 	src/base/buf.c src/base/csv.c src/base/csv_rows.c src/base/fields.c
 tests_unit_cli_csv_test_CFLAGS = $(AM_CFLAGS) $(CMOCKA_CFLAGS)
@@ -92,6 +94,17 @@ tests_unit_smpp_text_SOURCES = tests/unit/smpp_text.c tests/unit/codec_hex.h
 tests_unit_smpp_text_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_smpp_window_SOURCES = tests/unit/smpp_window.c tests/unit/codec_hex.h
 tests_unit_smpp_window_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+SMPP_SESSION_TESTS = tests/unit/smpp_hosts tests/unit/smpp_trace
+check_PROGRAMS += $(SMPP_SESSION_TESTS)
+UNIT_TESTS += $(SMPP_SESSION_TESTS)
+tests_unit_smpp_hosts_SOURCES = tests/unit/smpp_hosts.c
+tests_unit_smpp_hosts_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_smpp_trace_SOURCES = tests/unit/smpp_trace.c tests/unit/codec_hex.h
+tests_unit_smpp_trace_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/smpp_fields
+UNIT_TESTS += tests/unit/smpp_fields
+tests_unit_smpp_fields_SOURCES = tests/unit/smpp_fields.c tests/unit/codec_hex.h
+tests_unit_smpp_fields_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 API_TESTS = tests/unit/api_message tests/unit/api_lines tests/unit/api_gate tests/unit/api_docs
 check_PROGRAMS += $(API_TESTS)
@@ -137,6 +150,16 @@ tests_unit_router_test_SOURCES = tests/unit/router_test.c
 tests_unit_router_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 
+UNIT_TESTS += tests/unit/idform_test
+check_PROGRAMS += tests/unit/idform_test
+tests_unit_idform_test_SOURCES = tests/unit/idform_test.c
+tests_unit_idform_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+
+UNIT_TESTS += tests/unit/queue_receipt_test
+check_PROGRAMS += tests/unit/queue_receipt_test
+tests_unit_queue_receipt_test_SOURCES = tests/unit/queue_receipt_test.c $(QUEUE_WORLD)
+tests_unit_queue_receipt_test_LDFLAGS = $(QUEUE_WRAP)
+tests_unit_queue_receipt_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 # Plans against a search of all of them.
 if HAVE_CMOCKA
 PLAN_TESTS = tests/unit/codec_plans
@@ -189,9 +212,16 @@ tests_unit_codec_clusters_SOURCES = tests/unit/codec_clusters.c
 tests_unit_codec_clusters_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
 endif
 
-if HAVE_SMPP34
-check_PROGRAMS += tests/unit/smpp_fields
-UNIT_TESTS += tests/unit/smpp_fields
-tests_unit_smpp_fields_SOURCES = tests/unit/smpp_fields.c tests/unit/codec_hex.h
-tests_unit_smpp_fields_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+if HAVE_CMOCKA
+INBOUND_TESTS = tests/unit/store_inbound tests/unit/inbound_join_test tests/unit/inbound_test
+check_PROGRAMS += $(INBOUND_TESTS)
+UNIT_TESTS += $(INBOUND_TESTS)
+tests_unit_store_inbound_SOURCES = tests/unit/store_inbound.c tests/unit/store_fixture.h
+tests_unit_store_inbound_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_inbound_join_test_SOURCES = tests/unit/inbound_join_test.c
+tests_unit_inbound_join_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_inbound_test_SOURCES = tests/unit/inbound_test.c tests/unit/store_fixture.h
+tests_unit_inbound_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_stage,--wrap=link_ack,--wrap=link_id \
+	-Wl,--wrap=link_name,--wrap=link_conf,--wrap=link_decode
+tests_unit_inbound_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif

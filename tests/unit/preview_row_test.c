@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/unicode.h"
 #include "codec/utf8.h"
 #include "intake/preview_total.h"
 
@@ -25,6 +26,7 @@ static struct conf_client client = {
 	.name = (char *)"shop", .default_country = (char *)"", .from = (char *)"", .max_parts = 10, .ttl_ms = 86400000,
 };
 static struct segment_rules rules;
+static struct unicode *unicode;
 static struct json_message message;
 static struct preview_row preview;
 
@@ -38,8 +40,9 @@ static const struct segment_rules *rules_of(void *arg, uint32_t route)
 static void look_at(const char *text, const char *field, enum encoding_wish wish)
 {
 	static const char *const wishes[] = {"auto", "gsm7", "ucs2"};
-	struct json_message_ctx x = {.client = &client, .client_id = 7, .now_ms = 1, .rules_of = rules_of};
-	struct segment_opts opts = {.rules = rules, .wish = wish, .max_parts = 10};
+	struct json_message_ctx x = {.client = &client, .client_id = 7, .now_ms = 1, .rules_of = rules_of,
+		.unicode = unicode};
+	struct segment_opts opts = {.rules = rules, .wish = wish, .max_parts = 10, .unicode = unicode};
 	static json_t *row; /* lent to the message until the next one */
 	struct api_fault f;
 
@@ -111,7 +114,7 @@ static const struct fact {
 		"{'encoding':'ucs2','parts':3,'suggestion':{'text':'\\\"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"
 		"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa',"
 		"'encoding':'gsm7','parts':1,'saves':2,'languages':[],'changes':[{'position':0,'char':'“','codepoint':'U+201C',"
-		"'name':'LEFT DOUBLE QUOTATION MARK','with':'\\\"'}],'n_changes':1,'by':'smart'}}"},
+		"'with':'\\\"'}],'n_changes':1,'by':'smart'}}"},
 	{"a letter that nothing replaces: no suggestion", "Ж", "a", 140, "", WISH_AUTO, {0},
 		"{'parts':3,'n_culprits':1,'suggestion':null}"},
 	{"100 culprits are listed, all are counted", "", "Ж", 101, "", WISH_AUTO, {0}, "{'n_culprits':101}"},
@@ -211,6 +214,61 @@ static void a_preview_lists_100_culprits(void **state)
 	json_decref(v);
 }
 
+/* Units to take away, found by taking them away. */
+static void shorten_says_the_least(void **state)
+{
+	static const enum concat concats[] = {CONCAT_UDH8, CONCAT_UDH16, CONCAT_SAR};
+	char text[2 * 500 + 1];
+
+	(void)state;
+	for (unsigned c = 0; c < N_OF(concats); c++) {
+		for (unsigned n = 1; n <= 500; n++) {
+			unsigned over, parts;
+
+			rules = (struct segment_rules){.concat = concats[c]};
+			memset(text, 'a', n);
+			text[n] = '\0';
+			look_at(text, "text", n % 2 ? WISH_AUTO : WISH_UCS2);
+			over = preview.over;
+			parts = message.plan.n_parts;
+			if (parts == 1) {
+				assert_int_equal(over, 0);
+				continue;
+			}
+			for (unsigned less = 1; less <= PREVIEW_SHORTEN_AT && less < n; less++) {
+				text[n - less] = '\0';
+				look_at(text, "text", n % 2 ? WISH_AUTO : WISH_UCS2);
+				if (message.plan.n_parts < parts) {
+					assert_int_equal(over, less);
+					over = 0;
+					break;
+				}
+			}
+			assert_int_equal(over, 0);
+		}
+	}
+	rules = (struct segment_rules){0};
+}
+
+/* 139 units: 67 and 67 and 5 when the letter may lose its accent, which it does not. */
+static void shorten_counts_what_whole_clusters_left_free(void **state)
+{
+	char text[400] = "";
+
+	(void)state;
+	unicode = unicode_new();
+	for (unsigned i = 0; i < 66; i++)
+		strcat(text, "ж");
+	strcat(text, "е\xcc\x81");
+	for (unsigned i = 0; i < 71; i++)
+		strcat(text, "ж");
+	look_at(text, "text", WISH_AUTO);
+	compare("an accent at the cut", told(),
+		"{'units':[66,67,6],'left':[1,0,61],'shorten':{'units':5,'parts':2,'saves':1}}");
+	unicode_free(unicode);
+	unicode = NULL;
+}
+
 static void octets_are_counted_without_culprits(void **state)
 {
 	char hex[2 * 141 + 1];
@@ -222,6 +280,20 @@ static void octets_are_counted_without_culprits(void **state)
 	compare("141 octets", told(),
 		"{'encoding':'binary','parts':2,'units':[134,7],'left':[0,127],'capacity':134,'culprits':[],"
 		"'shorten':{'units':1,'parts':1,'saves':1},'suggestion':null}");
+}
+
+/* What the message asked for is done already, and said by json_text_changed(). */
+static void a_changed_text_gets_no_suggestion(void **state)
+{
+	char text[200] = "“";
+
+	(void)state;
+	memset(text + 3, 'a', 100);
+	client.smart = true;
+	look_at(text, "text", WISH_AUTO);
+	compare("smart is the client's", told(),
+		"{'encoding':'gsm7','parts':1,'suggestion':null,'n_culprits':0,'n_characters':101}");
+	client.smart = false;
 }
 
 /* ---- Sums. ---- */
@@ -310,7 +382,10 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_preview_says),
 		cmocka_unit_test(a_preview_lists_100_culprits),
+		cmocka_unit_test(shorten_says_the_least),
+		cmocka_unit_test(shorten_counts_what_whole_clusters_left_free),
 		cmocka_unit_test(octets_are_counted_without_culprits),
+		cmocka_unit_test(a_changed_text_gets_no_suggestion),
 		cmocka_unit_test(sums_stay_right_when_tables_are_full),
 		cmocka_unit_test(the_dearest_come_first_and_of_equals_the_earlier),
 		cmocka_unit_test(a_row_counts_once_for_a_character),

@@ -75,7 +75,6 @@ static void small_fields(void **state)
 		{ "priority_service = 2; priority_otp = 3;", "00 00 02 00 00 01 00 00 00", "" },
 		{ "registered_delivery = \"failure\";", "00 00 00 00 00 02 00 00 00", "" },
 		{ "registered_delivery = \"success\";", "00 00 00 00 00 03 00 00 00", "" },
-		{ "registered_delivery = \"none\";", "00 00 00 00 00 00 00 00 00", "" },
 		{ "intermediate = true;", "00 00 00 00 00 11 00 00 00", "" },
 		{ "registered_delivery = \"failure\"; intermediate = true;", "00 00 00 00 00 12 00 00 00", "" },
 		{ "replace_if_present = true;", "00 00 00 00 00 01 01 00 00", "" },

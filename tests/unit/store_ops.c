@@ -18,7 +18,7 @@ static void a_new_database_has_the_settings_it_keeps(void **state)
 	assert_int_equal(f->boot.low_water, f->boot.next_id);
 	assert_int_equal(f->boot.indexed_to, f->boot.next_id);
 	assert_int_equal(f->boot.next_lane, 1);
-	assert_int_equal(sql(f, "PRAGMA user_version"), 3);
+	assert_int_equal(sql(f, "PRAGMA user_version"), 5);
 	assert_int_equal(sql(f, "PRAGMA auto_vacuum"), 2);
 	assert_int_equal(sql(f, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
 }
@@ -86,28 +86,70 @@ static void a_newer_schema_is_refused(void **state)
 	sql(f, "PRAGMA user_version = 99");
 	assert_int_equal(fixture_open(f), -EINVAL);
 	assert_non_null(strstr(f->err, "newer"));
-	sql(f, "PRAGMA user_version = 3");
+	sql(f, "PRAGMA user_version = 5");
 	assert_int_equal(fixture_open(f), 0);
 }
 
-/* Version 1 did not keep how a message was cut, version 2 neither TLVs nor the sender that went out. */
+/* Columns of the newest tables; of a new database and of one that was brought forward they are the same. */
+#define NEW_COLUMNS \
+	"SELECT count(*) FROM sqlite_schema s, pragma_table_info(s.name) c WHERE s.name LIKE 'inbound%'" \
+	" OR s.name IN ('bound', 'body', 'submit')"
+
+/* Version 1 did not keep how a message was cut; version 2 knew one hash of a parked receipt, and no forms; version 3 no
+ * parts of inbound messages; version 4 neither TLVs nor the sender that went out. */
 static void an_older_schema_is_brought_forward(void **state)
 {
+	static const char *const back[] = {
+		"DROP TABLE inbound_part",
+		"DROP TABLE inbound_set",
+		"ALTER TABLE inbound DROP COLUMN missing",
+		"ALTER TABLE inbound DROP COLUMN parts",
+		"INSERT INTO inbound VALUES (1, 5, 1, 1, '1', '2', 't', x'74', 0, 0)",
+		"ALTER TABLE bound DROP COLUMN cut",
+		"ALTER TABLE final DROP COLUMN receipt",
+		"ALTER TABLE correction DROP COLUMN receipt",
+		"DROP TABLE receipt",
+		"DROP TABLE receipt_form",
+		"DROP TABLE receipt_parked_id",
+		"ALTER TABLE receipt_parked DROP COLUMN smsc_id2",
+		"ALTER TABLE receipt_parked DROP COLUMN tlv",
+		"ALTER TABLE receipt_parked DROP COLUMN other",
+		"ALTER TABLE receipt_parked DROP COLUMN why",
+		"ALTER TABLE receipt_parked DROP COLUMN ids",
+		"CREATE INDEX receipt_parked_hash ON receipt_parked (hash)",
+		"ALTER TABLE body DROP COLUMN tlvs",
+		"ALTER TABLE submit DROP COLUMN sender",
+		"INSERT INTO body VALUES (5, 'hello')",
+		"INSERT INTO submit VALUES (1281, 1, 1, 'x')",
+		"INSERT INTO bound VALUES (5, 1, 77, 2)",
+		"INSERT INTO final VALUES (1281, 4, 9, 17, 0, NULL)",
+		"INSERT INTO receipt_parked VALUES (1, 4711, 9, '0a3f', 12025550142, 4, 'DELIVRD', '000', 3)",
+		"PRAGMA user_version = 1",
+	};
 	struct fixture *f = *state;
+	int64_t columns = sql(f, NEW_COLUMNS), indexes;
+	struct op_submit s = {.msg = {.id = f->boot.next_id, .n_parts = 1}, .part = 1, .at = 5, .link = 9, .hash = 4711,
+		.to = 12025550142, .smsc_id = "0A3F", .last = true};
 
+	indexes = sql(f, "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND tbl_name LIKE 'inbound%'");
+	assert_int_equal(indexes, 3);
 	fixture_close(f);
-	sql(f, "ALTER TABLE bound DROP COLUMN cut");
-	sql(f, "ALTER TABLE body DROP COLUMN tlvs");
-	sql(f, "ALTER TABLE submit DROP COLUMN sender");
-	sql(f, "INSERT INTO body VALUES (5, 'hello')");
-	sql(f, "INSERT INTO submit VALUES (1281, 1, 1, 'x')");
-	sql(f, "INSERT INTO bound VALUES (5, 1, 77, 2)");
-	sql(f, "PRAGMA user_version = 1");
+	for (size_t i = 0; i < sizeof back / sizeof *back; i++)
+		sql(f, back[i]);
 	assert_int_equal(fixture_open(f), 0);
-	assert_int_equal(sql(f, "PRAGMA user_version"), 3);
+	assert_int_equal(sql(f, "PRAGMA user_version"), 5);
+	assert_int_equal(sql(f, NEW_COLUMNS), columns);
+	assert_int_equal(sql(f, "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND tbl_name LIKE 'inbound%'"),
+		indexes);
+	assert_int_equal(sql(f, "SELECT parts = 1 AND missing IS NULL FROM inbound"), 1);
 	assert_int_equal(sql(f, "SELECT count(*) FROM body WHERE tlvs IS NULL"), 1);
 	assert_int_equal(sql(f, "SELECT count(*) FROM submit WHERE sender IS NULL"), 1);
 	assert_int_equal(sql(f, "SELECT cut FROM bound WHERE id = 5 AND ref = 77"), 0);
+	assert_int_equal(sql(f, "SELECT receipt FROM final WHERE key = 1281"), 0);
+	assert_int_equal(put(f, OP_SUBMIT, &s.op), 0);
+	assert_int_equal(s.ret_claimed, 1); /* what was parked before is found by its hash */
+	assert_int_equal(count(f, "receipt_parked"), 0);
+	assert_int_equal(count(f, "receipt_parked_id"), 0);
 }
 
 static void somebody_elses_database_is_refused(void **state)
@@ -621,7 +663,7 @@ static void retention_takes_what_is_final_and_old(void **state)
 	struct op_purge o = {.limit = 2};
 	struct store_spill spill_row = {.hash = 77, .key = msg_key(id, 1), .deadline = 1};
 	struct op_spill spill = {.rows = &spill_row, .n_rows = 1};
-	struct op_receipt parked = {.hash = 1, .link = 1, .at = 5, .stat = "DELIVRD", .state = STATE_DELIVERED};
+	struct op_receipt parked = {.hash = {1}, .n_hash = 1, .n_park = 1, .link = 1, .at = 5, .stat = "DELIVRD", .state = STATE_DELIVERED};
 	uint64_t n = 0;
 
 	for (unsigned i = 0; i < 10; i++) {
@@ -640,6 +682,8 @@ static void retention_takes_what_is_final_and_old(void **state)
 	assert_int_equal(count(f, "body"), 6);
 	assert_int_equal(count(f, "message"), 10);
 	assert_int_equal(count(f, "waiting"), 0); /* final since 1970 */
+	assert_int_equal(count(f, "receipt_parked"), 1);
+	o.parked_before = 6;
 	o.rows_before = fixture_message(id + 6).created_ms;
 	n = 0;
 	do {
@@ -651,6 +695,7 @@ static void retention_takes_what_is_final_and_old(void **state)
 	assert_int_equal(count(f, "final"), 4);
 	assert_int_equal(count(f, "bound"), 5);
 	assert_int_equal(count(f, "receipt_parked"), 0);
+	assert_int_equal(count(f, "receipt_parked_id"), 0);
 	assert_int_equal(sql(f, "SELECT min(id) FROM message"), id + 3);
 }
 

@@ -529,7 +529,8 @@ static void inbound_and_parked_are_listed_newest_first(void **state)
 		struct op_inbound in = {.at = 100 + i, .link = 1, .client = i % 2 ? 3 : 0, .from = "+1", .to = "12345",
 			.text = "hi", .n_text = 2, .raw = (const uint8_t *)"h\xaf", .n_raw = 2, .dcs = 0x19,
 			.esm_class = 0x40};
-		struct op_receipt r = {.hash = i, .link = 1, .at = i, .smsc_id = "id", .stat = "DELIVRD", .err = "000", .to = 7};
+		struct op_receipt r = {.hash = {i}, .n_hash = 1, .n_park = 1, .link = 1, .at = i, .smsc_id = "id",
+			.stat = "DELIVRD", .err = "000", .to = 7};
 
 		assert_int_equal(put(f, OP_INBOUND, &in.op), 0);
 		assert_int_equal(put(f, OP_RECEIPT, &r.op), 0);

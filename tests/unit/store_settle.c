@@ -4,6 +4,8 @@
  */
 #include "store_fixture.h"
 
+#include "queue/sent.h"
+
 /* ---- aggregation: a table of stories ------------------------------------------------------------------------ */
 
 /* One letter each: D delivered, U undelivered, R rejected, E expired, N unconfirmed; part number before it. */
@@ -162,7 +164,7 @@ static void one_event_per_message_when_report_is_final(void **state)
 	assert_int_equal(e[0].to, 12025550142);
 	assert_int_equal(e[0].link, 9);
 	assert_string_equal(e[0].ref, "order");
-	assert_string_equal(e[0].error, "X:1");
+	assert_string_equal(e[0].error, ""); /* what the receipt of a delivery says is no error */
 	assert_int_equal(f->n_wakes, 1);
 	assert_int_equal(f->woken_endpoint, 3);
 	assert_int_equal(f->woken_shard, id % 4);
@@ -308,7 +310,7 @@ static uint32_t endpoint_of(void *arg, uint32_t client)
 
 static int receive(struct fixture *f, struct op_receipt *o, uint64_t hash, uint64_t to, uint8_t state)
 {
-	*o = (struct op_receipt){.hash = hash, .link = 9, .to = to, .at = 1700000003000, .state = state, .smsc_id = "x",
+	*o = (struct op_receipt){.hash = {hash}, .n_hash = 1, .n_park = 1, .link = 9, .to = to, .at = 1700000003000, .state = state, .smsc_id = "x",
 		.stat = "UNDELIV", .err = "034", .endpoint_of = endpoint_of};
 	return put(f, OP_RECEIPT, &o->op);
 }
@@ -369,15 +371,206 @@ static void a_spilled_part_is_found_by_hash_and_verified(void **state)
 	assert_true(o.ret_correction);
 	assert_int_equal(o.ret_msg_state, STATE_DELIVERED);
 	/* A part of two, by the second spelling. */
-	o = (struct op_receipt){.hash = 5, .hash2 = UINT64_MAX, .link = 9, .state = STATE_DELIVERED, .at = 1};
+	o = (struct op_receipt){.hash = {5, UINT64_MAX}, .n_hash = 2, .link = 9, .state = STATE_DELIVERED, .at = 1};
 	assert_int_equal(put(f, OP_RECEIPT, &o.op), 0);
 	assert_int_equal(o.ret_key, msg_key(id + 2, 2));
 	assert_true(o.ret_new);
 	assert_int_equal(o.ret_msg_state, -1);
 	/* From another link it is unknown. */
-	o = (struct op_receipt){.hash = 10, .link = 8, .state = STATE_DELIVERED, .at = 1};
+	o = (struct op_receipt){.hash = {10}, .n_hash = 1, .link = 8, .state = STATE_DELIVERED, .at = 1};
 	assert_int_equal(put(f, OP_RECEIPT, &o.op), 0);
 	assert_int_equal(o.ret_key, 0);
+}
+
+/* Park with three hashes; the response has but one of them. */
+static void a_parked_receipt_is_claimed_by_any_of_its_hashes(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = fixture_message(f->boot.next_id);
+	struct op_submit s = {.msg = {.id = m.id, .n_parts = 1}, .part = 1, .at = 5, .link = 9, .hash = UINT64_MAX - 1,
+		.to = m.to, .smsc_id = "x", .last = true};
+	struct op_receipt o = {.hash = {7, 8, UINT64_MAX - 1}, .form = {0, 15, 16}, .n_hash = 3, .n_park = 3, .link = 9,
+		.to = 777, .other = 12025550142, .at = 1700000003000, .state = STATE_DELIVERED, .smsc_id = "y",
+		.smsc_id2 = "z", .stat = "DELIVRD", .err = "000", .why = PARKED_OTHER_NUMBER, .tlv = true};
+	struct q_message q = {.id = m.id};
+	struct q_parked p = {.limit = 3, .link = 9};
+
+	assert_int_equal(accept_message(f, &m, 1), 0);
+	assert_int_equal(put(f, OP_RECEIPT, &o.op), 0);
+	assert_int_equal(o.ret_key, 0);
+	assert_int_equal(count(f, "receipt_parked_id"), 3);
+	assert_int_equal(ask(f, Q_PARKED, &p.q), 0);
+	assert_int_equal(p.n_rows, 1);
+	assert_string_equal(p.rows[0].smsc_id2, "z");
+	assert_int_equal(p.rows[0].why, PARKED_OTHER_NUMBER);
+	assert_int_equal(p.rows[0].other, 12025550142);
+	assert_true(p.rows[0].tlv);
+	store_query_done(&p.q);
+	p.link = 8;
+	assert_int_equal(ask(f, Q_PARKED, &p.q), 0);
+	assert_int_equal(p.n_rows, 0);
+	store_query_done(&p.q);
+	fixture_reopen(f);
+	assert_int_equal(put(f, OP_SUBMIT, &s.op), 0);
+	assert_true(s.ret_settled); /* the other number of the PDU is the handset */
+	assert_int_equal(s.ret_claimed, 1);
+	assert_int_equal(s.ret_claimed_at, 1700000003000);
+	assert_int_equal(s.ret_form, 16);
+	assert_int_equal(count(f, "receipt_parked"), 0);
+	assert_int_equal(count(f, "receipt_parked_id"), 0);
+	assert_int_equal(ask(f, Q_MESSAGE, &q.q), 0);
+	assert_string_equal(q.ret.parts[0].raw, "DELIVRD:000");
+	assert_string_equal(q.ret.parts[0].error, "");
+	assert_int_equal(q.ret.parts[0].receipt, receipt_mark(16));
+	assert_int_equal(sql(f, "SELECT error IS NULL FROM final"), 1); /* what is plain costs no octets */
+	store_query_done(&q.q);
+}
+
+static void the_oldest_parked_receipts_make_room(void **state)
+{
+	struct fixture *f = *state;
+	struct store_stats st;
+
+	for (unsigned i = 1; i <= 5; i++) {
+		struct op_receipt o = {.hash = {i}, .n_hash = 1, .n_park = 1, .link = 9, .at = i, .state = STATE_DELIVERED,
+			.parked_max = 2};
+
+		assert_int_equal(put(f, OP_RECEIPT, &o.op), 0);
+	}
+	assert_int_equal(count(f, "receipt_parked"), 2);
+	assert_int_equal(count(f, "receipt_parked_id"), 2);
+	assert_int_equal(sql(f, "SELECT min(at) FROM receipt_parked"), 4);
+	store_stats(f->store, &st);
+	assert_int_equal(st.parked, 2);
+	assert_int_equal(st.parked_dropped, 3);
+}
+
+/* Two guesses find a part that waits, each another: neither is believed, unless the first is certain. */
+static void guesses_that_differ_settle_nothing(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = f->boot.next_id;
+	struct store_spill rows[] = {{.hash = 10, .key = msg_key(id, 1)}, {.hash = 11, .key = msg_key(id + 1, 1)}};
+	struct op_spill spill = {.rows = rows, .n_rows = 2};
+	struct op_receipt o = {.hash = {11, 10}, .form = {16, 15}, .n_hash = 2, .n_park = 2, .link = 9, .state =
+		STATE_DELIVERED, .at = 1};
+
+	sent_message(f, id, 1, REPORT_FINAL);
+	sent_message(f, id + 1, 1, REPORT_FINAL);
+	assert_int_equal(put(f, OP_SPILL, &spill.op), 0);
+	assert_int_equal(put(f, OP_RECEIPT, &o.op), 0);
+	assert_int_equal(o.ret_key, 0);
+	assert_int_equal(sql(f, "SELECT why FROM receipt_parked"), PARKED_AMBIGUOUS);
+	o.parked = sql(f, "SELECT n FROM receipt_parked");
+	assert_int_equal(put(f, OP_RECEIPT, &o.op), 0); /* tried again: it stays, and is not parked twice */
+	assert_int_equal(count(f, "receipt_parked"), 1);
+	o.certain = true;
+	assert_int_equal(put(f, OP_RECEIPT, &o.op), 0);
+	assert_int_equal(o.ret_key, msg_key(id + 1, 1));
+	assert_int_equal(o.ret_form, 16);
+	assert_int_equal(count(f, "receipt_parked"), 0);
+	/* Settled ones are no rivals: what repeats an old receipt is not kept from a part that waits. */
+	o.parked = 0;
+	o.certain = false;
+	assert_int_equal(put(f, OP_RECEIPT, &o.op), 0);
+	assert_int_equal(o.ret_key, msg_key(id, 1));
+}
+
+static void what_contradicts_is_kept_for_the_timeline(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = f->boot.next_id;
+	struct store_spill row = {.hash = 10, .key = msg_key(id, 1)};
+	struct op_spill spill = {.rows = &row, .n_rows = 1};
+	struct q_message q = {.id = id};
+	struct op_receipt o;
+
+	sent_message(f, id, 1, REPORT_FINAL);
+	assert_int_equal(put(f, OP_SPILL, &spill.op), 0);
+	assert_int_equal(receive(f, &o, 10, 0, STATE_DELIVERED), 0);
+	assert_true(o.ret_new);
+	assert_int_equal(receive(f, &o, 10, 0, STATE_DELIVERED), 0); /* a repeated one is not */
+	for (unsigned i = 0; i < 20; i++)
+		assert_int_equal(receive(f, &o, 10, 0, STATE_UNDELIVERED), 0);
+	assert_false(o.ret_new || o.ret_correction);
+	assert_int_equal(ask(f, Q_MESSAGE, &q.q), 0);
+	assert_int_equal(q.ret.state, STATE_DELIVERED);
+	assert_int_equal(q.ret.n_notes, 16);
+	assert_int_equal(q.ret.notes[0].state, STATE_UNDELIVERED);
+	assert_string_equal(q.ret.notes[0].raw, "UNDELIV:034");
+	store_query_done(&q.q);
+}
+
+/* ---- one receipt for all parts */
+
+static void one_receipt_speaks_for_all_that_was_taken(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = fixture_message(f->boot.next_id);
+	struct store_msg sm = {.id = m.id, .n_parts = 3, .one_receipt = true};
+	struct op_final o = {.msg = sm, .part = 1, .at = 9, .state = STATE_DELIVERED, .reason = REASON_RECEIPT,
+		.error = "DELIVRD:000", .receipt = receipt_mark(0)};
+	struct op_submit s = {.msg = sm, .at = 8, .link = 9, .to = m.to};
+
+	m.n_parts = 3;
+	assert_int_equal(accept_message(f, &m, 7), 0);
+	for (s.part = 1; s.part <= 2; s.part++)
+		assert_int_equal(put(f, OP_SUBMIT, &s.op), 0);
+	assert_int_equal(put(f, OP_FINAL, &o.op), 0);
+	assert_int_equal(o.ret_msg_state, -1); /* the third was not taken yet */
+	assert_int_equal(count(f, "final"), 2);
+	s.part = 3;
+	assert_int_equal(put(f, OP_SUBMIT, &s.op), 0);
+	assert_true(s.ret_settled);
+	assert_int_equal(s.ret_msg_state, STATE_DELIVERED);
+	assert_int_equal(sql(f, "SELECT count(*) FROM final WHERE state = 4"), 4);
+}
+
+static void silence_of_one_part_is_not_silence_of_all(void **state)
+{
+	struct fixture *f = *state;
+	struct store_msg sm = sent_message(f, f->boot.next_id, 2, REPORT_NONE);
+	struct op_final o = {.msg = sm, .part = 1, .at = 9, .state = STATE_UNCONFIRMED, .reason = REASON_NO_RECEIPT};
+
+	o.msg.one_receipt = true;
+	assert_int_equal(put(f, OP_FINAL, &o.op), 0);
+	assert_int_equal(count(f, "final"), 1);
+	o.state = STATE_DELIVERED;
+	o.part = 2;
+	o.receipt = receipt_mark(0);
+	assert_int_equal(put(f, OP_FINAL, &o.op), 0); /* the receipt comes after all, for the other part */
+	assert_int_equal(o.ret_msg_state, STATE_DELIVERED);
+	assert_int_equal(count(f, "correction"), 1);
+}
+
+/* ---- what is final, and may still be told of */
+
+static void what_may_be_corrected_is_waited_for(void **state)
+{
+	struct fixture *f = *state;
+	static const struct { char state; unsigned n; } ends[] = {{'D', 0}, {'R', 0}, {'U', 1}, {'E', 2}, {'N', 3}};
+
+	for (unsigned i = 0; i < 5; i++) {
+		struct store_msg sm = sent_message(f, f->boot.next_id + i, 1, REPORT_NONE);
+		struct op_final o = {.msg = sm, .part = 1, .at = 9, .state = state_of(ends[i].state), .hash = 100 + i};
+
+		assert_int_equal(put(f, OP_FINAL, &o.op), 0);
+		assert_int_equal(count(f, "waiting"), ends[i].n);
+	}
+}
+
+static void the_rest_of_a_failed_message_is_waited_for(void **state)
+{
+	struct fixture *f = *state;
+	struct store_msg sm = sent_message(f, f->boot.next_id, 3, REPORT_NONE);
+	struct op_receipt o;
+
+	tell_story(f, &sm, "1D 2U");
+	assert_int_equal(count(f, "waiting"), 1);
+	fixture_reopen(f);
+	assert_int_equal(receive(f, &o, sent_hash(9, "s3"), 12025550142, STATE_DELIVERED), 0);
+	assert_int_equal(o.ret_key, msg_key(sm.id, 3));
+	assert_true(o.ret_new);
 }
 
 int main(void)
@@ -395,6 +588,14 @@ int main(void)
 		TEST(a_final_message_leaves_backlog_and_leases),
 		TEST(a_receipt_before_the_response_is_parked_and_found),
 		TEST(a_spilled_part_is_found_by_hash_and_verified),
+		TEST(a_parked_receipt_is_claimed_by_any_of_its_hashes),
+		TEST(the_oldest_parked_receipts_make_room),
+		TEST(guesses_that_differ_settle_nothing),
+		TEST(what_contradicts_is_kept_for_the_timeline),
+		TEST(one_receipt_speaks_for_all_that_was_taken),
+		TEST(silence_of_one_part_is_not_silence_of_all),
+		TEST(what_may_be_corrected_is_waited_for),
+		TEST(the_rest_of_a_failed_message_is_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

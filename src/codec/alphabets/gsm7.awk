@@ -1,28 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-# Make gsm7_tables.c of the alphabets: awk -f tables.awk 00-default.tsv 00-default-extension.tsv 01-...
+# Make gsm7_tables.c of the alphabets: awk -f ../tables.awk -f gsm7.awk 00-default.tsv 00-default-extension.tsv 01-...
 #
 # Each file is one table: code, character, name, note, separated by tabs.  NN at the start of the file's name is the
 # national language identifier.  Rules for what is sent: of two codes the lower one; never a cell whose note begins
-# with "receive only".  POSIX awk, which knows no hexadecimal.
+# with "receive only".
 
 BEGIN {
-	FS = "\t"
-	for (i = 0; i < 16; i++)
-		digit[substr("0123456789ABCDEF", i + 1, 1)] = i
 	n_chars = 1 # 0 is "in no table"
-}
-
-function hex(s,   i, v) {
-	v = 0
-	for (i = 1; i <= length(s); i++)
-		v = v * 16 + digit[substr(s, i, 1)]
-	return v
-}
-
-function fail(why) {
-	printf "%s:%d: %s\n", FILENAME, FNR, why > "/dev/stderr"
-	failed = 1
-	exit 1
 }
 
 # A number for each character, in the order in which they come.
@@ -77,7 +61,7 @@ END {
 	if (failed)
 		exit 1
 	printf "/* SPDX-License-Identifier: Apache-2.0 */\n"
-	printf "/* Made by src/codec/alphabets/tables.awk; change the tables beside it, not this. */\n"
+	printf "/* Made by src/codec/alphabets/gsm7.awk; change the tables beside it, not this. */\n"
 	printf "#include \"codec/gsm7_tables.h\"\n\n"
 
 	printf "const uint16_t gsm7_main[GSM7_LANGUAGES][128] = {\n"
