@@ -47,6 +47,8 @@ struct part {
 	struct segment_wire wire; /* UDH and text; for CONCAT_PAYLOAD see text/n_text */
 	const char *text;     /* the whole UTF-8 text, for drivers that send it whole */
 	uint32_t n_text;
+	const uint8_t *tlvs;  /* values for TLVs that the link may declare, as in struct message */
+	uint16_t n_tlvs;
 };
 
 struct settle {
@@ -139,6 +141,10 @@ struct driver {
 	 * -EAGAIN: no room on the wire now, link_ready() or link_down() follows.  -ENOTCONN: not up.
 	 * -EMSGSIZE: no PDU of this link can hold it; nothing was taken. */
 	int (*submit)(struct link *l, const struct part *p);
+
+	/* What a sender becomes on this link for that recipient; lent until the next call.  May be NULL: it never
+	 * changes.  It is asked when a part was taken, so that the timeline can tell. */
+	const char *(*sender)(struct link *l, const char *from, uint64_t to);
 
 	/* The commit is done (status 0: acknowledge) or failed (-errno: ask the peer to send again). */
 	void (*ack)(struct link *l, struct driver_token token, int status);

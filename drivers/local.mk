@@ -30,3 +30,7 @@ libposthorn_a_SOURCES += \
 	drivers/smpp/deliver.c \
 	drivers/smpp/smpp.c
 endif
+
+if HAVE_SMPP34
+libposthorn_a_SOURCES += drivers/smpp/address.h drivers/smpp/address.c drivers/smpp/tlv.h drivers/smpp/tlv.c
+endif

@@ -44,7 +44,7 @@ const char *argp_program_version = PACKAGE_STRING;
 
 struct options {
 	const char *conf_path;
-	bool check_only, print_settings;
+	bool check_only, print_settings, origins;
 };
 
 /* The whole process. */
@@ -78,6 +78,7 @@ struct app {
 static const struct argp_option option_table[] = {
 	{ "config", 'c', "FILE", 0, "read the configuration from FILE (default /etc/posthorn/posthorn.conf)", 0 },
 	{ "test", 't', NULL, 0, "check the configuration and exit; status 0 when it is right", 0 },
+	{ "origins", 'o', NULL, 0, "with -t: tell every setting of every link, and where it was given", 0 },
 	{ "print-settings", 'p', NULL, 0, "print every setting with its default, range and meaning, and exit", 0 },
 	{ 0 },
 };
@@ -92,6 +93,9 @@ static error_t option(int key, char *arg, struct argp_state *state)
 		return 0;
 	case 't':
 		o->check_only = true;
+		return 0;
+	case 'o':
+		o->origins = true;
 		return 0;
 	case 'p':
 		o->print_settings = true;
@@ -406,6 +410,20 @@ static void stop(uv_signal_t *s, int number)
 	}
 }
 
+/* ---- where settings came from ------------------------------------------------------------------------------ */
+
+static void origin_logged(void *arg, const char *link, const char *line)
+{
+	(void)arg;
+	log_debug("link_setting", "link=%s what=%s", link, line);
+}
+
+static void log_origins(const struct conf *c)
+{
+	if (log_on(LOG_LEVEL_DEBUG))
+		conf_origins(c, origin_logged, NULL);
+}
+
 /* ---- reload ---------------------------------------------------------------------------------------------- */
 
 struct changes {
@@ -505,6 +523,7 @@ static void reload_finish(struct app *a)
 	if (a->tls)
 		stream_tls_reload(a->tls);
 	log_open(a->conf->log_level);
+	log_origins(a->conf);
 	conf_free(old);
 	log_info("reloaded", NULL);
 	notify_systemd("READY=1");
@@ -581,12 +600,20 @@ static int check_drivers(const struct conf *c, const char *path)
 	return 0;
 }
 
+static void origin_shown(void *arg, const char *link, const char *line)
+{
+	(void)arg;
+	(void)link;
+	printf("%s\n", line);
+}
+
 static int run(struct app *a)
 {
 	char err[512];
 	int r;
 
 	uv_loop_init(&a->loop);
+	log_origins(a->conf);
 	r = stream_loop_new(&a->loop, &a->streams);
 	if (r == 0)
 		r = start_parts(a, err, sizeof(err));
@@ -632,6 +659,8 @@ int main(int argc, char **argv)
 	}
 	if (check_drivers(app.conf, o.conf_path) < 0)
 		return EXIT_FAILURE;
+	if (o.check_only && o.origins)
+		conf_origins(app.conf, origin_shown, NULL);
 	if (o.check_only) {
 		printf("%s: right: %zu clients, %zu links, %zu routes\n", o.conf_path, app.conf->n_clients, app.conf->n_links,
 			app.conf->n_routes);

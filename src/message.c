@@ -178,7 +178,7 @@ static const char *put(char **at, const char *s, size_t n)
 
 struct message *message_new(const struct message *m)
 {
-	size_t n = (size_t)m->n_ref + m->n_tag + m->n_from + m->n_text + 4;
+	size_t n = (size_t)m->n_ref + m->n_tag + m->n_from + m->n_text + m->n_tlvs + 5;
 	struct message *copy = malloc(sizeof *copy + n);
 	char *at;
 
@@ -190,10 +190,58 @@ struct message *message_new(const struct message *m)
 	copy->tag = put(&at, m->tag, m->n_tag);
 	copy->from = put(&at, m->from, m->n_from);
 	copy->text = put(&at, m->text, m->n_text);
+	copy->tlvs = (const uint8_t *)put(&at, (const char *)m->tlvs, m->n_tlvs);
 	return copy;
 }
 
 void message_free(struct message *m)
 {
 	free(m);
+}
+
+/* ---- TLVs ---- */
+
+bool msg_tlv_next(const uint8_t *list, size_t n, size_t *at, struct msg_tlv *ret)
+{
+	const uint8_t *p = list + *at;
+	size_t left = n - *at, n_name, n_value;
+
+	if (left < 3)
+		return false;
+	n_name = p[0];
+	if (left < 3 + n_name)
+		return false;
+	n_value = (size_t)p[1 + n_name] << 8 | p[2 + n_name];
+	if (left < 3 + n_name + n_value)
+		return false;
+	*ret = (struct msg_tlv){ (const char *)p + 1, (const char *)p + 3 + n_name, n_name, n_value };
+	*at += 3 + n_name + n_value;
+	return true;
+}
+
+bool msg_tlv_find(const uint8_t *list, size_t n, const char *name, struct msg_tlv *ret)
+{
+	size_t at = 0, n_name = strlen(name);
+
+	while (msg_tlv_next(list, n, &at, ret))
+		if (ret->n_name == n_name && memcmp(ret->name, name, n_name) == 0)
+			return true;
+	return false;
+}
+
+int msg_tlv_add(uint8_t *list, size_t *n, const char *name, const char *value, size_t n_value)
+{
+	size_t n_name = strlen(name);
+	uint8_t *p = list + *n;
+
+	if (n_name > MSG_TLV_NAME_MAX || n_value > MSG_TLVS_MAX || *n + 3 + n_name + n_value > MSG_TLVS_MAX)
+		return -ENOBUFS;
+	*p++ = (uint8_t)n_name;
+	memcpy(p, name, n_name);
+	p += n_name;
+	*p++ = (uint8_t)(n_value >> 8);
+	*p++ = (uint8_t)n_value;
+	memcpy(p, value, n_value);
+	*n += 3 + n_name + n_value;
+	return 0;
 }

@@ -149,6 +149,22 @@ int msg_state_parse(const char *word);
 #define MSG_FLASH  0x01 /* message class 0 */
 #define MSG_BINARY 0x02 /* text holds: octet count of the UDH, UDH, data */
 
+/* Values of TLVs that a message brings for links that declare them, by name: each is the octet count of the name, the
+ * name, the octet count of the value (two octets, the higher one first), the value as text. */
+#define MSG_TLVS_MAX     512 /* octets of all of them */
+#define MSG_TLV_NAME_MAX 32
+
+struct msg_tlv {
+	const char *name, *value; /* no NUL behind them */
+	size_t n_name, n_value;
+};
+
+/* The one at *at of `n` octets, and *at moved behind it.  False at the end, or where the octets make no sense. */
+bool msg_tlv_next(const uint8_t *list, size_t n, size_t *at, struct msg_tlv *ret);
+bool msg_tlv_find(const uint8_t *list, size_t n, const char *name, struct msg_tlv *ret);
+/* Put one behind the `*n` octets at `list`, which has room for MSG_TLVS_MAX; -ENOBUFS. */
+int msg_tlv_add(uint8_t *list, size_t *n, const char *name, const char *value, size_t n_value);
+
 /* One allocation: the strings lie behind the struct and are NUL-terminated (text may hold NULs when binary). */
 struct message {
 	uint64_t id;
@@ -166,8 +182,10 @@ struct message {
 	uint8_t wish;       /* enum encoding_wish */
 	uint8_t n_parts;    /* as answered; a link with other rules may need another number */
 	uint8_t n_ref, n_tag, n_from;
+	uint16_t n_tlvs;
 	uint32_t n_text;
 	const char *ref, *tag, *from, *text;
+	const uint8_t *tlvs; /* see above; n_tlvs octets */
 };
 
 /* Copy `m` with its strings into one new allocation; NULL when memory is out.  Freed by message_free(). */

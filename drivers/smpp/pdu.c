@@ -340,7 +340,7 @@ size_t pdu_put_submit_sm(uint8_t *dst, size_t cap, const struct pdu_submit *s)
 
 	if (n_service > PDU_SERVICE_TYPE_MAX || n_source > PDU_ADDRESS_MAX || n_dest > PDU_ADDRESS_MAX ||
 		(n_validity && n_validity != PDU_TIME_LEN) || s->n_udh + s->n_text > (int)PDU_SHORT_MAX ||
-		cap < PDU_SUBMIT_MAX(s->payload ? s->n_payload : 0u))
+		cap < PDU_SUBMIT_MAX((s->payload ? s->n_payload : 0u) + s->n_tlvs))
 		return 0;
 	p = put_str(p, s->service_type, n_service);
 	*p++ = s->source_ton;
@@ -350,18 +350,23 @@ size_t pdu_put_submit_sm(uint8_t *dst, size_t cap, const struct pdu_submit *s)
 	*p++ = s->dest_npi;
 	p = put_str(p, s->dest, n_dest);
 	*p++ = s->esm_class;
-	*p++ = 0; /* protocol_id */
-	*p++ = 0; /* priority_flag */
+	*p++ = s->protocol_id;
+	*p++ = s->priority;
 	*p++ = 0; /* schedule_delivery_time: the queue keeps the time */
 	p = put_str(p, s->validity, n_validity);
 	*p++ = s->registered_delivery;
-	*p++ = 0; /* replace_if_present_flag */
+	*p++ = s->replace_if_present;
 	*p++ = s->data_coding;
 	*p++ = 0; /* sm_default_msg_id */
 	*p++ = s->payload ? 0 : (uint8_t)(s->n_udh + s->n_text);
 	if (!s->payload) {
 		p = put_mem(p, s->udh, s->n_udh);
 		p = put_mem(p, s->text, s->n_text);
+	}
+	if (s->numbered) {
+		p = put16(p, TLVID_user_message_reference);
+		p = put16(p, 2);
+		p = put16(p, s->number);
 	}
 	if (s->to_display) {
 		p = put16(p, TLVID_dest_addr_subunit);
@@ -375,6 +380,7 @@ size_t pdu_put_submit_sm(uint8_t *dst, size_t cap, const struct pdu_submit *s)
 		p = put16(p, s->n_payload);
 		p = put_mem(p, s->payload, s->n_payload);
 	}
+	p = put_mem(p, s->tlvs, s->n_tlvs);
 	pdu_put_header(dst, PDU_SUBMIT_SM, 0, s->seq);
 	put32(dst, (uint32_t)(p - dst));
 	return (size_t)(p - dst);

@@ -97,15 +97,20 @@ struct pdu_submit {
 	const char *service_type;
 	uint8_t source_ton, source_npi, dest_ton, dest_npi;
 	const char *source, *dest;
-	uint8_t esm_class, registered_delivery, data_coding;
+	uint8_t esm_class, protocol_id, priority, registered_delivery, data_coding;
+	bool replace_if_present;
 	const char *validity; /* 16 characters, or "" */
 	const uint8_t *udh, *text; /* together the short_message */
 	uint8_t n_udh, n_text;
 	uint16_t sar_ref;
 	uint8_t sar_total, sar_seq; /* total 0: no sar_ TLVs */
+	bool numbered;              /* user_message_reference */
+	uint16_t number;
 	bool to_display;            /* dest_addr_subunit: the display, that is flash */
 	const uint8_t *payload;     /* message_payload, or NULL; then short_message is empty */
 	uint16_t n_payload;
+	const uint8_t *tlvs;        /* further ones, as they stand on the wire */
+	uint16_t n_tlvs;
 };
 
 #define PDU_SERVICE_TYPE_MAX 5u  /* SMPP 3.4, 5.2.11 */
@@ -113,8 +118,8 @@ struct pdu_submit {
 #define PDU_TIME_LEN         16u /* 7.1.1 */
 #define PDU_SHORT_MAX        254u /* 5.2.21 */
 
-/* Upper bound of a submit_sm with a payload of `n_payload` octets. */
-#define PDU_SUBMIT_MAX(n_payload) (PDU_HEADER + 6u + 2u * 23u + 12u + 32u + PDU_SHORT_MAX + 5u + 16u + 4u + (n_payload))
+/* Upper bound of a submit_sm with so many octets of payload and of further TLVs. */
+#define PDU_SUBMIT_MAX(n_more) (PDU_HEADER + 6u + 2u * 23u + 12u + 32u + PDU_SHORT_MAX + 6u + 5u + 16u + 4u + (n_more))
 
 /* Returns the octets written; 0 when a field is too long or `cap` too small. */
 size_t pdu_put_submit_sm(uint8_t *dst, size_t cap, const struct pdu_submit *s);

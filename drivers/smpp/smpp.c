@@ -206,6 +206,7 @@ static void free_smpp(struct smpp *m)
 	free(m->raw);
 	free(m->utf8);
 	charsets_free(m->in.charsets);
+	smpp_settings_done(m);
 	free(m);
 }
 
@@ -222,17 +223,10 @@ static int copy_settings(struct smpp *m, const struct conf_link *c)
 {
 	struct session_conf *sc = &m->conf;
 
-	m->out.alphabet = c->alphabet;
-	m->in.alphabet = c->alphabet;
-	m->out.flash = c->flash;
-	m->out.data_coding[ENC_GSM7] = (int)c->data_coding_gsm7;
-	m->out.data_coding[ENC_UCS2] = (int)c->data_coding_ucs2;
-	m->out.data_coding[ENC_BINARY] = (int)c->data_coding_binary;
-	m->source_ton = (int)c->source_ton;
-	m->source_npi = (int)c->source_npi;
-	m->dest_ton = (int)c->dest_ton;
-	m->dest_npi = (int)c->dest_npi;
-	strncpy(m->service_type, c->service_type, PDU_SERVICE_TYPE_MAX);
+	int r = smpp_settings(m, c);
+
+	if (r < 0)
+		return r;
 	sc->link = link_name(m->link);
 	sc->interface_version = (uint8_t)c->interface_version;
 	sc->window = (uint32_t)c->window;
@@ -499,6 +493,13 @@ static int smpp_submit(struct link *l, const struct part *p)
 	return r;
 }
 
+static const char *smpp_sender(struct link *l, const char *from, uint64_t to)
+{
+	struct smpp *m = link_driver_data(l);
+
+	return address_source(&m->addresses, from, to)->text;
+}
+
 static void smpp_ack(struct link *l, struct driver_token token, int status)
 {
 	struct smpp *m = link_driver_data(l);
@@ -615,6 +616,7 @@ const struct driver smpp_driver = {
 	.open = smpp_open,
 	.start = smpp_start,
 	.submit = smpp_submit,
+	.sender = smpp_sender,
 	.ack = smpp_ack,
 	.decode = smpp_decode,
 	.stop = smpp_stop,

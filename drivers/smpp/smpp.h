@@ -5,8 +5,10 @@
 #ifndef SMPP_SMPP_H
 #define SMPP_SMPP_H
 
+#include "smpp/address.h"
 #include "smpp/session.h"
 #include "smpp/text.h"
+#include "smpp/tlv.h"
 
 #define SMPP_MAX_BINDS    64u /* 32 binds, of each kind when split */
 #define SMPP_MAX_SESSIONS 96u /* and as many that the SMSC may make by outbind */
@@ -46,17 +48,17 @@ struct smpp {
 	/* Settings of the PDUs; strings are copies, as a reload frees the link's. */
 	struct text_out out;
 	struct text_in in;
-	int source_ton, source_npi, dest_ton, dest_npi; /* -1: from the address */
 	char service_type[PDU_SERVICE_TYPE_MAX + 1];
-
-	/* The sender of the last part: most of a link's messages have the same. */
-	char from[PDU_ADDRESS_MAX + 1];
-	char source[PDU_ADDRESS_MAX + 1];
-	uint8_t ton, npi;
-	bool from_known;
+	uint8_t registered_delivery; /* of parts for which a receipt is wanted */
+	uint8_t esm_mode, protocol_id, priority[CLASS_N];
+	bool replace_if_present, user_message_reference;
+	enum conf_validity validity;
+	uint32_t validity_max_s;
+	struct addresses addresses;
+	struct tlvs tlvs;
 
 	/* Scratch, used within one call. */
-	uint8_t pdu[PDU_SUBMIT_MAX(SMPP_PAYLOAD_MAX)];
+	uint8_t pdu[PDU_SUBMIT_MAX(SMPP_PAYLOAD_MAX + TLVS_MAX)];
 	uint8_t payload[SMPP_PAYLOAD_MAX];
 	uint8_t *raw; /* PDU_MAX + 16 octets: a header made of TLVs, and the text */
 	char *utf8;   /* TEXT_UTF8_MAX(PDU_MAX) */
@@ -65,11 +67,12 @@ struct smpp {
 /* Make the submit_sm of a part in m->pdu: its octets, or -EMSGSIZE. */
 int smpp_encode(struct smpp *m, const struct part *p, uint32_t seq);
 
-/* TON, NPI and address of a sender (SMPP 3.4, 5.2.5 and 5.2.6). */
-void smpp_sender(struct smpp *m, const char *from);
+/* The settings of the PDUs.  0, -ENOMEM or -EINVAL; smpp_settings_done() after any. */
+int smpp_settings(struct smpp *m, const struct conf_link *c);
+void smpp_settings_done(struct smpp *m);
 
-/* A relative validity_period (SMPP 3.4, 7.1.1.2); "" for 0. */
-void smpp_validity(uint32_t validity_s, char ret[static PDU_TIME_LEN + 1]);
+/* A validity_period (SMPP 3.4, 7.1.1) as the link wants it, from a clock that says `now_ms`; "" for 0 and for none. */
+void smpp_validity(const struct smpp *m, uint32_t validity_s, int64_t now_ms, char ret[static PDU_TIME_LEN + 1]);
 
 /* Hand a deliver_sm or data_sm to the core.  0, or -EBADMSG and the status to answer with. */
 int smpp_deliver(struct smpp *m, const uint8_t *pdu, size_t n, struct driver_token token, uint32_t *ret_status);

@@ -4,42 +4,18 @@
 
 #include <errno.h>
 #include <string.h>
+#include <time.h>
 
-#include "codec/msisdn.h"
+#include "base/clock.h"
 #include "codec/udh.h"
 #include "smpp/smpp.h"
 #include "smpp/text.h"
 
-/* SMPP 3.4, 5.2.5 and 5.2.6 */
-#define TON_UNKNOWN       0
-#define TON_INTERNATIONAL 1
-#define TON_NETWORK       3
-#define TON_ALPHANUMERIC  5
-#define NPI_UNKNOWN       0
-#define NPI_ISDN          1
+#define CONCAT8_LEN 5u   /* of an element 00: 3GPP TS 23.040, 9.2.3.24.1 */
 
-#define CONCAT8_LEN       5u   /* of an element 00: 3GPP TS 23.040, 9.2.3.24.1 */
+#define ESM_UDH     0x40 /* 5.2.12 */
 
-#define ESM_UDH           0x40 /* 5.2.12 */
-#define RECEIPT_FINAL     0x01 /* 5.2.17 */
-
-/* Carriers take less than the format can say; 63 days is what a TP-VP can (3GPP TS 23.040, 9.2.3.12.1). */
-#define VALIDITY_MAX_S (63u * 86400u)
-
-/* Decimal digits and a NUL; returns their number.  `dst` has room for 21. */
-static unsigned digits(uint64_t v, char *dst)
-{
-	char tmp[20];
-	unsigned n = 0, i = 0;
-
-	do
-		tmp[n++] = (char)('0' + v % 10);
-	while (v /= 10);
-	while (n)
-		dst[i++] = tmp[--n];
-	dst[i] = 0;
-	return i;
-}
+/* ---- times ---- */
 
 static void two(char *dst, unsigned v)
 {
@@ -47,14 +23,11 @@ static void two(char *dst, unsigned v)
 	dst[1] = (char)('0' + v % 10);
 }
 
-void smpp_validity(uint32_t validity_s, char ret[static PDU_TIME_LEN + 1])
+/* SMPP 3.4, 7.1.1.2 */
+static void relative(uint32_t s, char ret[static PDU_TIME_LEN + 1])
 {
-	unsigned s = validity_s < VALIDITY_MAX_S ? validity_s : VALIDITY_MAX_S;
 	unsigned days = s / 86400;
 
-	ret[0] = 0;
-	if (!s)
-		return;
 	two(ret, 0);
 	two(ret + 2, days / 30); /* a month of a relative time has 30 days for most SMSCs */
 	two(ret + 4, days % 30);
@@ -64,47 +37,82 @@ void smpp_validity(uint32_t validity_s, char ret[static PDU_TIME_LEN + 1])
 	memcpy(ret + 12, "000R", 5);
 }
 
-static void copy_address(char *dst, const char *src)
+/* SMPP 3.4, 7.1.1.1, in UTC: zero quarters of an hour from it. */
+static void absolute(int64_t unix_s, char ret[static PDU_TIME_LEN + 1])
 {
-	size_t n = strnlen(src, PDU_ADDRESS_MAX);
+	time_t t = (time_t)unix_s;
+	struct tm tm;
 
-	memcpy(dst, src, n);
-	dst[n] = 0;
+	gmtime_r(&t, &tm);
+	two(ret, (unsigned)tm.tm_year % 100);
+	two(ret + 2, (unsigned)tm.tm_mon + 1);
+	two(ret + 4, (unsigned)tm.tm_mday);
+	two(ret + 6, (unsigned)tm.tm_hour);
+	two(ret + 8, (unsigned)tm.tm_min);
+	two(ret + 10, (unsigned)tm.tm_sec);
+	memcpy(ret + 12, "000+", 5);
 }
 
-void smpp_sender(struct smpp *m, const char *from)
+void smpp_validity(const struct smpp *m, uint32_t validity_s, int64_t now_ms, char ret[static PDU_TIME_LEN + 1])
 {
-	uint64_t number;
-	const char *why;
+	uint32_t s = validity_s < m->validity_max_s ? validity_s : m->validity_max_s;
 
-	if (m->from_known && strcmp(m->from, from) == 0)
+	ret[0] = 0;
+	if (!s)
 		return;
-	copy_address(m->from, from);
-	m->from_known = strlen(from) <= PDU_ADDRESS_MAX;
-	copy_address(m->source, from);
-	m->ton = TON_UNKNOWN;
-	m->npi = NPI_UNKNOWN;
-	switch (*from ? sender_classify(from, strlen(from), &number, &why) : SENDER_INVALID) {
-	case SENDER_NUMBER:
-		digits(number, m->source);
-		m->ton = TON_INTERNATIONAL;
-		m->npi = NPI_ISDN;
-		break;
-	case SENDER_SHORT:
-		m->ton = TON_NETWORK;
-		break;
-	case SENDER_ALPHANUMERIC:
-		m->ton = TON_ALPHANUMERIC;
-		break;
-	case SENDER_INVALID:
-		/* Checked at the door; what comes here all the same goes as it is, for the SMSC to judge. */
-		break;
+	switch (m->validity) {
+	case CONF_VALIDITY_RELATIVE:
+		relative(s, ret);
+		return;
+	case CONF_VALIDITY_ABSOLUTE:
+		absolute(now_ms / 1000 + s, ret);
+		return;
+	case CONF_VALIDITY_NONE:
+		return;
 	}
-	if (m->source_ton >= 0)
-		m->ton = (uint8_t)m->source_ton;
-	if (m->source_npi >= 0)
-		m->npi = (uint8_t)m->source_npi;
 }
+
+/* ---- settings ---- */
+
+int smpp_settings(struct smpp *m, const struct conf_link *c)
+{
+	static const uint8_t receipts[] = { /* 5.2.17; success came with 5.0 */
+		[CONF_DELIVERY_FINAL] = 0x01,
+		[CONF_DELIVERY_FAILURE] = 0x02,
+		[CONF_DELIVERY_SUCCESS] = 0x03,
+	};
+	int r;
+
+	m->out.alphabet = c->alphabet;
+	m->in.alphabet = c->alphabet;
+	m->out.flash = c->flash;
+	m->out.data_coding[ENC_GSM7] = (int)c->data_coding_gsm7;
+	m->out.data_coding[ENC_UCS2] = (int)c->data_coding_ucs2;
+	m->out.data_coding[ENC_BINARY] = (int)c->data_coding_binary;
+	strncpy(m->service_type, c->service_type, PDU_SERVICE_TYPE_MAX);
+	m->registered_delivery = receipts[c->registered_delivery];
+	if (c->intermediate)
+		m->registered_delivery |= 0x10;
+	m->esm_mode = (uint8_t)c->message_mode; /* in the order of the bits: 5.2.12 */
+	m->protocol_id = (uint8_t)c->protocol_id;
+	m->priority[CLASS_OTP] = (uint8_t)c->priority_otp;
+	m->priority[CLASS_SERVICE] = (uint8_t)c->priority_service;
+	m->priority[CLASS_MARKETING] = (uint8_t)c->priority_marketing;
+	m->replace_if_present = c->replace_if_present;
+	m->user_message_reference = c->user_message_reference;
+	m->validity = c->validity;
+	m->validity_max_s = (uint32_t)(c->validity_max_ms / 1000);
+	r = addresses_init(&m->addresses, c);
+	return r < 0 ? r : tlvs_init(&m->tlvs, c);
+}
+
+void smpp_settings_done(struct smpp *m)
+{
+	addresses_done(&m->addresses);
+	tlvs_done(&m->tlvs);
+}
+
+/* ---- texts ---- */
 
 /* The core leaves the wire empty where the SMSC is to cut the text.  It goes by the plan of the message, which may be
  * older than the link's settings. */
@@ -189,30 +197,45 @@ static int put_part(struct smpp *m, const struct part *p, struct pdu_submit *s, 
 	return r;
 }
 
+/* The same whenever a part is sent again, so that both can be told to be one; neighbours differ. */
+static uint16_t number_of(uint64_t key)
+{
+	return (uint16_t)(msg_key_id(key) + msg_key_part(key));
+}
+
 int smpp_encode(struct smpp *m, const struct part *p, uint32_t seq)
 {
-	char dest[21], validity[PDU_TIME_LEN + 1];
+	const struct address *source = address_source(&m->addresses, p->from, p->to);
+	struct address dest;
+	char validity[PDU_TIME_LEN + 1];
 	uint8_t buf[TEXT_PART_MAX], udh[SEGMENT_MAX_OCTETS];
 	struct pdu_submit s = {
 		.seq = seq,
 		.service_type = m->service_type,
-		.dest_ton = m->dest_ton < 0 ? TON_INTERNATIONAL : (uint8_t)m->dest_ton,
-		.dest_npi = m->dest_npi < 0 ? NPI_ISDN : (uint8_t)m->dest_npi,
-		.dest = dest,
-		.registered_delivery = p->want_receipt ? RECEIPT_FINAL : 0,
+		.source = source->text,
+		.source_ton = source->ton,
+		.source_npi = source->npi,
+		.protocol_id = m->protocol_id,
+		.priority = m->priority[p->class],
+		.registered_delivery = p->want_receipt ? m->registered_delivery : 0,
+		/* Parts have one sender and recipient: each would replace the one before. */
+		.replace_if_present = m->replace_if_present && p->n_parts == 1,
 		.validity = validity,
+		.numbered = m->user_message_reference,
+		.number = number_of(p->key),
 		.to_display = p->flash && m->out.flash == CONF_FLASH_SUBUNIT,
 	};
 	size_t n;
 
-	smpp_sender(m, p->from);
-	s.source = m->source;
-	s.source_ton = m->ton;
-	s.source_npi = m->npi;
-	digits(p->to, dest);
-	smpp_validity(p->validity_s, validity);
+	address_dest(&m->addresses, p->to, &dest);
+	s.dest = dest.text;
+	s.dest_ton = dest.ton;
+	s.dest_npi = dest.npi;
+	smpp_validity(m, p->validity_s, m->validity == CONF_VALIDITY_ABSOLUTE ? clock_ms() : 0, validity);
 	if ((is_whole(p) ? put_whole(m, p, &s) : put_part(m, p, &s, buf, udh)) < 0)
 		return -EMSGSIZE;
+	s.esm_class |= m->esm_mode;
+	s.tlvs = tlvs_for(&m->tlvs, p->tlvs, p->n_tlvs, &s.n_tlvs);
 	n = pdu_put_submit_sm(m->pdu, sizeof(m->pdu), &s);
 	return n ? (int)n : -EMSGSIZE;
 }

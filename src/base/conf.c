@@ -57,16 +57,16 @@ static void append_path(const config_setting_t *cs, char *buf, size_t n)
 
 /* Where the setting stands.  libconfig before 1.7 names an included file without the folder it was looked for
  * in. */
-static void source_file(const struct conf_loader *l, const config_setting_t *cs, char *buf, size_t n)
+void conf_source_file(const struct conf_loader *l, const config_setting_t *cs, char *buf, size_t n)
 {
-	const char *file = config_setting_source_file(cs);
+	const struct conf_profile *p = conf_profile_of(cs);
+	const char *file = config_setting_source_file(cs), *folder = p != NULL ? p->folder : l->folder;
 
 	if (file == NULL)
-		snprintf(buf, n, "%s", l->name);
+		snprintf(buf, n, "%s", p != NULL ? p->path : l->name);
 	else
 		snprintf(buf, n, "%s%s",
-			file[0] == '/' || strncmp(file, l->folder, strlen(l->folder)) == 0 ? "" : l->folder,
-			file);
+			file[0] == '/' || strncmp(file, folder, strlen(folder)) == 0 ? "" : folder, file);
 }
 
 /* Values are repeated in messages, and a message is one line. */
@@ -83,7 +83,7 @@ int conf_refuse(struct conf_loader *l, const config_setting_t *cs, const char *m
 	char path[256] = "", text[512], file[PATH_MAX];
 	va_list ap;
 
-	source_file(l, cs, file, sizeof(file));
+	conf_source_file(l, cs, file, sizeof(file));
 	append_path(cs, path, sizeof(path));
 	va_start(ap, fmt);
 	vsnprintf(text, sizeof(text), fmt, ap);
@@ -298,8 +298,7 @@ static int refuse_range(struct conf_loader *l, const config_setting_t *cs, const
 		s->max, s->unit != NULL ? " " : "", s->unit != NULL ? s->unit : "");
 }
 
-/* All of a file as a string; -EINVAL when it has a NUL, -EFBIG when it is no configuration by its size. */
-static int read_text(const char *path, char **ret)
+int conf_read_text(const char *path, char **ret)
 {
 	FILE *f = fopen(path, "re");
 	char *text = NULL;
@@ -338,7 +337,7 @@ static int read_text(const char *path, char **ret)
 	return 0;
 }
 
-static int check_overflow(struct conf_loader *l, const char *file, const char *text)
+int conf_check_overflow(struct conf_loader *l, const char *file, const char *text)
 {
 	char number[80];
 	unsigned line = conf_form_overflow(text, number, sizeof(number));
@@ -362,11 +361,11 @@ static int check_included(struct conf_loader *l, const config_setting_t *cs)
 	if (name == NULL || name == l->scanned)
 		return 0;
 	l->scanned = name;
-	source_file(l, cs, file, sizeof(file));
-	r = read_text(file, &text);
+	conf_source_file(l, cs, file, sizeof(file));
+	r = conf_read_text(file, &text);
 	if (r < 0)
 		return conf_refuse(l, cs, "", "%s: %s", file, strerror(-r));
-	r = check_overflow(l, file, text);
+	r = conf_check_overflow(l, file, text);
 	free(text);
 	return r;
 }
@@ -628,8 +627,33 @@ static int set_defaults(struct conf_loader *l, enum conf_section section, void *
 	return r;
 }
 
-static int read_group(
-	struct conf_loader *l, const config_setting_t *group, enum conf_section section, void *base);
+/* What an item of a list inside a link or client must have, and whether it makes sense. */
+static int check_item(
+	struct conf_loader *l, const config_setting_t *group, enum conf_section section, const void *item)
+{
+	for (size_t i = 0; i < conf_n_settings; i++) {
+		const struct conf_setting *s = &conf_settings[i];
+
+		if (s->section == section && (s->flags & CONF_REQUIRED) != 0 &&
+			config_setting_get_member(group, s->name) == NULL)
+			return conf_refuse(l, group, s->name, "is missing and has no default");
+	}
+	return conf_check_item(l, group, section, item);
+}
+
+static int read_item(
+	struct conf_loader *l, const config_setting_t *group, enum conf_section section, void *item)
+{
+	int r = set_defaults(l, section, item);
+
+	if (r == 0 && section == CONF_LINK && config_setting_is_group(group))
+		r = conf_profile_read(l, group, item);
+	if (r == 0)
+		r = conf_read_group(l, group, section, item);
+	if (r == 0 && conf_sections[section].parent != CONF_TOP)
+		r = check_item(l, group, section, item);
+	return r;
+}
 
 static int read_list(
 	struct conf_loader *l, const config_setting_t *cs, enum conf_section section, void *parent)
@@ -644,6 +668,7 @@ static int read_list(
 	n = config_setting_length(cs);
 	if ((size_t)n > info->max_items)
 		return conf_refuse(l, cs, "", "has %d items; at most %zu are allowed", n, info->max_items);
+	conf_list_done(section, parent); /* that of a profile */
 	if (n == 0)
 		return 0;
 	items = calloc((size_t)n, info->size);
@@ -652,10 +677,7 @@ static int read_list(
 	*(void **)(void *)((char *)parent + info->offset) = items;
 	for (int i = 0; i < n && r == 0; i++) {
 		*count = (size_t)i + 1; /* before it is filled, so that conf_free() sees a half-read one */
-		r = set_defaults(l, section, items + (size_t)i * info->size);
-		if (r == 0)
-			r = read_group(l, config_setting_get_elem(cs, (unsigned)i), section,
-				items + (size_t)i * info->size);
+		r = read_item(l, config_setting_get_elem(cs, (unsigned)i), section, items + (size_t)i * info->size);
 	}
 	return r;
 }
@@ -664,22 +686,23 @@ static int read_member(
 	struct conf_loader *l, const config_setting_t *cs, enum conf_section section, void *base)
 {
 	const struct conf_setting *s = conf_find_setting(section, config_setting_name(cs));
-	int child;
+	int child = s == NULL ? find_section(section, config_setting_name(cs)) : 0;
 
+	if (child < 0)
+		return refuse_unknown(l, cs, section);
+	if (section == CONF_LINK &&
+		conf_origin_note(l, cs, s != NULL ? s->name : conf_sections[child].name, base) < 0)
+		return conf_no_memory(l);
 	if (s != NULL)
 		return (s->flags & CONF_SECRET) != 0 ? read_secret(l, cs, s, base)
 						     : read_value(l, cs, s, base);
-	child = find_section(section, config_setting_name(cs));
-	if (child < 0)
-		return refuse_unknown(l, cs, section);
 	if (conf_sections[child].is_list)
 		return read_list(l, cs, (enum conf_section)child, base);
-	return read_group(l, cs, (enum conf_section)child, (char *)base + conf_sections[child].offset);
+	return conf_read_group(l, cs, (enum conf_section)child, (char *)base + conf_sections[child].offset);
 }
 
 /* Everything in `group` must be known; what is not in it keeps its default. */
-static int read_group(
-	struct conf_loader *l, const config_setting_t *group, enum conf_section section, void *base)
+int conf_read_group(struct conf_loader *l, const config_setting_t *group, enum conf_section section, void *base)
 {
 	int n, r = 0;
 
@@ -722,11 +745,11 @@ int conf_load_string(const char *text, const char *name, struct conf **ret, char
 		r = refuse_syntax(&l, &cfg);
 		goto out;
 	}
-	r = check_overflow(&l, name, text);
+	r = conf_check_overflow(&l, name, text);
 	if (r == 0)
 		r = set_defaults(&l, CONF_TOP, l.c);
 	if (r == 0)
-		r = read_group(&l, config_root_setting(&cfg), CONF_TOP, l.c);
+		r = conf_read_group(&l, config_root_setting(&cfg), CONF_TOP, l.c);
 	if (r == 0)
 		r = conf_check_all(&l, config_root_setting(&cfg));
 	if (r == 0) {
@@ -735,6 +758,7 @@ int conf_load_string(const char *text, const char *name, struct conf **ret, char
 	}
 out:
 	conf_free(l.c);
+	conf_profiles_done(&l);
 	free(l.folder);
 	config_destroy(&cfg);
 	return r;
@@ -743,7 +767,7 @@ out:
 int conf_load(const char *path, struct conf **ret, char *err, size_t n_err)
 {
 	char *text;
-	int r = read_text(path, &text);
+	int r = conf_read_text(path, &text);
 
 	if (r < 0) {
 		snprintf(err, n_err, "%s: %s", path, r == -EINVAL ? "holds a NUL: no text" : strerror(-r));

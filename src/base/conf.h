@@ -39,6 +39,18 @@ enum conf_receipts { CONF_RECEIPTS_EACH, CONF_RECEIPTS_ONE, CONF_RECEIPTS_NONE }
 enum conf_flash { CONF_FLASH_CLASS_BIT, CONF_FLASH_CLASS_GROUP, CONF_FLASH_SUBUNIT };
 enum conf_receipt_id { CONF_RECEIPT_ID_AUTO, CONF_RECEIPT_ID_TEXT, CONF_RECEIPT_ID_HEX, CONF_RECEIPT_ID_DEC };
 enum conf_on_uncertain { CONF_ON_UNCERTAIN_RESEND, CONF_ON_UNCERTAIN_HOLD, CONF_ON_UNCERTAIN_FAIL };
+enum conf_registered_delivery { CONF_DELIVERY_FINAL, CONF_DELIVERY_FAILURE, CONF_DELIVERY_SUCCESS };
+enum conf_validity { CONF_VALIDITY_RELATIVE, CONF_VALIDITY_ABSOLUTE, CONF_VALIDITY_NONE };
+/* Bits 1 and 0 of esm_class. */
+enum conf_message_mode { CONF_MODE_DEFAULT, CONF_MODE_DATAGRAM, CONF_MODE_FORWARD, CONF_MODE_STORE_AND_FORWARD };
+enum conf_tlv_type {
+	CONF_TLV_STRING,
+	CONF_TLV_CSTRING,
+	CONF_TLV_INT8,
+	CONF_TLV_INT16,
+	CONF_TLV_INT32,
+	CONF_TLV_HEX
+};
 /* What the loopback driver answers and reports: as the final states, `none` is taken but never reported. */
 enum conf_outcome {
 	CONF_OUTCOME_DELIVERED,
@@ -116,6 +128,15 @@ struct conf_client_webhook {
 	int64_t batch;
 };
 
+#define CONF_TLVS_MAX  16   /* of a link, and of a client */
+#define CONF_RULES_MAX 32
+
+/* A value for whatever link declares a TLV of this name. */
+struct conf_client_tlv {
+	char *name;
+	char *value;
+};
+
 struct conf_client {
 	char *name;
 	enum conf_role role;
@@ -135,6 +156,41 @@ struct conf_client {
 	bool nfc;
 	int64_t ttl_ms;
 	struct conf_client_webhook webhook;
+	struct conf_client_tlv *tlvs;
+	size_t n_tlvs;
+};
+
+/* A TLV that goes with every part on a link, or may: with the link's value, or one of the client or message. */
+struct conf_tlv {
+	char *name; /* "": nobody but the link gives the value */
+	int64_t tag;
+	enum conf_tlv_type type;
+	char *value; /* "": none of the link's */
+	int64_t min, max; /* octets of the value, of strings and hex */
+	bool required;
+};
+
+/* How senders appear on a link: the first rule that matches decides. */
+struct conf_sender_rule {
+	char *match; /* "any", "number", "short", "alphanumeric", or the digits that the sender begins with */
+	struct conf_strings to; /* beginnings of recipients; none: all */
+	char *rewrite; /* "": not replaced */
+	char *strip, *add;
+	int64_t ton, npi; /* -1: as without the rule */
+};
+
+/* How recipients appear on a link: the first rule that matches decides. */
+struct conf_dest_rule {
+	struct conf_strings prefix; /* none: all */
+	char *strip, *add;
+	int64_t ton, npi;
+};
+
+/* Where a setting of a link was given. */
+struct conf_origin {
+	const char *setting; /* the table's name of it */
+	char *file;
+	unsigned line;
 };
 
 struct conf_link {
@@ -193,6 +249,21 @@ struct conf_link {
 	char *address_range;
 	struct conf_strings errors;
 	struct conf_error *error; /* `errors`, parsed: errors.n of them, the first that fits decides */
+	enum conf_registered_delivery registered_delivery;
+	bool intermediate;
+	int64_t protocol_id;
+	int64_t priority_otp, priority_service, priority_marketing;
+	bool replace_if_present;
+	enum conf_validity validity;
+	int64_t validity_max_ms;
+	enum conf_message_mode message_mode;
+	bool user_message_reference;
+	struct conf_tlv *tlvs;
+	size_t n_tlvs;
+	struct conf_sender_rule *sender_rules;
+	size_t n_sender_rules;
+	struct conf_dest_rule *dest_rules;
+	size_t n_dest_rules;
 	/* modem */
 	char *device;
 	char *pin;
@@ -200,6 +271,10 @@ struct conf_link {
 	/* loopback */
 	int64_t delay_ms;
 	enum conf_outcome outcome;
+	/* carriers/NAME.conf, whose settings stand where the link has none of its own */
+	char *profile;
+	struct conf_origin *origins; /* of what is not at its default */
+	size_t n_origins;
 };
 
 /* An empty list matches everything. */
@@ -210,7 +285,11 @@ struct conf_route {
 	struct conf_strings client;
 	struct conf_strings sender;
 	struct conf_strings links;
+	char *from; /* "": the message's */
+	char *from_fallback;
+	struct conf_strings from_allowed; /* kinds of senders; none: all */
 	unsigned class_mask;	       /* 1u << enum conf_class; all bits when `class` is empty */
+	unsigned from_mask;	       /* 1u << enum sender_kind (codec/msisdn.h); all bits when all are allowed */
 	const struct conf_link **link; /* `links`, resolved: links.n of them, in order of preference */
 };
 
@@ -280,6 +359,10 @@ typedef void (*conf_change_cb)(void *arg, const struct conf_change *change);
  * Clients, links and named routes are compared by name, so moving one in the file is no change (for routes
  * the order is one). */
 size_t conf_diff(const struct conf *old, const struct conf *new, conf_change_cb cb, void *arg);
+
+/* Tell each setting of each link, "links.acme.window = 10 (from carriers/x.conf:12)", also those at their default.
+ * Returns how many.  `line` is lent for the call. */
+size_t conf_origins(const struct conf *c, void (*each)(void *arg, const char *link, const char *line), void *arg);
 
 /* Write the whole table as an example file: every setting commented out at its default, with help, range and
  * unit. Settings begin with "#" directly, prose with "# ", so that uncommenting gives a file that loads. */

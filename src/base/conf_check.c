@@ -20,7 +20,7 @@
 
 static const config_setting_t *member_or_group(const config_setting_t *group, const char *name)
 {
-	const config_setting_t *cs = config_setting_get_member(group, name);
+	const config_setting_t *cs = conf_given(group, name);
 
 	return cs != NULL ? cs : group;
 }
@@ -53,7 +53,7 @@ static int check_order(struct conf_loader *l, const config_setting_t *group, con
 	if (min_ms <= max_ms)
 		return 0;
 	return conf_refuse(l, member_or_group(group, max),
-		config_setting_get_member(group, max) == NULL ? max : "", "%g is below %s (%g)",
+		conf_given(group, max) == NULL ? max : "", "%g is below %s (%g)",
 		(double)max_ms / 1000, min, (double)min_ms / 1000);
 }
 
@@ -100,6 +100,20 @@ static int check_clients(struct conf_loader *l, const config_setting_t *root)
 	return r;
 }
 
+/* The driver whose links have a setting or list; NULL: all. */
+static const char *driver_of(const char *name)
+{
+	const struct conf_setting *s = conf_find_setting(CONF_LINK, name);
+
+	if (s != NULL)
+		return s->driver;
+	for (int i = 1; i < CONF_N_SECTIONS; i++) {
+		if (conf_sections[i].parent == CONF_LINK && strcmp(conf_sections[i].name, name) == 0)
+			return conf_sections[i].driver;
+	}
+	return NULL;
+}
+
 /* A setting of another driver would be without effect, and nobody would notice. */
 static int check_driver_settings(
 	struct conf_loader *l, const config_setting_t *group, const struct conf_link *link)
@@ -108,11 +122,11 @@ static int check_driver_settings(
 
 	for (int i = 0; i < n; i++) {
 		const config_setting_t *cs = config_setting_get_elem(group, (unsigned)i);
-		const struct conf_setting *s = conf_find_setting(CONF_LINK, config_setting_name(cs));
+		const char *name = config_setting_name(cs), *driver = driver_of(name);
 
-		if (s != NULL && s->driver != NULL && strcmp(s->driver, link->driver) != 0)
-			return conf_refuse(l, cs, "", "is a setting of driver \"%s\"; this link has \"%s\"",
-				s->driver, link->driver);
+		if (driver != NULL && strcmp(driver, link->driver) != 0)
+			return conf_refuse(l, cs, "", "is a setting of driver \"%s\"; this link has \"%s\"", driver,
+				link->driver);
 	}
 	return 0;
 }
@@ -120,7 +134,7 @@ static int check_driver_settings(
 /* The setting as it was given; the link itself when it was not. */
 static int refuse_setting(struct conf_loader *l, const config_setting_t *group, const char *name, const char *why)
 {
-	const config_setting_t *cs = config_setting_get_member(group, name);
+	const config_setting_t *cs = conf_given(group, name);
 
 	return conf_refuse(l, cs != NULL ? cs : group, cs != NULL ? "" : name, "%s", why);
 }
@@ -201,7 +215,7 @@ static int check_languages(struct conf_loader *l, const config_setting_t *group,
 		[CONF_ALPHABET_LATIN1] = "latin1",
 		[CONF_ALPHABET_ASCII] = "ascii",
 	};
-	const config_setting_t *cs = config_setting_get_member(group, "languages");
+	const config_setting_t *cs = conf_given(group, "languages");
 
 	if (link->languages.n == 0)
 		return 0;
@@ -237,7 +251,7 @@ static int check_data_codings(struct conf_loader *l, const config_setting_t *gro
 		for (unsigned j = 0; j < 3; j++) {
 			if (j == i || given[i] < 0 || value != (given[j] < 0 ? automatic[j] : given[j]))
 				continue;
-			return conf_refuse(l, config_setting_get_member(group, name[i]), "",
+			return conf_refuse(l, conf_given(group, name[i]), "",
 				"%d is also %s, and the carrier could not tell them apart", (int)value, name[j]);
 		}
 	}
@@ -264,6 +278,8 @@ static int check_link(struct conf_loader *l, const config_setting_t *group, stru
 
 	if (r == 0)
 		r = check_driver_settings(l, group, link);
+	if (r == 0 && conf_profile_root(group) != NULL)
+		r = check_driver_settings(l, conf_profile_root(group), link);
 	if (r == 0)
 		r = check_order(l, group, "reconnect_min", link->reconnect_min_ms, "reconnect_max",
 			link->reconnect_max_ms);
@@ -277,6 +293,8 @@ static int check_link(struct conf_loader *l, const config_setting_t *group, stru
 		r = check_data_codings(l, group, link);
 	if (r == 0)
 		r = parse_errors(l, link);
+	if (r == 0)
+		r = conf_check_link_lists(l, group, link);
 	return r;
 }
 
@@ -338,6 +356,15 @@ static int check_route(struct conf_loader *l, const config_setting_t *group, str
 					config_setting_get_member(group, "client"), (unsigned)i),
 				"", "there is no client \"%s\"", route->client.item[i]);
 	}
+	route->from_mask = route->from_allowed.n == 0 ? ~0u : 0;
+	for (size_t i = 0; i < route->from_allowed.n; i++) /* enum sender_kind begins with what is none */
+		route->from_mask |= 2u << conf_word_index("alphanumeric|number|short", route->from_allowed.item[i]);
+	if (route->from_allowed.n > 0 && route->from_fallback[0] == '\0' && route->from[0] == '\0')
+		return conf_refuse(l, config_setting_get_member(group, "from_allowed"), "",
+			"needs from_fallback: what goes out instead of a sender that is not allowed");
+	if (route->from[0] != '\0' && (route->from_allowed.n > 0 || route->from_fallback[0] != '\0'))
+		return conf_refuse(l, config_setting_get_member(group, "from"), "",
+			"is the sender of all messages, so from_allowed and from_fallback would have no effect");
 	route->class_mask = route->class.n == 0 ? ~0u : 0;
 	for (size_t i = 0; i < route->class.n; i++)
 		route->class_mask |= 1u << conf_word_index("otp|service|marketing", route->class.item[i]);
@@ -424,6 +451,8 @@ int conf_check_all(struct conf_loader *l, const config_setting_t *root)
 		r = check_clients(l, root);
 	if (r == 0)
 		r = check_links(l, root);
+	for (size_t i = 0; i < l->c->n_clients && r == 0; i++)
+		r = conf_check_client_lists(l, item_of(root, "clients", i), &l->c->clients[i]);
 	if (r == 0)
 		r = check_routes(l, root);
 	if (r == 0)

@@ -73,7 +73,7 @@ static void show_strings(const struct conf_strings *list, char *buf, size_t n)
 		snprintf(buf + used, n - used, " ]");
 }
 
-static void show_value(const struct conf_setting *s, const void *field, char *buf, size_t n)
+void conf_show_value(const struct conf_setting *s, const void *field, char *buf, size_t n)
 {
 	const char *word;
 	size_t n_word;
@@ -103,8 +103,8 @@ static void diff_setting(
 		tell(d, s->apply, "%s%s: changed", path, s->name);
 		return;
 	}
-	show_value(s, at(old, s->offset), before, sizeof(before));
-	show_value(s, at(new, s->offset), after, sizeof(after));
+	conf_show_value(s, at(old, s->offset), before, sizeof(before));
+	conf_show_value(s, at(new, s->offset), after, sizeof(after));
 	tell(d, s->apply, "%s%s: %s -> %s", path, s->name, before, after);
 }
 
@@ -159,10 +159,10 @@ static void diff_items(struct diff *d, const struct pair *p, const char *path)
 		size_t j = find(p, p->old, p->n_old, it, i);
 
 		item_path(p, path, it, i, name, sizeof(name) - 1);
-		d->link = p->section == CONF_LINK ? name_of(it) : NULL;
+		if (p->info->parent == CONF_TOP) /* else we are inside an item */
+			d->link = p->section == CONF_LINK ? name_of(it) : NULL;
 		if (j == p->n_old) {
-			tell(d, p->section == CONF_LINK ? CONF_APPLY_LINK : CONF_APPLY_RELOAD, "%s: added",
-				name);
+			tell(d, d->link != NULL ? CONF_APPLY_LINK : CONF_APPLY_RELOAD, "%s: added", name);
 			continue;
 		}
 		strcat(name, ".");
@@ -180,8 +180,9 @@ static void diff_removed(struct diff *d, const struct pair *p, const char *path)
 		if (find(p, p->new, p->n_new, it, i) < p->n_new)
 			continue;
 		item_path(p, path, it, i, name, sizeof(name));
-		d->link = p->section == CONF_LINK ? name_of(it) : NULL;
-		tell(d, p->section == CONF_LINK ? CONF_APPLY_LINK : CONF_APPLY_RELOAD, "%s: removed", name);
+		if (p->info->parent == CONF_TOP)
+			d->link = p->section == CONF_LINK ? name_of(it) : NULL;
+		tell(d, d->link != NULL ? CONF_APPLY_LINK : CONF_APPLY_RELOAD, "%s: removed", name);
 	}
 }
 
@@ -217,7 +218,8 @@ static void diff_list(
 
 	diff_items(d, &p, path);
 	diff_removed(d, &p, path);
-	d->link = NULL;
+	if (info->parent == CONF_TOP)
+		d->link = NULL;
 	if (section == CONF_ROUTE && !same_order(&p))
 		tell(d, CONF_APPLY_RELOAD, "%s%s: order changed", path, info->name);
 }

@@ -239,6 +239,20 @@ static const char *error_fault(const char *text)
 	return fault;
 }
 
+/* As a client may give one, but for letters outside ASCII: such a sender is for every message of a link or route. */
+static bool is_sender(const char *text)
+{
+	size_t n = strlen(text);
+
+	if (only(text + (text[0] == '+'), DIGITS))
+		return n - (text[0] == '+') >= 3 && n <= 15 && (text[0] != '+' || n > 7);
+	for (size_t i = 0; i < n; i++) {
+		if ((unsigned char)text[i] >= 0x7f || strchr("[]{}\\^~|`", text[i]) != NULL)
+			return false;
+	}
+	return n <= 11;
+}
+
 const char *conf_form_fault(enum conf_form form, const char *text)
 {
 	struct conf_cidr net;
@@ -262,6 +276,8 @@ const char *conf_form_fault(enum conf_form form, const char *text)
 		return only(text + (text[0] == '+'), DIGITS) && text[text[0] == '+'] != '\0'
 			       ? NULL
 			       : "is not a number, such as \"+12025550142\"";
+	case CONF_FORM_SENDER:
+		return is_sender(text) ? NULL : "is not a sender: 3 to 15 digits, or up to 11 letters";
 	case CONF_FORM_COUNTRY: return only(text, UPPER) ? NULL : "is not a country, such as \"GB\"";
 	case CONF_FORM_CIDR:
 		return conf_form_cidr(text, &net) == 0

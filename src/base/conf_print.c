@@ -115,6 +115,7 @@ static const char *shown_value(const struct conf_setting *s)
 }
 
 static void print_groups(FILE *f, enum conf_section parent, int depth);
+static void print_child(FILE *f, enum conf_section section, int depth);
 
 static void print_section(FILE *f, enum conf_section section, int depth)
 {
@@ -142,6 +143,21 @@ static void print_link(FILE *f, size_t which)
 		else if (s->driver == NULL ? which == 0 : strcmp(s->driver, driver) == 0)
 			print_setting(f, s, 2, shown_value(s));
 	}
+	for (int i = 1; i < CONF_N_SECTIONS; i++) {
+		const struct conf_section_info *info = &conf_sections[i];
+
+		if (info->parent != CONF_LINK)
+			continue;
+		if (info->driver == NULL ? which == 0 : strcmp(info->driver, driver) == 0)
+			print_child(f, (enum conf_section)i, 2);
+	}
+}
+
+static void print_line(FILE *f, int depth, const char *text)
+{
+	fputc('#', f);
+	print_indent(f, depth);
+	fprintf(f, "%s\n", text);
 }
 
 static void print_list(FILE *f, enum conf_section section, int depth)
@@ -150,38 +166,42 @@ static void print_list(FILE *f, enum conf_section section, int depth)
 	print_indent(f, depth);
 	fprintf(f, "%s = (\n", conf_sections[section].name);
 	for (size_t i = 0; i < (section == CONF_LINK ? N_DRIVERS : 1); i++) {
-		fprintf(f, "%s#\t{\n", i > 0 ? "#\t,\n" : "");
+		if (i > 0)
+			print_line(f, depth + 1, ",");
+		print_line(f, depth + 1, "{");
 		if (section == CONF_LINK)
 			print_link(f, i);
 		else
 			print_section(f, section, depth + 2);
-		fputs("#\t}\n", f);
+		print_line(f, depth + 1, "}");
 	}
-	fputs("#);\n", f);
+	print_line(f, depth, ");");
+}
+
+static void print_child(FILE *f, enum conf_section section, int depth)
+{
+	const struct conf_section_info *info = &conf_sections[section];
+
+	if (depth == 0)
+		fputc('\n', f);
+	begin_prose(f, depth);
+	fprintf(f, "%s.\n", info->help);
+	if (info->is_list) {
+		print_list(f, section, depth);
+		return;
+	}
+	fputc('#', f);
+	print_indent(f, depth);
+	fprintf(f, "%s: {\n", info->name);
+	print_section(f, section, depth + 1);
+	print_line(f, depth, "};");
 }
 
 static void print_groups(FILE *f, enum conf_section parent, int depth)
 {
 	for (int i = 1; i < CONF_N_SECTIONS; i++) {
-		const struct conf_section_info *info = &conf_sections[i];
-
-		if (info->parent != parent)
-			continue;
-		if (depth == 0)
-			fputc('\n', f);
-		begin_prose(f, depth);
-		fprintf(f, "%s.\n", info->help);
-		if (info->is_list) {
-			print_list(f, (enum conf_section)i, depth);
-			continue;
-		}
-		fputc('#', f);
-		print_indent(f, depth);
-		fprintf(f, "%s: {\n", info->name);
-		print_section(f, (enum conf_section)i, depth + 1);
-		fputc('#', f);
-		print_indent(f, depth);
-		fputs("};\n", f);
+		if (conf_sections[i].parent == parent)
+			print_child(f, (enum conf_section)i, depth);
 	}
 }
 

@@ -14,6 +14,10 @@
 /* clang-format off */
 #define GROUP(parent_, field, type) \
 	.parent = parent_, .offset = offsetof(type, field), .size = sizeof(((type *)NULL)->field)
+/* A list of groups inside a group. */
+#define SUBLIST(parent_, type, field, max) \
+	.parent = parent_, .offset = offsetof(type, field), .size = sizeof(*((type *)NULL)->field), \
+	.is_list = true, .count_offset = offsetof(type, n_##field), .max_items = max
 #define LIST(field, max) \
 	.parent = CONF_TOP, .offset = offsetof(struct conf, field), .size = sizeof(*((struct conf *)NULL)->field), \
 	.is_list = true, .count_offset = offsetof(struct conf, n_##field), .max_items = max
@@ -33,8 +37,16 @@ const struct conf_section_info conf_sections[CONF_N_SECTIONS] = {
 		.has_name = true },
 	[CONF_CLIENT_WEBHOOK] = { .name = "webhook", .help = "Where the client wants its events",
 		GROUP(CONF_CLIENT, webhook, struct conf_client) },
+	[CONF_CLIENT_TLV] = { .name = "tlvs", .help = "Values of TLVs for the links that declare them, by name",
+		SUBLIST(CONF_CLIENT, struct conf_client, tlvs, CONF_TLVS_MAX) },
 	[CONF_LINK] = { .name = "links", .help = "Connections to carriers, and modems", LIST(links, 1024),
 		.has_name = true },
+	[CONF_LINK_TLV] = { .name = "tlvs", .help = "TLVs of every part; named ones may be given by clients and messages",
+		SUBLIST(CONF_LINK, struct conf_link, tlvs, CONF_TLVS_MAX), .driver = "smpp" },
+	[CONF_LINK_SENDER] = { .name = "sender_rules", .help = "How senders go out: the first matching rule",
+		SUBLIST(CONF_LINK, struct conf_link, sender_rules, CONF_RULES_MAX), .driver = "smpp" },
+	[CONF_LINK_DEST] = { .name = "dest_rules", .help = "How recipients go out: the first matching rule",
+		SUBLIST(CONF_LINK, struct conf_link, dest_rules, CONF_RULES_MAX), .driver = "smpp" },
 	[CONF_ROUTE] = { .name = "routes", .help = "Which links a message may take: the first matching rule decides",
 		LIST(routes, 4096), .has_name = true },
 	[CONF_INBOUND] = { .name = "inbound", .help = "Which client gets an inbound message: the first matching rule",
@@ -42,6 +54,7 @@ const struct conf_section_info conf_sections[CONF_N_SECTIONS] = {
 };
 
 #define CLASS_WORDS "otp|service|marketing"
+#define SENDER_WORDS "alphanumeric|number|short"
 /* The national languages of 3GPP TS 23.038, 6.2.1.2.4, by ISO 639-1. */
 #define LANGUAGE_WORDS "tr|es|pt|bn|gu|hi|kn|ml|or|pa|ta|te|ur"
 
@@ -65,6 +78,10 @@ const struct conf_section_info conf_sections[CONF_N_SECTIONS] = {
 #define CLIENT_WEBHOOK(name, type) S(CONF_CLIENT_WEBHOOK, struct conf_client_webhook, name, type)
 #define LINK(name, type)      S(CONF_LINK, struct conf_link, name, type)
 #define LINK_DURATION(name)   DURATION(CONF_LINK, struct conf_link, name)
+#define CLIENT_TLV(name)      S(CONF_CLIENT_TLV, struct conf_client_tlv, name, CONF_STRING)
+#define LINK_TLV(name, type)  S(CONF_LINK_TLV, struct conf_tlv, name, type)
+#define LINK_SENDER(name, type) S(CONF_LINK_SENDER, struct conf_sender_rule, name, type)
+#define LINK_DEST(name, type) S(CONF_LINK_DEST, struct conf_dest_rule, name, type)
 #define ROUTE(name, type)     S(CONF_ROUTE, struct conf_route, name, type)
 #define INBOUND(name)         S(CONF_INBOUND, struct conf_inbound, name, CONF_STRING)
 
@@ -288,6 +305,30 @@ const struct conf_setting conf_settings[] = {
 	{ LINK(errors, CONF_STRINGS), TEXT("", 80), .min = 1, .form = CONF_FORM_ERROR, .driver = "smpp",
 		.help = "What a status means on this link, CODE:CLASS each; the first that fits decides." },
 
+	{ LINK(registered_delivery, CONF_ENUM), WORDS("final", "final|failure|success"), SMPP,
+		.help = "Outcomes that receipts are asked for; see also receipts." },
+	{ LINK(intermediate, CONF_BOOL), .def = "false", SMPP,
+		.help = "Ask for intermediate notifications, too." },
+	{ LINK(protocol_id, CONF_INT), RANGE("0", 0, 255), SMPP,
+		.help = "protocol_id of every part, as TP-PID: 0x41 to 0x47 replace an earlier message on the handset." },
+	/* SMPP 3.4, 5.2.14 */
+	{ LINK(priority_otp, CONF_INT), RANGE("0", 0, 3), SMPP,
+		.help = "priority_flag of one-time codes; 3 is the highest." },
+	{ LINK(priority_service, CONF_INT), RANGE("0", 0, 3), SMPP,
+		.help = "priority_flag of service messages." },
+	{ LINK(priority_marketing, CONF_INT), RANGE("0", 0, 3), SMPP,
+		.help = "priority_flag of marketing." },
+	{ LINK(replace_if_present, CONF_BOOL), .def = "false", SMPP,
+		.help = "Let a message of one part replace one from the same sender that the SMSC still holds." },
+	{ LINK(validity, CONF_ENUM), WORDS("relative", "relative|absolute|none"), SMPP,
+		.help = "How the SMSC is told what is left of the ttl; none leaves it to the SMSC." },
+	{ LINK_DURATION(validity_max), RANGE("5443200", 1, 366.0 * DAY), .unit = "seconds", SMPP,
+		.help = "Longest validity that is told; the default is 63 days, what a TP-VP can say." },
+	{ LINK(message_mode, CONF_ENUM), WORDS("default", "default|datagram|forward|store-and-forward"), SMPP,
+		.help = "Messaging mode, bits 1 and 0 of esm_class." },
+	{ LINK(user_message_reference, CONF_BOOL), .def = "false", SMPP,
+		.help = "Number every part with this TLV, the same when it is sent again." },
+
 	{ LINK(device, CONF_STRING), TEXT("", 4000), MODEM, .flags = CONF_REQUIRED,
 		.example = "/dev/serial/by-id/usb-modem-if00-port0",
 		.help = "Port, or imei:NUMBER, iccid:NUMBER, imsi:NUMBER, tcp:HOST:PORT." },
@@ -302,6 +343,55 @@ const struct conf_setting conf_settings[] = {
 	{ LINK(outcome, CONF_ENUM), WORDS("delivered", "delivered|undelivered|rejected|retry|unknown|none"), LOOPBACK,
 		.help = "How every part ends; none is taken and never reported." },
 
+	{ LINK(profile, CONF_STRING), TEXT("", 64), .form = CONF_FORM_NAME,
+		.help = "Take what is not given here from carriers/NAME.conf, beside this file or as installed." },
+
+	{ LINK_TLV(name, CONF_STRING), TEXT("", 32), .form = CONF_FORM_NAME, RELINK, .example = "pe_id",
+		.help = "Name by which clients and messages give the value; none: only the link does." },
+	{ LINK_TLV(tag, CONF_INT), RANGE("0x1400", 1, 65535), RELINK, .flags = CONF_REQUIRED, .example = "0x1400",
+		.help = "Tag; not one that Posthorn writes itself." },
+	{ LINK_TLV(type, CONF_ENUM), WORDS("string", "string|cstring|int8|int16|int32|hex"), RELINK,
+		.help = "What the value is: octets, octets and a NUL, a whole number, octets in hexadecimal." },
+	{ LINK_TLV(value, CONF_STRING), TEXT("", 510), RELINK, .example = "1101234567890123456",
+		.help = "Value when neither message nor client gives one; none: then the TLV does not go." },
+	{ LINK_TLV(min, CONF_INT), RANGE("0", 0, 255), .unit = "octets", RELINK,
+		.help = "Fewest octets of a string or hex value." },
+	{ LINK_TLV(max, CONF_INT), RANGE("255", 1, 255), .unit = "octets", RELINK,
+		.help = "Most of them; the NUL of a cstring counts." },
+	{ LINK_TLV(required, CONF_BOOL), .def = "false", RELINK,
+		.help = "Refuse messages for which nobody gives a value." },
+
+	{ LINK_SENDER(match, CONF_STRING), TEXT("any", 32), .min = 1, RELINK,
+		.help = "Which senders: any, number, short, alphanumeric, or the digits they begin with." },
+	{ LINK_SENDER(to, CONF_STRINGS), TEXT("", 15), .min = 1, .form = CONF_FORM_DIGITS, RELINK,
+		.help = "Beginnings of the recipients that the rule is for; none: all." },
+	{ LINK_SENDER(rewrite, CONF_STRING), TEXT("", 20), .form = CONF_FORM_SENDER, RELINK,
+		.help = "Sender that goes out instead; none: the same." },
+	{ LINK_SENDER(strip, CONF_STRING), TEXT("", 15), .form = CONF_FORM_DIGITS, RELINK,
+		.help = "Digits taken from the beginning of a sender that begins with them." },
+	{ LINK_SENDER(add, CONF_STRING), TEXT("", 5), .form = CONF_FORM_DIGITS, RELINK,
+		.help = "Digits put before what is left." },
+	{ LINK_SENDER(ton, CONF_INT), RANGE("-1", -1, 7), RELINK,
+		.help = "Type of number; -1 is source_ton, or from the sender." },
+	{ LINK_SENDER(npi, CONF_INT), RANGE("-1", -1, 18), RELINK,
+		.help = "Numbering plan; -1 is source_npi, or from the sender." },
+
+	{ LINK_DEST(prefix, CONF_STRINGS), TEXT("", 15), .min = 1, .form = CONF_FORM_DIGITS, RELINK,
+		.help = "Beginnings of recipients, digits with country code; none: all." },
+	{ LINK_DEST(strip, CONF_STRING), TEXT("", 15), .form = CONF_FORM_DIGITS, RELINK,
+		.help = "Digits taken from the beginning of a recipient that begins with them." },
+	{ LINK_DEST(add, CONF_STRING), TEXT("", 5), .form = CONF_FORM_DIGITS, RELINK,
+		.help = "Digits put before what is left." },
+	{ LINK_DEST(ton, CONF_INT), RANGE("-1", -1, 7), RELINK,
+		.help = "Type of number; -1 is dest_ton, or international." },
+	{ LINK_DEST(npi, CONF_INT), RANGE("-1", -1, 18), RELINK,
+		.help = "Numbering plan; -1 is dest_npi, or ISDN." },
+
+	{ CLIENT_TLV(name), TEXT("", 32), .form = CONF_FORM_NAME, .flags = CONF_REQUIRED, .example = "pe_id",
+		.help = "Name of a TLV, as a link declares it." },
+	{ CLIENT_TLV(value), TEXT("", 510), .flags = CONF_REQUIRED, .example = "1101234567890123456",
+		.help = "Value of messages that give none." },
+
 	{ ROUTE(name, CONF_STRING), TEXT("", 64), .form = CONF_FORM_NAME,
 		.help = "Name in logs and previews; none: routeN, counted from 1." },
 	{ ROUTE(prefix, CONF_STRINGS), TEXT("", 15), .min = 1, .form = CONF_FORM_DIGITS,
@@ -314,6 +404,12 @@ const struct conf_setting conf_settings[] = {
 		.help = "Senders; none: all." },
 	{ ROUTE(links, CONF_STRINGS), TEXT("", 64), .form = CONF_FORM_NAME, .flags = CONF_REQUIRED, .example = "acme",
 		.help = "Names of links, the best first." },
+	{ ROUTE(from, CONF_STRING), TEXT("", 20), .form = CONF_FORM_SENDER,
+		.help = "Sender of all messages of the route, whatever they say; none: theirs." },
+	{ ROUTE(from_fallback, CONF_STRING), TEXT("", 20), .form = CONF_FORM_SENDER,
+		.help = "Sender of messages that have none, or one that is not allowed here." },
+	{ ROUTE(from_allowed, CONF_STRINGS), WORDS("", SENDER_WORDS),
+		.help = "Kinds of senders that are allowed; none: all." },
 
 	{ INBOUND(to), TEXT("", 44), .help = "Number or short code that the message came to; none: all." },
 	{ INBOUND(from), TEXT("", 44), .help = "Number that it came from; none: all." },

@@ -20,7 +20,11 @@ enum conf_section {
 	CONF_WEBHOOK,
 	CONF_CLIENT,
 	CONF_CLIENT_WEBHOOK,
+	CONF_CLIENT_TLV,
 	CONF_LINK,
+	CONF_LINK_TLV,
+	CONF_LINK_SENDER,
+	CONF_LINK_DEST,
 	CONF_ROUTE,
 	CONF_INBOUND,
 	CONF_N_SECTIONS
@@ -36,6 +40,7 @@ struct conf_section_info {
 	size_t count_offset;
 	size_t max_items;
 	bool has_name; /* the first field is the name by which items are compared */
+	const char *driver; /* of a link's list: NULL, or the driver whose links have it */
 };
 
 enum conf_type {
@@ -55,6 +60,7 @@ enum conf_form {
 	CONF_FORM_HEX,
 	CONF_FORM_DIGITS,
 	CONF_FORM_PHONE,
+	CONF_FORM_SENDER,
 	CONF_FORM_COUNTRY,
 	CONF_FORM_CIDR,
 	CONF_FORM_ERROR,
@@ -98,5 +104,15 @@ ptrdiff_t conf_word_index(const char *words, const char *word);
 
 /* Free the items and leave an empty list. */
 void conf_strings_done(struct conf_strings *list);
+/* The same for a list of groups of the struct at `parent`. */
+void conf_list_done(enum conf_section section, void *parent);
+
+/* A value as it would be written; cut when it does not fit.  Never of what is secret. */
+void conf_show_value(const struct conf_setting *s, const void *field, char *buf, size_t n);
+
+/* Write the octets of a TLV's value; `dst` has room for `cap`.  Returns how many, or -EINVAL and what is wrong with it,
+ * a sentence without its full stop. */
+int conf_tlv_octets(enum conf_tlv_type type, int64_t min, int64_t max, const char *value, size_t n, uint8_t *dst,
+	size_t cap, const char **ret_why);
 
 #endif

@@ -16,6 +16,21 @@ void conf_strings_done(struct conf_strings *list)
 	*list = (struct conf_strings){0};
 }
 
+static void free_section(enum conf_section section, void *base);
+
+void conf_list_done(enum conf_section section, void *parent)
+{
+	const struct conf_section_info *info = &conf_sections[section];
+	char **items = (char **)(void *)((char *)parent + info->offset);
+	size_t *count = (size_t *)(void *)((char *)parent + info->count_offset);
+
+	for (size_t i = 0; i < *count; i++)
+		free_section(section, *items + i * info->size);
+	free(*items);
+	*items = NULL;
+	*count = 0;
+}
+
 static void free_section(enum conf_section section, void *base)
 {
 	for (size_t i = 0; i < conf_n_settings; i++) {
@@ -30,18 +45,13 @@ static void free_section(enum conf_section section, void *base)
 	}
 	for (int i = 1; i < CONF_N_SECTIONS; i++) {
 		const struct conf_section_info *info = &conf_sections[i];
-		char *items;
 
 		if (info->parent != section)
 			continue;
-		if (!info->is_list) {
+		if (info->is_list)
+			conf_list_done((enum conf_section)i, base);
+		else
 			free_section((enum conf_section)i, (char *)base + info->offset);
-			continue;
-		}
-		items = *(char **)(void *)((char *)base + info->offset);
-		for (size_t j = 0; j < *(size_t *)(void *)((char *)base + info->count_offset); j++)
-			free_section((enum conf_section)i, items + j * info->size);
-		free(items);
 	}
 }
 
@@ -54,8 +64,12 @@ void conf_free(struct conf *c)
 		free(c->clients[i].networks);
 	for (size_t i = 0; i < c->n_routes; i++)
 		free(c->routes[i].link);
-	for (size_t i = 0; i < c->n_links; i++)
+	for (size_t i = 0; i < c->n_links; i++) {
+		for (size_t k = 0; k < c->links[i].n_origins; k++)
+			free(c->links[i].origins[k].file);
+		free(c->links[i].origins);
 		free(c->links[i].error);
+	}
 	free_section(CONF_TOP, c);
 	free(c);
 }

@@ -32,16 +32,18 @@ enum {
 	OPT_NFC,
 	OPT_TRANSLIT,
 	OPT_END,
+	OPT_TLV = OPT_END, /* not one field, but a member of one */
 };
 
 _Static_assert(OPT_END - OPT_FIRST == sizeof names / sizeof names[0], "names and options differ");
 
 /* What only a single message has comes first, so that message_rows_argp can begin behind it. */
-enum { N_OF_ONE = 2 };
+enum { N_OF_ONE = 3 };
 
 static const struct argp_option options[] = {
 	{ NULL, 0, NULL, 0, "The message:", 1 },
 	{ "ref", OPT_REF, "TEXT", 0, "Your own reference, echoed everywhere", 0 },
+	{ "tlv", OPT_TLV, "NAME=VALUE", 0, "Value of a TLV that the link declares; may be given several times", 0 },
 	{ "from", OPT_FROM, "SENDER", 0, "Up to 11 GSM characters, digits or a short code", 0 },
 	{ "class", OPT_CLASS, "CLASS", 0, "otp, service or marketing", 0 },
 	{ "campaign", OPT_CAMPAIGN, "NAME", 0, "Group of messages: a lane of its own, a filter", 0 },
@@ -83,16 +85,41 @@ static void set_field(struct message_opts *o, const char *name, const char *arg,
 	text_done(&value);
 }
 
+static void set_tlv(struct message_opts *o, const char *arg, struct argp_state *state)
+{
+	const char *sign = strchr(arg, '=');
+	json_t *tlvs = json_object_get(o->fields, "tlvs"), *value = sign ? json_string(sign + 1) : NULL;
+	char name[64];
+
+	if (!sign || sign == arg || (size_t)(sign - arg) >= sizeof name) {
+		argp_error(state, "--tlv: \"%s\" is not NAME=VALUE", arg);
+		return;
+	}
+	if (!value) {
+		argp_error(state, "--tlv: \"%s\" is not UTF-8", arg);
+		return;
+	}
+	memcpy(name, arg, (size_t)(sign - arg));
+	name[sign - arg] = '\0';
+	if (!tlvs) {
+		tlvs = json_object();
+		json_object_set_new(o->fields, "tlvs", tlvs);
+	}
+	json_object_set_new(tlvs, name, value);
+}
+
 static error_t parse_option(int key, char *arg, struct argp_state *state)
 {
 	struct message_opts *o = state->input;
 
-	if (key < OPT_FIRST || key >= OPT_END)
+	if (key < OPT_FIRST || key > OPT_TLV)
 		return ARGP_ERR_UNKNOWN;
 	if (!o->fields)
 		o->fields = json_object();
 	if (key == OPT_SEND_AT)
 		set_send_at(o, arg, state);
+	else if (key == OPT_TLV)
+		set_tlv(o, arg, state);
 	else
 		set_field(o, names[key - OPT_FIRST], arg, state);
 	return 0;

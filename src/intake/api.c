@@ -283,6 +283,13 @@ static const struct segment_rules *rules_of(void *arg, uint32_t route)
 	return router_rules(a->p.router, route);
 }
 
+static const struct route_tlvs *tlvs_of(void *arg, uint32_t route)
+{
+	struct api *a = arg;
+
+	return router_tlvs(a->p.router, route);
+}
+
 void api_message_ctx(
 	struct api *a, const struct auth_client *cl, bool make_names, struct json_message_ctx *ret)
 {
@@ -293,6 +300,7 @@ void api_message_ctx(
 		.campaign_of = make_names ? campaign_make : NULL,
 		.route_of = route_of,
 		.rules_of = rules_of,
+		.tlvs_of = tlvs_of,
 		.unicode = a->unicode,
 		.arg = a,
 	};

@@ -36,6 +36,7 @@
 	X(INVALID_ENCODING,    "invalid_encoding",    400, "encoding is none of auto, gsm7, ucs2, or stands beside data.") \
 	X(INVALID_TRANSLIT,    "invalid_translit",    400, "translit is no transliteration that is known here, or stands beside data.") \
 	X(INVALID_REPORT,      "invalid_report",      400, "report is none of all, final, none.") \
+	X(INVALID_TLVS,        "invalid_tlvs",        400, "tlvs has a name or value that the links of the route do not take, or lacks one.") \
 	X(INVALID_IDEMPOTENCY_KEY, "invalid_idempotency_key", 400, "The key is not 1 to 255 printable ASCII characters, or two different ones were given.") \
 	X(UNKNOWN_PARAMETER,   "unknown_parameter",   400, "A query parameter that this call does not have.") \
 	X(INVALID_PARAMETER,   "invalid_parameter",   400, "A query parameter has a value that it cannot have, or is missing.") \

@@ -129,6 +129,26 @@ static void put_text(struct json_out *o, const struct message *m)
 	}
 }
 
+/* Those that the message was accepted with, its client's among them. */
+static void put_tlvs(struct json_out *o, const struct message *m)
+{
+	struct msg_tlv v;
+	size_t at = 0;
+
+	if (!m->n_tlvs)
+		return;
+	json_out_key(o, "tlvs");
+	json_out_open(o, '{');
+	while (msg_tlv_next(m->tlvs, m->n_tlvs, &at, &v)) {
+		char name[MSG_TLV_NAME_MAX + 1];
+
+		snprintf(name, sizeof(name), "%.*s", (int)v.n_name, v.name);
+		json_out_key(o, name);
+		json_out_strn(o, v.value, v.n_value);
+	}
+	json_out_close(o, '}');
+}
+
 /* As the webhooks say it. */
 static void put_error(struct json_out *o, const char *error)
 {
@@ -155,6 +175,8 @@ static void put_part(struct json_out *o, const struct api_call *c, const struct 
 		json_out_kstr(o, "reason", msg_reason_name(p->reason));
 	put_optional(o, "link", name_of(c, NAME_LINK, p->link));
 	put_optional(o, "smsc_id", p->smsc_id);
+	if (*p->sender)
+		json_out_kstr(o, "from", p->sender);
 	json_out_ku64(o, "attempts", p->attempts);
 	json_out_ktime(o, "submitted_at", p->submitted_at);
 	json_out_ktime(o, "final_at", p->final_at);
@@ -174,6 +196,7 @@ static void put_message(struct json_out *o, struct api_call *c, struct store_det
 	put_to(o, m->to);
 	put_optional(o, "from", m->n_from ? m->from : "");
 	put_text(o, m);
+	put_tlvs(o, m);
 	json_out_kstr(o, "class", msg_class_name(m->class));
 	put_optional(o, "tag", m->n_tag ? m->tag : "");
 	put_optional(o, "campaign", name_of(c, NAME_CAMPAIGN, m->campaign));
@@ -253,7 +276,7 @@ struct moment {
 	int64_t at;
 	unsigned rank; /* of what happened within one millisecond */
 	unsigned part;
-	const char *event, *state, *outcome, *class, *reason, *smsc_id, *text;
+	const char *event, *state, *outcome, *class, *reason, *smsc_id, *text, *from;
 	uint32_t link, code;
 	unsigned n; /* of an attempt, from 1; 0: none */
 	bool has_code;
@@ -290,6 +313,7 @@ static void add_part(struct timeline *t, const struct store_part *p)
 	if (m) {
 		m->link = p->link;
 		m->smsc_id = p->smsc_id;
+		m->from = p->sender;
 	}
 	if (!p->final_at)
 		return;
@@ -412,6 +436,8 @@ static void put_moment(struct json_out *o, const struct api_call *c, const struc
 	put_optional(o, "link", name_of(c, NAME_LINK, m->link));
 	if (m->smsc_id && *m->smsc_id)
 		json_out_kstr(o, "smsc_id", m->smsc_id);
+	if (m->from && *m->from)
+		json_out_kstr(o, "from", m->from);
 	if (m->has_code)
 		json_out_ku64(o, "code", m->code);
 	if (m->text && *m->text)

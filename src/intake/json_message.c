@@ -17,6 +17,7 @@
 #include "codec/unicode.h"
 #include "codec/utf8.h"
 #include "intake/json_text.h"
+#include "intake/json_tlvs.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -42,12 +43,13 @@ enum field {
 	F_DATA,
 	F_UDH,
 	F_KEY,
+	F_TLVS,
 	F_N
 };
 
 static const struct {
 	const char *name;
-	enum { T_STRING, T_INTEGER, T_BOOL } type;
+	enum { T_STRING, T_INTEGER, T_BOOL, T_OBJECT } type;
 	enum api_code code; /* when its value is wrong */
 } fields[F_N] = {
 	[F_TO] = {"to", T_STRING, API_INVALID_TO},
@@ -68,6 +70,7 @@ static const struct {
 	[F_DATA] = {"data", T_STRING, API_INVALID_DATA},
 	[F_UDH] = {"udh", T_STRING, API_INVALID_DATA},
 	[F_KEY] = {"idempotency_key", T_STRING, API_INVALID_IDEMPOTENCY_KEY},
+	[F_TLVS] = {"tlvs", T_OBJECT, API_INVALID_TLVS},
 };
 
 /* What other gateways call these things. */
@@ -188,13 +191,15 @@ static const char *type_name(const json_t *v)
 
 static int check_type(struct work *w, enum field i, const json_t *v)
 {
-	static const char *const wanted[] = {"a string", "a whole number", "true or false"};
+	static const char *const wanted[] = {
+		"a string", "a whole number", "true or false", "an object of names and values"};
 	bool ok = false;
 
 	switch (fields[i].type) {
 	case T_STRING: ok = json_is_string(v); break;
 	case T_INTEGER: ok = json_is_integer(v); break;
 	case T_BOOL: ok = json_is_boolean(v); break;
+	case T_OBJECT: ok = json_is_object(v); break;
 	}
 	if (ok && fields[i].type == T_STRING && memchr(json_string_value(v), '\0', json_string_length(v)))
 		return api_fault_set(w->f, fields[i].code, fields[i].name,
@@ -653,6 +658,19 @@ static int plan_data(struct work *w)
 	return api_fault_set(w->f, API_INVALID_DATA, "udh", "the header is not sound");
 }
 
+static int take_tlvs(struct work *w)
+{
+	const struct json_message_ctx *x = w->x;
+	struct message *m = &w->out->m;
+	size_t n;
+	int r = json_tlvs(w->v[F_TLVS], x->client, x->tlvs_of ? x->tlvs_of(x->arg, m->route) : NULL, w->out->tlvs, &n,
+		w->f);
+
+	m->tlvs = w->out->tlvs;
+	m->n_tlvs = (uint16_t)n;
+	return r;
+}
+
 static int finish(struct work *w)
 {
 	const struct json_message_ctx *x = w->x;
@@ -663,6 +681,9 @@ static int finish(struct work *w)
 	m->client = x->client_id;
 	m->route = x->route_of ? x->route_of(x->arg, m) : 0;
 	r = m->flags & MSG_BINARY ? plan_data(w) : plan_text(w);
+	if (r < 0)
+		return r;
+	r = take_tlvs(w);
 	if (r < 0)
 		return r;
 	m->encoding = (uint8_t)w->out->plan.encoding;

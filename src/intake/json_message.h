@@ -19,6 +19,7 @@
 #include "codec/smart.h"
 #include "intake/api_error.h"
 #include "message.h"
+#include "route/router.h"
 
 #define JSON_MESSAGE_TTL_MAX_S	2678400 /* 31 days */
 #define JSON_MESSAGE_AHEAD_DAYS 366
@@ -36,6 +37,8 @@ struct json_message_ctx {
 	uint32_t (*route_of)(void *arg, const struct message *m);
 	/* What the first link of that route understands.  May be NULL: the plainest. */
 	const struct segment_rules *(*rules_of)(void *arg, uint32_t route);
+	/* What its links declare as TLVs.  May be NULL: nothing. */
+	const struct route_tlvs *(*tlvs_of)(void *arg, uint32_t route);
 	/* For NFC, transliteration and grapheme clusters.  May be NULL: none of them. */
 	struct unicode *unicode;
 	void *arg;
@@ -53,6 +56,7 @@ struct json_message {
 	uint8_t parts_before;	     /* of the text as it came; 255: more than 254 */
 	struct smart_result look_alikes; /* with JSON_CHANGED_SMART */
 	char from[24];
+	uint8_t tlvs[MSG_TLVS_MAX];
 	char scratch[SMART_ROOM(MSG_TEXT_MAX)]; /* binary data, or the text when it was changed */
 	char spare[SMART_ROOM(MSG_TEXT_MAX)];	/* for whoever has the message next */
 };

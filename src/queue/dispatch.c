@@ -252,7 +252,7 @@ static void part_fill(const struct queue *q, const struct qmsg *qm, const struct
 
 	p->key = msg_key(m->id, part);
 	p->to = m->to;
-	p->from = m->from;
+	p->from = route_sender(q, m);
 	p->part = (uint8_t)part;
 	p->n_parts = qm->n_parts;
 	p->ref = (uint16_t)qm->ref;
@@ -263,6 +263,8 @@ static void part_fill(const struct queue *q, const struct qmsg *qm, const struct
 	p->validity_s = left_ms > 1000 ? (uint32_t)(left_ms / 1000) : 1;
 	p->text = m->text;
 	p->n_text = m->n_text;
+	p->tlvs = m->tlvs;
+	p->n_tlvs = m->n_tlvs;
 }
 
 static int make_part(const struct queue *q, const struct qmsg *qm, const struct segment_plan *plan, unsigned part,

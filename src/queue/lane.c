@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "queue/queue_impl.h"
+#include "codec/msisdn.h"
 
 #define LANES_KEPT 4096
 
@@ -27,6 +28,23 @@ static const struct queue_route *route_find(const struct queue *q, uint32_t id)
 		if (q->routes[i].id == id)
 			return &q->routes[i];
 	return NULL;
+}
+
+const char *route_sender(const struct queue *q, const struct message *m)
+{
+	const struct queue_route *r = q->senders_change ? route_find(q, m->route) : NULL;
+	uint64_t number;
+	const char *why;
+
+	if (!r)
+		return m->from;
+	if (r->from && *r->from)
+		return r->from;
+	if (!r->from_fallback || !*r->from_fallback)
+		return m->from;
+	if (m->n_from && (r->from_mask >> sender_classify(m->from, m->n_from, &number, &why) & 1))
+		return m->from;
+	return r->from_fallback;
 }
 
 static struct lane *lane_make(struct queue *q, const struct store_lane *k, uint32_t pin, unsigned slot)

@@ -612,6 +612,8 @@ void queue_set_routes(struct queue *q, const struct queue_route *routes, unsigne
 
 	if (!r) {
 		log_error("routes_not_set", "error=memory");
+		for (unsigned i = 0; i < q->n_routes; i++) /* their strings go */
+			q->routes[i].from = q->routes[i].from_fallback = "";
 		return;
 	}
 	memcpy(r, routes, n * sizeof(*r));
@@ -620,6 +622,9 @@ void queue_set_routes(struct queue *q, const struct queue_route *routes, unsigne
 	free(q->routes);
 	q->routes = r;
 	q->n_routes = n;
+	q->senders_change = false;
+	for (unsigned i = 0; i < n; i++)
+		q->senders_change |= (r[i].from && *r[i].from) || (r[i].from_fallback && *r[i].from_fallback);
 	for (unsigned i = 0; i < n; i++)
 		for (unsigned k = 0; k < r[i].n_links; k++)
 			outlet_known(q, r[i].links[k]);

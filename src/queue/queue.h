@@ -41,6 +41,8 @@ struct part;
 struct outlet_ops {
 	/* As driver.submit(): 0, or -EAGAIN / -ENOTCONN and the part is queued again. */
 	int (*submit)(struct outlet *o, const struct part *p);
+	/* What a sender becomes on this link, lent until the next call.  May be NULL: it never changes. */
+	const char *(*sender)(struct outlet *o, const char *from, uint64_t to);
 	void (*idle)(struct outlet *o); /* nothing is in flight any more; it may not be freed from inside */
 };
 
@@ -82,6 +84,9 @@ struct queue_route {
 	uint32_t id; /* NAME_ROUTE */
 	unsigned n_links;
 	struct outlet *links[QUEUE_ROUTE_LINKS];
+	const char *from;          /* sender of all its messages; "": theirs.  Lent until the routes are set again */
+	const char *from_fallback; /* of those that have none, or one of a kind that is not in from_mask */
+	unsigned from_mask;        /* 1u << enum sender_kind */
 };
 
 /* ---- start and stop -------------------------------------------------------------------------------------- */

@@ -171,6 +171,7 @@ struct queue {
 	struct queue_client_state *clients[256];
 	struct queue_route *routes;
 	unsigned n_routes;
+	bool senders_change;         /* some route has a sender of its own */
 	struct outlet *outlets[256];
 	unsigned n_outlets;
 
@@ -272,6 +273,7 @@ struct lane *lane_get(struct queue *q, const struct message *m, unsigned skip);
 struct lane *lane_pinned(struct queue *q, const struct message *m, const struct outlet *o);
 struct lane *lane_twin(struct queue *q, const struct store_lane *k); /* one more of the same key, for its rows */
 struct lane *lane_by_id(struct queue *q, uint32_t id);
+const char *route_sender(const struct queue *q, const struct message *m); /* as its route wants it */
 void lane_name(struct queue *q, struct lane *l);            /* make it durable: needed before its first row */
 void lane_home(struct queue *q, struct lane *l);            /* choose its link again */
 void lane_append(struct queue *q, struct lane *l, struct qmsg *qm);

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The store, version 4 (kept in user_version).  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
+-- The store, version 5 (kept in user_version).  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
 -- values.  Keys are integers: id = node << 49 | counter, key = id << 8 | part, part 0 is the message itself.
 -- Times are Unix milliseconds.  Executed as it stands on an empty database; later versions migrate (store_sqlite.c).
 
@@ -23,8 +23,8 @@ CREATE TABLE message (
 	ref       TEXT,
 	tag       TEXT
 );
--- The text apart, so that it can be scrubbed at its own age.
-CREATE TABLE body (id INTEGER PRIMARY KEY, text NOT NULL);
+-- The text apart, so that it can be scrubbed at its own age; with it values of TLVs, NULL as a rule (message.h).
+CREATE TABLE body (id INTEGER PRIMARY KEY, text NOT NULL, tlvs BLOB);
 
 -- From the first lease of a message of several parts on: link, segmentation and reference are fixed.  ref: refs.h,
 -- cut: segment_cut() in codec/segment.h.  Also one part has a row where message.bits, or an older row, says more.
@@ -34,8 +34,9 @@ CREATE TABLE bound (id INTEGER PRIMARY KEY, link INTEGER NOT NULL, ref INTEGER N
 -- Before the first octet of a part is written; gone when the attempt is settled.  What is here at start is uncertain.
 CREATE TABLE lease (key INTEGER PRIMARY KEY, link INTEGER NOT NULL, at INTEGER NOT NULL);
 
--- Once per part that a carrier took.
-CREATE TABLE submit (key INTEGER PRIMARY KEY, at INTEGER NOT NULL, link INTEGER NOT NULL, smsc_id TEXT NOT NULL);
+-- Once per part that a carrier took.  sender: what went out, NULL = the message's.
+CREATE TABLE submit (key INTEGER PRIMARY KEY, at INTEGER NOT NULL, link INTEGER NOT NULL, smsc_id TEXT NOT NULL,
+	sender TEXT);
 
 -- Failed and uncertain attempts, and second acceptances.  next_at: when it is tried again, NULL = not.
 CREATE TABLE attempt (

@@ -354,6 +354,18 @@ void settle_remember(struct queue *q, const struct message *m, const struct stor
 	q->settling++;
 }
 
+/* What went out, if it is not what the client gave. */
+static void note_sender(struct queue *q, const struct message *m, struct outlet *o, struct op_submit *s)
+{
+	const char *from = route_sender(q, m);
+
+	if (o->ops->sender)
+		from = o->ops->sender(o, from, m->to);
+	if (strcmp(from, m->from) == 0)
+		from = "";
+	snprintf(s->sender, sizeof(s->sender), "%s", from);
+}
+
 /* A carrier has taken a part: the row, and what to wait for. */
 static void stage_submit(struct queue *q, const struct message *m, const struct store_msg *sm, struct outlet *o,
 	unsigned part, const char *smsc_id, bool last)
@@ -374,6 +386,7 @@ static void stage_submit(struct queue *q, const struct message *m, const struct 
 	j->class = m->class;
 	j->s.msg.one_receipt = o->one_receipt;
 	snprintf(j->s.smsc_id, sizeof(j->s.smsc_id), "%s", smsc_id ? smsc_id : "");
+	note_sender(q, m, o, &j->s);
 	j->s.hash = o->reports ? hash_of(o, j->s.smsc_id) : 0;
 	j->s.last = last;
 	j->s.op.rows = 2;

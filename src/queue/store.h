@@ -199,6 +199,7 @@ struct op_submit {
 	uint64_t hash;         /* of (link, normalised id); 0: no receipt will come */
 	uint64_t to;           /* recipient, to verify a parked receipt */
 	char smsc_id[66];
+	char sender[MSG_FROM_MAX + 1]; /* that went out; "": the message's */
 	bool last;             /* with it every part is submitted: event "sent" when report is all */
 	bool known;            /* its submit row was read from disk: only look for a parked receipt */
 	/* results */
@@ -571,6 +572,7 @@ struct store_part {
 	uint8_t state;         /* enum msg_state */
 	uint32_t link;
 	char smsc_id[66], error[40];
+	char sender[MSG_FROM_MAX + 1]; /* that went out; "": the message's */
 	char raw[40];          /* state and code of the receipt that made it final, also when delivered; "" = none did */
 	uint16_t receipt;      /* receipt_mark() */
 	unsigned attempts;

@@ -41,7 +41,7 @@
 	X(W_COMMIT, "COMMIT")                                                                                          \
 	X(W_META_SET, "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (k) DO UPDATE SET v = excluded.v")                 \
 	X(W_MESSAGE, "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")                 \
-	X(W_BODY, "INSERT INTO body VALUES (?1, ?2)")                                                                  \
+	X(W_BODY, "INSERT INTO body VALUES (?1, ?2, ?3)")                                                              \
 	X(W_BOUND, "INSERT OR REPLACE INTO bound VALUES (?1, ?2, ?3, ?4, ?5)")                                         \
 	X(W_BACKLOG, "INSERT OR REPLACE INTO backlog VALUES (?1, ?2, ?3, ?4)")                                         \
 	X(W_BACKLOG_DELETE, "DELETE FROM backlog WHERE lane = ?1 AND seq = ?2")                                        \
@@ -52,7 +52,7 @@
 	X(W_LEASES_DELETE, "DELETE FROM lease WHERE key BETWEEN ?1 AND ?2")                                            \
 	X(W_LEFT, "SELECT EXISTS (SELECT 1 FROM lease WHERE key BETWEEN ?1 AND ?2)"                                    \
 		  " OR EXISTS (SELECT 1 FROM submit WHERE key BETWEEN ?1 AND ?2)")                                     \
-	X(W_SUBMIT, "INSERT INTO submit VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO NOTHING")                               \
+	X(W_SUBMIT, "INSERT INTO submit VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING")                               \
 	X(W_SUBMITTED_TO, "SELECT m.recipient, m.client, m.bits, coalesce(b.parts, 0), s.link = ?3 OR EXISTS"          \
 			  " (SELECT 1 FROM attempt a WHERE a.key = ?1 AND a.link = ?3 AND a.outcome = 0)"               \
 			  " FROM submit s JOIN message m ON m.id = ?2 LEFT JOIN bound b ON b.id = ?2"                  \
@@ -151,10 +151,10 @@
 	X(R_END, "COMMIT")                                                                                             \
 	X(R_MESSAGE, "SELECT id, client, route, campaign, bits, recipient, created, send_at, ttl_end, sender, ref,"    \
 		     " tag FROM message WHERE id = ?1")                                                                \
-	X(R_BODY, "SELECT text FROM body WHERE id = ?1")                                                               \
+	X(R_BODY, "SELECT text, tlvs FROM body WHERE id = ?1")                                                               \
 	X(R_BOUND, "SELECT id, link, ref, parts, cut FROM bound WHERE id >= ?1 AND id < ?2 ORDER BY id")               \
 	X(R_LEASES, "SELECT key, link, at FROM lease WHERE key >= ?1 AND key < ?2 ORDER BY key")                       \
-	X(R_SUBMITS, "SELECT key, link, at, smsc_id FROM submit WHERE key >= ?1 AND key < ?2 ORDER BY key")            \
+	X(R_SUBMITS, "SELECT key, link, at, smsc_id, sender FROM submit WHERE key >= ?1 AND key < ?2 ORDER BY key")            \
 	X(R_FINALS, "SELECT key, state, at, reason, part, error, receipt FROM final WHERE key >= ?1 AND key < ?2"     \
 		    " ORDER BY key")                                                                                   \
 	X(R_TRIES, "SELECT key, outcome, coalesce(next_at, 0), link FROM attempt WHERE key >= ?1 AND key < ?2"            \

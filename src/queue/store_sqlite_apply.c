@@ -56,6 +56,10 @@ static int insert_body(struct writer *w, const struct message *m)
 		sqlite3_bind_blob(st, 2, m->text ? m->text : "", m->n_text, SQLITE_STATIC);
 	else
 		sqlite3_bind_text(st, 2, m->text ? m->text : "", m->n_text, SQLITE_STATIC);
+	if (m->n_tlvs)
+		sqlite3_bind_blob(st, 3, m->tlvs, m->n_tlvs, SQLITE_STATIC);
+	else
+		sqlite3_bind_null(st, 3);
 	return run(st);
 }
 

@@ -88,6 +88,7 @@ static int add_submits(struct reader *r, struct store_detail *d)
 		p->submitted_at = column(st, 2);
 		p->attempts++;
 		column_copy(st, 3, p->smsc_id, sizeof p->smsc_id);
+		column_copy(st, 4, p->sender, sizeof p->sender);
 	}
 	return end_range(st, rc);
 }

@@ -208,6 +208,8 @@ struct message *load_message(struct reader *r, uint64_t id, bool body, int *ret_
 			has_body = true;
 			m.text = sqlite3_column_blob(text, 0);
 			m.n_text = sqlite3_column_bytes(text, 0);
+			m.tlvs = sqlite3_column_blob(text, 1);
+			m.n_tlvs = sqlite3_column_bytes(text, 1);
 		}
 	}
 	*ret_rc = SQLITE_ROW;

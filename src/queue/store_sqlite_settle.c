@@ -440,6 +440,7 @@ int apply_submit(struct writer *w, struct store_op *op)
 		return o->hash && w->m.n_parked ? look_in_parked(w, o) : SQLITE_OK;
 	BIND(st, key, o->at, o->link);
 	bind_text(st, 4, o->smsc_id);
+	bind_text_or_null(st, 5, o->sender);
 	rc = run(st);
 	first = sqlite3_changes(w->db) == 1;
 	if (!rc && !first)

@@ -77,7 +77,15 @@ static int submit(struct outlet *o, const struct part *p)
 }
 
 static void idle(struct outlet *o);
-static const struct outlet_ops outlet_ops = { submit, idle };
+static const char *sender(struct outlet *o, const char *from, uint64_t to);
+static const struct outlet_ops outlet_ops = { .submit = submit, .sender = sender, .idle = idle };
+
+static const char *sender(struct outlet *o, const char *from, uint64_t to)
+{
+	struct link *l = (struct link *)o;
+
+	return l->driver->sender ? l->driver->sender(l, from, to) : from;
+}
 
 static void link_rules(const struct conf_link *c, struct segment_rules *ret)
 {

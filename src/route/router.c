@@ -22,12 +22,15 @@ struct rule {
 	size_t n_sender;
 	char *first_link;
 	struct segment_rules rules; /* of that link */
+	struct route_tlvs tlvs;
+	char *from, *from_fallback; /* the queue looks at them */
 };
 
 struct router {
 	struct names *names;
 	struct rule *rule;
 	size_t n;
+	struct route_tlvs tlvs; /* of all links */
 };
 
 struct router *router_new(struct names *names)
@@ -48,6 +51,9 @@ static void rules_free(struct rule *rule, size_t n)
 			free(rule[i].sender[k]);
 		free(rule[i].sender);
 		free(rule[i].first_link);
+		free(rule[i].tlvs.tlv);
+		free(rule[i].from);
+		free(rule[i].from_fallback);
 	}
 	free(rule);
 }
@@ -57,7 +63,27 @@ void router_free(struct router *r)
 	if (!r)
 		return;
 	rules_free(r->rule, r->n);
+	free(r->tlvs.tlv);
 	free(r);
+}
+
+static int tlvs_add(struct route_tlvs *set, const struct conf_link *l)
+{
+	struct route_tlv *more = reallocarray(set->tlv, set->n + l->n_tlvs + 1, sizeof(*more));
+
+	if (!more)
+		return -ENOMEM;
+	set->tlv = more;
+	for (size_t i = 0; i < l->n_tlvs; i++) {
+		const struct conf_tlv *c = &l->tlvs[i];
+		struct route_tlv *t = &set->tlv[set->n++];
+
+		*t = (struct route_tlv){ .type = c->type, .min = c->min, .max = c->max, .required = c->required,
+			.has_value = *c->value };
+		strncpy(t->name, c->name, sizeof(t->name) - 1);
+		strncpy(t->link, l->name, sizeof(t->link) - 1);
+	}
+	return 0;
 }
 
 static int rule_make(struct router *r, const struct conf_route *c, struct rule *u)
@@ -85,7 +111,12 @@ static int rule_make(struct router *r, const struct conf_route *c, struct rule *
 			return -ENOMEM;
 	}
 	u->first_link = strdup(c->links.item[0]);
-	return u->first_link ? 0 : -ENOMEM;
+	u->from = strdup(c->from);
+	u->from_fallback = strdup(c->from_fallback);
+	for (size_t i = 0; i < c->links.n; i++)
+		if (tlvs_add(&u->tlvs, c->link[i]) < 0)
+			return -ENOMEM;
+	return u->first_link && u->from && u->from_fallback ? 0 : -ENOMEM;
 }
 
 int router_set(struct router *r, struct queue *q, const struct conf *c,
@@ -93,11 +124,17 @@ int router_set(struct router *r, struct queue *q, const struct conf *c,
 {
 	struct rule *rule = calloc(c->n_routes + 1, sizeof(*rule));
 	struct queue_route *route = calloc(c->n_routes + 1, sizeof(*route));
+	struct route_tlvs all = { 0 };
 	int x = rule && route ? 0 : -ENOMEM;
 
+	for (size_t i = 0; x == 0 && i < c->n_links; i++)
+		x = tlvs_add(&all, &c->links[i]);
 	for (size_t i = 0; x == 0 && i < c->n_routes; i++) {
 		x = rule_make(r, &c->routes[i], &rule[i]);
 		route[i].id = rule[i].id;
+		route[i].from = rule[i].from;
+		route[i].from_fallback = rule[i].from_fallback;
+		route[i].from_mask = c->routes[i].from_mask;
 		for (size_t k = 0; k < c->routes[i].links.n && route[i].n_links < QUEUE_ROUTE_LINKS; k++) {
 			struct link *l = link_of(arg, c->routes[i].links.item[k]);
 
@@ -112,9 +149,12 @@ int router_set(struct router *r, struct queue *q, const struct conf *c,
 		if (rule)
 			rules_free(rule, c->n_routes);
 		free(route);
+		free(all.tlv);
 		return x;
 	}
 	rules_free(r->rule, r->n);
+	free(r->tlvs.tlv);
+	r->tlvs = all;
 	r->rule = rule;
 	r->n = c->n_routes;
 	queue_set_routes(q, route, (unsigned)c->n_routes);
@@ -184,6 +224,16 @@ const char *router_first_link(const struct router *r, uint32_t route)
 		if (r->rule[i].id == route)
 			return r->rule[i].first_link;
 	return NULL;
+}
+
+const struct route_tlvs *router_tlvs(const struct router *r, uint32_t route)
+{
+	const struct route_tlvs *set = &r->tlvs;
+
+	for (size_t i = 0; route && i < r->n; i++)
+		if (r->rule[i].id == route)
+			set = &r->rule[i].tlvs;
+	return set->n ? set : NULL;
 }
 
 const struct segment_rules *router_rules(const struct router *r, uint32_t route)

@@ -499,7 +499,7 @@ class Gateway(Program):
     The first client is "shop"; there is an operator "ops" as well.  `over` replaces settings of the template."""
 
     def __init__(self, world, over, webhook=None, links=None, client=None, name=None, wait_ready=True, env=None,
-                 program=None):
+                 program=None, files=None):
         self.keys = {}
         self.dir = world.path(f"gateway{world.number('gateway')}")
         os.mkdir(self.dir)
@@ -517,6 +517,8 @@ class Gateway(Program):
         if not self.settings["links"]:
             self.settings["links"] = None
         self.conf_path = os.path.join(self.dir, "posthorn.conf")
+        for path, text in (files or {}).items():
+            self.write_file(path, text)
         self.write_conf()
         self._name = name or f"posthornd{world.number('posthornd')}"
         self._env = env
@@ -540,6 +542,13 @@ class Gateway(Program):
         with open(self.conf_path, "w", encoding="utf-8") as f:
             f.write(conf_text(self.settings))
         os.chmod(self.conf_path, 0o600)
+
+    def write_file(self, path, text):
+        """Beside the configuration."""
+        path = os.path.join(self.dir, path)
+        os.makedirs(os.path.dirname(path), exist_ok=True)
+        with open(path, "w", encoding="utf-8") as f:
+            f.write(text)
 
     def _start(self, world, wait_ready=True):
         super().__init__(world, self._name, [self._program, "-c", self.conf_path], env=self._env)

@@ -62,6 +62,10 @@ EXTRA_DIST += $(PAGE_TESTS)
 PREVIEW_TESTS = tests/e2e/0810-preview.py
 E2E_TESTS += $(PREVIEW_TESTS)
 EXTRA_DIST += $(PREVIEW_TESTS)
+# Profiles of carriers.
+PROFILE_TESTS = tests/e2e/0840-profiles.py
+E2E_TESTS += $(PROFILE_TESTS)
+EXTRA_DIST += $(PROFILE_TESTS)
 # Inbound messages in parts.
 PART_TESTS = tests/e2e/0535-inbound-parts.py
 E2E_TESTS += $(PART_TESTS)

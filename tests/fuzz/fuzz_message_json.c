@@ -19,6 +19,22 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct json_message out;
 
+static const struct route_tlvs *tlvs_of(void *arg, uint32_t route)
+{
+	static struct route_tlv tlv[] = {
+		{ .name = "pe_id", .link = "l", .type = CONF_TLV_STRING, .max = 19 },
+		{ .name = "c", .link = "l", .type = CONF_TLV_CSTRING, .min = 2, .max = 255 },
+		{ .name = "n", .link = "l", .type = CONF_TLV_INT16, .max = 255 },
+		{ .name = "h", .link = "l", .type = CONF_TLV_HEX, .max = 4 },
+		{ .name = "h", .link = "m", .type = CONF_TLV_STRING, .max = 6, .required = true, .has_value = true },
+	};
+	static const struct route_tlvs set = { tlv, sizeof(tlv) / sizeof(tlv[0]) };
+
+	(void)arg;
+	(void)route;
+	return &set;
+}
+
 static void check_fault(const struct api_fault *f)
 {
 	assert(f->code < API_CODE_N);
@@ -45,11 +61,30 @@ static void check_message(const struct message *m, const struct conf_client *cl)
 	assert(utf8_check(m->text, m->n_text, NULL) == 0);
 }
 
+static void check_tlvs(const struct message *m)
+{
+	struct msg_tlv v, found;
+	size_t at = 0;
+
+	assert(m->n_tlvs <= MSG_TLVS_MAX);
+	while (msg_tlv_next(m->tlvs, m->n_tlvs, &at, &v)) {
+		char name[MSG_TLV_NAME_MAX + 1];
+
+		assert(v.n_name && v.n_name <= MSG_TLV_NAME_MAX);
+		memcpy(name, v.name, v.n_name);
+		name[v.n_name] = '\0';
+		assert(msg_tlv_find(m->tlvs, m->n_tlvs, name, &found) && found.value == v.value);
+	}
+	assert(at == m->n_tlvs);
+}
+
 static void check_copy(const struct message *m)
 {
 	struct message *copy = message_new(m);
 
 	assert(copy);
+	assert(copy->n_tlvs == m->n_tlvs && !memcmp(copy->tlvs, m->tlvs, m->n_tlvs));
+	check_tlvs(copy);
 	assert(copy->n_text == m->n_text && !memcmp(copy->text, m->text, m->n_text));
 	message_free(copy);
 }
@@ -80,7 +115,8 @@ static void one_row(const char *line, size_t n)
 		.ttl_ms = 86400000,
 		.class = CONF_CLASS_SERVICE};
 	static struct unicode *unicode;
-	struct json_message_ctx x = {.client = &cl, .client_id = 1, .now_ms = INT64_C(1795305600000)};
+	struct json_message_ctx x = {.client = &cl, .client_id = 1, .now_ms = INT64_C(1795305600000),
+		.tlvs_of = tlvs_of};
 	struct api_fault f;
 	json_error_t e;
 	json_t *row = json_loadb(line, n, JSON_MESSAGE_DECODE, &e);

@@ -203,6 +203,71 @@ static const struct bad {
 	{"links = ( " LOOP("a") " );\nroutes = ( { links = [ ]; } );",
 		"t.conf:2: routes[0].links: must not be empty"},
 	{"inbound = ( { to = \"1\"; } );", "t.conf:1: inbound[0].client: is missing and has no default"},
+	/* TLVs */
+	{SMPP("tlvs = ( { name = \"a\"; } );"), "t.conf:2: links[0].tlvs[0].tag: is missing and has no default"},
+	{SMPP("tlvs = ( { tag = 0; name = \"a\"; } );"),
+		"t.conf:2: links[0].tlvs[0].tag: 0 is out of range; allowed are 1 to 65535"},
+	{SMPP("tlvs = ( { tag = 0x1400; } );"),
+		"t.conf:2: links[0].tlvs[0]: has neither name nor value, so nobody could give it one"},
+	{SMPP("tlvs = ( { tag = 0x0424; name = \"a\"; } );"),
+		"t.conf:2: links[0].tlvs[0].tag: 0x0424 is written by Posthorn itself, with concat = \"payload\""},
+	{SMPP("tlvs = ( { tag = 0x020e; name = \"a\"; } );"),
+		"t.conf:2: links[0].tlvs[0].tag: 0x020e is written by Posthorn itself, with concat = \"sar\""},
+	{SMPP("flash = \"subunit\"; tlvs = ( { tag = 5; value = \"1\"; type = \"int8\"; } );"),
+		"t.conf:2: links[0].tlvs[0].tag: 0x0005 is written by Posthorn itself, with flash = \"subunit\""},
+	{SMPP("user_message_reference = true; tlvs = ( { tag = 0x204; name = \"a\"; } );"),
+		"t.conf:2: links[0].tlvs[0].tag: 0x0204 is written by Posthorn itself, with "
+		"user_message_reference = true"},
+	{SMPP("tlvs = ( { tag = 0x1400; name = \"a\"; },\n{ tag = 0x1400; name = \"b\"; } );"),
+		"t.conf:3: links[0].tlvs[1].tag: 0x1400 stands twice"},
+	{SMPP("tlvs = ( { tag = 0x1400; name = \"a\"; },\n{ tag = 0x1401; name = \"a\"; } );"),
+		"t.conf:3: links[0].tlvs[1].name: \"a\" stands twice"},
+	{SMPP("tlvs = ( { tag = 0x1400; type = \"int8\"; value = \"256\"; } );"),
+		"t.conf:2: links[0].tlvs[0].value: \"256\" is not a whole number of 0 to 255"},
+	{SMPP("tlvs = ( { tag = 0x1400; type = \"hex\"; value = \"abc\"; } );"),
+		"t.conf:2: links[0].tlvs[0].value: \"abc\" is not octets in hexadecimal, two digits each"},
+	{SMPP("tlvs = ( { tag = 0x1400; max = 2; value = \"abc\"; } );"),
+		"t.conf:2: links[0].tlvs[0].value: \"abc\" has more or fewer octets than min and max of the TLV allow"},
+	{SMPP("tlvs = ( { tag = 0x1400; nme = \"a\"; } );"),
+		"t.conf:2: links[0].tlvs[0].nme: unknown setting; did you mean \"name\"?"},
+	{"links = ( { name = \"n\"; driver = \"loopback\";\ntlvs = ( ); } );",
+		"t.conf:2: links[0].tlvs: is a setting of driver \"smpp\"; this link has \"loopback\""},
+	{CLIENT("tlvs = ( { name = \"a\"; value = \"1\"; } );"),
+		"t.conf:2: clients[0].tlvs[0].name: no link declares a TLV \"a\""},
+	{CLIENT("tlvs = ( { name = \"a\"; value = \"xy\"; } );")
+		SMPP("tlvs = ( { tag = 0x1400; name = \"a\"; type = \"int16\"; } );"),
+		"t.conf:2: clients[0].tlvs[0].value: \"xy\" is not a whole number of 0 to 65535, says link \"acme\""},
+	{CLIENT("tlvs = ( { name = \"a\"; value = \"1\"; }, { name = \"a\"; value = \"2\"; } );")
+		SMPP("tlvs = ( { tag = 0x1400; name = \"a\"; } );"),
+		"t.conf:2: clients[0].tlvs[1].name: \"a\" stands twice"},
+	{SMPP("interface_version = 0x33; bind = \"split\"; tlvs = ( { tag = 0x1400; name = \"a\"; } );"),
+		"t.conf:2: links[0].tlvs: SMPP 3.3 has no TLVs"},
+	/* addresses */
+	{SMPP("sender_rules = ( { match = \"letters\"; } );"),
+		"t.conf:2: links[0].sender_rules[0].match: \"letters\" is not known; use any, number, short, "
+		"alphanumeric or the digits that senders begin with"},
+	{SMPP("sender_rules = ( { rewrite = \"123\"; add = \"0\"; } );"),
+		"t.conf:2: links[0].sender_rules[0].rewrite: replaces the whole sender; leave out strip and add"},
+	{SMPP("sender_rules = ( { match = \"alphanumeric\"; add = \"0\"; } );"),
+		"t.conf:2: links[0].sender_rules[0].add: is about digits, and the rule about senders of letters"},
+	{SMPP("sender_rules = ( { rewrite = \"12\"; } );"), "t.conf:2: links[0].sender_rules[0].rewrite: \"12\" is not "
+							    "a sender: 3 to 15 digits, or up to 11 letters"},
+	{SMPP("sender_rules = ( { rewrite = \"abcdefghijkl\"; } );"),
+		"t.conf:2: links[0].sender_rules[0].rewrite: \"abcdefghijkl\" is not a sender: 3 to 15 digits, or up to "
+		"11 letters"},
+	{SMPP("dest_rules = ( { ton = 8; } );"),
+		"t.conf:2: links[0].dest_rules[0].ton: 8 is out of range; allowed are -1 to 7"},
+	{SMPP("intermediate = true; receipts = \"none\";"),
+		"t.conf:2: links[0].intermediate: would have no effect with receipts = \"none\""},
+	{"links = ( " LOOP("a") " );\nroutes = ( { links = [ \"a\" ]; from_allowed = [ \"short\" ]; } );",
+		"t.conf:2: routes[0].from_allowed: needs from_fallback: what goes out instead of a sender that is not "
+		"allowed"},
+	{"links = ( " LOOP("a") " );\nroutes = ( { links = [ \"a\" ]; from = \"x\"; from_fallback = \"y\"; } );",
+		"t.conf:2: routes[0].from: is the sender of all messages, so from_allowed and from_fallback would have "
+		"no effect"},
+	/* profiles */
+	{SMPP("profile = \"a/b\";"), "t.conf:2: links[0].profile: \"a/b\" is not the name of a profile, but a path"},
+	{SMPP("profile = 1;"), "t.conf:2: links[0].profile: expected a string, found a whole number"},
 	/* between settings */
 	{"clients = ( { name = \"a\"; key_sha256 = \"" HASH_A "\"; },\n{ name = \"a\"; key_sha256 = \"" HASH_B
 	 "\"; } );",
@@ -762,6 +827,12 @@ static void test_the_example_loads_commented_and_uncommented(void **state)
 	free(text);
 }
 
+static void expect_list_items(void *arg, const struct conf_change *change)
+{
+	if (strstr(change->text, "[0]: added") == NULL)
+		fail_msg("not at its default in the example: %s", change->text);
+}
+
 /* A link, client or route from the example has the defaults too: compare with one that has only what is
  * required. */
 static void test_items_of_the_example_are_at_their_defaults(void **state)
@@ -780,7 +851,8 @@ static void test_items_of_the_example_are_at_their_defaults(void **state)
 		"routes = ( { links = [ \"acme\" ]; } ); inbound = ( { client = \"shop\"; } );\n",
 		c->clients[0].key_sha256, c->links[0].host, c->links[1].device);
 	bare = load_ok(bare_text);
-	assert_int_equal(conf_diff(bare, c, expect_none, NULL), 0);
+	/* The lists inside of items are there, to be seen. */
+	assert_int_equal(conf_diff(bare, c, expect_list_items, NULL), 4);
 	conf_free(bare);
 	conf_free(c);
 	free(text);
@@ -826,6 +898,186 @@ static void test_the_table_is_sound(void **state)
 				strcmp(conf_settings[j].name, s->name) == 0)
 				fail_msg("%s is there twice", s->name);
 		}
+	}
+}
+
+/* ---- profiles ---- */
+
+#define PROFILED(more) "links = ( { name = \"a\"; driver = \"smpp\"; host = \"h\"; profile = \"p\";\n" more "\n} );\n"
+
+static int load_with_profile(const char *profile, const char *text, struct conf **ret, char *err, size_t n_err)
+{
+	char folder[] = "/tmp/profile-XXXXXX", path[128], carriers[64];
+	FILE *f;
+	int r;
+
+	assert_non_null(mkdtemp(folder));
+	snprintf(carriers, sizeof(carriers), "%s/carriers", folder);
+	assert_int_equal(mkdir(carriers, 0700), 0);
+	snprintf(path, sizeof(path), "%s/p.conf", carriers);
+	f = fopen(path, "w");
+	fputs(profile, f);
+	fclose(f);
+	snprintf(carriers, sizeof(carriers), "%s/t.conf", folder);
+	r = conf_load_string(text, carriers, ret, err, n_err);
+	unlink(path);
+	*strrchr(path, '/') = '\0';
+	rmdir(path);
+	rmdir(folder);
+	return r;
+}
+
+static void test_the_link_wins_over_its_profile_and_this_over_the_default(void **state)
+{
+	struct conf *c;
+	char err[512];
+
+	assert_int_equal(load_with_profile("window = 7; tps = 3.0; alphabet = \"latin1\"; languages = [ ];\n"
+					   "tlvs = ( { tag = 0x1400; name = \"x\"; }, { tag = 0x1401; name = \"y\"; } );\n"
+					   "sender_rules = ( { match = \"short\"; ton = 0; } );\n"
+					   "tls_ca = \"ca.pem\";\n",
+				 PROFILED("window = 9; tlvs = ( { tag = 0x1500; name = \"z\"; } );"), &c, err, sizeof(err)),
+		0);
+	assert_int_equal(c->links[0].window, 9);
+	assert_true(c->links[0].tps == 3.0);
+	assert_int_equal(c->links[0].alphabet, CONF_ALPHABET_LATIN1);
+	assert_int_equal(c->links[0].binds, 1);
+	assert_int_equal(c->links[0].n_tlvs, 1); /* a list is one setting */
+	assert_string_equal(c->links[0].tlvs[0].name, "z");
+	assert_int_equal(c->links[0].n_sender_rules, 1);
+	assert_non_null(strstr(c->links[0].tls_ca, "/carriers/ca.pem")); /* from the profile's own folder */
+	conf_free(c);
+}
+
+static void test_faults_of_a_profile_name_its_file_and_line(void **state)
+{
+	static const struct {
+		const char *profile, *link, *message;
+	} v[] = {
+		{"\nwindw = 7;", "", "/carriers/p.conf:2: windw: unknown setting; did you mean \"window\"?"},
+		{"\n\nwindow = ;", "", "/carriers/p.conf:3: syntax error"},
+		{"window = 0;", "", "/carriers/p.conf:1: window: 0 is out of range; allowed are 1 to 1000 parts"},
+		{"host = \"x\";", "", "/carriers/p.conf:1: host: cannot stand in a profile; set it in the link"},
+		{"name = \"x\";", "", "/carriers/p.conf:1: name: cannot stand in a profile; set it in the link"},
+		{"password_file = \"x\";", "",
+			"/carriers/p.conf:1: password_file: cannot stand in a profile; set it in the link"},
+		{"profile = \"q\";", "", "/carriers/p.conf:1: profile: cannot stand in a profile; set it in the link"},
+		{"\ndelay_ms = 1;", "",
+			"/carriers/p.conf:2: delay_ms: is a setting of driver \"loopback\"; this link has \"smpp\""},
+		{"\nlanguages = [ \"tr\" ];", "alphabet = \"latin1\";",
+			"/carriers/p.conf:2: languages: would have no effect with alphabet = \"latin1\""},
+		{"\nretry_max = 1;", "retry_min = 2;", "/carriers/p.conf:2: retry_max: 1 is below retry_min (2)"},
+		{"retry_min = 2;", "retry_max = 1;", "/t.conf:2: links[0].retry_max: 1 is below retry_min (2)"},
+		{"data_coding_ucs2 = 4;", "", "/carriers/p.conf:1: data_coding_ucs2: 4 is also data_coding_binary"},
+		{"\ntlvs = ( { tag = 0x1400;\nname = \"a\"; },\n{ tag = 0x424; name = \"b\"; } );", "",
+			"/carriers/p.conf:4: tlvs[1].tag: 0x0424 is written by Posthorn itself"},
+		{"tlvs = ( { tag = 0x204;\nname = \"a\"; } );", "user_message_reference = true;",
+			"/carriers/p.conf:1: tlvs[0].tag: 0x0204 is written by Posthorn itself"},
+		{"validity_max = 99999999999;", "", "/carriers/p.conf:1: 99999999999 is too large a number"},
+	};
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		char err[512] = "", text[512];
+		struct conf *c;
+
+		snprintf(text, sizeof(text), PROFILED("%s"), v[i].link);
+		assert_int_equal(load_with_profile(v[i].profile, text, &c, err, sizeof(err)), -EINVAL);
+		if (strstr(err, v[i].message) == NULL)
+			fail_msg("%s: %s", v[i].profile, err);
+	}
+}
+
+static void test_a_profile_that_is_not_there_is_told_with_its_places(void **state)
+{
+	char err[512] = "";
+	struct conf *c;
+
+	assert_int_equal(conf_load_string(PROFILED(""), "/nowhere/t.conf", &c, err, sizeof(err)), -EINVAL);
+	assert_non_null(strstr(err, "/nowhere/t.conf:1: links[0].profile: there is no profile \"p\": neither "
+				    "/nowhere/carriers/p.conf nor "));
+	assert_non_null(strstr(err, "/carriers/p.conf is a file"));
+}
+
+struct origins {
+	const char *want;
+	bool seen;
+};
+
+static void look_for(void *arg, const char *link, const char *line)
+{
+	struct origins *o = arg;
+
+	o->seen = o->seen || strstr(line, o->want) != NULL;
+}
+
+static void test_every_setting_says_where_it_was_given(void **state)
+{
+	static const char *const want[] = {
+		"links.a.tps = 3 (from /tmp/profile-", "/carriers/p.conf:2)", "links.a.window = 9 (from /tmp/profile-",
+		"/t.conf:2)", "links.a.binds = 1 (default)", "links.a.password = (not shown) (from ",
+		"links.a.tlvs = ( 1 ) (from ", "links.a.sender_rules = ( 0 ) (default)",
+	};
+	char err[512];
+	struct conf *c;
+
+	assert_int_equal(load_with_profile("window = 7;\ntps = 3.0;\ntlvs = ( { tag = 0x1400; name = \"x\"; } );",
+				 PROFILED("window = 9; password = \"secret\";"), &c, err, sizeof(err)),
+		0);
+	for (size_t i = 0; i < sizeof(want) / sizeof(want[0]); i++) {
+		struct origins o = {.want = want[i]};
+
+		conf_origins(c, look_for, &o);
+		if (!o.seen)
+			fail_msg("nobody said %s", want[i]);
+	}
+	conf_free(c);
+}
+
+/* What a reload asks: did the profile change? */
+static void test_a_changed_profile_is_a_change(void **state)
+{
+	struct conf *c, *d;
+	char err[512];
+
+	load_with_profile("tps = 3.0; tlvs = ( { tag = 0x1400; name = \"x\"; } );", PROFILED(""), &c, err, sizeof(err));
+	load_with_profile("tps = 4.0; tlvs = ( { tag = 0x1401; name = \"x\"; } );", PROFILED(""), &d, err, sizeof(err));
+	assert_int_equal(conf_diff(c, d, count_settings, &(size_t){0}), 2);
+	conf_free(c);
+	conf_free(d);
+}
+
+/* Each loads, and says of each setting why it is there. */
+static void test_the_shipped_profiles_load_and_explain_themselves(void **state)
+{
+	static const char *const names[] = {"gateway-as-smsc", "generic-33", "generic-34", "hex-dec-ids", "india-dlt",
+		"latin1", "national-numbers", "short-code-us", "simulator"};
+	const char *srcdir = getenv("srcdir");
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++) {
+		char path[256], text[256], *profile, *line, *rest;
+		bool explained = false;
+		struct conf *c;
+		char err[512];
+
+		snprintf(path, sizeof(path), "%s/conf/t.conf", srcdir != NULL ? srcdir : ".");
+		snprintf(text, sizeof(text),
+			"links = ( { name = \"a\"; driver = \"smpp\"; host = \"h\"; profile = \"%s\"; } );", names[i]);
+		if (conf_load_string(text, path, &c, err, sizeof(err)) < 0)
+			fail_msg("%s", err);
+		assert_true(c->links[0].n_origins > 4); /* something is in it */
+		conf_free(c);
+		snprintf(path, sizeof(path), "conf/carriers/%s.conf", names[i]);
+		profile = read_all(path);
+		snprintf(text, sizeof(text), "# %s -- ", names[i]);
+		assert_int_equal(strncmp(profile, text, strlen(text)), 0);
+		for (line = strtok_r(profile, "\n", &rest); line != NULL; line = strtok_r(NULL, "\n", &rest)) {
+			bool comment = line[strspn(line, "\t")] == '#';
+
+			if (!comment && strspn(line, "(); \t") != strlen(line) && strstr(line, "= (") == NULL && !explained)
+				fail_msg("%s: nothing says why: %s", names[i], line);
+			explained = comment || (explained && strchr(line, '{') == NULL);
+		}
+		free(profile);
 	}
 }
 
@@ -1032,6 +1284,12 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_reload_says_what_changed_and_what_it_costs),
 		cmocka_unit_test(test_the_same_file_is_no_change),
 		cmocka_unit_test(test_a_long_list_is_cut_in_the_line),
+		cmocka_unit_test(test_the_link_wins_over_its_profile_and_this_over_the_default),
+		cmocka_unit_test(test_faults_of_a_profile_name_its_file_and_line),
+		cmocka_unit_test(test_a_profile_that_is_not_there_is_told_with_its_places),
+		cmocka_unit_test(test_every_setting_says_where_it_was_given),
+		cmocka_unit_test(test_a_changed_profile_is_a_change),
+		cmocka_unit_test(test_the_shipped_profiles_load_and_explain_themselves),
 		cmocka_unit_test(test_the_example_file_is_the_table),
 		cmocka_unit_test(test_the_example_loads_commented_and_uncommented),
 		cmocka_unit_test(test_items_of_the_example_are_at_their_defaults),

@@ -101,6 +101,10 @@ tests_unit_smpp_hosts_SOURCES = tests/unit/smpp_hosts.c
 tests_unit_smpp_hosts_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_smpp_trace_SOURCES = tests/unit/smpp_trace.c tests/unit/codec_hex.h
 tests_unit_smpp_trace_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/smpp_fields
+UNIT_TESTS += tests/unit/smpp_fields
+tests_unit_smpp_fields_SOURCES = tests/unit/smpp_fields.c tests/unit/codec_hex.h
+tests_unit_smpp_fields_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 API_TESTS = tests/unit/api_message tests/unit/api_lines tests/unit/api_gate tests/unit/api_docs
 check_PROGRAMS += $(API_TESTS)

@@ -546,7 +546,7 @@ static void fake_idle(struct outlet *o)
 
 struct fake *fake_new(struct world *w, const char *name, unsigned window)
 {
-	static const struct outlet_ops ops = {fake_submit, fake_idle};
+	static const struct outlet_ops ops = {.submit = fake_submit, .idle = fake_idle};
 	struct fake *f = calloc(1, sizeof(*f));
 
 	f->o.ops = &ops;

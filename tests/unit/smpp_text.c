@@ -19,7 +19,9 @@ static struct smpp *new_link(void)
 {
 	struct smpp *m = calloc(1, sizeof(*m));
 
-	m->source_ton = m->source_npi = m->dest_ton = m->dest_npi = -1;
+	m->addresses.source_ton = m->addresses.source_npi = m->addresses.dest_ton = m->addresses.dest_npi = -1;
+	m->registered_delivery = 1;
+	m->validity_max_s = 63 * 86400;
 	for (unsigned i = 0; i < 3; i++)
 		m->out.data_coding[i] = -1;
 	return m;
@@ -68,11 +70,11 @@ static void addresses_have_their_ton_and_npi(void **state)
 		assert_submit(m, &p, hex);
 		assert_submit(m, &p, hex); /* from the cache */
 	}
-	m->from_known = false;
-	m->source_ton = 2;
-	m->source_npi = 8;
-	m->dest_ton = 0;
-	m->dest_npi = 3;
+	m->addresses.from_known = false;
+	m->addresses.source_ton = 2;
+	m->addresses.source_npi = 8;
+	m->addresses.dest_ton = 0;
+	m->addresses.dest_npi = 3;
 	p.from = "Shop";
 	assert_submit(m, &p, "00 02 08 53686f7000 00 03 313230323535353031343200 00 00 00 00 00 00 00 00 00 05 68656c6c6f");
 	free(m);
@@ -104,13 +106,15 @@ static void validity_periods(void **state)
 		{ 63 * 86400, "000203000000000R" },
 		{ 0xffffffff, "000203000000000R" },
 	};
+	struct smpp *m = new_link();
 
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		char text[PDU_TIME_LEN + 1];
 
-		smpp_validity(v[i].s, text);
+		smpp_validity(m, v[i].s, 0, text);
 		assert_string_equal(text, v[i].text);
 	}
+	free(m);
 }
 
 #define HEAD "00 05 00 53686f7000 " TO

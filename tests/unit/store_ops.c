@@ -18,7 +18,7 @@ static void a_new_database_has_the_settings_it_keeps(void **state)
 	assert_int_equal(f->boot.low_water, f->boot.next_id);
 	assert_int_equal(f->boot.indexed_to, f->boot.next_id);
 	assert_int_equal(f->boot.next_lane, 1);
-	assert_int_equal(sql(f, "PRAGMA user_version"), 4);
+	assert_int_equal(sql(f, "PRAGMA user_version"), 5);
 	assert_int_equal(sql(f, "PRAGMA auto_vacuum"), 2);
 	assert_int_equal(sql(f, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
 }
@@ -86,16 +86,17 @@ static void a_newer_schema_is_refused(void **state)
 	sql(f, "PRAGMA user_version = 99");
 	assert_int_equal(fixture_open(f), -EINVAL);
 	assert_non_null(strstr(f->err, "newer"));
-	sql(f, "PRAGMA user_version = 4");
+	sql(f, "PRAGMA user_version = 5");
 	assert_int_equal(fixture_open(f), 0);
 }
 
 /* Columns of the newest tables; of a new database and of one that was brought forward they are the same. */
 #define NEW_COLUMNS \
-	"SELECT count(*) FROM sqlite_schema s, pragma_table_info(s.name) c WHERE s.name LIKE 'inbound%' OR s.name = 'bound'"
+	"SELECT count(*) FROM sqlite_schema s, pragma_table_info(s.name) c WHERE s.name LIKE 'inbound%'" \
+	" OR s.name IN ('bound', 'body', 'submit')"
 
 /* Version 1 did not keep how a message was cut; version 2 knew one hash of a parked receipt, and no forms; version 3 no
- * parts of inbound messages. */
+ * parts of inbound messages; version 4 neither TLVs nor the sender that went out. */
 static void an_older_schema_is_brought_forward(void **state)
 {
 	static const char *const back[] = {
@@ -116,6 +117,10 @@ static void an_older_schema_is_brought_forward(void **state)
 		"ALTER TABLE receipt_parked DROP COLUMN why",
 		"ALTER TABLE receipt_parked DROP COLUMN ids",
 		"CREATE INDEX receipt_parked_hash ON receipt_parked (hash)",
+		"ALTER TABLE body DROP COLUMN tlvs",
+		"ALTER TABLE submit DROP COLUMN sender",
+		"INSERT INTO body VALUES (5, 'hello')",
+		"INSERT INTO submit VALUES (1281, 1, 1, 'x')",
 		"INSERT INTO bound VALUES (5, 1, 77, 2)",
 		"INSERT INTO final VALUES (1281, 4, 9, 17, 0, NULL)",
 		"INSERT INTO receipt_parked VALUES (1, 4711, 9, '0a3f', 12025550142, 4, 'DELIVRD', '000', 3)",
@@ -132,11 +137,13 @@ static void an_older_schema_is_brought_forward(void **state)
 	for (size_t i = 0; i < sizeof back / sizeof *back; i++)
 		sql(f, back[i]);
 	assert_int_equal(fixture_open(f), 0);
-	assert_int_equal(sql(f, "PRAGMA user_version"), 4);
+	assert_int_equal(sql(f, "PRAGMA user_version"), 5);
 	assert_int_equal(sql(f, NEW_COLUMNS), columns);
 	assert_int_equal(sql(f, "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND tbl_name LIKE 'inbound%'"),
 		indexes);
 	assert_int_equal(sql(f, "SELECT parts = 1 AND missing IS NULL FROM inbound"), 1);
+	assert_int_equal(sql(f, "SELECT count(*) FROM body WHERE tlvs IS NULL"), 1);
+	assert_int_equal(sql(f, "SELECT count(*) FROM submit WHERE sender IS NULL"), 1);
 	assert_int_equal(sql(f, "SELECT cut FROM bound WHERE id = 5 AND ref = 77"), 0);
 	assert_int_equal(sql(f, "SELECT receipt FROM final WHERE key = 1281"), 0);
 	assert_int_equal(put(f, OP_SUBMIT, &s.op), 0);
