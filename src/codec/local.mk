@@ -8,7 +8,6 @@ libposthorn_a_SOURCES += \
 	src/codec/segment.c src/codec/segment.h \
 	src/codec/msisdn.c src/codec/msisdn.h \
 	src/codec/receipt.c src/codec/receipt.h src/codec/receipt_id.c src/codec/receipt_id.h
-	src/codec/receipt.c src/codec/receipt.h
 libposthorn_a_SOURCES += src/codec/smart.c src/codec/smart.h src/codec/smart_tables.h \
 	src/codec/translit_rules.c src/codec/translit_rules.h
 
