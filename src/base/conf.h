@@ -39,6 +39,10 @@ enum conf_receipts { CONF_RECEIPTS_EACH, CONF_RECEIPTS_ONE, CONF_RECEIPTS_NONE }
 enum conf_flash { CONF_FLASH_CLASS_BIT, CONF_FLASH_CLASS_GROUP, CONF_FLASH_SUBUNIT };
 enum conf_receipt_id { CONF_RECEIPT_ID_AUTO, CONF_RECEIPT_ID_TEXT, CONF_RECEIPT_ID_HEX, CONF_RECEIPT_ID_DEC };
 enum conf_on_uncertain { CONF_ON_UNCERTAIN_RESEND, CONF_ON_UNCERTAIN_HOLD, CONF_ON_UNCERTAIN_FAIL };
+/* Of one class; the first means as the link's own setting. */
+enum conf_on_uncertain_of {
+	CONF_ON_UNCERTAIN_OF_LINK, CONF_ON_UNCERTAIN_OF_RESEND, CONF_ON_UNCERTAIN_OF_HOLD, CONF_ON_UNCERTAIN_OF_FAIL
+};
 /* What the loopback driver answers and reports: as the final states, `none` is taken but never reported. */
 enum conf_outcome {
 	CONF_OUTCOME_DELIVERED,
@@ -139,6 +143,7 @@ struct conf_link {
 	struct conf_strings languages;
 	int64_t receipt_timeout_ms;
 	enum conf_on_uncertain on_uncertain;
+	enum conf_on_uncertain_of on_uncertain_otp, on_uncertain_service, on_uncertain_marketing;
 	int64_t max_attempts;
 	int64_t retry_min_ms;
 	int64_t retry_max_ms;

@@ -563,6 +563,11 @@ static void throttled(struct queue *q, struct qmsg *qm, struct outlet *o, unsign
 	dispatch_unsent(q, qm, 1ull << (part - 1));
 }
 
+static enum uncertain_policy policy_of(const struct outlet *o, enum msg_class class)
+{
+	return o->on_uncertain_of[class] ? o->on_uncertain_of[class] - 1u : o->on_uncertain;
+}
+
 /* Written, never answered; also what a lease without an outcome is after a crash. */
 void settle_uncertain(
 	struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, uint32_t code, const char *text)
@@ -570,7 +575,7 @@ void settle_uncertain(
 	uint64_t bit = 1ull << (part - 1);
 
 	o->uncertain++;
-	switch (o->on_uncertain) {
+	switch (policy_of(o, qm->m->class)) {
 	case UNCERTAIN_RESEND:
 		if (count_try(qm, part) < o->max_attempts || !o->max_attempts) {
 			attempt(q, qm, o, part, OUTCOME_UNKNOWN, code, text, 0, REASON_RETRY, 0);
@@ -585,6 +590,7 @@ void settle_uncertain(
 		qm->later |= bit;
 		return;
 	case UNCERTAIN_FAIL:
+	case UNCERTAIN_N:
 		break;
 	}
 	attempt(q, qm, o, part, OUTCOME_UNKNOWN, code, text, 0, REASON_NO_ANSWER, 0);

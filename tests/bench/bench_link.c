@@ -6,7 +6,7 @@
  * Three programs exchange the same PDUs with the same peer (answer.h, a process of its own; --port: another one that
  * listens on loopback, where only the driver is measured):
  *
- *     bare       octets made beforehand, answers only counted: what the machine can do, nothing that talks SMPP beats it
+ *     bare       octets made beforehand, answers only counted: nothing that talks SMPP can beat it
  *     libsmpp34  the same loop, each submit_sm packed and each response unpacked by libsmpp34
  *     driver     drivers/smpp as the gateway runs it, on libuv, under a core of a few lines: parts go in from a check
  *                handle, as the queue's dispatch does it, until the window is full.  No queue, no store.
@@ -63,8 +63,11 @@ static struct spent now(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	getrusage(RUSAGE_SELF, &u);
-	return (struct spent){ (double)t.tv_sec + (double)t.tv_nsec / 1e9,
-		(double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) + (double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6 };
+	return (struct spent){
+		.wall_s = (double)t.tv_sec + (double)t.tv_nsec / 1e9,
+		.cpu_s = (double)(u.ru_utime.tv_sec + u.ru_stime.tv_sec) +
+			(double)(u.ru_utime.tv_usec + u.ru_stime.tv_usec) / 1e6,
+	};
 }
 
 static void tell(const char *name, struct spent begin)
