@@ -60,3 +60,7 @@ EXTRA_DIST += $(PAGE_TESTS)
 PREVIEW_TESTS = tests/e2e/0810-preview.py
 E2E_TESTS += $(PREVIEW_TESTS)
 EXTRA_DIST += $(PREVIEW_TESTS)
+# Answers that are lost.
+UNCERTAIN_E2E = tests/e2e/0340-uncertain.py
+E2E_TESTS += $(UNCERTAIN_E2E)
+EXTRA_DIST += $(UNCERTAIN_E2E)
