@@ -25,6 +25,7 @@
 #include <uv.h>
 
 #include "base/conf.h"
+#include "codec/gsm7.h"
 #include "codec/receipt.h"
 #include "codec/segment.h"
 #include "message.h"
@@ -54,7 +55,10 @@ struct settle {
 	uint32_t code;        /* the wire's own code: command_status, CMS error; 0 = none */
 	const char *smsc_id;  /* OUTCOME_SENT: as received, NUL-terminated, at most 64 octets are kept */
 	const char *text;     /* what a person reads in the timeline; may be NULL */
-	uint32_t retry_after_ms; /* OUTCOME_THROTTLED, OUTCOME_RETRY: not before; 0 = the core decides */
+	/* OUTCOME_RETRY: not before; OUTCOME_THROTTLED: the link rests for so long, and longer while nothing is taken,
+	 * a second at most; 0 = the core decides. */
+	uint32_t retry_after_ms;
+	bool queue_full;      /* OUTCOME_THROTTLED: a queue is full, perhaps only the recipient's */
 	bool late;            /* an answer for a part that was already settled as UNKNOWN */
 };
 
@@ -140,6 +144,12 @@ struct driver {
 	/* The commit is done (status 0: acknowledge) or failed (-errno: ask the peer to send again). */
 	void (*ack)(struct link *l, struct driver_token token, int status);
 
+	/* Read a text whose octets came in several parts and stand here one behind the other, without headers: what was
+	 * cut apart between two of them is whole again.  `cap` is 4 * n + 4 or more.  -ENOTSUP: parts of this link
+	 * cannot be read so (packed septets).  NULL: likewise. */
+	int (*decode)(struct link *l, uint8_t data_coding, struct gsm7_shift shift, const uint8_t *text, size_t n,
+		char *dst, size_t cap, size_t *ret_n);
+
 	/* Finish what is in flight, say goodbye, close; ends with link_stopped(), within response_timeout.
 	 * Called again: there is no time left, what is in flight may end as UNKNOWN. */
 	void (*stop)(struct link *l);
@@ -158,6 +168,10 @@ struct driver {
 	int (*trace)(struct link *l, bool on);
 	/* Tell of what was kept, from the oldest; returns whether it is still on. */
 	bool (*traced)(struct link *l, void (*each)(void *arg, const struct driver_pdu *p), void *arg);
+
+	/* So many parts per bind may be in flight from here on, up to the setting's bound; link_up() tells the sum.  0
+	 * or -errno: nothing changed.  NULL: the driver has no such window. */
+	int (*set_window)(struct link *l, unsigned window);
 };
 
 /* The table made from drivers.def.  On failure *ret_why says so: unknown, or built without something. */

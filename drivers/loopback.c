@@ -24,6 +24,7 @@
 /* Receipts to be sent again wait in the same ring.  Beyond this many they are dropped: the core then has a disk
  * that refuses everything. */
 #define RECEIPTS_AGAIN 1024
+#define WINDOW_MAX     1000 /* of the setting */
 
 enum entry_kind { ENTRY_SUBMIT, ENTRY_RECEIPT };
 
@@ -48,7 +49,7 @@ struct loopback {
 static int loopback_open(struct link *l, const struct conf_link *c)
 {
 	unsigned window = c->window > 0 ? (unsigned)c->window : 1;
-	unsigned size = window + RECEIPTS_AGAIN;
+	unsigned size = WINDOW_MAX + RECEIPTS_AGAIN;
 	struct loopback *lb;
 
 	lb = calloc(1, sizeof(*lb) + size * sizeof(lb->ring[0]));
@@ -235,6 +236,16 @@ static void loopback_close(struct link *l)
 	free(lb);
 }
 
+static int loopback_set_window(struct link *l, unsigned window)
+{
+	struct loopback *lb = link_driver_data(l);
+
+	lb->window = window;
+	if (lb->up)
+		link_up(l, window);
+	return 0;
+}
+
 static void loopback_stats(struct link *l, struct driver_stats *ret)
 {
 	const struct loopback *lb = link_driver_data(l);
@@ -257,4 +268,5 @@ const struct driver loopback_driver = {
 	.stop = loopback_stop,
 	.close = loopback_close,
 	.stats = loopback_stats,
+	.set_window = loopback_set_window,
 };

@@ -252,7 +252,8 @@ static int start_parts(struct app *a, char *err, size_t n_err)
 	}
 	a->queue = queue_new(&a->loop, a->store, &boot, a->conf, a->names, NULL);
 	a->router = router_new(a->names);
-	a->inbound = inbound_new(a->store, a->names, a->stats, a->conf);
+	a->inbound = inbound_new(&(struct inbound_needs){ .loop = &a->loop, .store = a->store, .names = a->names,
+		.stats = a->stats, .conf = a->conf, .link_find = link_find, .link_arg = a });
 	if (!a->queue || !a->router || !a->inbound)
 		return -ENOMEM;
 	for (size_t i = 0; i < a->conf->n_links; i++) {
@@ -321,6 +322,7 @@ static void store_closed(void *arg)
 
 static void links_gone(struct app *a)
 {
+	inbound_stop(a->inbound);
 	store_close(a->store, store_closed, a);
 }
 
@@ -598,6 +600,7 @@ static int run(struct app *a)
 	for (unsigned i = 0; i < a->n_links; i++)
 		link_start(a->link[i]);
 	queue_start(a->queue);
+	inbound_start(a->inbound);
 	if (webhooks_set(a->webhooks, a->conf) < 0)
 		log_error("webhooks_not_started", "error=memory");
 	log_info("ready", "version=%s data_dir=%s links=%u clients=%zu", PACKAGE_VERSION, a->conf->data_dir, a->n_links,

@@ -67,6 +67,9 @@ static const char *const outcome_names[OUTCOME_N] = {
 	[OUTCOME_REJECTED] = "rejected",
 	[OUTCOME_UNKNOWN] = "unknown",
 	[OUTCOME_UNSENT] = "unsent",
+	[OUTCOME_LINK_FAULT] = "link_fault",
+	[OUTCOME_DUPLICATE] = "duplicate",
+	[OUTCOME_RECIPIENT] = "recipient",
 };
 
 static const char *const encoding_names[] = {
@@ -114,6 +117,23 @@ const char *msg_reason_name(enum msg_reason r)
 const char *outcome_name(enum outcome o)
 {
 	return word(outcome_names, N(outcome_names), o);
+}
+
+const char *outcome_class(enum outcome o)
+{
+	switch (o) {
+	case OUTCOME_RETRY: return "temporary";
+	case OUTCOME_THROTTLED: return "throttle";
+	case OUTCOME_REJECTED: return "permanent";
+	case OUTCOME_RECIPIENT: return "recipient";
+	case OUTCOME_LINK_FAULT: return "link-fatal";
+	case OUTCOME_DUPLICATE: return "duplicate";
+	case OUTCOME_SENT:
+	case OUTCOME_UNKNOWN:
+	case OUTCOME_UNSENT:
+	case OUTCOME_N: break;
+	}
+	return "";
 }
 
 const char *encoding_name(enum encoding e)

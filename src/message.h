@@ -108,7 +108,8 @@ enum msg_reason {
 	REASON_N
 };
 
-/* How one attempt ended.  Only the queue may choose between a lost and a double message, so UNKNOWN exists. */
+/* How one attempt ended.  Only the queue may choose between a lost and a double message, so UNKNOWN exists.  Stored in
+ * attempt.outcome: append only. */
 enum outcome {
 	OUTCOME_SENT,      /* taken, smsc_id known (it may be empty) */
 	OUTCOME_RETRY,     /* refused for now: again later, costs an attempt */
@@ -116,6 +117,9 @@ enum outcome {
 	OUTCOME_REJECTED,  /* refused for good by this link */
 	OUTCOME_UNKNOWN,   /* written, but no answer came */
 	OUTCOME_UNSENT,    /* never written: the link went away first, costs nothing */
+	OUTCOME_LINK_FAULT, /* refused because of the link's session, not of the part: again on a new one */
+	OUTCOME_DUPLICATE, /* refused because it was taken before: as sent, smsc_id as a rule unknown */
+	OUTCOME_RECIPIENT, /* refused for good, and by any link: it is the number */
 	OUTCOME_N
 };
 
@@ -124,6 +128,8 @@ const char *msg_report_name(enum msg_report r);
 const char *msg_state_name(enum msg_state s);
 const char *msg_reason_name(enum msg_reason r);
 const char *outcome_name(enum outcome o);
+/* The class of a refusal, as `errors` of a link says it; "" when it was none. */
+const char *outcome_class(enum outcome o);
 const char *encoding_name(enum encoding e);
 
 /* An error is kept as "text:code", in the carrier's words.  Either half may stand alone and then is both. */

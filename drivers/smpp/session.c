@@ -732,6 +732,11 @@ int session_call(struct session *s, struct stream_listener *l)
 	return 0;
 }
 
+int session_set_window(struct session *s, uint32_t window)
+{
+	return window_resize(&s->window, window);
+}
+
 unsigned session_index(const struct session *s)
 {
 	return s->index;

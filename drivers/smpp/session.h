@@ -33,6 +33,7 @@
 #include "driver.h"
 #include "smpp/hosts.h"
 #include "smpp/pdu.h"
+#include "smpp/status.h"
 #include "smpp/trace.h"
 #include "smpp/window.h"
 
@@ -71,6 +72,8 @@ struct session_ops {
 	void (*down)(void *arg, struct session *s, const char *reason);
 	void (*settled)(void *arg, const struct settle *st);
 	void (*congestion)(void *arg, unsigned percent);
+	/* What a command_status means on this link. */
+	enum status_class (*classify)(void *arg, uint32_t status);
 	/* There is room, perhaps again. */
 	void (*room)(void *arg);
 	/* A deliver_sm or data_sm.  0: session_ack() follows, perhaps at once; -EBADMSG: to be answered with
@@ -110,6 +113,9 @@ int session_call(struct session *s, struct stream_listener *l);
 bool session_is_free(const struct session *s);
 void session_peer(const struct session *s, struct sockaddr_storage *ret); /* who called */
 void session_hang_up(struct session *s, const char *reason);              /* on who called */
+
+/* The window, from here on.  0 or -ENOMEM: as it was. */
+int session_set_window(struct session *s, uint32_t window);
 
 unsigned session_index(const struct session *s);
 /* Of the connection: it changes when that does. */

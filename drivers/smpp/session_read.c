@@ -17,16 +17,19 @@
 
 /* ---- how parts end ---- */
 
-static enum outcome outcome_of(uint32_t status)
+/* A queue that is full wants a rest, which may be the recipient's alone: short at first, the core makes it longer. */
+#define QUEUE_FULL_MS 100u
+
+static enum outcome outcome_of(enum status_class class)
 {
-	switch (status_class(status)) {
+	switch (class) {
 	case STATUS_OK: return OUTCOME_SENT;
 	case STATUS_PERMANENT: return OUTCOME_REJECTED;
+	case STATUS_RECIPIENT: return OUTCOME_RECIPIENT;
 	case STATUS_TEMPORARY: return OUTCOME_RETRY;
 	case STATUS_THROTTLE: return OUTCOME_THROTTLED;
-	/* The refusal is certain, so it is no UNKNOWN; and it costs an attempt, because a message that itself makes the
-	 * SMSC answer so must not be tried for ever. */
-	case STATUS_LINK_FATAL: return OUTCOME_RETRY;
+	case STATUS_LINK_FATAL: return OUTCOME_LINK_FAULT;
+	case STATUS_DUPLICATE: return OUTCOME_DUPLICATE;
 	}
 	return OUTCOME_RETRY;
 }
@@ -35,19 +38,25 @@ static enum outcome outcome_of(uint32_t status)
 static void settle_answer(struct session *s, uint64_t key, const struct pdu_header *h, const uint8_t *pdu, bool late)
 {
 	char id[RECEIPT_ID_SIZE], text[40];
-	struct settle st = { .key = key, .outcome = outcome_of(h->status), .code = h->status, .late = late };
+	struct settle st = { .key = key, .outcome = outcome_of(s->ops->classify(s->arg, h->status)), .code = h->status,
+		.late = late };
 	struct pdu_str smsc_id;
 
 	if (h->id == PDU_GENERIC_NACK && h->status == ESME_OK)
 		st.outcome = OUTCOME_RETRY; /* a nack says no, whatever its status */
-	if (st.outcome == OUTCOME_SENT) {
+	if (st.outcome == OUTCOME_THROTTLED && h->status == ESME_QUEUE_FULL) {
+		st.queue_full = true;
+		st.retry_after_ms = QUEUE_FULL_MS;
+	}
+	if (st.outcome == OUTCOME_SENT || (st.outcome == OUTCOME_DUPLICATE && h->id != PDU_GENERIC_NACK)) {
 		smsc_id = pdu_read_id(pdu, h->length);
 		if (smsc_id.n >= sizeof(id))
 			smsc_id.n = sizeof(id) - 1;
 		memcpy(id, smsc_id.s, smsc_id.n);
 		id[smsc_id.n] = 0;
 		st.smsc_id = id;
-	} else {
+	}
+	if (st.outcome != OUTCOME_SENT) {
 		st.text = status_text(h->status, text, sizeof(text));
 		if (h->id == PDU_GENERIC_NACK && h->status == ESME_OK)
 			st.text = "generic_nack";
@@ -108,7 +117,7 @@ static void handle_bind_resp(struct session *s, const struct pdu_header *h, cons
 /* submit_sm_resp, data_sm_resp, generic_nack. */
 static void handle_answer(struct session *s, const struct pdu_header *h, const uint8_t *pdu)
 {
-	bool fatal = status_class(h->status) == STATUS_LINK_FATAL;
+	bool fatal = s->ops->classify(s->arg, h->status) == STATUS_LINK_FATAL;
 	struct window_slot slot;
 	uint64_t late_key;
 	char text[40];
@@ -117,7 +126,8 @@ static void handle_answer(struct session *s, const struct pdu_header *h, const u
 		histogram_add(&s->counters->response_ms, now_ms(s) - slot.sent_ms);
 		histogram_add(&s->response_ms, now_ms(s) - slot.sent_ms);
 		settle_answer(s, slot.key, h, pdu, false);
-		session_check_room(s);
+		if (!fatal)
+			session_check_room(s); /* else nothing more goes this way */
 	} else if (window_take_late(&s->window, h->seq, &late_key)) {
 		settle_answer(s, late_key, h, pdu, true);
 	} else {

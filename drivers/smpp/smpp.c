@@ -118,6 +118,27 @@ static void on_congestion(void *arg, unsigned percent)
 		link_congestion(m->link, percent);
 }
 
+static enum status_class classify(void *arg, uint32_t status)
+{
+	static const enum status_class classes[] = {
+		[CONF_ERROR_PERMANENT] = STATUS_PERMANENT,
+		[CONF_ERROR_RECIPIENT] = STATUS_RECIPIENT,
+		[CONF_ERROR_TEMPORARY] = STATUS_TEMPORARY,
+		[CONF_ERROR_THROTTLE] = STATUS_THROTTLE,
+		[CONF_ERROR_LINK_FATAL] = STATUS_LINK_FATAL,
+		[CONF_ERROR_DUPLICATE] = STATUS_DUPLICATE,
+	};
+	const struct smpp *m = arg;
+	const struct conf_link *c = link_conf(m->link); /* asked each time: a reload may have changed it */
+
+	if (status == ESME_OK)
+		return STATUS_OK;
+	for (size_t i = 0; i < c->errors.n; i++)
+		if (status >= c->error[i].first && status <= c->error[i].last)
+			return classes[c->error[i].class];
+	return status_class(status);
+}
+
 static int on_sm(void *arg, struct session *s, const uint8_t *pdu, size_t n, const struct pdu_header *h,
 	uint32_t *ret_status)
 {
@@ -156,6 +177,7 @@ static const struct session_ops session_ops = {
 	.down = on_down,
 	.settled = on_settled,
 	.congestion = on_congestion,
+	.classify = classify,
 	.room = on_room,
 	.sm = on_sm,
 	.hosts_changed = on_hosts_changed,
@@ -412,6 +434,27 @@ static void smpp_stop(struct link *l)
 		session_stop(m->sessions[i]); /* told twice, it waits for no answers */
 }
 
+/* All of the binds, or none. */
+static int smpp_set_window(struct link *l, unsigned window)
+{
+	struct smpp *m = link_driver_data(l);
+	uint32_t before = m->conf.window;
+
+	for (unsigned i = 0; i < m->n_sessions; i++) {
+		int r = session_set_window(m->sessions[i], window);
+
+		if (r < 0) {
+			while (i--)
+				session_set_window(m->sessions[i], before); /* there is room for that */
+			return r;
+		}
+	}
+	m->conf.window = window;
+	tell(m, NULL);
+	on_room(m);
+	return 0;
+}
+
 /* ---- traffic ---- */
 
 /* The bind that waits for the fewest answers, of those not in `tried`. */
@@ -464,6 +507,17 @@ static void smpp_ack(struct link *l, struct driver_token token, int status)
 	assert(index < m->n_sessions);
 	session_ack(m->sessions[index], (uint32_t)token.a, (uint32_t)(token.b >> 32), (uint32_t)token.b,
 		status == 0 ? ESME_OK : ESME_TEMPORARY);
+}
+
+static int smpp_decode(struct link *l, uint8_t data_coding, struct gsm7_shift shift, const uint8_t *text, size_t n,
+	char *dst, size_t cap, size_t *ret_n)
+{
+	struct smpp *m = link_driver_data(l);
+
+	if (text_is_packed(&m->in, data_coding))
+		return -ENOTSUP;
+	*ret_n = text_decode(&m->in, data_coding, text, n, 0, shift, dst, cap);
+	return 0;
 }
 
 /* Places for calls that may come are no binds. */
@@ -562,6 +616,7 @@ const struct driver smpp_driver = {
 	.start = smpp_start,
 	.submit = smpp_submit,
 	.ack = smpp_ack,
+	.decode = smpp_decode,
 	.stop = smpp_stop,
 	.close = smpp_close,
 	.stats = smpp_stats,
@@ -570,4 +625,5 @@ const struct driver smpp_driver = {
 	.binds = smpp_binds,
 	.trace = smpp_trace,
 	.traced = smpp_traced,
+	.set_window = smpp_set_window,
 };

@@ -18,6 +18,7 @@
 #define ESME_BIND_FAILED     0x0000000du
 #define ESME_BAD_PASSWORD    0x0000000eu
 #define ESME_BAD_SYSTEM_ID   0x0000000fu
+#define ESME_QUEUE_FULL      0x00000014u
 #define ESME_BAD_SERVICE     0x00000015u
 #define ESME_BAD_SYSTEM_TYPE 0x00000053u
 #define ESME_BAD_SCHEDULE    0x00000061u
@@ -26,14 +27,17 @@
 
 enum status_class {
 	STATUS_OK,
-	STATUS_PERMANENT,  /* this message will never be taken */
-	STATUS_TEMPORARY,  /* again later */
-	STATUS_THROTTLE,   /* we are too fast: again soon, no blame on the message */
-	STATUS_LINK_FATAL, /* the session is of no use any more */
+	/* As base/smpp_status.def explains them. */
+	STATUS_PERMANENT,
+	STATUS_RECIPIENT,
+	STATUS_TEMPORARY,
+	STATUS_THROTTLE,
+	STATUS_LINK_FATAL,
+	STATUS_DUPLICATE,
 };
 
 /* Codes that no table knows are temporary: the attempts are bounded above, and nothing is lost by a vendor's
- * invention.  No code of the standard says "duplicate". */
+ * invention. */
 enum status_class status_class(uint32_t status);
 
 /* "ESME_RTHROTTLED"; "" for a code without a name. */

@@ -328,6 +328,15 @@ size_t text_decode(const struct text_in *in, uint8_t data_coding, const uint8_t 
 	return decode(in, coding.alphabet, text, n, n_udh, shift, dst, cap);
 }
 
+bool text_is_packed(const struct text_in *in, uint8_t data_coding)
+{
+	struct data_coding coding;
+
+	data_coding_read(data_coding, &coding);
+	return in->alphabet == CONF_ALPHABET_GSM7_PACKED &&
+	       (coding.alphabet == CODING_GSM7 || coding.alphabet == CODING_DEFAULT);
+}
+
 bool text_is_ucs2(uint8_t data_coding)
 {
 	struct data_coding coding;

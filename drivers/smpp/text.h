@@ -61,6 +61,9 @@ struct text_in {
 size_t text_decode(const struct text_in *in, uint8_t data_coding, const uint8_t *text, size_t n, size_t n_udh,
 	struct gsm7_shift shift, char *dst, size_t cap);
 
+/* Whether the octets are packed septets, of which each part has its own filling. */
+bool text_is_packed(const struct text_in *in, uint8_t data_coding);
+
 /* Whether data_coding says UCS-2. */
 bool text_is_ucs2(uint8_t data_coding);
 

@@ -107,12 +107,13 @@ uint32_t window_seq(struct window *w)
 	return w->seq;
 }
 
-void window_add(struct window *w, uint32_t seq, uint64_t key, uint64_t now_ms, uint64_t end_octet)
+/* At the end of the list. */
+static void window_put(struct window *w, uint32_t seq, uint64_t key, uint64_t now_ms, uint64_t end_octet)
 {
 	uint32_t at = seq & w->mask;
 	struct window_slot *slot = &w->slots[at];
 
-	assert(!window_full(w) && !slot->seq && seq);
+	assert(!slot->seq && seq);
 	*slot = (struct window_slot){
 		.key = key, .sent_ms = now_ms, .end_octet = end_octet, .seq = seq, .prev = w->last,
 	};
@@ -121,6 +122,39 @@ void window_add(struct window *w, uint32_t seq, uint64_t key, uint64_t now_ms, u
 	else
 		w->first = at;
 	w->last = at;
+}
+
+void window_add(struct window *w, uint32_t seq, uint64_t key, uint64_t now_ms, uint64_t end_octet)
+{
+	assert(!window_full(w));
+	window_put(w, seq, key, now_ms, end_octet);
+}
+
+/* The numbers that wait lie in places of their own by the low bits, so they do in a table with more bits. */
+int window_resize(struct window *w, uint32_t size)
+{
+	uint32_t places = w->mask + 1;
+	struct window bigger = { .size = size, .seq = w->seq, .late = w->late };
+
+	while (places < size * 4)
+		places *= 2;
+	if (places == w->mask + 1) {
+		w->size = size;
+		return 0;
+	}
+	bigger.slots = calloc(places, sizeof(w->slots[0]));
+	if (!bigger.slots)
+		return -ENOMEM;
+	bigger.mask = places - 1;
+	for (uint32_t at = w->first, n = w->n; n; n--) {
+		struct window_slot *slot = &w->slots[at];
+
+		at = slot->next;
+		window_put(&bigger, slot->seq, slot->key, slot->sent_ms, slot->end_octet);
+	}
+	free(w->slots);
+	*w = bigger;
+	return 0;
 }
 
 static void unlink_slot(struct window *w, struct window_slot *slot)

@@ -59,6 +59,9 @@ struct window {
 int window_init(struct window *w, uint32_t size); /* 0 or -ENOMEM */
 void window_done(struct window *w);
 
+/* As many as that may wait from here on; those that wait already go on waiting.  0 or -ENOMEM: as it was. */
+int window_resize(struct window *w, uint32_t size);
+
 /* A new connection: numbers begin at 1 again, and late answers to the old one cannot come.  The window is empty. */
 void window_reset(struct window *w);
 

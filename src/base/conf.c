@@ -187,7 +187,7 @@ static int check_string(
 	size_t n = strlen(text);
 	bool hidden = (s->flags & (CONF_SECRET | CONF_HIDDEN)) != 0;
 	char words[256];
-	const char *fault;
+	const char *fault, *near;
 
 	if (n == 0 && (s->flags & CONF_REQUIRED) != 0)
 		return conf_refuse(l, cs, "", "must not be empty");
@@ -210,6 +210,9 @@ static int check_string(
 		return 0;
 	if (hidden)
 		return conf_refuse(l, cs, "", "%s", fault);
+	near = s->form == CONF_FORM_ERROR ? conf_form_status_near(text) : NULL;
+	if (near != NULL)
+		return conf_refuse(l, cs, "", "\"%.100s\" %s; did you mean \"%s\"?", text, fault, near);
 	return conf_refuse(l, cs, "", "\"%.100s\" %s", text, fault);
 }
 

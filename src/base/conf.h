@@ -58,6 +58,20 @@ struct conf_strings {
 	size_t n;
 };
 
+/* What a command_status means on one link, where the table (smpp_status.def) says otherwise.  Order as there. */
+enum conf_error_class {
+	CONF_ERROR_PERMANENT,
+	CONF_ERROR_RECIPIENT,
+	CONF_ERROR_TEMPORARY,
+	CONF_ERROR_THROTTLE,
+	CONF_ERROR_LINK_FATAL,
+	CONF_ERROR_DUPLICATE
+};
+struct conf_error {
+	uint32_t first, last; /* of the codes */
+	enum conf_error_class class;
+};
+
 /* A network: IPv4 as ::ffff:0:0/96, so that one comparison serves both families. */
 struct conf_cidr {
 	uint8_t addr[16];
@@ -131,7 +145,7 @@ struct conf_link {
 	char *name;
 	char *driver;
 	double tps;
-	int64_t burst; /* 0: a twentieth of a second of tps */
+	int64_t burst; /* 0: a twentieth of tps */
 	int64_t window;
 	int64_t response_timeout_ms;
 	int64_t connect_timeout_ms;
@@ -142,6 +156,7 @@ struct conf_link {
 	enum conf_concat concat;
 	struct conf_strings languages;
 	int64_t receipt_timeout_ms;
+	int64_t inbound_wait_ms;
 	enum conf_on_uncertain on_uncertain;
 	enum conf_on_uncertain_of on_uncertain_otp, on_uncertain_service, on_uncertain_marketing;
 	int64_t max_attempts;
@@ -181,6 +196,8 @@ struct conf_link {
 	char *outbind_system_id;
 	char *outbind_password;
 	char *address_range;
+	struct conf_strings errors;
+	struct conf_error *error; /* `errors`, parsed: errors.n of them, the first that fits decides */
 	/* modem */
 	char *device;
 	char *pin;

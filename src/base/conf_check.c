@@ -244,7 +244,21 @@ static int check_data_codings(struct conf_loader *l, const config_setting_t *gro
 	return 0;
 }
 
-static int check_link(struct conf_loader *l, const config_setting_t *group, const struct conf_link *link)
+static int parse_errors(struct conf_loader *l, struct conf_link *link)
+{
+	const char *fault;
+
+	if (link->errors.n == 0)
+		return 0;
+	link->error = calloc(link->errors.n, sizeof(*link->error));
+	if (link->error == NULL)
+		return conf_no_memory(l);
+	for (size_t i = 0; i < link->errors.n; i++)
+		conf_form_error(link->errors.item[i], &link->error[i], &fault); /* its form has been checked */
+	return 0;
+}
+
+static int check_link(struct conf_loader *l, const config_setting_t *group, struct conf_link *link)
 {
 	int r = check_required(l, group, CONF_LINK, link->driver);
 
@@ -261,6 +275,8 @@ static int check_link(struct conf_loader *l, const config_setting_t *group, cons
 		r = check_languages(l, group, link);
 	if (r == 0)
 		r = check_data_codings(l, group, link);
+	if (r == 0)
+		r = parse_errors(l, link);
 	return r;
 }
 

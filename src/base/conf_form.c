@@ -136,6 +136,109 @@ static bool has_control(const char *text)
 	return false;
 }
 
+/* ---- errors of a link ---- */
+
+#define CODE_MAX 0xffffffffu
+
+static const struct {
+	uint32_t code;
+	const char *name;
+} statuses[] = {
+#define STATUS(code_, class_, name_) {code_, "ESME_" #name_},
+#include "base/smpp_status.def"
+#undef STATUS
+};
+#define N_STATUSES (sizeof(statuses) / sizeof(statuses[0]))
+
+static bool read_code(const char *text, size_t n, uint32_t *ret)
+{
+	char copy[64], *end;
+	unsigned long long v;
+
+	if (n == 0 || n >= sizeof(copy))
+		return false;
+	memcpy(copy, text, n);
+	copy[n] = '\0';
+	if (copy[0] >= '0' && copy[0] <= '9') {
+		errno = 0;
+		v = strtoull(copy, &end, 0);
+		*ret = (uint32_t)v;
+		return errno == 0 && *end == '\0' && v <= CODE_MAX;
+	}
+	for (size_t i = 0; i < N_STATUSES; i++) {
+		if (strcmp(statuses[i].name, copy) == 0) {
+			*ret = statuses[i].code;
+			return true;
+		}
+	}
+	return false;
+}
+
+int conf_form_error(const char *text, struct conf_error *ret, const char **ret_fault)
+{
+	const char *colon = strchr(text, ':'), *dash;
+	struct conf_error e;
+	ptrdiff_t class;
+
+	*ret_fault = "is not CODE:CLASS, such as \"ESME_RSUBMITFAIL:temporary\" or \"0x400-0x4ff:permanent\"";
+	if (colon == NULL)
+		return -EINVAL;
+	class = conf_word_index("permanent|recipient|temporary|throttle|link-fatal|duplicate", colon + 1);
+	if (class < 0) {
+		*ret_fault = "has no class; classes are permanent, recipient, temporary, throttle, link-fatal and "
+			     "duplicate";
+		return -EINVAL;
+	}
+	e.class = (enum conf_error_class)class;
+	dash = memchr(text, '-', (size_t)(colon - text));
+	if (!read_code(text, (size_t)((dash != NULL ? dash : colon) - text), &e.first) ||
+		!read_code(dash != NULL ? dash + 1 : text,
+			(size_t)(colon - (dash != NULL ? dash + 1 : text)), &e.last)) {
+		*ret_fault = "names no command_status; a code is a number up to 0xffffffff, or a name of SMPP";
+		return -EINVAL;
+	}
+	*ret_fault = "is a range from a higher code to a lower one";
+	if (e.first > e.last)
+		return -EINVAL;
+	*ret_fault = "is about ESME_ROK (0), which is no error";
+	if (e.first == 0)
+		return -EINVAL;
+	*ret_fault = NULL;
+	*ret = e;
+	return 0;
+}
+
+const char *conf_form_status_near(const char *text)
+{
+	size_t n = strcspn(text, ":");
+	const char *best = NULL;
+	char name[DISTANCE_MAX];
+	int best_distance = 4; /* letters: the names are alike, and much alike is wrong */
+
+	if (n >= sizeof(name) || n < 4)
+		return NULL;
+	memcpy(name, text, n);
+	name[n] = '\0';
+	for (size_t i = 0; i < N_STATUSES; i++) {
+		int d = conf_form_distance(name, statuses[i].name);
+
+		if (d > 0 && d < best_distance) {
+			best_distance = d;
+			best = statuses[i].name;
+		}
+	}
+	return best;
+}
+
+static const char *error_fault(const char *text)
+{
+	struct conf_error e;
+	const char *fault;
+
+	conf_form_error(text, &e, &fault);
+	return fault;
+}
+
 const char *conf_form_fault(enum conf_form form, const char *text)
 {
 	struct conf_cidr net;
@@ -164,6 +267,7 @@ const char *conf_form_fault(enum conf_form form, const char *text)
 		return conf_form_cidr(text, &net) == 0
 			       ? NULL
 			       : "is not a network, such as \"192.0.2.0/24\" or \"2001:db8::/32\"";
+	case CONF_FORM_ERROR: return error_fault(text);
 	case CONF_FORM_URL:
 		return is_url(text) ? NULL : "is not an http or https URL without a password in it";
 	case CONF_FORM_LISTEN:

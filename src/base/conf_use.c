@@ -54,6 +54,8 @@ void conf_free(struct conf *c)
 		free(c->clients[i].networks);
 	for (size_t i = 0; i < c->n_routes; i++)
 		free(c->routes[i].link);
+	for (size_t i = 0; i < c->n_links; i++)
+		free(c->links[i].error);
 	free_section(CONF_TOP, c);
 	free(c);
 }

@@ -19,8 +19,13 @@ void csv_rows_done(struct csv_rows *r)
 
 static bool broken(struct csv_rows *r, enum csv_rows_fault fault, const char *column, size_t n)
 {
+	size_t most = sizeof r->column - 1;
+
+	if (n > most) /* cut in front of a character, not within it (UTF-8) */
+		for (n = most; n > 0 && ((unsigned char)column[n] & 0xc0) == 0x80; n--)
+			;
 	r->fault = fault;
-	snprintf(r->column, sizeof r->column, "%.*s", (int)(n < sizeof r->column ? n : sizeof r->column), column);
+	snprintf(r->column, sizeof r->column, "%.*s", (int)n, column);
 	return false;
 }
 
@@ -162,10 +167,18 @@ enum csv_result csv_rows_end(struct csv_rows *r)
 	return CSV_BROKEN;
 }
 
+/* "columns are to, text, ..." */
+static void list_columns(char *buf, size_t cap)
+{
+	size_t n = (size_t)snprintf(buf, cap, "columns are");
+
+	for (size_t i = 0; i < N_FIELDS && n < cap; i++)
+		n += (size_t)snprintf(buf + n, cap - n, "%s %s", i ? "," : "", fields[i].name);
+}
+
 void csv_rows_why(const struct csv_rows *r, char *buf, size_t cap)
 {
-	static const char known[] = "columns are to, text, from, ref, class, campaign, tag, send_at, ttl, encoding, "
-				    "flash, smart, nfc, translit, report, data, udh, idempotency_key";
+	char known[256];
 	uint64_t n_row;
 
 	switch (r->fault) {
@@ -182,6 +195,7 @@ void csv_rows_why(const struct csv_rows *r, char *buf, size_t cap)
 		snprintf(buf, cap, "there is nothing in it; the first row must name the columns");
 		return;
 	case CSV_ROWS_UNKNOWN:
+		list_columns(known, sizeof known);
 		snprintf(buf, cap, "unknown column in the header: \"%s\"; %s", r->column, known);
 		return;
 	case CSV_ROWS_TWICE:

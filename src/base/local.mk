@@ -9,6 +9,7 @@ libposthorn_a_SOURCES += \
 	src/base/conf_print.c \
 	src/base/conf_table.c src/base/conf_table.h \
 	src/base/conf_use.c \
+	src/base/smpp_status.def \
 	src/base/log.c src/base/log.h \
 	src/base/secret.c src/base/secret.h
 libposthorn_a_SOURCES += src/base/buf.c src/base/buf.h src/base/stream.c src/base/stream.h \

@@ -304,14 +304,14 @@ int api_call(struct api *api, const char *method, const char *path, const json_t
 	*ret_answer = (struct api_answer){ 0 };
 	set_common(api, &t, path);
 	curl_easy_setopt(api->easy, CURLOPT_TIMEOUT_MS, (long)CALL_MS);
-	if (post) { /* also without a body: Content-Length: 0 must be there */
+	if (post || dump) { /* also without a body: Content-Length: 0 must be there */
 		curl_easy_setopt(api->easy, CURLOPT_POSTFIELDS, dump ? dump : "");
 		curl_easy_setopt(api->easy, CURLOPT_POSTFIELDSIZE, dump ? (long)strlen(dump) : 0L);
 		if (!dump) /* no body, so no type; libcurl would add that of a form */
 			headers = curl_slist_append(headers, "Content-Type:");
-	} else {
-		curl_easy_setopt(api->easy, CURLOPT_CUSTOMREQUEST, method);
 	}
+	if (!post)
+		curl_easy_setopt(api->easy, CURLOPT_CUSTOMREQUEST, method);
 	curl_easy_setopt(api->easy, CURLOPT_HTTPHEADER, headers);
 	r = perform(api, &t);
 	curl_slist_free_all(headers);

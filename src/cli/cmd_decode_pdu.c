@@ -32,6 +32,7 @@ enum {
 
 enum kind {
 	CSTR,   /* up to and with a NUL */
+	SECRET, /* the same, not shown: what is decoded is pasted into tickets */
 	U8,
 	U32,
 	TEXT,   /* as many octets as the field before says: sm_length and short_message */
@@ -53,11 +54,11 @@ struct field {
 	{ "registered_delivery", U8, 0 }, { "replace_if_present_flag", U8, 0 }, { "data_coding", U8, 0 }, \
 	{ "sm_default_msg_id", U8, 0 }, { "sm_length", TEXT, 0 }
 
-static const struct field bind[] = { { "system_id", CSTR, 16 }, { "password", CSTR, 9 }, { "system_type", CSTR, 13 },
+static const struct field bind[] = { { "system_id", CSTR, 16 }, { "password", SECRET, 9 }, { "system_type", CSTR, 13 },
 	{ "interface_version", U8, 0 }, { "addr_ton", U8, 0 }, { "addr_npi", U8, 0 }, { "address_range", CSTR, 41 },
 	{ 0 } };
 static const struct field bind_resp[] = { { "system_id", CSTR, 16 }, { 0 } };
-static const struct field outbind[] = { { "system_id", CSTR, 16 }, { "password", CSTR, 9 }, { 0 } };
+static const struct field outbind[] = { { "system_id", CSTR, 16 }, { "password", SECRET, 9 }, { 0 } };
 static const struct field nothing[] = { { 0 } };
 static const struct field sm[] = { { "service_type", CSTR, 6 }, ADDRESS("source_addr", "source_addr", 21),
 	ADDRESS("dest_addr", "destination_addr", 21), SM_REST, { 0 } };
@@ -292,10 +293,15 @@ static int take_string(struct pdu *p, const struct field *f)
 
 	if (p->at == p->end)
 		return short_of(p, f->name);
-	add_string(&w, s, n);
-	json_object_set_new(p->object, f->name, json_string(w.at ? w.at : ""));
-	sheet_row(&p->sheet, p->at, n + (nul != NULL), f->name, "\"%s\"", w.at ? w.at : "");
-	text_done(&w);
+	if (f->kind == SECRET) {
+		json_object_set_new(p->object, f->name, json_null());
+		sheet_secret(&p->sheet, p->at, f->name, n);
+	} else {
+		add_string(&w, s, n);
+		json_object_set_new(p->object, f->name, json_string(w.at ? w.at : ""));
+		sheet_row(&p->sheet, p->at, n + (nul != NULL), f->name, "\"%s\"", w.at ? w.at : "");
+		text_done(&w);
+	}
 	if (!nul) {
 		sheet_also(&p->sheet, "the NUL is missing");
 		note(p, p->end, "a string ends without a NUL");
@@ -375,7 +381,8 @@ static int take_fields(struct pdu *p, const struct field *f)
 
 	for (; f->name && r == 0; f++) {
 		switch (f->kind) {
-		case CSTR: r = take_string(p, f); break;
+		case CSTR:
+		case SECRET: r = take_string(p, f); break;
 		case U8: r = take_octet(p, f->name, &unused); break;
 		case U32: r = take_u32(p, f->name); break;
 		case TEXT: r = take_text(p); break;

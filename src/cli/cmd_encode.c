@@ -278,13 +278,14 @@ static int refuse_plan(const struct encode_input *in, int r, const struct segmen
 	size_t at = in->binary || bad_at > in->text.n ? 0 : position(in->text.at, bad_at);
 	struct text why = { 0 };
 	uint32_t cp;
+	size_t n;
 	char buf[96];
 
 	switch (r) {
 	case -EILSEQ:
-		utf8_next(in->text.at + bad_at, in->text.n - bad_at, &cp);
-		text_printf(&why, "character %zu is U+%04X %s, which the GSM 7 bit alphabet lacks", at + 1, (unsigned)cp,
-			unicode_name(cp, buf, sizeof buf));
+		n = utf8_next(in->text.at + bad_at, in->text.n - bad_at, &cp);
+		text_printf(&why, "the GSM 7 bit alphabet lacks %.*s (U+%04X %s) at %zu", (int)n, in->text.at + bad_at, (unsigned)cp,
+			unicode_name(cp, buf, sizeof buf), at);
 		return refuse(in, "not_gsm7", &why, json_integer((json_int_t)at));
 	case -E2BIG:
 		text_printf(&why, "this needs %s%u parts, and at most %u are allowed", p->n_parts == 255 ? "more than " : "",
@@ -524,8 +525,8 @@ int cmd_encode(struct cli *cli, int argc, char **argv)
 		"  posthorn encode 'Don’t panic'\n"
 		"  posthorn encode --to +46708251358 --report --validity 4d hellohello\n"
 		"  posthorn encode --languages tr --concat udh16 - < text.txt\n"
-		"  posthorn encode --dir mt --from Posthorn Hello --json | jq -r '.parts[].tpdu'\n"
-		"  posthorn encode --encoding binary --udh 0605040B8423F0 --to +46708251358 CAFE\n"
+		"  posthorn encode --dir mt --from Posthorn Hello --json | jq .parts\n"
+		"  posthorn encode --encoding binary --udh 0605040B8423F0 CAFE\n"
 		"\n"
 		"Exit status: 0 encoded; 1 it cannot be (too many parts, or not in the alphabet); 2 wrong usage.";
 	const struct argp argp = { .options = options, .parser = parse, .args_doc = "TEXT...", .doc = doc,

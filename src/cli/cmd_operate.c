@@ -2,16 +2,20 @@
 /* cmd_operate.c -- `links`, `queue`, `webhooks`, `receipts`: what the operator looks at and turns. */
 #include "config.h"
 
+#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "cli/cli.h"
 #include "cli/view.h"
 #include "cli/when.h"
 
+#define WORDS_MAX 4
+
 struct operate_input {
 	struct cli *cli;
 	char since[WHEN_OCTETS];
-	const char *words[2];
+	const char *words[WORDS_MAX];
 	size_t n_words;
 	size_t n_words_most;
 	bool binds, trace;
@@ -109,7 +113,8 @@ static int wrong(const char *command, const char *what)
 }
 
 static const struct view_column link_columns[] = { { "name", NULL }, { "driver", NULL }, { "state", NULL },
-	{ "reason", NULL }, { "since", NULL }, { "window", NULL }, { "tps", NULL }, { "reports", NULL }, { 0 } };
+	{ "reason", NULL }, { "since", NULL }, { "window", NULL }, { "tps", NULL }, { "rate", NULL },
+	{ "rate_limit", "limit" }, { "reports", NULL }, { 0 } };
 
 /* The binds of all links as one list, each with the name of its link. */
 static json_t *binds_of(const json_t *links)
@@ -216,18 +221,66 @@ static int get_trace(struct cli *cli, const char *name)
 	return CLI_OK;
 }
 
+/* "tps=50" into the object; "tps=reset" is null.  false: not understood. */
+static bool add_change(json_t *change, const char *word)
+{
+	const char *equals = strchr(word, '=');
+	char name[32], *end;
+	double value;
+
+	if (!equals || equals == word || (size_t)(equals - word) >= sizeof(name) || !equals[1])
+		return false;
+	snprintf(name, sizeof(name), "%.*s", (int)(equals - word), word);
+	if (strcmp(equals + 1, "reset") == 0)
+		return json_object_set_new(change, name, json_null()) == 0;
+	value = strtod(equals + 1, &end);
+	if (*end)
+		return false;
+	if (value == (double)(json_int_t)value) /* the gateway knows which of them are whole */
+		return json_object_set_new(change, name, json_integer((json_int_t)value)) == 0;
+	return json_object_set_new(change, name, json_real(value)) == 0;
+}
+
+static int set_link(struct cli *cli, const struct operate_input *in)
+{
+	struct text path = { 0 };
+	struct api_answer answer;
+	json_t *change = json_object();
+	int end = CLI_OK;
+
+	for (size_t i = 2; i < in->n_words && end == CLI_OK; i++)
+		if (!add_change(change, in->words[i]))
+			end = wrong("links", "say what to set: tps=NUMBER, window=NUMBER, or =reset");
+	if (end == CLI_OK)
+		end = cli_ready(cli);
+	text_puts(&path, "/v1/links/");
+	text_url(&path, in->words[1]);
+	if (end == CLI_OK)
+		end = cli_call(cli, "PATCH", path.at, change, &answer);
+	if (end == CLI_OK) {
+		if (!cli_printed_json(cli, &answer))
+			view_object(cli, answer.json, link_columns);
+		api_answer_done(&answer);
+	}
+	json_decref(change);
+	text_done(&path);
+	return end;
+}
+
 int cmd_links(struct cli *cli, int argc, char **argv)
 {
 	static const char doc[] = "Show the links with state, reason and counters, one link with its binds, or control one.\v"
 				  "stop: at once; what is under way ends as it ends.  drain: send nothing new, then stop.  start: "
 				  "up again; a link that waits after a failure tries at once.  rebind: its binds are made again, "
 				  "one after the other.  trace: keep what goes over the wire for ten minutes.  untrace: forget it.\n"
+				  "set: another tps or window, until the configuration is read again; =reset takes it back.\n"
 				  "\n"
 				  "Examples:\n"
 				  "  posthorn links\n"
 				  "  posthorn links acme\n"
 				  "  posthorn links --binds\n"
 				  "  posthorn links drain acme\n"
+				  "  posthorn links set acme tps=50 window=20\n"
 				  "  posthorn links trace acme; posthorn links --trace acme\n"
 				  "  watch -n 2 posthorn links";
 	static const struct argp_option options[] = {
@@ -235,17 +288,21 @@ int cmd_links(struct cli *cli, int argc, char **argv)
 		{ "trace", OPT_TRACE, NULL, 0, "show what went over the wire of a link", 0 }, { 0 } };
 	static const char *const verbs[] = { "start", "stop", "drain", "rebind", "trace", "untrace" };
 	const struct argp argp = { .options = options, .parser = parse_operate,
-		.args_doc = "[NAME]\nstart|stop|drain|rebind|trace|untrace NAME", .doc = doc, .children = cli_argp_children };
-	struct operate_input in = { .cli = cli, .n_words_most = 2 };
+		.args_doc = "[NAME]\nstart|stop|drain|rebind|trace|untrace NAME\nset NAME SETTING=VALUE...", .doc = doc,
+		.children = cli_argp_children };
+	struct operate_input in = { .cli = cli, .n_words_most = WORDS_MAX };
 	struct text path = { 0 };
 	bool known = false;
 	int end;
 
 	cli_parse(&argp, argc, argv, 0, &in);
+	if (in.n_words > 2 && strcmp(in.words[0], "set") == 0)
+		return set_link(cli, &in);
 	for (size_t i = 0; in.n_words == 2 && i < sizeof(verbs) / sizeof(verbs[0]); i++)
 		known |= strcmp(in.words[0], verbs[i]) == 0;
-	if (in.n_words == 2 && !known)
-		return wrong("links", "say start, stop, drain, rebind, trace or untrace, and the name of one link");
+	if (in.n_words > 1 && !known)
+		return wrong("links", "say start, stop, drain, rebind, trace or untrace and the name of one link, or set, the name "
+				      "and what");
 	if (in.trace && in.n_words != 1)
 		return wrong("links", "--trace wants the name of one link");
 	end = cli_ready(cli);

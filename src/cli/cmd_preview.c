@@ -102,13 +102,13 @@ static int compare_named(const void *a, const void *b)
 	return x->index < y->index ? -1 : x->index > y->index;
 }
 
-static size_t take_named(struct named *named, size_t n, const json_t *list)
+static size_t take_named(struct named *named, size_t n, const json_t *list, const char *number)
 {
 	size_t i;
 	json_t *entry;
 
 	json_array_foreach((json_t *)list, i, entry)
-		named[n++] = (struct named){ json_integer_value(json_object_get(entry, "row")), entry };
+		named[n++] = (struct named){ json_integer_value(json_object_get(entry, number)), entry };
 	return n;
 }
 
@@ -132,6 +132,25 @@ static void add_own_refusal(json_t *answer, const struct row *row)
 		json_object_set_new(answer, "truncated", json_true());
 }
 
+/* Those that were refused here stand behind the gateway's; a person reads them from the first row on. */
+static void sort_results(json_t *results)
+{
+	json_t *sorted = json_array();
+	struct named *named = calloc(json_array_size(results) + 1, sizeof *named);
+	size_t n;
+
+	if (named) {
+		n = take_named(named, 0, results, "file_row");
+		qsort(named, n, sizeof *named, compare_named);
+		for (size_t i = 0; i < n; i++)
+			json_array_append(sorted, named[i].entry);
+		json_array_clear(results);
+		json_array_extend(results, sorted);
+	}
+	free(named);
+	json_decref(sorted);
+}
+
 /* Walk the file once more, as far as there is something to say. */
 static void name_rows(struct preview *p, json_t *answer)
 {
@@ -144,7 +163,7 @@ static void name_rows(struct preview *p, json_t *answer)
 
 	if (!named)
 		return;
-	n = take_named(named, take_named(named, 0, results), dearest);
+	n = take_named(named, take_named(named, 0, results, "row"), dearest, "row");
 	qsort(named, n, sizeof *named, compare_named);
 	rows_rewind(p->stream.rows);
 	while ((i < n || n_own) && !cli_interrupted && rows_next(p->stream.rows, &row) > 0) {
@@ -156,10 +175,12 @@ static void name_rows(struct preview *p, json_t *answer)
 			json_object_set_new(named[i].entry, "file_row", json_integer((json_int_t)row.number));
 	}
 	free(named);
+	sort_results(json_object_get(answer, "results"));
 }
 
 static int tell_file(struct preview *p, struct api_answer *a)
 {
+	const json_t *sums;
 	char *text;
 
 	if (a->status != 200) {
@@ -173,14 +194,19 @@ static int tell_file(struct preview *p, struct api_answer *a)
 		return CLI_REFUSED;
 	}
 	name_rows(p, a->json);
+	sums = json_object_get(a->json, "summary");
 	if (p->cli->json) {
 		text = json_dumps(a->json, JSON_COMPACT);
 		puts(text ? text : "");
 		free(text);
-	} else {
-		preview_show_sums(p->cli, a->json);
 	}
-	return json_integer_value(json_object_get(json_object_get(a->json, "summary"), "refused")) ? CLI_PARTLY : CLI_OK;
+	if (!json_integer_value(json_object_get(sums, "rows"))) {
+		cli_error("%s holds no rows", file_name(&p->file));
+		return CLI_USAGE;
+	}
+	if (!p->cli->json)
+		preview_show_sums(p->cli, a->json);
+	return json_integer_value(json_object_get(sums, "refused")) ? CLI_PARTLY : CLI_OK;
 }
 
 static int preview_file(struct preview *p)
@@ -205,7 +231,7 @@ static int preview_file(struct preview *p)
 		cli_error("cannot reach the gateway at %s: %s", api_url(p->cli->api), api_why(p->cli->api));
 		return CLI_UNREACHABLE;
 	}
-	cli_error("%s: %s", p->file.path, rows_fault(p->stream.rows));
+	cli_error("%s: %s", file_name(&p->file), rows_fault(p->stream.rows));
 	return CLI_USAGE;
 }
 

@@ -337,7 +337,7 @@ static const struct argp_option inbound_options[] = {
 	{ "limit", OPT_QUERY + P_LIMIT, "N", 0, "Rows a page", 0 },
 	{ "after", OPT_QUERY + P_AFTER, "CURSOR", 0, "The page behind this one", 0 },
 	{ "all", OPT_ALL, NULL, 0, "All pages", 0 },
-	{ "details", OPT_DETAILS, NULL, 0, "Also class, ports, languages, header and data", 0 },
+	{ "details", OPT_DETAILS, NULL, 0, "Also class, ports, languages, header, data, and the octets as they came", 0 },
 	{ 0 },
 };
 
@@ -349,12 +349,14 @@ int cmd_inbound(struct cli *cli, int argc, char **argv)
 				  "  posthorn inbound --to 12345 --all --csv > answers.csv\n"
 				  "  posthorn inbound --details --limit 5";
 	static const struct view_column columns[] = { { "id", NULL }, { "at", NULL }, { "from", NULL }, { "to", NULL },
-		{ "link", NULL }, { "client", NULL }, { "encoding", NULL }, { "text", NULL }, { 0 } };
+		{ "link", NULL }, { "client", NULL }, { "encoding", NULL }, { "parts", NULL }, { "missing", NULL },
+		{ "text", NULL }, { 0 } };
 	static const struct view_column details[] = { { "id", NULL }, { "at", NULL }, { "from", NULL }, { "to", NULL },
-		{ "link", NULL }, { "client", NULL }, { "encoding", NULL }, { "class", NULL },
+		{ "link", NULL }, { "client", NULL }, { "encoding", NULL }, { "parts", NULL }, { "missing", NULL },
+		{ "data_coding", NULL }, { "class", NULL },
 		{ "waiting.kind", "waiting" }, { "waiting.active", "active" }, { "ports.to", NULL },
 		{ "ports.from", NULL }, { "languages", NULL }, { "malformed", NULL }, { "udh", NULL },
-		{ "data", NULL }, { "text", NULL }, { 0 } };
+		{ "data", NULL }, { "raw", NULL }, { "text", NULL }, { 0 } };
 	const struct argp argp = { .options = inbound_options, .parser = parse_query, .doc = doc,
 		.children = cli_argp_children };
 	struct query_input in = { .cli = cli };

@@ -188,7 +188,7 @@ static int unreadable(const struct submit *s, int r)
 {
 	if (r == -EINTR)
 		return CLI_INTERRUPTED;
-	cli_error("%s: %s", s->file.path, rows_fault(s->stream.rows));
+	cli_error("%s: %s", file_name(&s->file), rows_fault(s->stream.rows));
 	return CLI_USAGE;
 }
 
@@ -651,7 +651,7 @@ static int submit_file(struct submit *s)
 		return end;
 	if (is_file && !s->n_rows) {
 		if (!s->n_bad)
-			cli_error("%s holds no rows", s->file.path);
+			cli_error("%s holds no rows", file_name(&s->file));
 		return s->n_bad ? report_outcome(s) : CLI_USAGE;
 	}
 	end = send_all(s);

@@ -20,7 +20,7 @@ static const struct command commands[] = {
 	{ "cancel", "cancel messages by id or tag", cmd_cancel },
 	{ "inbound", "list received messages", cmd_inbound },
 	{ "streams", "show how far a submission is", cmd_streams },
-	{ "links", "show, start, stop, drain or rebind links (operator)", cmd_links },
+	{ "links", "show, start, stop, drain, rebind or change links (operator)", cmd_links },
 	{ "queue", "show what waits, and why (operator)", cmd_queue },
 	{ "webhooks", "show endpoints; replay dead letters", cmd_webhooks },
 	{ "receipts", "show receipts that matched nothing yet (operator)", cmd_receipts },
@@ -104,6 +104,8 @@ static void set_locale(void)
 
 static const struct command *find(const char *name)
 {
+	if (strcmp(name, "link") == 0) /* `link set acme` is about one */
+		name = "links";
 	for (size_t i = 0; i < N_COMMANDS; i++) {
 		if (strcmp(commands[i].name, name) == 0)
 			return &commands[i];

@@ -17,6 +17,8 @@ enum {
 	CHANGES_TOLD = 5,
 	CULPRITS_TOLD = 10,
 	REFUSED_TOLD = 20,
+	REFUSED_ALIKE_TOLD = 3,
+	REASONS_TOLD = 3,
 };
 
 /* -- words and numbers -- */
@@ -443,6 +445,31 @@ static void say_saving(const json_t *sums, const char *name, const char *words)
 		100.0 * (double)saved / (double)parts, progress_count(rows, b, sizeof b), s_of(rows));
 }
 
+/* Why it costs that: how many are UCS-2, and the characters in most rows. */
+static void say_reasons(const json_t *sums, struct text *line)
+{
+	const json_t *culprits = json_object_get(sums, "culprits");
+	uint64_t ucs2 = count_at(json_object_get(sums, "by_encoding"), "ucs2"), n_all = count_at(sums, "n_culprits");
+	char a[32], b[32];
+	size_t i, n = 0;
+	json_t *c;
+
+	if (ucs2)
+		printf("%s of %s messages %s UCS-2: 70 characters to a part instead of 160.\n", progress_count(ucs2, a, sizeof a),
+			progress_count(count_at(sums, "accepted"), b, sizeof b), ucs2 == 1 ? "is" : "are");
+	json_array_foreach((json_t *)culprits, i, c) {
+		if (n == REASONS_TOLD)
+			break;
+		text_puts(line, n++ ? ", " : "What makes them dear: ");
+		add_character(line, c);
+		text_printf(line, " in %s%s", progress_count(count_at(c, "rows"), a, sizeof a), n > 1 ? "" : count_at(c, "rows") == 1 ? " row" : " rows");
+	}
+	if (n_all > n)
+		text_printf(line, ", and %llu other character%s", (unsigned long long)(n_all - n), s_of(n_all - n));
+	if (n)
+		say(line);
+}
+
 static void say_changed_rows(const json_t *changed)
 {
 	uint64_t rows = count_at(changed, "rows"), before = count_at(changed, "parts_before"), now = count_at(changed, "parts");
@@ -453,10 +480,20 @@ static void say_changed_rows(const json_t *changed)
 			s_of(rows), progress_count(now, b, sizeof b), s_of(now), progress_count(before, c, sizeof c));
 }
 
-static void show_refused(const struct cli *cli, const json_t *results)
+/* Of one fault that a whole file has, a few rows are enough: another one must be seen beside it. */
+static bool told_enough(const char *const *told, size_t n_told, const char *message)
+{
+	size_t n_same = 0;
+
+	for (size_t i = 0; i < n_told; i++)
+		n_same += strcmp(told[i], message) == 0;
+	return n_told == REFUSED_TOLD || n_same == REFUSED_ALIKE_TOLD;
+}
+
+static void show_refused(const struct cli *cli, const json_t *results, uint64_t n_refused)
 {
 	struct table *t = cli_table(cli);
-	const json_t *number;
+	const char *told[REFUSED_TOLD];
 	char cell[32];
 	size_t i, n = 0;
 	json_t *r;
@@ -465,23 +502,24 @@ static void show_refused(const struct cli *cli, const json_t *results)
 	table_column(t, "code", false);
 	table_column(t, "message", false);
 	json_array_foreach((json_t *)results, i, r) {
-		const json_t *error = json_object_get(r, "error");
+		const json_t *error = json_object_get(r, "error"), *number = json_object_get(r, "file_row");
 
-		if (!error || n == REFUSED_TOLD)
+		if (!error || told_enough(told, n, string_at(error, "message")))
 			continue;
-		number = json_object_get(r, "file_row");
 		snprintf(cell, sizeof cell, "%lld",
 			(long long)json_integer_value(number ? number : json_object_get(r, "row")));
 		table_cell(t, 0, TONE_PLAIN, cell);
 		table_cell(t, 1, TONE_BAD, string_at(error, "code"));
 		table_cell(t, 2, TONE_PLAIN, string_at(error, "message"));
 		table_end_row(t);
-		n++;
+		told[n++] = string_at(error, "message");
 	}
 	if (n) {
 		puts("");
 		table_print(t, stdout);
 	}
+	if (n && n_refused > n)
+		printf("and %s more; --json lists up to 1,000 of them\n", progress_count(n_refused - n, cell, sizeof cell));
 	table_free(t);
 }
 
@@ -489,6 +527,7 @@ void preview_show_sums(const struct cli *cli, const json_t *answer)
 {
 	const json_t *sums = json_object_get(answer, "summary");
 	uint64_t accepted = count_at(sums, "accepted"), refused = count_at(sums, "refused"), parts = count_at(sums, "parts");
+	struct text line = { 0 };
 	char a[32], b[32], c[32];
 
 	if (cli->style != TABLE_ALIGNED) {
@@ -497,10 +536,12 @@ void preview_show_sums(const struct cli *cli, const json_t *answer)
 	}
 	printf("%s message%s in %s part%s; %s row%s would be refused.\n", progress_count(accepted, a, sizeof a), s_of(accepted),
 		progress_count(parts, b, sizeof b), s_of(parts), progress_count(refused, c, sizeof c), s_of(refused));
+	say_reasons(sums, &line);
 	say_changed_rows(json_object_get(sums, "changed"));
 	say_saving(sums, "suggestion", "--smart");
 	say_saving(sums, "shorten", "Texts at most 10 units shorter");
 	puts("");
 	show_table(cli, sums);
-	show_refused(cli, json_object_get(answer, "results"));
+	show_refused(cli, json_object_get(answer, "results"), refused);
+	text_done(&line);
 }

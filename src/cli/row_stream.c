@@ -68,6 +68,11 @@ const struct argp file_opts_argp = { .options = options, .parser = parse_option 
 
 /* -- the file -- */
 
+const char *file_name(const struct file_opts *file)
+{
+	return strcmp(file->path, "-") == 0 ? "standard input" : file->path;
+}
+
 static bool ends_in(const char *s, const char *end)
 {
 	size_t n = strlen(s), n_end = strlen(end);

@@ -25,6 +25,9 @@ struct file_opts {
 	bool ignore_unknown;
 };
 
+/* The file as errors call it. */
+const char *file_name(const struct file_opts *file);
+
 /* --format, --delimiter, --map, --ignore-unknown; its input is a struct file_opts. */
 extern const struct argp file_opts_argp;
 

@@ -251,16 +251,28 @@ static void string_of(const json_t *object, const char *name, struct text *out)
 	text_puts(out, s ? s : "");
 }
 
+static void refuse_json(struct rows *r, struct row *row, const json_t *object, const json_error_t *error)
+{
+	char why[JSON_ERROR_TEXT_LENGTH + 32];
+
+	if (object)
+		snprintf(why, sizeof why, "the line is no JSON object");
+	else
+		snprintf(why, sizeof why, "column %d: %s", error->column, error->text);
+	refuse(r, row, "invalid_json", why);
+}
+
+/* NUL is let through: the gateway says where it stands. */
 static void write_json_row(struct rows *r, struct row *row)
 {
 	json_error_t error;
-	json_t *object = json_loadb(r->line.at, r->line.n, JSON_REJECT_DUPLICATES, &error);
+	json_t *object = json_loadb(r->line.at, r->line.n, JSON_REJECT_DUPLICATES | JSON_ALLOW_NUL, &error);
 	char *merged = NULL;
 	bool lacks = false;
 
 	row->to = row->ref = "";
 	if (!json_is_object(object)) {
-		refuse(r, row, "invalid_json", object ? "the line is no JSON object" : error.text);
+		refuse_json(r, row, object, &error);
 		json_decref(object);
 		return;
 	}

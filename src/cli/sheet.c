@@ -45,24 +45,36 @@ void sheet_octets(struct text *out, const uint8_t *octets, size_t n)
 		text_printf(out, i ? " %02X" : "%02X", octets[i]);
 }
 
+static void add_row(struct sheet *s, size_t at, const char *name, json_t *octets, const char *meaning)
+{
+	json_t *row = json_object(), *words = json_string(meaning);
+
+	json_object_set_new(row, "at", json_integer((json_int_t)at));
+	json_object_set_new(row, "name", json_string(name));
+	json_object_set_new(row, "octets", octets);
+	json_object_set_new(row, "meaning", words ? words : json_string("(no text)"));
+	json_array_append_new(s->fields, row);
+}
+
 void sheet_row(struct sheet *s, size_t at, size_t n, const char *name, const char *fmt, ...)
 {
 	char meaning[MEANING_OCTETS];
 	va_list ap;
-	json_t *row, *words;
 
 	if (n == 0)
 		return;
 	va_start(ap, fmt);
 	vsnprintf(meaning, sizeof meaning, fmt, ap);
 	va_end(ap);
-	words = json_string(meaning);
-	row = json_object();
-	json_object_set_new(row, "at", json_integer((json_int_t)at));
-	json_object_set_new(row, "name", json_string(name));
-	json_object_set_new(row, "octets", sheet_hex(s->octets + at, n));
-	json_object_set_new(row, "meaning", words ? words : json_string("(no text)"));
-	json_array_append_new(s->fields, row);
+	add_row(s, at, name, sheet_hex(s->octets + at, n), meaning);
+}
+
+void sheet_secret(struct sheet *s, size_t at, const char *name, size_t n)
+{
+	char meaning[48];
+
+	snprintf(meaning, sizeof meaning, "%zu characters, not shown", n);
+	add_row(s, at, name, json_string(""), meaning);
 }
 
 static int by_place(const void *a, const void *b)

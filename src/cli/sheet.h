@@ -24,6 +24,9 @@ void sheet_done(struct sheet *s);
 void sheet_row(struct sheet *s, size_t at, size_t n, const char *name, const char *fmt, ...)
 	__attribute__((format(printf, 5, 6)));
 
+/* A field of `n` octets that is not shown. */
+void sheet_secret(struct sheet *s, size_t at, const char *name, size_t n);
+
 /* Add ", word" to the meaning of the last row. */
 void sheet_also(struct sheet *s, const char *word);
 

@@ -136,7 +136,8 @@ static struct span fill_ucs2(const char *text, size_t n, size_t i, unsigned cap)
 {
 	unsigned used = 0;
 
-	for (; n - i >= BLOCK && used + BLOCK <= cap; i += BLOCK)
+	/* A block of 16 octets may have 17 units, when its last octet leads a character of two. */
+	for (; n - i >= BLOCK && used + BLOCK < cap; i += BLOCK)
 		used += units_of_block(text + i);
 	while (i < n && used + units_of_octet(text[i]) <= cap)
 		used += units_of_octet(text[i++]);
@@ -177,6 +178,7 @@ static size_t boundary_before(const uint64_t *marks, size_t at)
  * never worse, so it is enough to know the longest. */
 struct reach {
 	uint32_t end[SEGMENT_MAX_PARTS + 1];
+	uint32_t full[SEGMENT_MAX_PARTS + 1]; /* where part k would end that begins at end[k-1] and is filled */
 	uint64_t divides; /* bit k-1: end[k] divides a cluster, and the ends before it are in the row above */
 };
 
@@ -204,15 +206,18 @@ static void reach_out(const struct segment_plan *p, const char *text, size_t n, 
 	ret->end[0] = 0;
 	ret->divides = 0;
 	for (unsigned k = 1; k <= p->n_parts; k++) {
-		size_t from = ret->end[k - 1], end = fill(p, text, n, from, cap).end;
-		size_t start = boundary_before(marks, end);
+		uint32_t from = ret->end[k - 1], start;
 
-		ret->end[k] = (uint32_t)(start > from ? start : from);
-		if (!above)
-			continue;
-		end = fill(p, text, n, above->end[k - 1], cap).end;
-		if (end > ret->end[k]) {
-			ret->end[k] = (uint32_t)end;
+		if (above && above->end[k - 1] == from)
+			ret->full[k] = above->full[k];
+		else if (k > 1 && ret->end[k - 2] == from)
+			ret->full[k] = ret->full[k - 1];
+		else
+			ret->full[k] = (uint32_t)fill(p, text, n, from, cap).end;
+		start = (uint32_t)boundary_before(marks, ret->full[k]);
+		ret->end[k] = start > from ? start : from;
+		if (above && above->full[k] > ret->end[k]) {
+			ret->end[k] = above->full[k];
 			ret->divides |= UINT64_C(1) << (k - 1);
 		}
 	}
@@ -221,17 +226,21 @@ static void reach_out(const struct segment_plan *p, const char *text, size_t n, 
 /* Octets of text in the most parts: three for a septet or a UTF-16 unit. */
 #define OCTETS_MAX ((size_t)SEGMENT_MAX_PARTS * 160 * 3)
 
+/* To ask for a boundary takes as long as the cluster is, and flags in a row are counted from the first: of more parts
+ * than these all boundaries are marked at once. */
+#define FEW_PARTS 8
+
 /* Of all cuttings into as many parts the one that divides the fewest clusters: allow none, one, two, ... until the end
  * is reached.  That ends, as the cutting that is there divides one at each cut at the most.  None, which nearly always
  * will do, needs few boundaries and asks for them one by one; for more than none they are marked all at a time, so that
- * a text made to be difficult takes less than a millisecond. */
+ * a text made to be difficult takes about a millisecond. */
 static void move_cuts(struct segment_plan *p, const char *text, size_t n, struct unicode *unicode)
 {
 	unsigned cap = text_capacity(p->encoding, p->concat, p->shift, false), row = 0;
 	struct reach rows[SEGMENT_MAX_PARTS];
 	uint64_t marks[OCTETS_MAX / 64 + 1];
 
-	if (!reach_whole(p, text, n, cap, unicode, &rows[0])) {
+	if (p->n_parts > FEW_PARTS || !reach_whole(p, text, n, cap, unicode, &rows[0])) {
 		if (n > OCTETS_MAX || unicode_cluster_marks(unicode, text, n, marks) < 0)
 			return;
 		reach_out(p, text, n, cap, marks, NULL, &rows[0]);

@@ -26,6 +26,9 @@
 #define FIRST_TO_COMPOSE 0x300
 #define TRANSLIT_MAX     32
 #define NFC_GROWTH       3 /* times, at most (Unicode Standard Annex 15) */
+/* Marks on one letter that are put in order together.  ICU sorts them by insertion: twenty thousand would take a fifth
+ * of a second.  Text of any language has a few (Stream-Safe Text Format, the same annex, allows 30). */
+#define MARKS_MAX        128
 
 struct unicode {
 	UBreakIterator *clusters; /* NULL until needed */
@@ -221,6 +224,40 @@ static bool all_below_marks(const char *s, size_t n)
 	return true;
 }
 
+/* Where the piece that begins at `from` ends: at the end of the text, or within more marks than any writing has. */
+static int32_t piece_end(const UNormalizer2 *nfc, const UChar *s, int32_t n, int32_t from)
+{
+	unsigned n_joined = 0;
+
+	for (int32_t i = from; i < n;) {
+		int32_t at = i;
+		UChar32 c;
+
+		U16_NEXT(s, i, n, c);
+		n_joined = unorm2_hasBoundaryBefore(nfc, c) ? 0 : n_joined + 1;
+		if (n_joined > MARKS_MAX)
+			return at;
+	}
+	return n;
+}
+
+/* Of `u->from`, which is not in that form, into `u->to`.  Units, or -ENOMEM. */
+static int32_t normalize(struct unicode *u, const UNormalizer2 *nfc, int32_t n_from)
+{
+	UErrorCode e = U_ZERO_ERROR;
+	int32_t n_to = 0;
+
+	if (have_room(&u->to, &u->n_to, (size_t)n_from * NFC_GROWTH + 1) < 0)
+		return -ENOMEM;
+	for (int32_t from = 0, end; from < n_from; from = end) {
+		end = piece_end(nfc, u->from, n_from, from);
+		n_to += unorm2_normalize(nfc, u->from + from, end - from, u->to + n_to, (int32_t)u->n_to - n_to, &e);
+		if (U_FAILURE(e))
+			return -ENOMEM;
+	}
+	return n_to;
+}
+
 int unicode_nfc(struct unicode *u, const char *s, size_t n, char *dst, size_t cap, size_t *ret_n)
 {
 	UErrorCode e = U_ZERO_ERROR;
@@ -239,10 +276,8 @@ int unicode_nfc(struct unicode *u, const char *s, size_t n, char *dst, size_t ca
 		return -ENOMEM;
 	if (unorm2_quickCheck(nfc, u->from, n_from, &e) == UNORM_YES)
 		return 0;
-	if (have_room(&u->to, &u->n_to, (size_t)n_from * NFC_GROWTH + 1) < 0)
-		return -ENOMEM;
-	n_to = unorm2_normalize(nfc, u->from, n_from, u->to, (int32_t)u->n_to, &e);
-	if (U_FAILURE(e))
+	n_to = normalize(u, nfc, n_from);
+	if (n_to < 0)
 		return -ENOMEM;
 	if (n_to == n_from && memcmp(u->from, u->to, (size_t)n_to * sizeof(UChar)) == 0)
 		return 0;
@@ -488,9 +523,13 @@ int unicode_translit(
 
 const char *unicode_name(uint32_t cp, char *buf, size_t cap)
 {
+	/* The one control that texts have and GSM-7 lacks; ICU has no name for it. */
+	static const char tab[] = "CHARACTER TABULATION";
 	UErrorCode e = U_ZERO_ERROR;
 
-	if (u_charName((UChar32)cp, U_UNICODE_CHAR_NAME, buf, (int32_t)cap, &e) <= 0 || U_FAILURE(e))
+	if (cp == '\t' && cap >= sizeof(tab))
+		memcpy(buf, tab, sizeof(tab));
+	else if (u_charName((UChar32)cp, U_UNICODE_CHAR_NAME, buf, (int32_t)cap, &e) <= 0 || U_FAILURE(e))
 		buf[0] = '\0';
 	return buf;
 }

@@ -108,6 +108,8 @@ static void put_store(struct api *a, struct buf *b)
 	stats_text_gauge(b, "store_database_octets", "Size of the database file.", (double)s.db_octets);
 	stats_text_gauge(b, "store_free_octets", "Room left on the file system of the database.",
 		(double)s.free_octets);
+	stats_text_gauge(b, "inbound_unfinished", "Inbound messages of which parts are here and others are not.",
+		(double)s.inbound_open);
 	stats_text_gauge(b, "receipts_parked", "Receipts that wait for a message they fit.", (double)s.parked);
 	stats_text_head(b, "receipts_parked_lost_total", "counter", "Parked receipts that were given up, by why.");
 	stats_text_value(b, "receipts_parked_lost_total", (const char *const[]){"why", "age", NULL},
@@ -134,6 +136,9 @@ enum link_metric {
 	L_REJECTED,
 	L_THROTTLED,
 	L_UNCERTAIN,
+	L_RATE,
+	L_RATE_LIMIT,
+	L_SLOWED,
 	L_RECEIPTS,
 	L_MATCHED,
 	L_MATCH_RATE,
@@ -159,6 +164,10 @@ static const struct {
 	[L_RETRIED] = {"link_retried_total", "counter", "Attempts refused for now."},
 	[L_REJECTED] = {"link_rejected_total", "counter", "Parts refused for good."},
 	[L_THROTTLED] = {"link_throttled_total", "counter", "Attempts refused because of our rate."},
+	[L_RATE] = {"link_rate", "gauge", "Parts per second that left within the last second."},
+	[L_RATE_LIMIT] = {"link_rate_limit", "gauge",
+		"Parts per second that may leave: tps, or less while the carrier refuses; 0 is no limit."},
+	[L_SLOWED] = {"link_slowed_total", "counter", "Times the rate was decreased for the carrier."},
 	[L_UNCERTAIN] = {"link_uncertain_total", "counter", "Parts written and never answered."},
 	[L_RECEIPTS] = {"link_receipts_total", "counter", "Delivery receipts received."},
 	[L_MATCHED] = {"link_receipts_matched_total", "counter", "Final receipts that found their part."},
@@ -204,6 +213,9 @@ static double link_value(const struct link_view *v, enum link_metric m)
 	case L_RETRIED: return (double)v->outlet->retried;
 	case L_REJECTED: return (double)v->outlet->rejected;
 	case L_THROTTLED: return (double)v->outlet->throttled;
+	case L_RATE: return v->rate;
+	case L_RATE_LIMIT: return v->rate_limit;
+	case L_SLOWED: return (double)v->outlet->adapt.cuts;
 	case L_UNCERTAIN: return (double)v->outlet->uncertain;
 	case L_RECEIPTS: return (double)v->receipts;
 	case L_MATCHED: return f ? (double)f->matched : 0;

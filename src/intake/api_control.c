@@ -7,6 +7,7 @@
 #include "intake/api_impl.h"
 
 #include "base/clock.h"
+#include "base/conf_table.h"
 #include "base/log.h"
 
 #include <errno.h>
@@ -256,6 +257,14 @@ static void put_binds(struct json_out *o, const struct link *l)
 		json_out_rewind(o, m);
 }
 
+/* A link that is up has nothing to explain, unless the carrier takes less than it would send. */
+static const char *reason_word(const struct link_view *v)
+{
+	if (v->state == LINK_UP && v->outlet->adapt.limit > 0 && !*v->reason)
+		return msg_reason_name(REASON_THROTTLED);
+	return v->reason;
+}
+
 static void put_link(void *arg, struct link *l)
 {
 	struct json_out *o = arg;
@@ -266,15 +275,25 @@ static void put_link(void *arg, struct link *l)
 	json_out_kstr(o, "name", v.name);
 	json_out_kstr(o, "driver", v.driver);
 	json_out_kstr(o, "state", link_state_name(v.state));
-	json_out_kstr(o, "reason", v.reason ? v.reason : "");
+	json_out_kstr(o, "reason", reason_word(&v));
 	json_out_ktime(o, "since", v.since_ms);
 	json_out_kstr(o, "reports", reports_word(&v));
 	json_out_ku64(o, "window", v.outlet->window);
 	json_out_ku64(o, "in_flight", v.outlet->in_flight);
 	json_out_key(o, "tps");
 	json_out_real(o, v.outlet->tps);
-	json_out_key(o, "slow");
-	json_out_real(o, v.outlet->slow > 0 ? v.outlet->slow : 1);
+	json_out_key(o, "rate");
+	json_out_real(o, v.rate);
+	json_out_key(o, "rate_limit");
+	json_out_real(o, v.rate_limit);
+	json_out_ku64(o, "slowed", v.outlet->adapt.cuts);
+	json_out_key(o, "overridden");
+	json_out_open(o, '[');
+	if (v.tps_by_hand)
+		json_out_str(o, "tps");
+	if (v.window_by_hand)
+		json_out_str(o, "window");
+	json_out_close(o, ']');
 	if (v.congestion >= 0)
 		json_out_ku64(o, "congestion", (uint64_t)v.congestion);
 	json_out_ku64(o, "sent", v.outlet->sent);
@@ -352,6 +371,106 @@ static void refuse_control(struct api_call *c, int r)
 		api_refuse(c, API_LINK_STATE, NULL, "a link of this driver has no such thing");
 	else
 		api_refuse(c, API_QUEUE_BUSY, NULL, "out of memory; try again");
+}
+
+/* What PATCH /v1/links/NAME says of one setting. */
+struct change {
+	const char *name;
+	const json_t *value; /* NULL: not named; null: as configured */
+	double number;
+};
+
+/* The bounds are the configuration's.  false: the request was answered. */
+static bool take_change(struct api_call *c, struct change *ch)
+{
+	const struct conf_setting *s = conf_settings;
+
+	if (!ch->value || json_is_null(ch->value))
+		return true;
+	while (s->section != CONF_LINK || strcmp(s->name, ch->name) != 0)
+		s++; /* both are in the table */
+	if (!json_is_number(ch->value) || (s->type == CONF_INT && !json_is_integer(ch->value))) {
+		api_refuse(c, API_WRONG_TYPE, ch->name, "\"%s\" is a %snumber, or null for what is configured",
+			ch->name, s->type == CONF_INT ? "whole " : "");
+		return false;
+	}
+	ch->number = json_number_value(ch->value);
+	if (ch->number >= s->min && ch->number <= s->max)
+		return true;
+	api_refuse(c, API_INVALID_PARAMETER, ch->name, "\"%s\" is out of range; allowed are %.12g to %.12g %s",
+		ch->name, s->min, s->max, s->unit);
+	return false;
+}
+
+static void apply_changes(struct api_call *c, struct link *l, const struct change *tps, const struct change *window)
+{
+	struct json_out o;
+	int r = 0;
+
+	if (window->value)
+		r = link_set_window(l, (unsigned)window->number);
+	if (r == -EOPNOTSUPP) {
+		api_refuse(c, API_LINK_STATE, "window", "links of this driver have a window of their own");
+		return;
+	}
+	if (r < 0) {
+		api_refuse(c, API_QUEUE_BUSY, "window", "out of memory; try again");
+		return;
+	}
+	if (tps->value)
+		link_set_tps(l, json_is_null(tps->value) ? -1 : tps->number);
+	log_info("link_change", "link=%s tps=%.12g window=%u client=%s", c->param[0], link_outlet(l)->tps,
+		link_outlet(l)->window, names_text(c->api->p.names, NAME_CLIENT, c->client));
+	json_out_init(&o, API_ANSWER_MAX);
+	put_link(&o, l);
+	api_answer_out(c, 200, &o);
+}
+
+static void change_link(struct api_call *c, struct link *l, json_t *root)
+{
+	struct change tps = {.name = "tps", .value = json_object_get(root, "tps")};
+	struct change window = {.name = "window", .value = json_object_get(root, "window")};
+	const char *key;
+	json_t *value;
+
+	json_object_foreach(root, key, value) {
+		if (strcmp(key, tps.name) == 0 || strcmp(key, window.name) == 0)
+			continue;
+		api_refuse(c, API_UNKNOWN_FIELD, key, "\"%.40s\" cannot be changed so; tps and window can", key);
+		return;
+	}
+	if (!tps.value && !window.value)
+		api_refuse(c, API_MISSING_FIELD, NULL, "say \"tps\", \"window\" or both");
+	else if (take_change(c, &tps) && take_change(c, &window))
+		apply_changes(c, l, &tps, &window);
+}
+
+void api_change_link(struct api_call *c, const uint8_t *body, size_t n)
+{
+	struct link *l = c->api->p.link_find(c->api->p.link_arg, c->param[0]);
+	struct api_fault f;
+	json_error_t e;
+	json_t *root;
+
+	if (!l) {
+		api_refuse(c, API_NOT_FOUND, NULL, "there is no such link; GET /v1/links lists them");
+		return;
+	}
+	if (n > API_BIG_BODY) {
+		api_refuse(c, API_BODY_TOO_LARGE, NULL, "a change takes at most %d octets", API_BIG_BODY);
+		return;
+	}
+	root = json_loadb((const char *)body, n, JSON_MESSAGE_DECODE, &e);
+	if (!root) {
+		json_message_syntax_fault(&e, &f);
+		api_refuse_fault(c, &f);
+		return;
+	}
+	if (json_is_object(root))
+		change_link(c, l, root);
+	else
+		api_refuse(c, API_INVALID_JSON, NULL, "the body is an object, such as {\"tps\":50}");
+	json_decref(root);
 }
 
 void api_control_link(struct api_call *c, const uint8_t *body, size_t n)

@@ -30,6 +30,7 @@
 
 #define API_BIG_BODY	  65536		     /* larger JSON is parsed off the loop thread */
 #define API_BIG_TOTAL	  ((size_t)64 << 20) /* octets of such bodies in work at once */
+#define API_LISTED_TOTAL  ((size_t)64 << 20) /* octets of rows that previews hold for their answers */
 #define API_ANSWER_MAX	  ((size_t)8 << 20)  /* octets of one answer */
 #define API_SLICE_ROWS	  500		     /* rows checked in one turn of the loop */
 #define API_ARRAY_ROWS	  10000
@@ -128,6 +129,7 @@ struct api {
 	struct api_call *pool;
 	unsigned n_pool, n_calls;
 	size_t big_octets;
+	size_t listed_octets; /* of all previews; API_LISTED_TOTAL */
 	bool stopping;
 	struct json_message row;     /* scratch for the row that is being checked */
 	struct preview_row *preview; /* … or looked at */
@@ -196,6 +198,7 @@ void api_list_inbound(struct api_call *c, const uint8_t *body, size_t n);
 void api_list_links(struct api_call *c, const uint8_t *body, size_t n);
 void api_show_trace(struct api_call *c, const uint8_t *body, size_t n);
 void api_control_link(struct api_call *c, const uint8_t *body, size_t n);
+void api_change_link(struct api_call *c, const uint8_t *body, size_t n);
 void api_show_queue(struct api_call *c, const uint8_t *body, size_t n);
 void api_list_webhooks(struct api_call *c, const uint8_t *body, size_t n);
 void api_replay_webhook(struct api_call *c, const uint8_t *body, size_t n);

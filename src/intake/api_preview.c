@@ -40,6 +40,7 @@ struct preview {
 	unsigned listed, n_errors;
 	bool truncated;
 	struct json_out out; /* the rows listed */
+	size_t held;	     /* octets of them, and of the dearest in full; counted in api->listed_octets */
 	struct preview_total total;
 };
 
@@ -78,27 +79,11 @@ static void put_preview(struct json_out *o, struct api *a, const struct preview_
 	put_route(o, a, m->route);
 }
 
-/* By which the message was planned; see json_message.c. */
-static void options(struct api *a, const struct json_message_ctx *x, const struct message *m, struct segment_opts *o)
-{
-	int64_t max = x->client->max_parts;
-
-	*o = (struct segment_opts){
-		.wish = m->wish,
-		.rules = *router_rules(a->p.router, m->route),
-		.max_parts = max > 0 && max < SEGMENT_MAX_PARTS ? (uint8_t)max : 0,
-		.unicode = x->unicode,
-	};
-}
-
 static int look_at(struct api *a, const json_t *row, const struct json_message_ctx *x, struct api_fault *f)
 {
-	struct segment_opts opts;
-
 	if (json_message(row, x, &a->row, f) < 0)
 		return -EINVAL;
-	options(a, x, &a->row.m, &opts);
-	preview_row(a->preview, &a->row, &opts);
+	preview_row(a->preview, &a->row, &a->row.opts);
 	return 0;
 }
 
@@ -126,6 +111,7 @@ static void preview_free(struct preview *p)
 {
 	struct api_call *c = p->c;
 
+	p->api->listed_octets -= p->held;
 	api_run_never(p->api, &p->runner);
 	row_source_done(&p->source);
 	preview_total_done(&p->total);
@@ -174,11 +160,21 @@ static void answer(struct preview *p)
 	preview_free(p);
 }
 
+/* What this preview holds changed by so much.  false: all previews together hold too much; nothing is counted. */
+static bool hold_octets(struct preview *p, size_t more, size_t less)
+{
+	if (more > less && p->api->listed_octets + (more - less) > API_LISTED_TOTAL)
+		return false;
+	p->held += more - less;
+	p->api->listed_octets += more - less;
+	return true;
+}
+
 /* Close the row, or take it back when it did not fit. */
 static void end_listed(struct preview *p, struct json_mark mark)
 {
 	json_out_close(&p->out, '}');
-	if (json_out_full(&p->out)) {
+	if (json_out_full(&p->out) || !hold_octets(p, buf_len(&p->out.b), mark.len)) {
 		json_out_rewind(&p->out, mark);
 		p->truncated = true;
 	} else {
@@ -213,12 +209,18 @@ static void put_row(struct json_out *o, struct preview *p)
 
 static void count_row(struct preview *p)
 {
+	size_t was = p->results == PREVIEW_DEAREST ? preview_total_told(&p->total) : 0;
 	struct total_dear *dear = preview_total_add(&p->total, p->row, p->api->preview);
 	struct json_mark mark = json_out_mark(&p->out);
 
 	if (p->results == PREVIEW_DEAREST && dear) {
 		put_row(&dear->told, p);
 		json_out_close(&dear->told, '}');
+		if (!hold_octets(p, preview_total_told(&p->total), was)) {
+			json_out_done(&dear->told);
+			p->truncated = true;
+			hold_octets(p, preview_total_told(&p->total), was);
+		}
 	}
 	if (p->results != PREVIEW_ALL)
 		return;

@@ -200,7 +200,7 @@ static void put_message(struct json_out *o, struct api_call *c, struct store_det
 	put_error(o, d->error);
 	if (d->parts_delivered || d->state == STATE_UNCONFIRMED)
 		json_out_ku64(o, "parts_delivered", d->parts_delivered);
-	json_out_ku64(o, "n_parts", m->n_parts);
+	json_out_ku64(o, "n_parts", d->n_parts); /* of the link that took it; the answer told those of the first one */
 	if (with_parts) {
 		json_out_key(o, "parts");
 		json_out_open(o, '[');
@@ -253,8 +253,9 @@ struct moment {
 	int64_t at;
 	unsigned rank; /* of what happened within one millisecond */
 	unsigned part;
-	const char *event, *state, *outcome, *reason, *smsc_id, *text;
+	const char *event, *state, *outcome, *class, *reason, *smsc_id, *text;
 	uint32_t link, code;
+	unsigned n; /* of an attempt, from 1; 0: none */
 	bool has_code;
 	int64_t next_at;
 	bool correction;
@@ -323,7 +324,9 @@ static void add_attempt(struct timeline *t, const struct store_attempt *a)
 	if (!m)
 		return;
 	m->link = a->link;
+	m->n = a->n;
 	m->outcome = outcome_name(a->outcome);
+	m->class = outcome_class(a->outcome);
 	m->reason = a->reason == REASON_NONE ? NULL : msg_reason_name(a->reason);
 	m->code = a->code;
 	m->has_code = true;
@@ -398,8 +401,12 @@ static void put_moment(struct json_out *o, const struct api_call *c, const struc
 		json_out_ku64(o, "part", m->part);
 	if (m->state)
 		json_out_kstr(o, "state", m->state);
+	if (m->n)
+		json_out_ku64(o, "n", m->n);
 	if (m->outcome)
 		json_out_kstr(o, "outcome", m->outcome);
+	if (m->class && *m->class)
+		json_out_kstr(o, "class", m->class);
 	if (m->reason && *m->reason)
 		json_out_kstr(o, "reason", m->reason);
 	put_optional(o, "link", name_of(c, NAME_LINK, m->link));
@@ -651,6 +658,22 @@ static void put_facts(struct json_out *o, const struct store_inbound *m)
 		json_out_kbool(o, "malformed", true);
 }
 
+/* How many parts it came in, and the numbers of those that did not. */
+static void put_parts(struct json_out *o, const struct store_inbound *m)
+{
+	const char *at = m->missing;
+	char *end;
+
+	json_out_ku64(o, "parts", m->parts);
+	if (!*at)
+		return;
+	json_out_key(o, "missing");
+	json_out_open(o, '[');
+	for (; *at; at = *end == ',' ? end + 1 : end)
+		json_out_u64(o, strtoul(at, &end, 10));
+	json_out_close(o, ']');
+}
+
 static void put_inbound(struct json_out *o, const struct api_call *c, const struct store_inbound *m)
 {
 	json_out_open(o, '{');
@@ -659,6 +682,7 @@ static void put_inbound(struct json_out *o, const struct api_call *c, const stru
 	json_out_kstr(o, "from", m->from);
 	json_out_kstr(o, "to", m->to);
 	json_out_kstr(o, "text", m->text);
+	put_parts(o, m);
 	put_facts(o, m);
 	json_out_kstr(o, "link", name_of(c, NAME_LINK, m->link));
 	if (c->scope == 0)

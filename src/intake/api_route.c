@@ -26,6 +26,7 @@ static const struct api_route routes[] = {
 	{HTTP_METHOD_GET, "v1/inbound", ROLE_CLIENT, TAKES_NOTHING, api_list_inbound,
 		{"since", "from", "to", "limit", "after", "client"}, NULL},
 	{HTTP_METHOD_GET, "v1/links", ROLE_OPERATOR, TAKES_NOTHING, api_list_links, {NULL}, NULL},
+	{HTTP_METHOD_PATCH, "v1/links/*", ROLE_OPERATOR, TAKES_JSON, api_change_link, {NULL}, NULL},
 	{HTTP_METHOD_GET, "v1/links/*/trace", ROLE_OPERATOR, TAKES_NOTHING, api_show_trace, {NULL}, NULL},
 	{HTTP_METHOD_POST, "v1/links/*/*", ROLE_OPERATOR, TAKES_NOTHING, api_control_link, {NULL}, NULL},
 	{HTTP_METHOD_GET, "v1/queue", ROLE_OPERATOR, TAKES_NOTHING, api_show_queue, {NULL}, NULL},
@@ -86,9 +87,9 @@ static bool take_params(
 	}
 }
 
-static const char *allow_text(bool get, bool post, bool del)
+static const char *allow_text(bool get, bool post, bool del, bool patch)
 {
-	static const char *const texts[8] = {
+	static const char *const texts[16] = {
 		"",
 		"GET, HEAD",
 		"POST",
@@ -97,15 +98,23 @@ static const char *allow_text(bool get, bool post, bool del)
 		"GET, HEAD, DELETE",
 		"POST, DELETE",
 		"GET, HEAD, POST, DELETE",
+		"PATCH",
+		"GET, HEAD, PATCH",
+		"POST, PATCH",
+		"GET, HEAD, POST, PATCH",
+		"DELETE, PATCH",
+		"GET, HEAD, DELETE, PATCH",
+		"POST, DELETE, PATCH",
+		"GET, HEAD, POST, DELETE, PATCH",
 	};
 
-	return texts[get | post << 1 | del << 2];
+	return texts[get | post << 1 | del << 2 | patch << 3];
 }
 
 const struct api_route *api_route_match(enum http_method method, const char *const *segments, unsigned n,
 	char params[API_PATH_PARAMS][API_PARAM_MAX], const char **ret_allow)
 {
-	bool get = false, post = false, del = false;
+	bool get = false, post = false, del = false, patch = false;
 
 	if (method == HTTP_METHOD_HEAD)
 		method = HTTP_METHOD_GET;
@@ -117,8 +126,9 @@ const struct api_route *api_route_match(enum http_method method, const char *con
 		get |= routes[i].method == HTTP_METHOD_GET;
 		post |= routes[i].method == HTTP_METHOD_POST;
 		del |= routes[i].method == HTTP_METHOD_DELETE;
+		patch |= routes[i].method == HTTP_METHOD_PATCH;
 	}
-	*ret_allow = allow_text(get, post, del);
+	*ret_allow = allow_text(get, post, del, patch);
 	return NULL;
 }
 

@@ -6,7 +6,7 @@
  * blank or a mark
  * ("STOP.", "stop, please"), but "STOPPED" is another word.
  */
-#include "intake/inbound.h"
+#include "intake/inbound_int.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -19,45 +19,19 @@
 
 #define INBOUND_OPS	 4096 /* staged at once */
 #define INBOUND_KEEP	 64   /* finished operations kept for the next message */
-/* A message_payload has at most 65,535 octets; four of UTF-8 each is more than any alphabet makes of them, and a header
- * that stood in TLVs may go before. */
-#define INBOUND_TEXT_MAX 262144
-#define INBOUND_RAW_MAX	 65552
 
-struct inbound_op {
-	struct op_inbound op;
-	struct inbound_op *next, **at; /* in work: a list; free: next only */
-	struct inbound *in;
-	struct link *link; /* NULL: gone */
-	struct driver_token token;
-	char *memory; /* the strings, one after the other */
-};
-
-struct inbound {
-	struct store *store;
-	struct names *names;
-	struct stats *stats;
-	const struct conf *conf;
-	struct inbound_op *work, *kept;
-	unsigned n_work, n_kept;
-};
-
-struct inbound *inbound_new(struct store *s, struct names *names, struct stats *stats, const struct conf *c)
+struct inbound *inbound_new(const struct inbound_needs *needs)
 {
 	struct inbound *in = calloc(1, sizeof(*in));
 
-	if (!in)
-		return NULL;
-	in->store = s;
-	in->names = names;
-	in->stats = stats;
-	in->conf = c;
+	if (in)
+		in->needs = *needs;
 	return in;
 }
 
 void inbound_reload(struct inbound *in, const struct conf *c)
 {
-	in->conf = c;
+	in->needs.conf = c;
 }
 
 void inbound_free(struct inbound *in)
@@ -70,7 +44,9 @@ void inbound_free(struct inbound *in)
 		in->kept = o->next;
 		free(o);
 	}
-	free(in);
+	in->freeing = true; /* the timer's close callback ends it, where there is one */
+	if (!in->started || in->timer_closed)
+		free(in);
 }
 
 /* ---- Rules. ---- */
@@ -132,7 +108,7 @@ const char *inbound_client(const struct conf *c, const char *link, const struct 
 
 /* ---- Operations. ---- */
 
-static struct inbound_op *op_new(struct inbound *in)
+static struct inbound_op *op_get(struct inbound *in)
 {
 	struct inbound_op *o = in->kept;
 
@@ -157,7 +133,7 @@ static struct inbound_op *op_new(struct inbound *in)
 	return o;
 }
 
-static void op_free(struct inbound_op *o)
+static void op_put(struct inbound_op *o)
 {
 	struct inbound *in = o->in;
 
@@ -175,28 +151,6 @@ static void op_free(struct inbound_op *o)
 	in->n_kept++;
 }
 
-static void on_committed(struct store_op *op)
-{
-	struct inbound_op *o = op->arg;
-	struct inbound *in = o->in;
-	struct link *l = o->link;
-	struct driver_token token = o->token;
-	int r = op->r;
-
-	if (r == 0) {
-		stats_add(in->stats, STATS_INBOUND, 1);
-		if (!o->op.client)
-			stats_add(in->stats, STATS_INBOUND_UNROUTED, 1);
-	} else {
-		stats_add(in->stats, STATS_INBOUND_FAILED, 1);
-		log_error("inbound_lost_to_store", "link=%s error=%s",
-			names_text(in->names, NAME_LINK, o->op.link), strerror(-r));
-	}
-	op_free(o);
-	if (l)
-		link_ack(l, token, r);
-}
-
 static char *put(char *at, const void *s, size_t n)
 {
 	memcpy(at, s, n);
@@ -204,7 +158,7 @@ static char *put(char *at, const void *s, size_t n)
 	return at + n + 1;
 }
 
-static int copy_in(struct inbound_op *o, const struct link_inbound *m)
+static int copy_in(struct inbound_op *o, const struct link_inbound *m, struct inbound_strings *s)
 {
 	size_t n_from = strlen(m->from), n_to = strlen(m->to);
 	uint32_t n_text = m->n_text < INBOUND_TEXT_MAX ? m->n_text : INBOUND_TEXT_MAX;
@@ -214,43 +168,110 @@ static int copy_in(struct inbound_op *o, const struct link_inbound *m)
 	o->memory = at = malloc(n_from + n_to + n_text + n_raw + 4);
 	if (!at)
 		return -ENOMEM;
-	o->op.from = at;
+	s->from = at;
 	at = put(at, m->from, n_from);
-	o->op.to = at;
+	s->to = at;
 	at = put(at, m->to, n_to);
-	o->op.text = at;
-	o->op.n_text = n_text;
+	s->text = at;
+	s->n_text = n_text;
 	at = put(at, m->text ? m->text : "", n_text);
-	o->op.raw = (const uint8_t *)at;
-	o->op.n_raw = n_raw;
+	s->raw = (const uint8_t *)at;
+	s->n_raw = n_raw;
 	put(at, m->raw ? m->raw : (const uint8_t *)"", n_raw);
+	return 0;
+}
+
+struct inbound_op *inbound_op_new(struct inbound *in, struct link *l, const struct link_inbound *m,
+	struct driver_token token, struct inbound_strings *ret, int *ret_r)
+{
+	struct inbound_op *o = op_get(in);
+
+	*ret_r = -EAGAIN;
+	if (!o)
+		return NULL;
+	*ret_r = copy_in(o, m, ret);
+	if (*ret_r < 0) {
+		op_put(o);
+		return NULL;
+	}
+	o->link = l;
+	o->token = token;
+	return o;
+}
+
+void inbound_op_done(struct inbound_op *o)
+{
+	struct link *l = o->link;
+	struct driver_token token = o->token;
+	int r = o->op.r;
+
+	op_put(o);
+	if (l)
+		link_ack(l, token, r);
+}
+
+/* ---- Whole messages. ---- */
+
+static void on_committed(struct store_op *op)
+{
+	struct inbound_op *o = op->arg;
+	struct inbound *in = o->in;
+
+	if (op->r == 0) {
+		stats_add(in->needs.stats, STATS_INBOUND, 1);
+		if (!o->whole.client)
+			stats_add(in->needs.stats, STATS_INBOUND_UNROUTED, 1);
+	} else {
+		stats_add(in->needs.stats, STATS_INBOUND_FAILED, 1);
+		log_error("inbound_lost_to_store", "link=%s error=%s",
+			names_text(in->needs.names, NAME_LINK, o->whole.link), strerror(-op->r));
+	}
+	inbound_op_done(o);
+}
+
+void inbound_route(struct inbound *in, const char *link, const struct link_inbound *m, struct op_inbound *op)
+{
+	const char *client = inbound_client(in->needs.conf, link, m);
+	const struct conf_client *cl = client ? conf_find_client(in->needs.conf, client) : NULL;
+
+	op->client = cl ? names_get(in->needs.names, NAME_CLIENT, cl->name) : 0;
+	op->endpoint = cl && *cl->webhook.url ? op->client : 0;
+}
+
+static int take_whole(struct inbound *in, struct link *l, const struct link_inbound *m, struct driver_token token)
+{
+	struct inbound_strings s;
+	struct inbound_op *o;
+	int r;
+
+	o = inbound_op_new(in, l, m, token, &s, &r);
+	if (!o)
+		return r;
+	o->whole = (struct op_inbound){
+		.op = {.kind = OP_INBOUND, .rows = 2, .done = on_committed, .arg = o},
+		.at = clock_ms(),
+		.link = link_id(l),
+		.from = s.from,
+		.to = s.to,
+		.text = s.text,
+		.n_text = s.n_text,
+		.raw = s.raw,
+		.n_raw = s.n_raw,
+		.dcs = m->data_coding,
+		.esm_class = m->esm_class,
+	};
+	inbound_route(in, link_name(l), m, &o->whole);
+	store_stage(in->needs.store, STORE_SETTLE, &o->op);
 	return 0;
 }
 
 int inbound_take(void *arg, struct link *l, const struct link_inbound *m, struct driver_token token)
 {
-	struct inbound *in = arg;
-	const char *client = inbound_client(in->conf, link_name(l), m);
-	const struct conf_client *cl = client ? conf_find_client(in->conf, client) : NULL;
-	struct inbound_op *o = op_new(in);
+	struct udh_concat c;
 
-	if (!o)
-		return -EAGAIN;
-	if (copy_in(o, m) < 0) {
-		op_free(o);
-		return -ENOMEM;
-	}
-	o->link = l;
-	o->token = token;
-	o->op.op = (struct store_op){.kind = OP_INBOUND, .rows = 2, .done = on_committed, .arg = o};
-	o->op.at = clock_ms();
-	o->op.link = link_id(l);
-	o->op.client = cl ? names_get(in->names, NAME_CLIENT, cl->name) : 0;
-	o->op.endpoint = cl && *cl->webhook.url ? o->op.client : 0;
-	o->op.dcs = m->data_coding;
-	o->op.esm_class = m->esm_class;
-	store_stage(in->store, STORE_SETTLE, &o->op.op);
-	return 0;
+	if (inbound_is_part(m, &c))
+		return inbound_take_part(arg, l, m, &c, token);
+	return take_whole(arg, l, m, token);
 }
 
 void inbound_forget(struct inbound *in, const struct link *l)

@@ -6,11 +6,16 @@
  * and operators find it in GET /v1/inbound.  The acknowledgement to the peer follows the commit, so a message
  * that was acknowledged is never lost; one that was not is sent again by the peer.
  *
+ * A part of a message is acknowledged when it is on disk.  The last one, or the deadline, joins what is there
+ * (inbound_parts.c); the rules see the whole text.
+ *
  * Operations come from a pool with a bound.  When it is used up the link is told to refuse for now: the
  * peer's own queue is then the buffer.
  */
 #ifndef INTAKE_INBOUND_H
 #define INTAKE_INBOUND_H
+
+#include <uv.h>
 
 #include "base/conf.h"
 #include "driver.h"
@@ -20,9 +25,21 @@
 
 struct inbound;
 
+struct inbound_needs {
+	uv_loop_t *loop;
+	struct store *store;
+	struct names *names;
+	struct stats *stats;
+	const struct conf *conf;
+	struct link *(*link_find)(void *arg, const char *name); /* NULL: no link of that name now */
+	void *link_arg;
+};
+
 /* All lent.  NULL: out of memory. */
-struct inbound *inbound_new(struct store *s, struct names *names, struct stats *stats, const struct conf *c);
+struct inbound *inbound_new(const struct inbound_needs *needs);
+void inbound_start(struct inbound *in); /* first of all it joins what an earlier process left complete */
 void inbound_reload(struct inbound *in, const struct conf *c);
+void inbound_stop(struct inbound *in); /* nothing more is joined; parts and messages are still taken */
 void inbound_free(struct inbound *in); /* the store is closed: nothing is staged any more */
 
 /* For link_sinks.inbound.  0: link_ack(l, token, 0 or -errno) follows.  -EAGAIN, -ENOMEM: not taken, ask for

@@ -625,10 +625,9 @@ static struct json_text_wish text_wish(const struct work *w)
 static int plan_text(struct work *w)
 {
 	struct json_text_wish wish = text_wish(w);
-	struct segment_opts o;
 
-	options(w, &o);
-	return json_text_plan(w->out, &wish, &o, w->f);
+	options(w, &w->out->opts);
+	return json_text_plan(w->out, &wish, &w->out->opts, w->f);
 }
 
 static int plan_data(struct work *w)
@@ -636,11 +635,10 @@ static int plan_data(struct work *w)
 	struct json_message *out = w->out;
 	const uint8_t *d = (const uint8_t *)out->m.text;
 	struct json_text_wish wish = text_wish(w);
-	struct segment_opts o;
 	int r;
 
-	options(w, &o);
-	r = segment_binary_plan(d + 1, d[0], out->m.n_text - 1 - d[0], &o, &out->plan);
+	options(w, &out->opts);
+	r = segment_binary_plan(d + 1, d[0], out->m.n_text - 1 - d[0], &out->opts, &out->plan);
 	switch (r) {
 	case 0: return 0;
 	case -E2BIG: return json_text_too_many(out, &wish, "data", "", w->f);
@@ -714,35 +712,31 @@ int json_message(
 void json_message_syntax_fault(const json_error_t *e, struct api_fault *f)
 {
 	enum json_error_code code = json_error_code(e);
+	const char *why = "not JSON; check quotes, commas and escapes";
 
+	if (e->line < 1 || (code == json_error_premature_end_of_input && e->position == 0)) {
+		api_fault_set(f, API_INVALID_JSON, NULL, "there is no JSON in it; a message is an object, as in "
+			"{\"to\":\"+12025550142\",\"text\":\"hello\"}");
+		return;
+	}
 	/* jansson quotes the place ("near '...'"), which may hold a broken character: only its words are
 	 * passed on. */
 	if (code == json_error_invalid_utf8)
-		api_fault_set(f, API_INVALID_UTF8, NULL,
-			"line %d, column %d: not valid UTF-8; encode the body as UTF-8", e->line, e->column);
+		why = "not valid UTF-8; encode the body as UTF-8";
 	else if (code == json_error_premature_end_of_input)
-		api_fault_set(f, API_INVALID_JSON, NULL, "line %d, column %d: the JSON ends too early",
-			e->line, e->column);
+		why = "the JSON ends too early";
 	else if (code == json_error_duplicate_key)
-		api_fault_set(f, API_INVALID_JSON, NULL,
-			"line %d, column %d: the same field stands twice; give it once", e->line, e->column);
+		why = "the same field stands twice; give it once";
 	else if (strstr(e->text, "invalid Unicode"))
-		api_fault_set(f, API_INVALID_JSON, NULL,
-			"line %d, column %d: half of a surrogate pair; a character beyond U+FFFF is two escapes, as in "
-			"\"\\ud83d\\ude00\"",
-			e->line, e->column);
+		why = "half of a surrogate pair; a character beyond U+FFFF is two escapes, as in \"\\ud83d\\ude00\"";
 	else if (code == json_error_null_byte_in_key || code == json_error_null_character)
-		api_fault_set(f, API_INVALID_JSON, NULL, "line %d, column %d: NUL is not allowed", e->line,
-			e->column);
+		why = "NUL is not allowed";
 	else if (code == json_error_end_of_input_expected)
-		api_fault_set(f, API_INVALID_JSON, NULL,
-			"line %d, column %d: something follows the JSON value; many messages are an array, "
-			"or lines of "
-			"application/x-ndjson",
-			e->line, e->column);
-	else
-		api_fault_set(f, API_INVALID_JSON, NULL,
-			"line %d, column %d: not JSON; check quotes, commas and escapes", e->line, e->column);
+		why = "something follows the JSON value; many messages are an array, or lines of application/x-ndjson";
+	else if (!strncmp(e->text, "'[' or '{' expected", 19))
+		why = "neither a JSON object nor an array; a message begins with {";
+	api_fault_set(f, code == json_error_invalid_utf8 ? API_INVALID_UTF8 : API_INVALID_JSON, NULL, "line %d, column %d: %s",
+		e->line, e->column, why);
 }
 
 bool json_message_key_ok(const char *key, size_t n)

@@ -47,6 +47,7 @@ enum json_change { JSON_CHANGED_TRANSLIT = 1, JSON_CHANGED_NFC = 2, JSON_CHANGED
 struct json_message {
 	struct message m; /* without id */
 	struct segment_plan plan;
+	struct segment_opts opts; /* by which it was planned */
 	const char *idempotency_key; /* of the row, or NULL */
 	uint8_t changed;	     /* of enum json_change; 0: the text is as it came, and the next two are not set */
 	uint8_t parts_before;	     /* of the text as it came; 255: more than 254 */

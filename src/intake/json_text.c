@@ -132,29 +132,13 @@ int json_text_too_many(const struct json_message *jm, const struct json_text_wis
 	const char *more, struct api_fault *f)
 {
 	const struct segment_plan *p = &jm->plan;
-	const char *hint = p->encoding != ENC_UCS2 ? ""
-			   : jm->m.wish == WISH_UCS2
-				   ? ", or let encoding be \"auto\""
-				   : ", or avoid the characters that force ucs2 (POST /v1/preview names them)";
 
 	if (p->n_parts == 255)
 		return api_fault_set(f, API_TOO_MANY_PARTS, field,
 			"the %s needs more than 254 parts as %s, this client may send %u; shorten it", field,
 			encoding_name(p->encoding), w->max_parts);
-	return api_fault_set(f, API_TOO_MANY_PARTS, field, "the %s%s needs %u parts as %s, this client may send %u; shorten it%s%s",
-		field, jm->changed ? ", changed as asked for," : "", p->n_parts, encoding_name(p->encoding), w->max_parts, hint,
-		more);
-}
-
-static int too_many_parts(
-	struct json_message *jm, const struct json_text_wish *w, const struct segment_opts *o, struct api_fault *f)
-{
-	unsigned parts = parts_if_smart(jm, w, o, jm->plan.n_parts);
-	char more[64] = "";
-
-	if (parts)
-		snprintf(more, sizeof(more), "; with \"smart\": true it needs %u", parts);
-	return json_text_too_many(jm, w, "text", more, f);
+	return api_fault_set(f, API_TOO_MANY_PARTS, field, "the %s%s needs %u parts as %s, this client may send %u; shorten it%s",
+		field, jm->changed ? ", changed as asked for," : "", p->n_parts, encoding_name(p->encoding), w->max_parts, more);
 }
 
 static bool shifts_allowed(const struct segment_rules *rules)
@@ -201,21 +185,55 @@ static unsigned list_foreign(
 	return count;
 }
 
+struct foreign {
+	bool languages; /* the tables of the link were looked at, too */
+	char list[SHOWN * 32 + 24];
+};
+
+static void find_foreign(const struct json_message *jm, const struct segment_rules *rules, struct foreign *ret)
+{
+	const size_t cap = sizeof(ret->list);
+	unsigned n;
+
+	ret->languages = shifts_allowed(rules);
+	ret->list[0] = '\0';
+	n = list_foreign(jm->m.text, jm->m.n_text, rules, ret->languages, ret->list, cap);
+	if (n == 0) { /* each is in some table, but no two tables have them all */
+		ret->languages = false;
+		n = list_foreign(jm->m.text, jm->m.n_text, rules, false, ret->list, cap);
+	}
+	if (n > SHOWN)
+		snprintf(ret->list + strlen(ret->list), cap - strlen(ret->list), ", and %u more", n - SHOWN);
+}
+
+static int too_many_parts(
+	struct json_message *jm, const struct json_text_wish *w, const struct segment_opts *o, struct api_fault *f)
+{
+	unsigned parts = parts_if_smart(jm, w, o, jm->plan.n_parts);
+	char hint[sizeof(struct foreign) + 80];
+	struct foreign foreign;
+	size_t n = 0;
+
+	hint[0] = '\0';
+	if (jm->plan.encoding == ENC_UCS2 && jm->m.wish == WISH_UCS2) {
+		n = (size_t)snprintf(hint, sizeof(hint), ", or let encoding be \"auto\"");
+	} else if (jm->plan.encoding == ENC_UCS2) {
+		find_foreign(jm, &o->rules, &foreign);
+		n = (size_t)snprintf(hint, sizeof(hint), ", or avoid what forces ucs2: %s", foreign.list);
+	}
+	if (parts)
+		snprintf(hint + n, sizeof(hint) - n, "; with \"smart\": true it needs %u", parts);
+	return json_text_too_many(jm, w, "text", hint, f);
+}
+
 static int not_gsm7(
 	struct json_message *jm, const struct json_text_wish *w, const struct segment_opts *o, struct api_fault *f)
 {
-	bool languages = shifts_allowed(&o->rules);
-	char list[SHOWN * 32], more[24] = "";
-	unsigned n = list_foreign(jm->m.text, jm->m.n_text, &o->rules, languages, list, sizeof(list));
+	struct foreign foreign;
 
-	if (n == 0) { /* each is in some table, but no two tables have them all */
-		languages = false;
-		n = list_foreign(jm->m.text, jm->m.n_text, &o->rules, languages, list, sizeof(list));
-	}
-	if (n > SHOWN)
-		snprintf(more, sizeof(more), ", and %u more", n - SHOWN);
-	return api_fault_set(f, API_NOT_GSM7, "text", "%s does not have %s%s%s; replace them%s, or let encoding be \"auto\"",
-		alphabet_name(&o->rules, languages), list, more, jm->changed ? " in the text as changed" : "",
+	find_foreign(jm, &o->rules, &foreign);
+	return api_fault_set(f, API_NOT_GSM7, "text", "%s does not have %s%s; replace them%s, or let encoding be \"auto\"",
+		alphabet_name(&o->rules, foreign.languages), foreign.list, jm->changed ? " in the text as changed" : "",
 		parts_if_smart(jm, w, o, CANNOT_SEND) ? " (\"smart\": true does)" : "");
 }
 

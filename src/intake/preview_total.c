@@ -124,6 +124,15 @@ struct total_dear *preview_total_add(struct preview_total *t, uint64_t row, cons
 	return d;
 }
 
+size_t preview_total_told(const struct preview_total *t)
+{
+	size_t n = 0;
+
+	for (unsigned i = 0; i < t->n_dearest; i++)
+		n += buf_len(&t->dearest[i].told.b);
+	return n;
+}
+
 /* ---- Telling. ---- */
 
 static void put_encodings(struct json_out *o, const char *key, const uint64_t by[ENC_BINARY + 1])

@@ -55,6 +55,7 @@ void preview_total_done(struct preview_total *t);
 void preview_total_refuse(struct preview_total *t, enum api_code code);
 /* Returns the entry of the row when it is among the dearest so far, `told` empty; else NULL. */
 struct total_dear *preview_total_add(struct preview_total *t, uint64_t row, const struct preview_row *p);
+size_t preview_total_told(const struct preview_total *t); /* octets of all `told` */
 
 void preview_total_out(struct json_out *o, const struct preview_total *t, const struct names *names);
 

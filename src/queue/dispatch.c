@@ -4,7 +4,8 @@
  *
  * A link serves its otp lanes first, then the others by deficit round robin.  While an otp came within the last ten
  * seconds the others leave max(1, 5 %) of the window and 5 % of the rate free, so that the next code finds room at
- * once.  Tokens may go below zero: a message of N parts is begun with one token and pays N.
+ * once.  Each part costs one token; a message of N parts goes as they come, and nothing of another message of its lane
+ * in between.
  *
  * The lease is on disk before the driver sees the part: op_lease is staged here (or goes with the accept commit), and
  * dispatch_submit() runs when it is done.
@@ -19,6 +20,7 @@
 #define QUANTUM_SERVICE 16  /* parts a lane may send before the next one's turn */
 #define QUANTUM_MARKETING 4
 #define STORE_PAUSE_MS 1000 /* after a lease that the disk refused */
+#define TICK_US 2000        /* a shorter wait is not worth a wake: pace.h keeps what comes in meanwhile */
 
 void dispatch_dirty(struct queue *q)
 {
@@ -47,16 +49,9 @@ static bool otp_recent(const struct queue *q, const struct outlet *o)
 	return o->otp_at_ms && q->now_us / 1000 - o->otp_at_ms < OTP_RECENT_MS;
 }
 
-static double rate_of(const struct outlet *o)
+void dispatch_rate(struct outlet *o)
 {
-	return o->tps * (o->slow > 0 ? o->slow : 1);
-}
-
-static double burst_of(const struct outlet *o, double rate)
-{
-	double burst = o->burst ? o->burst : rate / 20; /* 50 ms worth: smooth, and never far above the rate */
-
-	return burst < 1 ? 1 : burst;
+	pace_set(&o->pace, o->tps, o->adapt.limit, o->burst);
 }
 
 /* Parts that this class may still put into the window. */
@@ -72,25 +67,24 @@ static unsigned window_room(const struct queue *q, const struct outlet *o, enum 
 	return room < o->window - spare - o->in_flight_bulk ? room : o->window - spare - o->in_flight_bulk;
 }
 
+/* Must this class leave something for codes? */
+static bool reserved(const struct queue *q, const struct outlet *o, enum msg_class class)
+{
+	return class != CLASS_OTP && otp_recent(q, o);
+}
+
 static enum msg_reason no_room(struct queue *q, struct outlet *o, enum msg_class class)
 {
-	bool reserve = class != CLASS_OTP && otp_recent(q, o);
-	double rate = rate_of(o), burst = burst_of(o, rate);
-
 	if (o->pause_until_ms > q->now_us / 1000)
 		return REASON_THROTTLED;
 	if (window_room(q, o, class) == 0)
 		return REASON_WINDOW_FULL;
-	if (!tokens_has(&o->tokens, &o->tokens_at_us, rate, burst, q->now_us))
-		return REASON_THROTTLED;
-	/* What bulk leaves for otp: with a bucket kept at a twentieth above one, an otp never waits for a token. */
-	if (reserve && rate > 0 && o->tokens < 1 + burst / 20 && burst >= 2)
-		return REASON_THROTTLED;
-	return REASON_NONE;
+	return pace_room(&o->pace, reserved(q, o, class), q->now_us) ? REASON_NONE : REASON_THROTTLED;
 }
 
 bool dispatch_room(struct queue *q, struct outlet *o, enum msg_class class)
 {
+	dispatch_rate(o);
 	return !q->dispatch_stopped && !q->stopping && no_room(q, o, class) == REASON_NONE;
 }
 
@@ -103,7 +97,7 @@ void dispatch_take(struct queue *q, struct outlet *o, struct qmsg *qm, unsigned 
 		o->otp_at_ms = q->now_us / 1000;
 	else
 		o->in_flight_bulk += n_parts;
-	o->tokens -= n_parts;
+	pace_hold(&o->pace, n_parts);
 	if (c)
 		c->tokens -= n_parts;
 	if (qm->lane)
@@ -127,6 +121,12 @@ static void slots_free(struct queue *q, struct outlet *o, struct qmsg *qm, unsig
 /* The slots of settled parts. */
 void dispatch_settled(struct queue *q, struct qmsg *qm, unsigned n_parts)
 {
+	slots_free(q, qm->out, qm, n_parts);
+}
+
+void dispatch_unplaced(struct queue *q, struct qmsg *qm, unsigned n_parts)
+{
+	pace_unhold(&qm->out->pace, n_parts);
 	slots_free(q, qm->out, qm, n_parts);
 }
 
@@ -155,10 +155,10 @@ static int binary_plan(const struct message *m, const struct segment_opts *o, st
 
 /* For a link that has not seen it yet.  The wish for GSM-7 was held against the first link of the route; where another
  * one lacks a character the text goes as UCS-2: it was accepted, and letters are never lost. */
-static int plan_for(const struct queue *q, const struct message *m, const struct segment_rules *rules,
+static int plan_for(struct unicode *unicode, const struct message *m, const struct segment_rules *rules,
 	struct segment_plan *ret)
 {
-	struct segment_opts o = { .wish = m->wish, .rules = *rules, .unicode = q->unicode };
+	struct segment_opts o = { .wish = m->wish, .rules = *rules, .unicode = unicode };
 	size_t bad;
 	int r;
 
@@ -171,15 +171,29 @@ static int plan_for(const struct queue *q, const struct message *m, const struct
 	return segment_plan(m->text, m->n_text, &o, ret, &bad);
 }
 
-/* The plan that was made before. */
+/* A message that was begun before cuts were kept, when neither clusters nor languages were looked at. */
+static int plan_old(const struct qmsg *qm, struct segment_plan *ret)
+{
+	const struct segment_rules *now = &qm->out->rules;
+	struct segment_rules rules = { .concat = now->concat, .max_char = now->max_char };
+
+	return plan_for(NULL, qm->m, &rules, ret);
+}
+
+/* The plan that was made before; -EINVAL when it is another one. */
 static int plan_again(const struct queue *q, const struct qmsg *qm, struct segment_plan *ret)
 {
 	const struct message *m = qm->m;
 	struct segment_opts o = { .rules.concat = segment_cut_concat(qm->cut) };
+	int r;
 
-	if (m->flags & MSG_BINARY)
-		return binary_plan(m, &o, ret);
-	return segment_again(m->text, m->n_text, qm->cut, q->unicode, ret);
+	if (!qm->cut)
+		r = plan_old(qm, ret);
+	else if (m->flags & MSG_BINARY)
+		r = binary_plan(m, &o, ret);
+	else
+		r = segment_again(m->text, m->n_text, qm->cut, q->unicode, ret);
+	return r == 0 && o.rules.concat != CONCAT_PAYLOAD && ret->n_parts != qm->n_parts ? -EINVAL : r;
 }
 
 static int wire_for(const struct message *m, const struct segment_plan *plan, unsigned part, uint16_t ref,
@@ -206,21 +220,21 @@ int dispatch_plan(struct queue *q, struct qmsg *qm, struct outlet *o)
 	struct segment_plan plan;
 	int r;
 
-	if (qm->bound && qm->cut) { /* cut already; another link only when the old one is gone for good */
+	if (qm->bound) { /* cut already; another link only when the old one is gone for good */
 		qm->out = o;
 		return 0;
 	}
-	if (qm->n_parts && qm->cut && (qm->out == o || (qm->out && same_rules(&qm->out->rules, &o->rules)))) {
+	if (qm->n_parts && qm->cut && same_rules(&qm->rules, &o->rules)) {
 		qm->out = o;
 		return 0;
 	}
-	r = plan_for(q, qm->m, &o->rules, &plan);
+	r = plan_for(q->unicode, qm->m, &o->rules, &plan);
 	if (r < 0)
 		return r;
 	qm->cut = segment_cut(&plan);
+	qm->rules = o->rules;
 	qm->out = o;
-	if (qm->bound)
-		return 0;
+	qm->bound_link = 0;
 	qm->n_parts = o->rules.concat == CONCAT_PAYLOAD ? 1 : plan.n_parts;
 	qm->todo = parts_mask(qm->n_parts);
 	if (qm->n_parts > 1)
@@ -249,6 +263,16 @@ static void part_fill(const struct queue *q, const struct qmsg *qm, const struct
 	p->validity_s = left_ms > 1000 ? (uint32_t)(left_ms / 1000) : 1;
 	p->text = m->text;
 	p->n_text = m->n_text;
+}
+
+static int make_part(const struct queue *q, const struct qmsg *qm, const struct segment_plan *plan, unsigned part,
+	struct part *p)
+{
+	part_fill(q, qm, plan, part, p);
+	if (segment_cut_concat(qm->cut) != CONCAT_PAYLOAD)
+		return wire_for(qm->m, plan, part, (uint16_t)qm->ref, &p->wire);
+	memset(&p->wire, 0, sizeof(p->wire));
+	return 0;
 }
 
 /* The driver has no room on the wire: link_ready() hands it over again. */
@@ -297,6 +321,7 @@ static void unlease(struct queue *q, struct qmsg *qm, uint64_t parts)
 		op->bound_parts = 0;
 		queue_stage(q, STORE_SETTLE, &op->op);
 	} /* else the lease row stays, and a crash would call it uncertain: safe */
+	pace_unhold(&qm->out->pace, (unsigned)__builtin_popcountll(parts & ~qm->flying));
 	slots_free(q, qm->out, qm, (unsigned)__builtin_popcountll(parts));
 	qm->leased &= ~parts;
 	qm->flying &= ~parts;
@@ -315,32 +340,30 @@ void dispatch_submit(struct queue *q, struct qmsg *qm)
 	uint64_t id = qm->m->id;
 	struct segment_plan plan;
 	struct part p;
-	bool whole = segment_cut_concat(qm->cut) == CONCAT_PAYLOAD;
-	int r = 0;
+	int planned = 0, r = 0;
 
 	if (qm->stalled || !qm->leased)
 		return; /* stalled: it goes with the others of its list, in order */
-	if (o->up)
-		r = plan_again(q, qm, &plan);
-	if (r == 0 && o->up && !whole && plan.n_parts != qm->n_parts)
-		r = -EINVAL; /* begun in another cut by a link that is gone */
+	if (o->up && plan_again(q, qm, &plan) < 0)
+		planned = -EMSGSIZE; /* begun in parts that its link does not make any more */
 	while (qm->leased && r == 0 && o->up) {
 		unsigned part = (unsigned)__builtin_ctzll(qm->leased) + 1;
 
-		part_fill(q, qm, &plan, part, &p);
-		if (whole)
-			memset(&p.wire, 0, sizeof(p.wire));
-		else
-			r = wire_for(qm->m, &plan, part, (uint16_t)qm->ref, &p.wire);
+		r = planned;
+		p.key = msg_key(id, part);
+		if (r == 0)
+			r = make_part(q, qm, &plan, part, &p);
 		if (r == 0)
 			r = o->ops->submit(o, &p);
 		if (r == 0) {
+			pace_take(&o->pace, 1, clock_mono_us());
 			qm->leased &= ~(1ull << (part - 1));
 			qm->flying |= 1ull << (part - 1);
 		}
 		if (r == -EMSGSIZE || r == -EINVAL) { /* no wire of this link can carry it */
 			struct settle s = { .key = p.key, .outcome = OUTCOME_REJECTED, .text = "too large for the link" };
 
+			pace_unhold(&o->pace, 1);
 			qm->leased &= ~(1ull << (part - 1));
 			qm->flying |= 1ull << (part - 1);
 			queue_settle(q, o, &s);
@@ -381,20 +404,30 @@ static void lease_done(struct store_op *op)
 	qm->out->pause_until_ms = q->now_us / 1000 + STORE_PAUSE_MS;
 	if (l_bound)
 		qm->bound_link = 0;
-	slots_free(q, qm->out, qm, (unsigned)__builtin_popcountll(parts));
+	dispatch_unplaced(q, qm, (unsigned)__builtin_popcountll(parts));
 	qm->todo |= parts;
 	dispatch_requeue(q, qm);
 }
 
-/* Lease as many parts of the message as there is room for; false: no operation to be had. */
-static bool lease(struct queue *q, struct outlet *o, struct qmsg *qm)
+/* The number of parts for the bound row, 0 when it needs none: a single part does, where the rows would speak of more,
+ * be it the client's answer or an older cut for another link. */
+unsigned dispatch_bound_parts(const struct qmsg *qm)
+{
+	return qm->n_parts > 1 || qm->n_parts != qm->m->n_parts || qm->bound_row ? qm->n_parts : 0;
+}
+
+/* Lease as many parts of the message as there is room for; how many, 0: no operation to be had. */
+static unsigned lease(struct queue *q, struct outlet *o, struct qmsg *qm)
 {
 	struct op_lease *op = (struct op_lease *)pool_get(q, &q->pool_lease, OP_LEASE, lease_done);
 	unsigned room = window_room(q, o, qm->m->class), n = 0;
+	unsigned tokens = pace_room(&o->pace, reserved(q, o, qm->m->class), q->now_us);
 	uint64_t parts = 0;
 
 	if (!op)
-		return false;
+		return 0;
+	if (room > tokens)
+		room = tokens;
 	for (uint64_t left = qm->todo; left && n < room; left &= left - 1, n++)
 		parts |= left & -left;
 	qm->todo &= ~parts;
@@ -404,17 +437,18 @@ static bool lease(struct queue *q, struct outlet *o, struct qmsg *qm)
 	op->link = o->id;
 	op->ref = qm->ref;
 	op->cut = qm->cut;
-	op->bound_parts = qm->n_parts > 1 && qm->bound_link != o->id ? qm->n_parts : 0;
+	op->bound_parts = qm->bound_link != o->id ? (uint8_t)dispatch_bound_parts(qm) : 0;
 	op->op.rows = (uint16_t)(n + (op->bound_parts != 0));
-	if (qm->n_parts > 1) {
-		qm->bound = true;
+	if (op->bound_parts) {
+		qm->bound_row = true;
 		qm->bound_link = o->id;
 	}
+	qm->bound = qm->n_parts > 1;
 	if (!qm->todo)
 		lane_take(q, qm);
 	dispatch_take(q, o, qm, n);
 	queue_stage(q, STORE_SETTLE, &op->op);
-	return true;
+	return n;
 }
 
 /* ---- back into a lane, or out of memory ------------------------------------------------------------------ */
@@ -434,7 +468,7 @@ void dispatch_requeue(struct queue *q, struct qmsg *qm)
 		l = lane_pinned(q, qm->m, qm->out);
 	}
 	qm->since_ms = q->now_ms;
-	lane_prepend(q, l ? l : qm->lane, qm);
+	lane_return(q, l ? l : qm->lane, qm);
 }
 
 /* Every part was taken or is final: rows know the rest. */
@@ -498,7 +532,7 @@ static enum msg_reason serve(struct queue *q, struct outlet *o, struct lane *l)
 	struct qmsg *qm;
 
 	while ((qm = l->wait.head)) {
-		unsigned cost = qm->n_parts ? qm->n_parts : qm->m->n_parts;
+		unsigned cost, n;
 		struct queue_client_state *c = l->client;
 		double burst = c->conf.burst ? c->conf.burst : c->conf.tps;
 
@@ -515,13 +549,15 @@ static enum msg_reason serve(struct queue *q, struct outlet *o, struct lane *l)
 			why = REASON_CLIENT_RATE;
 			break;
 		}
+		cost = (unsigned)__builtin_popcountll(qm->todo);
 		if (l->deficit < (int)cost && l->key.class != CLASS_OTP)
 			break;
-		l->deficit -= (int)cost;
-		if (!lease(q, o, qm)) {
+		n = lease(q, o, qm);
+		if (n == 0) {
 			why = REASON_STORE;
 			break;
 		}
+		l->deficit -= (int)n;
 	}
 	lane_waits(q, l, why == REASON_NONE ? REASON_BACKLOG : why);
 	return why;
@@ -568,20 +604,37 @@ static void pump(struct queue *q, struct outlet *o)
 {
 	if (!o->up || o->draining)
 		return;
+	adapt_grow(&o->adapt, o->tps, q->now_us);
+	dispatch_rate(o);
 	serve_ring(q, o, &o->otp_lanes);
 	serve_ring(q, o, &o->lanes);
 }
 
-/* Does anything wait that only time will let go? */
-static bool waits_for_time(const struct queue *q)
+/* Until this link should be looked at again, should nothing else happen; INT64_MAX: only something else will do. */
+static int64_t outlet_wait_us(struct queue *q, struct outlet *o)
 {
-	for (unsigned i = 0; i < q->n_outlets; i++) {
-		const struct outlet *o = q->outlets[i];
+	int64_t pause = o->pause_until_ms * 1000 - q->now_us, wait;
 
-		if (o->up && (o->lanes || o->otp_lanes) && o->in_flight < o->window)
-			return true;
+	if (!o->up || !(o->lanes || o->otp_lanes) || o->in_flight >= o->window)
+		return INT64_MAX;
+	wait = pace_wait_us(&o->pace, !o->otp_lanes && otp_recent(q, o), q->now_us);
+	if (wait < pause)
+		wait = pause;
+	return wait < TICK_US ? TICK_US : wait; /* at least: a client's rate, and codes that are not recent any more */
+}
+
+/* The nearest time at which what waits may go: a link that is refused everything costs a wake a second. */
+static int64_t next_wait_us(struct queue *q)
+{
+	int64_t next = INT64_MAX;
+
+	for (unsigned i = 0; i < q->n_outlets; i++) {
+		int64_t wait = outlet_wait_us(q, q->outlets[i]);
+
+		if (wait < next)
+			next = wait;
 	}
-	return false;
+	return next;
 }
 
 static void tick(uv_timer_t *t)
@@ -594,7 +647,7 @@ static void tick(uv_timer_t *t)
 
 void dispatch_run(struct queue *q)
 {
-	bool wait;
+	int64_t wait;
 
 	if (!q->dirty || !q->started)
 		return;
@@ -604,10 +657,9 @@ void dispatch_run(struct queue *q)
 	if (!q->dispatch_stopped && !q->stopping)
 		for (unsigned i = 0; i < q->n_outlets; i++)
 			pump(q, q->outlets[i]);
-	wait = waits_for_time(q);
-	if (wait && !q->ticking)
-		uv_timer_start(&q->tick, tick, 2, 2);
-	else if (!wait && q->ticking)
+	wait = q->dispatch_stopped || q->stopping ? INT64_MAX : next_wait_us(q);
+	if (wait < INT64_MAX)
+		uv_timer_start(&q->tick, tick, (uint64_t)(wait + 999) / 1000, 0);
+	else
 		uv_timer_stop(&q->tick);
-	q->ticking = wait;
 }

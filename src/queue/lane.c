@@ -274,12 +274,21 @@ void lane_append(struct queue *q, struct lane *l, struct qmsg *qm)
 	lane_activate(q, l);
 }
 
-void lane_prepend(struct queue *q, struct lane *l, struct qmsg *qm)
+/* A window of refused messages comes back answer by answer; each goes behind those of them that are older, as a rule
+ * behind the last. */
+void lane_return(struct queue *q, struct lane *l, struct qmsg *qm)
 {
+	struct qmsg *after;
+
 	l = routed(q, l, qm);
 	qmsg_set_lane(qm, l);
-	qm->in_lane = true;
-	qlist_prepend(&l->wait, qm);
+	qm->in_lane = qm->again = true;
+	after = l->again;
+	while (after && after->m->id > qm->m->id)
+		after = after->prev;
+	qlist_insert(&l->wait, after, qm);
+	if (after == l->again)
+		l->again = qm;
 	lane_activate(q, l);
 }
 
@@ -289,8 +298,10 @@ void lane_take(struct queue *q, struct qmsg *qm)
 
 	if (!qm->in_lane)
 		return;
+	if (l->again == qm)
+		l->again = qm->prev;
 	qlist_remove(&l->wait, qm);
-	qm->in_lane = false;
+	qm->in_lane = qm->again = false;
 	if (!l->wait.head)
 		lane_deactivate(q, l);
 	if (l->n_rows && l->wait.n < q->lane_window / 2)

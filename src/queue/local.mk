@@ -2,6 +2,7 @@
 libposthorn_a_SOURCES += src/queue/fresh.c src/queue/fresh.h src/queue/sent.c src/queue/sent.h \
 	src/queue/queue.c src/queue/queue.h src/queue/queue_impl.h src/queue/lane.c src/queue/dispatch.c \
 	src/queue/refs.c src/queue/refs.h src/queue/idform.c src/queue/idform.h \
+	src/queue/pace.c src/queue/pace.h src/queue/adapt.c src/queue/adapt.h \
 	src/queue/settle.c src/queue/receipt.c src/queue/refill.c src/queue/cancel.c src/queue/sweep.c
 libposthorn_a_SOURCES += \
 	src/queue/names.c src/queue/names.h \
@@ -9,6 +10,7 @@ libposthorn_a_SOURCES += \
 	src/queue/store_sqlite.c src/queue/store_sqlite_apply.c src/queue/store_sqlite_db.c src/queue/store_sqlite_detail.c \
 	src/queue/store_sqlite_load.c src/queue/store_sqlite_purge.c src/queue/store_sqlite_settle.c \
 	src/queue/store_sqlite_receipt.c src/queue/store_sqlite_view.c
+libposthorn_a_SOURCES += src/queue/store_sqlite_inbound.c
 
 libposthorn_a_SOURCES += src/queue/evidence.c src/queue/evidence.h src/queue/uncertain.c
 

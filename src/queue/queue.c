@@ -129,15 +129,18 @@ void qlist_append(struct qlist *l, struct qmsg *qm)
 	l->n++;
 }
 
-void qlist_prepend(struct qlist *l, struct qmsg *qm)
+void qlist_insert(struct qlist *l, struct qmsg *after, struct qmsg *qm)
 {
-	qm->prev = NULL;
-	qm->next = l->head;
-	if (l->head)
-		l->head->prev = qm;
+	qm->prev = after;
+	qm->next = after ? after->next : l->head;
+	if (after)
+		after->next = qm;
+	else
+		l->head = qm;
+	if (qm->next)
+		qm->next->prev = qm;
 	else
 		l->tail = qm;
-	l->head = qm;
 	l->n++;
 }
 
@@ -331,16 +334,18 @@ static void lease_at_once(struct queue *q, struct lane *l, struct qmsg *qm, stru
 	if (dispatch_plan(q, qm, o) < 0)
 		return;
 	n = qm->n_parts;
-	if (o->window - o->in_flight < n)
+	if (o->window - o->in_flight < n || pace_room(&o->pace, false, q->now_us) < n)
 		return;
 	a->leased = qm->todo;
 	a->link = o->id;
 	a->ref = qm->ref;
 	a->cut = qm->cut;
-	a->bound_parts = n > 1 ? (uint8_t)n : 0;
+	a->bound_parts = (uint8_t)dispatch_bound_parts(qm);
 	qm->leasing = qm->todo;
 	qm->todo = 0;
 	qm->bound = n > 1;
+	qm->bound_row = a->bound_parts != 0;
+	qm->bound_link = qm->bound_row ? o->id : 0;
 	dispatch_take(q, o, qm, n);
 }
 
@@ -419,7 +424,7 @@ static void placed(struct queue *q, struct store_accept *a, int r)
 	l->n_pending_wait -= qm->leasing == 0;
 	if (r < 0) {
 		if (qm->leasing)
-			dispatch_settled(q, qm, (unsigned)__builtin_popcountll(qm->leasing));
+			dispatch_unplaced(q, qm, (unsigned)__builtin_popcountll(qm->leasing));
 		qm->leasing = qm->todo = 0;
 		queue_resolved(q, m->id);
 		dispatch_gone(q, qm);

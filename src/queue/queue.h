@@ -27,7 +27,9 @@
 
 #include "base/conf.h"
 #include "codec/receipt.h"
+#include "queue/adapt.h"
 #include "queue/names.h"
+#include "queue/pace.h"
 #include "queue/store.h"
 
 struct queue;
@@ -55,8 +57,6 @@ struct outlet {
 	unsigned window;         /* parts in flight */
 	double tps;              /* 0: no limit */
 	unsigned burst;
-	double slow;             /* 0 < slow <= 1: what throttling left of tps */
-	int64_t pause_until_ms;  /* clock_mono_ms(); throttled: nothing before */
 	enum uncertain_policy { UNCERTAIN_RESEND, UNCERTAIN_HOLD, UNCERTAIN_FAIL, UNCERTAIN_N } on_uncertain;
 	uint8_t on_uncertain_of[CLASS_N]; /* 0: as on_uncertain; else enum uncertain_policy + 1 */
 	enum receipt_id_form receipt_form;
@@ -69,8 +69,10 @@ struct outlet {
 	struct idform *idform;   /* how its receipts spell ids; NULL until it is known to the queue */
 	unsigned in_flight;      /* leased, not settled */
 	unsigned in_flight_bulk; /* of these: not otp */
-	double tokens;
-	int64_t tokens_at_us, otp_at_ms;
+	struct pace pace;        /* what left of late, and what may */
+	struct adapt adapt;      /* what the carrier was found to take */
+	int64_t pause_until_ms;  /* clock_mono_ms(); refused: nothing before */
+	int64_t otp_at_ms;
 	struct lane *lanes;      /* ring of lanes with something to send here */
 	struct lane *otp_lanes;
 	struct qmsg *stalled, *stalled_tail; /* leased, but the driver had no room */
@@ -152,6 +154,8 @@ int queue_add(struct queue *q, struct queue_batch *b);
 struct settle;
 void queue_outlet_changed(struct queue *q, struct outlet *o); /* up, down, window, rate, draining, ready */
 void queue_settle(struct queue *q, struct outlet *o, const struct settle *s);
+/* An answer told how busy the carrier is: congestion_state (SMPP 5.0), 0 to 100. */
+void queue_congestion(struct queue *q, struct outlet *o, unsigned percent);
 
 /* A receipt.  0: done() follows after the commit: acknowledge (0) or ask for it again (-errno).  1: it changes nothing
  * (intermediate, repeated): acknowledge at once.  -ENOMEM: ask for it again. */

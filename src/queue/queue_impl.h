@@ -43,6 +43,10 @@ struct qmsg {
 	uint64_t tried;             /* parts that had their turn in attempt number `tries` */
 	uint64_t refused;           /* for good, by its link: the next one may get the message when all of it is back */
 	uint32_t refused_code;
+	uint8_t refused_reason;
+	uint8_t n_faults;           /* answers that ended its link's session, in a row */
+	uint8_t n_full;             /* answers that a queue is full, though others were taken since the one before */
+	uint64_t full_at_sent;      /* the link's count of parts sent at the last of them */
 	char refused_text[28];
 	uint64_t row_seq;
 	uint32_t row_lane;          /* its row in backlog; 0: none */
@@ -50,10 +54,13 @@ struct qmsg {
 	uint16_t tries;
 	uint8_t n_parts;            /* 0: not planned for a link yet */
 	uint16_t cut;               /* segment_cut(); 0: not known */
+	struct segment_rules rules; /* what gave this cut; not of one that was begun in another life */
 	uint8_t reason;
 	bool bound;                 /* parts and reference are fixed: something of it has left, or is about to */
-	uint32_t bound_link;        /* the link of its bound row, written or on its way */
+	uint32_t bound_link;        /* the link of its bound row, written or on its way; 0: none that counts */
+	bool bound_row;             /* it has such a row, which perhaps no longer counts */
 	bool in_lane, stalled, blocked;
+	bool again;                 /* it came back to its lane, and goes before those that never left it */
 	bool pending;               /* its accept commit is not done: nobody may touch it */
 	int64_t since_ms;
 };
@@ -73,6 +80,7 @@ struct lane {
 	const struct queue_route *route; /* NULL: none */
 	struct outlet *out;          /* the link that serves it now; NULL: none is up */
 	struct qlist wait;
+	struct qmsg *again;          /* the last of those at the head that came back; NULL: none */
 	unsigned n_pending;          /* accepted messages whose commit is not done, to be appended here */
 	unsigned n_pending_wait;     /* of these: not leased with the commit */
 	unsigned n_late;             /* parts of this lane in flight */
@@ -190,7 +198,7 @@ struct queue {
 	uv_check_t check;            /* dispatch after each poll */
 	uv_timer_t tick;             /* tokens and pauses: only while something waits for time */
 	uv_timer_t second;
-	bool dirty, ticking;
+	bool dirty;
 	unsigned n_handles;          /* still to be closed */
 
 	unsigned lane_window, max_resident;
@@ -253,7 +261,7 @@ struct qmsg *qmsg_find(const struct queue *q, uint64_t id);
 void qmsg_free(struct queue *q, struct qmsg *qm);
 void qmsg_set_lane(struct qmsg *qm, struct lane *l);
 void qlist_append(struct qlist *l, struct qmsg *qm);
-void qlist_prepend(struct qlist *l, struct qmsg *qm);
+void qlist_insert(struct qlist *l, struct qmsg *after, struct qmsg *qm); /* after NULL: first */
 void qlist_remove(struct qlist *l, struct qmsg *qm);
 /* The message became final (or is out of our hands on disk): it is not fresh any more. */
 void queue_resolved(struct queue *q, uint64_t id);
@@ -271,7 +279,7 @@ struct lane *lane_by_id(struct queue *q, uint32_t id);
 void lane_name(struct queue *q, struct lane *l);            /* make it durable: needed before its first row */
 void lane_home(struct queue *q, struct lane *l);            /* choose its link again */
 void lane_append(struct queue *q, struct lane *l, struct qmsg *qm);
-void lane_prepend(struct queue *q, struct lane *l, struct qmsg *qm);
+void lane_return(struct queue *q, struct lane *l, struct qmsg *qm); /* it had its turn: before those that had none */
 void lane_take(struct queue *q, struct qmsg *qm);           /* out of its lane */
 void lane_activate(struct queue *q, struct lane *l);
 void lane_deactivate(struct queue *q, struct lane *l);
@@ -292,8 +300,11 @@ void dispatch_run(struct queue *q);
 bool dispatch_room(struct queue *q, struct outlet *o, enum msg_class class);
 void dispatch_take(struct queue *q, struct outlet *o, struct qmsg *qm, unsigned n_parts); /* slots and tokens */
 void dispatch_settled(struct queue *q, struct qmsg *qm, unsigned n_parts);                   /* slots back */
+void dispatch_unplaced(struct queue *q, struct qmsg *qm, unsigned n_parts); /* of parts that were never submitted */
+void dispatch_rate(struct outlet *o);                       /* tps, burst or what the carrier takes has changed */
 void dispatch_unsent(struct queue *q, struct qmsg *qm, uint64_t parts);
 void dispatch_stalled(struct queue *q, struct outlet *o);
+unsigned dispatch_bound_parts(const struct qmsg *qm);
 int dispatch_plan(struct queue *q, struct qmsg *qm, struct outlet *o);
 void dispatch_submit(struct queue *q, struct qmsg *qm);     /* hand what is leased to the driver */
 void dispatch_requeue(struct queue *q, struct qmsg *qm);    /* todo is not empty: back to the lane that fits */

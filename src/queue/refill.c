@@ -67,9 +67,11 @@ static struct qmsg *wake(struct queue *q, struct store_loaded *x, uint64_t todo)
 	qm->todo = todo;
 	qm->done = x->submitted | x->finals;
 	qm->later = x->due & ~todo;
-	if (x->bound_parts > 1 && (x->submitted | x->leased | x->finals | x->due)) {
+	qm->bound_row = x->bound_parts != 0;
+	if (x->submitted | x->leased | x->finals | x->due)
+		qm->n_parts = x->bound_parts; /* a single one has no cut that must be kept */
+	if (qm->n_parts > 1) {
 		o = queue_outlet_of(q, x->bound_link);
-		qm->n_parts = x->bound_parts;
 		qm->ref = x->bound_ref;
 		qm->cut = x->bound_cut;
 		qm->bound = true;

@@ -1,7 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * refs.c -- see refs.h.  Counters run round: which of two stored values is the later one is told by their distance, as
- * for sequence numbers (RFC 1982).  At most half of the values of a bucket may be under way for that to hold.
+ * refs.c -- see refs.h.  Counters run round: which of two stored values is the later one is told by their distance,
+ * much as for sequence numbers (RFC 1982).  Rows come newest first, so only a little later is later: what is further
+ * away is from long ago, be it by 60,000 messages to one number.
  */
 #include <stdbool.h>
 #include <stdlib.h>
@@ -9,6 +10,8 @@
 
 #include "base/hash.h"
 #include "queue/refs.h"
+
+#define LATER_MAX 4096
 
 struct refs {
 	uint16_t last[REF_BUCKETS];
@@ -35,9 +38,9 @@ void refs_free(struct refs *r)
 void refs_seen(struct refs *r, uint32_t ref)
 {
 	uint32_t bucket = ref >> 16;
-	uint16_t value = (uint16_t)ref;
+	uint16_t value = (uint16_t)ref, later = (uint16_t)(value - r->last[bucket]);
 
-	if (r->known[bucket] && (int16_t)(uint16_t)(value - r->last[bucket]) <= 0)
+	if (r->known[bucket] && (later == 0 || later > LATER_MAX))
 		return;
 	r->last[bucket] = value;
 	r->known[bucket] = true;

@@ -23,7 +23,8 @@ struct refs;
 struct refs *refs_new(void); /* NULL: out of memory */
 void refs_free(struct refs *r);
 
-/* Told at start, in any order: a reference as refs_next() made it. */
+/* Told at start, the newest messages first, which need not be quite the order of the references: one that refs_next()
+ * made. */
 void refs_seen(struct refs *r, uint32_t ref);
 
 /* The next reference for this recipient.  The low 16 bits go on the wire (the low 8 with CONCAT_UDH8), the others are

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The store, version 3 (kept in user_version).  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
+-- The store, version 4 (kept in user_version).  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
 -- values.  Keys are integers: id = node << 49 | counter, key = id << 8 | part, part 0 is the message itself.
 -- Times are Unix milliseconds.  Executed as it stands on an empty database; later versions migrate (store_sqlite.c).
 
@@ -27,7 +27,7 @@ CREATE TABLE message (
 CREATE TABLE body (id INTEGER PRIMARY KEY, text NOT NULL);
 
 -- From the first lease of a message of several parts on: link, segmentation and reference are fixed.  ref: refs.h,
--- cut: segment_cut() in codec/segment.h.
+-- cut: segment_cut() in codec/segment.h.  Also one part has a row where message.bits, or an older row, says more.
 CREATE TABLE bound (id INTEGER PRIMARY KEY, link INTEGER NOT NULL, ref INTEGER NOT NULL, parts INTEGER NOT NULL,
 	cut INTEGER NOT NULL DEFAULT 0);
 
@@ -102,12 +102,28 @@ CREATE TABLE dead (
 ) WITHOUT ROWID;
 CREATE INDEX dead_died ON dead (died); -- for retention
 
--- client: who gets it, 0 = nobody yet (kept and listed for operators).
+-- client: who gets it, 0 = nobody yet (kept and listed for operators).  missing: "2,5", parts that never came.
 CREATE TABLE inbound (
 	n INTEGER PRIMARY KEY, at INTEGER NOT NULL, link INTEGER NOT NULL, client INTEGER NOT NULL,
 	sender TEXT NOT NULL, recipient TEXT NOT NULL, text TEXT NOT NULL, raw BLOB NOT NULL, dcs INTEGER NOT NULL,
-	esm_class INTEGER NOT NULL
+	esm_class INTEGER NOT NULL, parts INTEGER NOT NULL DEFAULT 1, missing TEXT
 );
+-- Inbound messages in parts, see op_inbound_part.  joined: inbound.n, 0 = open.  current: it takes parts.  have: how
+-- many are there.  due: open ones are joined then (0: now), joined ones go then.  A number never comes again, as an
+-- operation under way may mean the old one.
+CREATE TABLE inbound_set (
+	n INTEGER PRIMARY KEY AUTOINCREMENT, link INTEGER NOT NULL, sender TEXT NOT NULL, recipient TEXT NOT NULL,
+	wide INTEGER NOT NULL, ref INTEGER NOT NULL, total INTEGER NOT NULL, at INTEGER NOT NULL, until INTEGER NOT NULL,
+	due INTEGER NOT NULL, have INTEGER NOT NULL, current INTEGER NOT NULL, joined INTEGER NOT NULL
+);
+CREATE UNIQUE INDEX inbound_set_key ON inbound_set (link, sender, recipient, ref, total, wide) WHERE current = 1;
+CREATE INDEX inbound_set_open ON inbound_set (due) WHERE joined = 0;
+CREATE INDEX inbound_set_joined ON inbound_set (due) WHERE joined <> 0;
+-- digest: of the octets; text and raw are empty when the set is joined.
+CREATE TABLE inbound_part (
+	set_n INTEGER NOT NULL, seq INTEGER NOT NULL, digest INTEGER NOT NULL, dcs INTEGER NOT NULL,
+	esm_class INTEGER NOT NULL, text TEXT NOT NULL, raw BLOB NOT NULL, PRIMARY KEY (set_n, seq)
+) WITHOUT ROWID;
 
 -- Idempotency keys, two generations of 24 h; the older one is dropped whole.
 CREATE TABLE idem_0 (client INTEGER NOT NULL, khash BLOB NOT NULL, bhash BLOB NOT NULL, answer TEXT NOT NULL,

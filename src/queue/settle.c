@@ -6,7 +6,10 @@
  *                that gives none)
  *     RETRY      op_attempt with a due row; the link's attempts are counted over the message
  *     THROTTLED  no attempt is burnt: back to the head of its lane, the link slows down
- *     REJECTED   the next link of the route; after the last one: final
+ *     REJECTED   the next link of the route; after the last one: final.  So is a RETRY whose attempts are used up
+ *     RECIPIENT  final: no other link will do better
+ *     LINK_FAULT no attempt is burnt: it goes again when the link has bound anew, or over the next link meanwhile
+ *     DUPLICATE  as SENT, with the code in the timeline
  *     UNKNOWN    the link's on_uncertain decides: resend, hold for evidence, fail
  *     UNSENT     nothing left us: the lease is released, it waits again
  */
@@ -19,10 +22,11 @@
 #include "base/log.h"
 #include "queue/queue_impl.h"
 
-#define SLOW_FACTOR 0.7       /* what a throttle answer leaves of the rate */
-#define SLOW_FLOOR 0.05
-#define EVIDENCE_DOUBT_MS 2000
-#define THROTTLE_PAUSE_MS 200 /* without a configured rate there is nothing to slow: pause */
+#define FAULTS_FREE  2     /* answers of one message that ended its link's session, before they cost attempts */
+#define FULL_FREE    2     /* answers of one message that a queue is full, before it is its recipient's */
+#define ASIDE_MIN_MS 1000
+#define ASIDE_MAX_MS 60000
+#define EVIDENCE_DOUBT_MS 2000 /* a part that evidence spared comes back then, unless it is final */
 
 /* ---- final states ---------------------------------------------------------------------------------------- */
 
@@ -483,17 +487,15 @@ static unsigned count_try(struct qmsg *qm, unsigned part)
 	return qm->tries;
 }
 
+static void rejected(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s,
+	enum msg_reason reason);
+
 static void retry_later(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
 {
-	char error[40];
 	int64_t at;
 
-	o->retried++;
 	if (count_try(qm, part) >= o->max_attempts && o->max_attempts) {
-		attempt(q, qm, o, part, OUTCOME_RETRY, s->code, s->text, 0, REASON_ATTEMPTS, 0);
-		snprintf(error, sizeof(error), "%.28s:%u", s->text ? s->text : "", s->code);
-		settle_final(q, qm, part, STATE_REJECTED, REASON_ATTEMPTS, error);
-		qm->done |= 1ull << (part - 1);
+		rejected(q, qm, o, part, s, REASON_ATTEMPTS);
 		return;
 	}
 	at = q->now_ms + back_off_ms(o, qm->tries, qm->m->id * 2654435761u >> 8);
@@ -501,7 +503,7 @@ static void retry_later(struct queue *q, struct qmsg *qm, struct outlet *o, unsi
 		at = q->now_ms + s->retry_after_ms;
 	if (at > qm->m->ttl_end_ms)
 		at = qm->m->ttl_end_ms;
-	attempt(q, qm, o, part, OUTCOME_RETRY, s->code, s->text, at, REASON_RETRY, qm->lane ? qm->lane->key.skip : 0);
+	attempt(q, qm, o, part, s->outcome, s->code, s->text, at, REASON_RETRY, qm->lane ? qm->lane->key.skip : 0);
 	qm->later |= 1ull << (part - 1);
 }
 
@@ -540,40 +542,131 @@ static void refused_decide(struct queue *q, struct qmsg *qm, struct outlet *o)
 	}
 	snprintf(error, sizeof(error), "%s:%u", qm->refused_text, qm->refused_code);
 	for (uint64_t left = qm->refused; left; left &= left - 1)
-		settle_final(q, qm, (unsigned)__builtin_ctzll(left) + 1, STATE_REJECTED, REASON_REFUSED, error);
+		settle_final(q, qm, (unsigned)__builtin_ctzll(left) + 1, STATE_REJECTED, qm->refused_reason, error);
 	qm->done |= qm->refused;
 	qm->refused = 0;
 }
 
-static void rejected(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
+/* Not by this link.  A failure of the link (REASON_REFUSED, REASON_ATTEMPTS) is not the recipient's: the next one is
+ * asked.  For a number that does not exist it would answer the same, and charge for it. */
+static void rejected(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s,
+	enum msg_reason reason)
 {
 	char error[40];
 
-	o->rejected++;
-	if (!(qm->done | qm->later) && next_link(qm, o) >= 0) {
-		attempt(q, qm, o, part, OUTCOME_REJECTED, s->code, s->text, 0, REASON_NONE, 0);
+	if (s->outcome != OUTCOME_RECIPIENT && !(qm->done | qm->later) && next_link(qm, o) >= 0) {
+		attempt(q, qm, o, part, s->outcome, s->code, s->text, 0, REASON_NONE, 0);
 		qm->refused |= 1ull << (part - 1);
 		qm->refused_code = s->code;
+		qm->refused_reason = (uint8_t)reason;
 		snprintf(qm->refused_text, sizeof(qm->refused_text), "%s", s->text ? s->text : "");
 		return;
 	}
-	attempt(q, qm, o, part, OUTCOME_REJECTED, s->code, s->text, 0, REASON_REFUSED, 0);
+	attempt(q, qm, o, part, s->outcome, s->code, s->text, 0, reason, 0);
 	snprintf(error, sizeof(error), "%.28s:%u", s->text ? s->text : "", s->code);
-	settle_final(q, qm, part, STATE_REJECTED, REASON_REFUSED, error);
+	settle_final(q, qm, part, STATE_REJECTED, reason, error);
 	qm->done |= 1ull << (part - 1);
+}
+
+/* `limit`, `sent`: as they were, per second.  The first time is an event, what follows is how a limit is kept to. */
+static void slowed(struct queue *q, struct outlet *o, double limit, double sent)
+{
+	const char *link = names_text(q->names, NAME_LINK, o->id);
+
+	dispatch_rate(o);
+	dispatch_dirty(q);
+	if (limit > 0)
+		log_debug("link_slowed", "link=%s from_per_s=%.4g to_per_s=%.4g", link, limit, o->adapt.limit);
+	else
+		log_info("link_slowed", "link=%s from_per_s=%.4g to_per_s=%.4g", link, sent, o->adapt.limit);
+}
+
+/* A queue is full, though others were taken since this message was told so before: it is not the link's. */
+static bool full_again(const struct qmsg *qm, const struct outlet *o, const struct settle *s)
+{
+	return s->queue_full && qm->n_full && o->sent > qm->full_at_sent;
+}
+
+/* What an answer says about the rate. */
+static void told_rate(struct queue *q, const struct qmsg *qm, struct outlet *o, const struct settle *s)
+{
+	static const enum adapt_answer answers[OUTCOME_N] = {
+		[OUTCOME_SENT] = ADAPT_TAKEN, [OUTCOME_RETRY] = ADAPT_TAKEN, [OUTCOME_REJECTED] = ADAPT_TAKEN,
+		[OUTCOME_RECIPIENT] = ADAPT_TAKEN, [OUTCOME_DUPLICATE] = ADAPT_TAKEN,
+		[OUTCOME_THROTTLED] = ADAPT_REFUSED, [OUTCOME_UNKNOWN] = ADAPT_OTHER, [OUTCOME_UNSENT] = ADAPT_OTHER,
+		[OUTCOME_LINK_FAULT] = ADAPT_OTHER,
+	};
+	enum adapt_answer answer = full_again(qm, o, s) ? ADAPT_OTHER :
+		s->queue_full ? ADAPT_FULL : answers[s->outcome];
+	int64_t now_us = clock_mono_us();
+	double sent = pace_sent(&o->pace, now_us), limit = o->adapt.limit;
+
+	if (adapt_answer(&o->adapt, answer, o->tps, sent, o->in_flight - o->pace.held - 1, now_us))
+		slowed(q, o, limit, sent);
+}
+
+void queue_congestion(struct queue *q, struct outlet *o, unsigned percent)
+{
+	int64_t now_us = clock_mono_us();
+	double sent = pace_sent(&o->pace, now_us), limit = o->adapt.limit;
+
+	if (adapt_congestion(&o->adapt, percent, o->tps, sent, o->in_flight - o->pace.held, now_us))
+		slowed(q, o, limit, sent);
+}
+
+/* The session was at fault; the link binds anew, which takes a moment, so this does not turn hot.  But when it happens
+ * to one message again and again, the message is what the carrier cannot bear: then it costs attempts, and others get
+ * their turn. */
+static void link_fault(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
+{
+	if (qm->n_faults >= FAULTS_FREE) {
+		o->retried++;
+		retry_later(q, qm, o, part, s);
+		return;
+	}
+	qm->n_faults++;
+	attempt(q, qm, o, part, s->outcome, s->code, s->text, 0, REASON_RETRY, 0);
+	qm->todo |= 1ull << (part - 1);
+	dispatch_requeue(q, qm);
+}
+
+/* Is it this recipient's queue that is full?  So it is when it was told so three times, with others taken between. */
+static bool recipient_full(struct qmsg *qm, const struct outlet *o, const struct settle *s)
+{
+	if (!s->queue_full)
+		return false;
+	qm->n_full = full_again(qm, o, s) ? qm->n_full + 1 : 1;
+	qm->full_at_sent = o->sent;
+	return qm->n_full > FULL_FREE;
+}
+
+/* Out of the way of others, for longer the longer it lasts.  Costs no attempt. */
+static void set_aside(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
+{
+	int64_t wait = (q->now_ms - qm->m->created_ms) / 4, at;
+
+	wait = wait < ASIDE_MIN_MS ? ASIDE_MIN_MS : wait > ASIDE_MAX_MS ? ASIDE_MAX_MS : wait;
+	at = q->now_ms + wait;
+	if (at > qm->m->ttl_end_ms)
+		at = qm->m->ttl_end_ms;
+	qm->flying &= ~(1ull << (part - 1));
+	dispatch_settled(q, qm, 1);
+	attempt(q, qm, o, part, OUTCOME_THROTTLED, s->code, s->text, at, REASON_THROTTLED,
+		qm->lane ? qm->lane->key.skip : 0);
+	qm->later |= 1ull << (part - 1);
 }
 
 static void throttled(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
 {
-	int64_t now = q->now_us / 1000, pause = s->retry_after_ms ? s->retry_after_ms : THROTTLE_PAUSE_MS;
+	int64_t until = clock_mono_ms() + (s->retry_after_ms ? adapt_pause_ms(&o->adapt, s->retry_after_ms) : 0);
 
 	o->throttled++;
-	if (now >= o->pause_until_ms) { /* once per wave: the answers of one window come together */
-		o->slow = (o->slow > 0 ? o->slow : 1) * SLOW_FACTOR;
-		if (o->slow < SLOW_FLOOR)
-			o->slow = SLOW_FLOOR;
-		o->pause_until_ms = now + pause;
+	if (recipient_full(qm, o, s)) {
+		set_aside(q, qm, o, part, s);
+		return;
 	}
+	if (until > o->pause_until_ms)
+		o->pause_until_ms = until;
 	qm->reason = REASON_THROTTLED;
 	dispatch_unsent(q, qm, 1ull << (part - 1));
 }
@@ -700,9 +793,11 @@ void queue_settle(struct queue *q, struct outlet *o, const struct settle *s)
 			(unsigned long long)msg_key_id(s->key), part, outcome_name(s->outcome));
 		return;
 	}
+	told_rate(q, qm, o, s);
 	if (s->outcome == OUTCOME_THROTTLED) {
 		throttled(q, qm, o, part, s);
 		refused_decide(q, qm, o);
+		dispatch_gone(q, qm);
 		return;
 	}
 	if (s->outcome == OUTCOME_UNSENT) {
@@ -716,11 +811,21 @@ void queue_settle(struct queue *q, struct outlet *o, const struct settle *s)
 	case OUTCOME_SENT:
 		took(q, qm, o, part, s->smsc_id);
 		break;
+	case OUTCOME_DUPLICATE:
+		attempt(q, qm, o, part, s->outcome, s->code, s->text, 0, REASON_NONE, 0);
+		took(q, qm, o, part, s->smsc_id);
+		break;
 	case OUTCOME_RETRY:
+		o->retried++;
 		retry_later(q, qm, o, part, s);
 		break;
+	case OUTCOME_LINK_FAULT:
+		link_fault(q, qm, o, part, s);
+		break;
 	case OUTCOME_REJECTED:
-		rejected(q, qm, o, part, s);
+	case OUTCOME_RECIPIENT:
+		o->rejected++;
+		rejected(q, qm, o, part, s, REASON_REFUSED);
 		break;
 	case OUTCOME_UNKNOWN:
 		settle_uncertain(q, qm, o, part, s->code, s->text);

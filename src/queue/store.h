@@ -50,6 +50,7 @@ struct store_conf {
 	unsigned node;         /* 0 … 63, upper bits of ids */
 	unsigned shards;       /* webhook.concurrency */
 	const char *vfs;       /* NULL: SQLite's default (tests plug in one that loses unsynced writes) */
+	unsigned max_inbound_sets; /* 0: INBOUND_SETS_MAX; see op_inbound_part */
 	bool unsafe_no_sync;   /* tests only: synchronous=OFF, to show that the power-cut test can fail */
 	/* Loop thread, before the done() calls of a batch: new events wait for this endpoint and shard. */
 	void (*on_events)(void *arg, uint32_t endpoint, unsigned shard);
@@ -100,6 +101,7 @@ struct store_stats {
 	uint64_t commits, rows, busy_us; /* busy_us: time spent inside transactions */
 	uint64_t wal_octets, db_octets, free_octets; /* free: of the file system, looked at once a second */
 	uint32_t commit_us_p50, commit_us_p99;
+	uint32_t inbound_open;   /* inbound messages of which parts are here and that are not joined yet */
 	int last_error;          /* -errno of the last failed commit, 0 when the last one went well */
 	uint64_t parked;         /* receipts that wait for their message … */
 	uint64_t parked_expired, parked_dropped; /* … and those since start that waited too long, or were too many */
@@ -111,6 +113,7 @@ void store_stats(struct store *s, struct store_stats *ret);
 enum store_op_kind {
 	OP_ACCEPT, OP_LEASE, OP_UNLEASE, OP_SUBMIT, OP_ATTEMPT, OP_FINAL, OP_RECEIPT, OP_DUE_FIRE, OP_BACKLOG_DELETE,
 	OP_SPILL, OP_CANCEL, OP_CANCEL_DONE, OP_INBOUND, OP_EVENTS_DONE, OP_EVENTS_DEAD, OP_EVENTS_REPLAY, OP_STREAM,
+	OP_INBOUND_PART,
 	OP_NAME, OP_LANE, OP_META, OP_LOOKUP, OP_PURGE, OP_IDEM_ROTATE, OP_RESERVE, OP_RECEIPT_NOTE, OP_RECEIPT_FORM,
 	OP_N
 };
@@ -149,7 +152,7 @@ struct store_accept {
 	uint64_t seq;
 	uint64_t leased;       /* bit p-1: a lease for part p goes with it */
 	uint32_t link;
-	uint32_t ref;          /* n_parts > 1 and leased: the bound row's (refs.h) */
+	uint32_t ref;          /* the bound row's, if leased (refs.h) */
 	uint16_t cut;          /* likewise (segment_cut()) */
 	uint8_t bound_parts;   /* likewise; 0: no bound row */
 };
@@ -182,7 +185,7 @@ struct op_lease {
 	uint32_t link;
 	uint32_t ref;          /* refs.h */
 	uint16_t cut;          /* segment_cut() */
-	uint8_t bound_parts;   /* > 1: (re)write the bound row */
+	uint8_t bound_parts;   /* not 0: (re)write the bound row */
 };
 
 /* -- a carrier took the part: submit row, lease gone; a parked receipt of this hash settles it in the same commit.
@@ -353,6 +356,46 @@ struct op_inbound {
 	const uint8_t *raw;
 	uint32_t n_raw;
 	uint8_t dcs, esm_class;
+	uint8_t parts;         /* of how many parts it is; 0 counts as 1 */
+	const char *missing;   /* the numbers of those that never came: "2,5"; NULL: none */
+	/* Joined from parts: the set that is done with it, and how many parts had been read.  -EEXIST: it was joined
+	 * before; -ESTALE: one more has come since, read it again.  Neither writes anything.  0: no set. */
+	uint64_t set;
+	unsigned have;
+};
+
+/* -- a part of an inbound message.  Parts of one message form a set.  Its key is (link, from, to, wide, ref, total); of
+ * the sets with one key the youngest takes parts.  What comes to it decides by number and octets:
+ *
+ *   not there            it is added; with the last one the set is due at once
+ *   there, the same      a repetition: nothing is written
+ *   there, but another   the sender began a new message under a used reference: a new set; the old one is due at once,
+ *                        or gone when it had been joined
+ *
+ * A joined set stays until its deadline without its texts, to know repetitions by; what it has not got opens a new one.
+ * Beyond max_inbound_sets open ones each new set makes the one that is nearest to its deadline due at once; beyond
+ * twice as many parts are refused with -EBUSY. */
+#define INBOUND_SETS_MAX 100000
+
+struct op_inbound_part {
+	struct store_op op;
+	int64_t at, until;     /* it came; its set is joined with what is there */
+	uint32_t link;
+	const char *from, *to;
+	bool wide;
+	uint16_t ref;
+	uint8_t total, seq;
+	const char *text;
+	uint32_t n_text;
+	const uint8_t *raw;
+	uint32_t n_raw;
+	uint8_t dcs, esm_class;
+	/* results */
+	uint64_t ret_set;
+	unsigned ret_have;     /* parts of it that are there now */
+	bool ret_again;        /* a repetition */
+	uint64_t ret_replaced; /* a set that became due at once because its reference came again; 0: none */
+	uint64_t ret_forced;   /* likewise, because of the bound */
 };
 
 struct op_events {
@@ -420,6 +463,7 @@ enum store_reader { STORE_QUEUE, STORE_API };
 
 enum store_query_kind {
 	Q_BACKLOG, Q_DUE, Q_LEASES, Q_FRESH, Q_EXPIRED, Q_LANE_COUNT, Q_LOAD,    /* the queue's */
+	Q_INBOUND_SET, Q_INBOUND_DUE,                                            /* inbound messages in parts */
 	Q_EVENTS,                                                                /* the webhooks' */
 	Q_MESSAGE, Q_LIST, Q_STREAM, Q_WEBHOOKS, Q_INBOUND, Q_PARKED,            /* the API's */
 	Q_TAGGED, Q_INDEX,                                                       /* background work */
@@ -505,6 +549,7 @@ struct store_event {
 	uint64_t id, to;       /* of the message */
 	char ref[MSG_REF_MAX + 1];
 	char *in_from, *in_to, *in_text, *in_raw_hex; /* EVENT_INBOUND; malloc()ed as one */
+	char *in_missing;      /* "2,5"; "" or NULL: no part is missing.  How many there are: parts */
 	uint8_t in_dcs, in_esm_class;
 	uint32_t link;
 };
@@ -610,7 +655,8 @@ struct store_inbound {
 	int64_t at;
 	uint32_t link, client;
 	char *from, *to, *text, *raw_hex; /* digits in lower case */
-	uint8_t dcs, esm_class;
+	char *missing;         /* "2,5"; "": no part is missing */
+	uint8_t dcs, esm_class, parts;
 };
 struct q_inbound {
 	struct store_query q;
@@ -622,6 +668,31 @@ struct q_inbound {
 	struct store_inbound *rows;
 	unsigned n_rows;
 	uint64_t next;
+};
+/* The parts of a set that is not joined yet, by number.  -ENOENT: there is none. */
+struct store_inbound_part {
+	uint8_t seq, dcs, esm_class;
+	char *text;            /* one malloc() with raw, which begins behind its NUL */
+	const uint8_t *raw;
+	uint32_t n_text, n_raw;
+};
+struct q_inbound_set {
+	struct store_query q;
+	uint64_t set;
+	uint32_t link;
+	char *from, *to;
+	uint8_t total;
+	struct store_inbound_part *parts;
+	unsigned n_parts;
+};
+/* Sets to be joined now: complete, closed, or at their deadline. */
+#define INBOUND_DUE_MAX 256
+struct q_inbound_due {
+	struct store_query q;
+	int64_t now;
+	uint64_t sets[INBOUND_DUE_MAX];
+	unsigned n_sets;
+	bool more;
 };
 struct store_parked {
 	uint64_t n;

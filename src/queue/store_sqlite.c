@@ -55,6 +55,7 @@ static apply_fn *const apply[OP_N] = {
 	[OP_PURGE] = apply_purge,
 	[OP_IDEM_ROTATE] = apply_idem_rotate,
 	[OP_RESERVE] = apply_reserve,
+	[OP_INBOUND_PART] = apply_inbound_part,
 };
 
 struct batch {
@@ -167,6 +168,7 @@ static void commit_batch(struct store *s, struct batch *b)
 	atomic_fetch_add_explicit(&s->rows, b->rows, memory_order_relaxed);
 	atomic_fetch_add_explicit(&s->busy_us, us, memory_order_relaxed);
 	atomic_store_explicit(&s->last_error, db_errno(rc), memory_order_relaxed);
+	atomic_store_explicit(&s->inbound_open, s->writer.m.n_inbound_open, memory_order_relaxed);
 	count_latency(s, us);
 }
 
@@ -356,6 +358,8 @@ static read_fn *const read_[Q_N] = {
 	[Q_PARKED] = read_parked,
 	[Q_TAGGED] = read_tagged,
 	[Q_INDEX] = read_index,
+	[Q_INBOUND_SET] = read_inbound_set,
+	[Q_INBOUND_DUE] = read_inbound_due,
 };
 
 bool page_over(struct reader *r)
@@ -439,6 +443,8 @@ void store_query_done(struct store_query *q)
 	case Q_EXPIRED:
 	case Q_LOAD: free_load((struct q_load *)q); break;
 	case Q_EVENTS: free_events((struct q_events *)q); break;
+	case Q_INBOUND_SET: free_inbound_set((struct q_inbound_set *)q); break;
+	case Q_INBOUND_DUE: break;
 	case Q_LANE_COUNT:
 	case Q_MESSAGE:
 	case Q_LIST:
@@ -670,6 +676,7 @@ static struct store *store_alloc(uv_loop_t *loop, const struct store_conf *c)
 	s->vfs = c->vfs ? strdup(c->vfs) : NULL;
 	s->no_sync = c->unsafe_no_sync;
 	s->shards = c->shards ? c->shards : 1;
+	s->max_inbound_sets = c->max_inbound_sets ? c->max_inbound_sets : INBOUND_SETS_MAX;
 	s->node = c->node;
 	s->on_events = c->on_events;
 	s->arg = c->arg;
@@ -758,6 +765,7 @@ void store_stats(struct store *s, struct store_stats *ret)
 		.free_octets = s->free_octets,
 		.commit_us_p50 = latency_at(n, total, 50),
 		.commit_us_p99 = latency_at(n, total, 99),
+		.inbound_open = (uint32_t)s->inbound_open,
 		.last_error = s->last_error,
 	};
 }

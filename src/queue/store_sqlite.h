@@ -5,6 +5,7 @@
  *     store_sqlite.c         the threads, the hand-over, the commit
  *     store_sqlite_db.c      files, connections, schema, what is known at start
  *     store_sqlite_settle.c  operations that say what became of a part or message
+ *     store_sqlite_inbound.c inbound messages and their parts
  *     store_sqlite_receipt.c receipts: found, parked, claimed, noted
  *     store_sqlite_apply.c   all other operations
  *     store_sqlite_purge.c   retention: what is old goes, a little at a time
@@ -104,7 +105,22 @@
 	X(W_STREAMS_DROP, "DELETE FROM stream WHERE at < ?1")                                                          \
 	X(W_CANCEL, "INSERT INTO cancel VALUES (NULL, ?1, ?2, ?3, ?4)")                                                \
 	X(W_CANCEL_DELETE, "DELETE FROM cancel WHERE n = ?1")                                                          \
-	X(W_INBOUND, "INSERT INTO inbound VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")                          \
+	X(W_INBOUND, "INSERT INTO inbound VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")                \
+	X(W_SET, "INSERT INTO inbound_set VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, 0, 1, 0)")                 \
+	X(W_SET_FIND, "SELECT n, have, joined FROM inbound_set WHERE link = ?1 AND sender = ?2 AND recipient = ?3"     \
+		      " AND wide = ?4 AND ref = ?5 AND total = ?6 AND current = 1")                                    \
+	X(W_SET_STATE, "SELECT joined, have, current, until, at FROM inbound_set WHERE n = ?1")                        \
+	X(W_SET_GROW, "UPDATE inbound_set SET have = have + 1, due = iif(have + 1 = total, 0, due) WHERE n = ?1")      \
+	X(W_SET_REPLACED, "UPDATE inbound_set SET current = 0, due = 0 WHERE n = ?1")                                  \
+	X(W_SET_FIRST, "SELECT n FROM inbound_set WHERE joined = 0 AND due > 0 ORDER BY due LIMIT 1")                  \
+	X(W_SET_DUE, "UPDATE inbound_set SET due = 0 WHERE n = ?1")                                                    \
+	X(W_SET_JOINED, "UPDATE inbound_set SET joined = ?2, due = ?3 WHERE n = ?1")                                   \
+	X(W_SET_DELETE, "DELETE FROM inbound_set WHERE n = ?1")                                                        \
+	X(W_PART, "INSERT INTO inbound_part VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)")                                      \
+	X(W_PART_DIGEST, "SELECT digest FROM inbound_part WHERE set_n = ?1 AND seq = ?2")                              \
+	X(W_PARTS_EMPTY, "UPDATE inbound_part SET text = '', raw = x'' WHERE set_n = ?1")                              \
+	X(W_PARTS_DELETE, "DELETE FROM inbound_part WHERE set_n = ?1")                                                 \
+	X(W_OLD_SETS, "SELECT n FROM inbound_set WHERE joined <> 0 AND due <= ?1 ORDER BY due LIMIT ?2")               \
 	X(W_NAME, "INSERT OR IGNORE INTO name VALUES (?1, ?2, ?3)")                                                    \
 	X(W_LANE, "INSERT OR REPLACE INTO lane VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                       \
 	X(W_LOOKUP, "INSERT OR IGNORE INTO lookup VALUES (?1, ?2, ?3)")                                                \
@@ -141,7 +157,7 @@
 	X(R_SUBMITS, "SELECT key, link, at, smsc_id FROM submit WHERE key >= ?1 AND key < ?2 ORDER BY key")            \
 	X(R_FINALS, "SELECT key, state, at, reason, part, error, receipt FROM final WHERE key >= ?1 AND key < ?2"     \
 		    " ORDER BY key")                                                                                   \
-	X(R_TRIES, "SELECT key, outcome, coalesce(next_at, 0) FROM attempt WHERE key >= ?1 AND key < ?2"                  \
+	X(R_TRIES, "SELECT key, outcome, coalesce(next_at, 0), link FROM attempt WHERE key >= ?1 AND key < ?2"            \
 		   " ORDER BY key, n")                                                                                 \
 	X(R_IS_DUE, "SELECT 1 FROM due WHERE at = ?1 AND key = ?2")                                                    \
 	X(R_ATTEMPTS, "SELECT key, n, at, coalesce(next_at, 0), link, code, outcome, reason, text, smsc_id"            \
@@ -172,14 +188,17 @@
 	X(R_EVENT_MESSAGE, "SELECT m.recipient, m.ref, coalesce(b.parts, (m.bits >> 16) & 255),"                       \
 			   " (SELECT link FROM submit WHERE key BETWEEN ?2 AND ?3 LIMIT 1)"                            \
 			   " FROM message m LEFT JOIN bound b ON b.id = m.id WHERE m.id = ?1")                         \
-	X(R_EVENT_INBOUND, "SELECT sender, recipient, text, lower(hex(raw)), link, dcs, esm_class"                     \
-			   " FROM inbound WHERE n = ?1")                                                               \
+	X(R_EVENT_INBOUND, "SELECT sender, recipient, text, lower(hex(raw)), coalesce(missing, ''), link, dcs,"        \
+			   " esm_class, parts FROM inbound WHERE n = ?1")                                              \
 	X(R_EVENTS_COUNT, "SELECT count(*) FROM event WHERE endpoint = ?1")                                            \
 	X(R_EVENTS_OLDEST, "SELECT at FROM event WHERE endpoint = ?1 AND shard = ?2 ORDER BY seq LIMIT 1")             \
 	X(R_DEAD_COUNT, "SELECT count(*) FROM dead WHERE endpoint = ?1")                                               \
 	X(R_STREAM, "SELECT rows, accepted, rejected, digest, done FROM stream WHERE client = ?1 AND name = ?2")       \
-	X(R_INBOUND, "SELECT n, at, link, client, sender, recipient, text, lower(hex(raw)), dcs, esm_class"            \
-		     " FROM inbound WHERE n < ?1 ORDER BY n DESC")                                                     \
+	X(R_INBOUND, "SELECT n, at, link, client, sender, recipient, text, lower(hex(raw)), dcs, esm_class, parts,"    \
+		     " missing FROM inbound WHERE n < ?1 ORDER BY n DESC")                                             \
+	X(R_SET, "SELECT link, sender, recipient, total FROM inbound_set WHERE n = ?1 AND joined = 0")                 \
+	X(R_SET_PARTS, "SELECT seq, dcs, esm_class, text, raw FROM inbound_part WHERE set_n = ?1 ORDER BY seq")        \
+	X(R_SETS_DUE, "SELECT n FROM inbound_set WHERE joined = 0 AND due <= ?1 ORDER BY due LIMIT ?2")                \
 	X(R_PARKED, "SELECT n, link, recipient, other, at, state, why, tlv, smsc_id, smsc_id2, stat, err"              \
 		    " FROM receipt_parked WHERE n < ?1 ORDER BY n DESC")                                               \
 	X(R_CANCELLED, "SELECT EXISTS (SELECT 1 FROM cancel WHERE client = ?1 AND tag = ?2 AND upto_id >= ?3)")
@@ -296,6 +315,7 @@ struct writer {
 	struct writer_marks {
 		uint64_t seq;        /* last event */
 		uint64_t n_parked, n_parked_expired, n_parked_dropped;
+		uint64_t n_inbound_open;
 		uint64_t next_block; /* counter, next to be reserved */
 		unsigned idem;       /* current generation */
 		int64_t idem_at;     /* when it began */
@@ -306,10 +326,14 @@ struct writer {
 
 typedef int apply_fn(struct writer *w, struct store_op *op);
 apply_fn apply_accept, apply_lease, apply_unlease, apply_due_fire, apply_backlog_delete, apply_spill, apply_cancel,
-	apply_cancel_done, apply_inbound, apply_events_done, apply_events_dead, apply_events_replay, apply_stream,
+	apply_cancel_done, apply_inbound, apply_inbound_part, apply_events_done, apply_events_dead,
+	apply_events_replay, apply_stream,
 	apply_name, apply_lane, apply_meta, apply_lookup, apply_idem_rotate, apply_reserve;
 apply_fn apply_submit, apply_attempt, apply_final, apply_receipt, apply_receipt_note, apply_receipt_form;
 apply_fn apply_purge;
+
+/* Sets joined long enough ago; ret_n: how many. */
+int inbound_sets_purge(struct writer *w, unsigned limit, unsigned *ret_n);
 
 int meta_set(struct writer *w, const char *k, int64_t v);
 
@@ -396,6 +420,7 @@ struct reader {
 typedef int read_fn(struct reader *r, struct store_query *q);
 read_fn read_backlog, read_due, read_leases, read_fresh, read_expired, read_lane_count, read_load, read_events;
 read_fn read_message, read_list, read_stream, read_webhooks, read_inbound, read_parked, read_tagged, read_index;
+read_fn read_inbound_set, read_inbound_due;
 
 /* Count a row; true when the page must end. */
 bool page_over(struct reader *r);
@@ -410,6 +435,9 @@ void free_loaded(struct store_loaded *rows, unsigned n);
 void free_load(struct q_load *q);
 void free_events(struct q_events *q);
 void free_view(struct store_query *q);
+void free_inbound_set(struct q_inbound_set *q);
+void free_inbound(struct q_inbound *q);
+bool text_is(sqlite3_stmt *st, int i, const char *want);
 
 int db_errno(int rc);
 
@@ -430,7 +458,7 @@ struct store {
 	uv_loop_t *loop;
 	char *path, *vfs;
 	bool no_sync;
-	unsigned shards;
+	unsigned shards, max_inbound_sets;
 	uint64_t node;
 	int lock_fd;
 	void (*on_events)(void *arg, uint32_t endpoint, unsigned shard);
@@ -462,7 +490,7 @@ struct store {
 	struct reader readers[2];
 
 	/* written by the writer thread, read by anybody */
-	_Atomic uint64_t commits, rows, busy_us, wal_octets, db_octets, free_octets;
+	_Atomic uint64_t commits, rows, busy_us, wal_octets, db_octets, free_octets, inbound_open;
 	_Atomic uint32_t latency[LATENCY_BUCKETS];
 	_Atomic int last_error;
 	_Atomic uint64_t parked, parked_expired, parked_dropped;

@@ -72,7 +72,7 @@ static int insert_leases(struct writer *w, uint64_t id, uint64_t parts, uint32_t
 
 static int insert_bound(struct writer *w, uint64_t id, uint32_t link, uint32_t ref, unsigned cut, unsigned parts)
 {
-	if (parts <= 1)
+	if (!parts)
 		return SQLITE_OK;
 	BIND(w->st[W_BOUND], id, link, ref, parts, cut);
 	return run(w->st[W_BOUND]);
@@ -301,26 +301,7 @@ int apply_cancel_done(struct writer *w, struct store_op *op)
 	return run(w->st[W_CANCEL_DELETE]);
 }
 
-/* ---- inbound and events ---------------------------------------------------------------------------------- */
-
-int apply_inbound(struct writer *w, struct store_op *op)
-{
-	struct op_inbound *o = (struct op_inbound *)op;
-	sqlite3_stmt *st = w->st[W_INBOUND];
-	int rc;
-
-	BIND(st, o->at, o->link, o->client, 0, 0, 0, 0, o->dcs, o->esm_class);
-	bind_text(st, 4, o->from ? o->from : "");
-	bind_text(st, 5, o->to ? o->to : "");
-	sqlite3_bind_text(st, 6, o->text ? o->text : "", o->n_text, SQLITE_STATIC);
-	sqlite3_bind_blob(st, 7, o->raw ? (const void *)o->raw : "", o->n_raw, SQLITE_STATIC);
-	rc = run(st);
-	o->n = sqlite3_last_insert_rowid(w->db);
-	if (rc || !o->endpoint)
-		return rc;
-	return add_event(w, o->endpoint, o->n % w->shards,
-		&(struct store_event_row){.kind = EVENT_INBOUND, .key = o->n, .at = o->at});
-}
+/* ---- events ---------------------------------------------------------------------------------------------- */
 
 static int delete_events(struct writer *w, const struct op_events *o, uint64_t from)
 {

@@ -22,7 +22,7 @@
 #include "base/clock.h"
 #include "src/queue/schema_sql.h"
 
-#define SCHEMA_VERSION 3
+#define SCHEMA_VERSION 4
 #define APPLICATION_ID 0x50485354 /* "PHST", shown by file(1) */
 #define BUSY_MS        5000       /* only while another connection opens or recovers the WAL */
 
@@ -177,6 +177,19 @@ static const char *const migrate[SCHEMA_VERSION] = {
 	      "INSERT INTO receipt_parked_id SELECT hash, n, 0 FROM receipt_parked;"
 	      "CREATE TABLE receipt_form (link INTEGER NOT NULL, form INTEGER NOT NULL, hits INTEGER NOT NULL,"
 	      " PRIMARY KEY (link, form)) WITHOUT ROWID",
+	[3] = "ALTER TABLE inbound ADD COLUMN parts INTEGER NOT NULL DEFAULT 1;"
+	      "ALTER TABLE inbound ADD COLUMN missing TEXT;"
+	      "CREATE TABLE inbound_set (n INTEGER PRIMARY KEY AUTOINCREMENT, link INTEGER NOT NULL, sender TEXT NOT NULL,"
+	      " recipient TEXT NOT NULL, wide INTEGER NOT NULL, ref INTEGER NOT NULL, total INTEGER NOT NULL,"
+	      " at INTEGER NOT NULL, until INTEGER NOT NULL, due INTEGER NOT NULL, have INTEGER NOT NULL,"
+	      " current INTEGER NOT NULL, joined INTEGER NOT NULL);"
+	      "CREATE UNIQUE INDEX inbound_set_key ON inbound_set (link, sender, recipient, ref, total, wide)"
+	      " WHERE current = 1;"
+	      "CREATE INDEX inbound_set_open ON inbound_set (due) WHERE joined = 0;"
+	      "CREATE INDEX inbound_set_joined ON inbound_set (due) WHERE joined <> 0;"
+	      "CREATE TABLE inbound_part (set_n INTEGER NOT NULL, seq INTEGER NOT NULL, digest INTEGER NOT NULL,"
+	      " dcs INTEGER NOT NULL, esm_class INTEGER NOT NULL, text TEXT NOT NULL, raw BLOB NOT NULL,"
+	      " PRIMARY KEY (set_n, seq)) WITHOUT ROWID",
 };
 
 static int migrate_all(sqlite3 *db, int64_t from)
@@ -279,6 +292,8 @@ static int boot(struct writer *w, struct store_boot *ret)
 	if (m->seq < (uint64_t)meta_get(w->db, "seq", 0))
 		m->seq = meta_get(w->db, "seq", 0);
 	m->n_parked = ask(w->db, "SELECT count(*) FROM receipt_parked", 0);
+	m->n_inbound_open = ask(w->db, "SELECT count(*) FROM inbound_set WHERE joined = 0", 0);
+	atomic_store(&w->store->inbound_open, m->n_inbound_open);
 	m->purge_hash = (uint64_t)INT64_MIN;
 	m->idem = meta_get(w->db, "idem", 0);
 	m->idem_at = meta_get(w->db, "idem_at", 0);
@@ -431,9 +446,9 @@ int store_cancels(struct store *s,
 
 int store_refs(struct store *s, uint32_t most, void (*each)(void *arg, uint32_t ref), void *arg)
 {
-	char sql[80];
+	char sql[96];
 
-	snprintf(sql, sizeof sql, "SELECT ref FROM bound ORDER BY id DESC LIMIT %u", most);
+	snprintf(sql, sizeof sql, "SELECT ref FROM bound WHERE parts > 1 ORDER BY id DESC LIMIT %u", most);
 	return each_row(s, sql, each_ref, &(struct each){.arg = arg, .ref = each});
 }
 

@@ -191,6 +191,12 @@ static int add_notes(struct reader *r, struct store_detail *d)
 	return end_range(st, rc);
 }
 
+/* Throttling and faults of a session cost none; a duplicate has its submit row. */
+static bool is_attempt(enum outcome o)
+{
+	return o != OUTCOME_THROTTLED && o != OUTCOME_LINK_FAULT && o != OUTCOME_UNSENT && o != OUTCOME_DUPLICATE;
+}
+
 static int add_attempts(struct reader *r, struct store_detail *d, bool keep, struct store_attempt *last)
 {
 	sqlite3_stmt *st = r->st[R_ATTEMPTS];
@@ -212,7 +218,7 @@ static int add_attempts(struct reader *r, struct store_detail *d, bool keep, str
 		struct store_part *p = part_of(d, now.part);
 
 		if (p) {
-			p->attempts++;
+			p->attempts += is_attempt(now.outcome);
 			if (p->state == STATE_QUEUED)
 				p->reason = now.reason;
 			if (!p->link)

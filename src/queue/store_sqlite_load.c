@@ -244,14 +244,16 @@ static int add_sent(struct store_loaded *l, const struct cursor *c, enum msg_sta
 
 static bool costs_a_try(enum outcome o)
 {
-	return o == OUTCOME_RETRY || o == OUTCOME_REJECTED || o == OUTCOME_UNKNOWN;
+	return o == OUTCOME_RETRY || o == OUTCOME_REJECTED || o == OUTCOME_RECIPIENT || o == OUTCOME_UNKNOWN;
 }
 
-/* Attempts are counted as the queue does, in rounds over the parts; and which parts does a due row bring back? */
+/* Attempts are counted as the queue does, in rounds over the parts, anew with each link; and which parts does a due row
+ * bring back? */
 static int load_attempts(struct row_cursors *c, uint64_t from, uint64_t upto, struct store_loaded *l)
 {
 	sqlite3_stmt *st = c->is_due;
 	unsigned part = 0, tries = 0;
+	uint32_t link = 0, now;
 	int64_t next_at;
 	int rc = SQLITE_OK;
 
@@ -259,6 +261,10 @@ static int load_attempts(struct row_cursors *c, uint64_t from, uint64_t upto, st
 		if (msg_key_part(c->tries.at) != part)
 			tries = 0;
 		part = msg_key_part(c->tries.at);
+		now = column(c->tries.st, 3);
+		if (link && now != link)
+			tries = l->tries = 0;
+		link = now;
 		tries += costs_a_try(column(c->tries.st, 1));
 		if (tries > l->tries)
 			l->tries = tries;
@@ -688,17 +694,17 @@ int read_fresh(struct reader *r, struct store_query *query)
 static void add_inbound(struct reader *r, struct store_event *e)
 {
 	sqlite3_stmt *st = r->st[R_EVENT_INBOUND];
-	size_t n[4];
+	size_t n[5];
 	char *at;
 
 	BIND(st, e->key);
 	if (sqlite3_step(st) == SQLITE_ROW) {
-		size_t all = 4;
+		size_t all = 5;
 
-		for (int i = 0; i < 4; i++)
+		for (int i = 0; i < 5; i++)
 			all += n[i] = (sqlite3_column_text(st, i), sqlite3_column_bytes(st, i));
 		at = e->in_from = malloc(all);
-		for (int i = 0; at && i < 4; i++) {
+		for (int i = 0; at && i < 5; i++) {
 			memcpy(at, sqlite3_column_text(st, i), n[i]);
 			at[n[i]] = '\0';
 			at += n[i] + 1;
@@ -707,10 +713,12 @@ static void add_inbound(struct reader *r, struct store_event *e)
 			e->in_to = e->in_from + n[0] + 1;
 			e->in_text = e->in_to + n[1] + 1;
 			e->in_raw_hex = e->in_text + n[2] + 1;
+			e->in_missing = e->in_raw_hex + n[3] + 1;
 		}
-		e->link = column(st, 4);
-		e->in_dcs = column(st, 5);
-		e->in_esm_class = column(st, 6);
+		e->link = column(st, 5);
+		e->in_dcs = column(st, 6);
+		e->in_esm_class = column(st, 7);
+		e->parts = column(st, 8);
 	}
 	sqlite3_reset(st);
 }

@@ -219,6 +219,16 @@ static int sweep_waiting(struct writer *w, struct step *s)
 	return SQLITE_OK;
 }
 
+/* What no new set has taken away (store_sqlite_inbound.c).  A set has three parts as a rule and 255 at most. */
+static int purge_sets(struct writer *w, struct step *s)
+{
+	unsigned most = s->limit / 16 + 1, n = 0;
+	int rc = inbound_sets_purge(w, most, &n);
+
+	looked_at(s, n == most ? s->limit : n);
+	return rc;
+}
+
 int apply_purge(struct writer *w, struct store_op *op)
 {
 	struct op_purge *o = (struct op_purge *)op;
@@ -233,6 +243,8 @@ int apply_purge(struct writer *w, struct store_op *op)
 		rc = purge_parked(w, &s, o->parked_before);
 	if (!rc)
 		rc = sweep_waiting(w, &s);
+	if (!rc)
+		rc = purge_sets(w, &s);
 	while (!rc && (rc = sqlite3_step(w->st[W_VACUUM])) == SQLITE_ROW)
 		rc = SQLITE_OK;
 	sqlite3_reset(w->st[W_VACUUM]);

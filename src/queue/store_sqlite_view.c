@@ -61,7 +61,7 @@ static uint64_t run_start(struct reader *r, uint32_t run)
 	return r->store->node << MSG_COUNTER_BITS | (uint64_t)run << 16;
 }
 
-static bool text_is(sqlite3_stmt *st, int i, const char *want)
+bool text_is(sqlite3_stmt *st, int i, const char *want)
 {
 	const char *text = (const char *)sqlite3_column_text(st, i);
 
@@ -459,63 +459,6 @@ int read_webhooks(struct reader *r, struct store_query *query)
 	return to_errno(rc);
 }
 
-static char *column_dup(sqlite3_stmt *st, int i)
-{
-	const char *text = (const char *)sqlite3_column_text(st, i);
-
-	return strdup(text ? text : "");
-}
-
-static int inbound_add(struct q_inbound *q, sqlite3_stmt *st)
-{
-	struct store_inbound *in;
-
-	if (grow(&q->rows, q->n_rows, sizeof *q->rows) < 0)
-		return SQLITE_NOMEM;
-	in = &q->rows[q->n_rows++];
-	*in = (struct store_inbound){
-		.n = column(st, 0),
-		.at = column(st, 1),
-		.link = column(st, 2),
-		.client = column(st, 3),
-		.from = column_dup(st, 4),
-		.to = column_dup(st, 5),
-		.text = column_dup(st, 6),
-		.raw_hex = column_dup(st, 7),
-		.dcs = column(st, 8),
-		.esm_class = column(st, 9),
-	};
-	return in->from && in->to && in->text && in->raw_hex ? SQLITE_OK : SQLITE_NOMEM;
-}
-
-int read_inbound(struct reader *r, struct store_query *query)
-{
-	struct q_inbound *q = (struct q_inbound *)query;
-	sqlite3_stmt *st = r->st[R_INBOUND];
-	int rc, rc2 = SQLITE_OK;
-
-	q->rows = NULL;
-	q->n_rows = 0;
-	q->next = 0;
-	BIND(st, q->after ? q->after : INT64_MAX);
-	while (!rc2 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-		if (column(st, 1) < q->since)
-			break;
-		if (q->n_rows >= q->limit || page_over(r)) {
-			q->next = column(st, 0) + 1;
-			break;
-		}
-		if ((!q->client || column(st, 3) == q->client) && (!*q->from || text_is(st, 4, q->from)) &&
-			(!*q->to || text_is(st, 5, q->to)))
-			rc2 = inbound_add(q, st);
-	}
-	sqlite3_reset(st);
-	rc = rc2 ? rc2 : rc;
-	if (to_errno(rc))
-		free_view(query);
-	return to_errno(rc);
-}
-
 int read_parked(struct reader *r, struct store_query *query)
 {
 	struct q_parked *q = (struct q_parked *)query;
@@ -560,19 +503,6 @@ static void free_list(struct q_list *q)
 {
 	for (unsigned i = 0; i < q->n_rows; i++)
 		free_detail(&q->rows[i]);
-	free(q->rows);
-	q->rows = NULL;
-	q->n_rows = 0;
-}
-
-static void free_inbound(struct q_inbound *q)
-{
-	for (unsigned i = 0; i < q->n_rows; i++) {
-		free(q->rows[i].from);
-		free(q->rows[i].to);
-		free(q->rows[i].text);
-		free(q->rows[i].raw_hex);
-	}
 	free(q->rows);
 	q->rows = NULL;
 	q->n_rows = 0;

@@ -14,7 +14,6 @@
 
 #define EXPIRE_PAGE 1000
 #define SPAN_MAX (1u << 20) /* ids between low water and now before old ones are given rows */
-#define SLOW_RECOVERY 0.05  /* of the configured rate, each second without a throttle answer */
 #define PURGE_STEP 1000
 
 /* ---- expiry ---------------------------------------------------------------------------------------------- */
@@ -340,22 +339,6 @@ static void index_next(struct queue *q)
 
 /* ---- the second ------------------------------------------------------------------------------------------ */
 
-static void speed_up(struct queue *q)
-{
-	int64_t now = q->now_us / 1000;
-
-	for (unsigned i = 0; i < q->n_outlets; i++) {
-		struct outlet *o = q->outlets[i];
-
-		if (o->slow > 0 && now - o->pause_until_ms > 1000) {
-			o->slow += SLOW_RECOVERY;
-			if (o->slow >= 1)
-				o->slow = 0;
-			dispatch_dirty(q);
-		}
-	}
-}
-
 void sweep_second(uv_timer_t *t)
 {
 	struct queue *q = t->data;
@@ -364,7 +347,6 @@ void sweep_second(uv_timer_t *t)
 	q->now_ms = clock_ms();
 	q->now_us = clock_mono_us();
 	sweep_disk(q);
-	speed_up(q);
 	if (q->due_next_ms <= q->now_ms)
 		refill_due(q, q->due_next_ms);
 	if (q->seconds % 5 == 0) {

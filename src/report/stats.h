@@ -28,7 +28,17 @@
 	X(INBOUND, "inbound_total", "Inbound messages committed.")                               \
 	X(INBOUND_FAILED, "inbound_failed_total",                                                \
 		"Inbound messages handed back to the link because the store refused them.")      \
-	X(INBOUND_UNROUTED, "inbound_unrouted_total", "Inbound messages that no rule gave to a client.")
+	X(INBOUND_UNROUTED, "inbound_unrouted_total", "Inbound messages that no rule gave to a client.") \
+	X(INBOUND_PARTS, "inbound_parts_total", "Parts of inbound messages committed.")          \
+	X(INBOUND_REPEATED, "inbound_parts_repeated_total",                                      \
+		"Parts of inbound messages that were there already: acknowledged, nothing else.") \
+	X(INBOUND_JOINED, "inbound_joined_total", "Inbound messages joined from all of their parts.") \
+	X(INBOUND_PARTIAL, "inbound_partial_total",                                              \
+		"Inbound messages given to their client although parts of them never came.")     \
+	X(INBOUND_REUSED, "inbound_reference_reused_total",                                      \
+		"Unfinished inbound messages whose reference came back with another text.")      \
+	X(INBOUND_FORCED, "inbound_forced_total",                                                \
+		"Inbound messages that had to be joined early because too many were unfinished.")
 
 enum stats_counter {
 #define STATS_ENUM(sym, name, help) STATS_##sym,

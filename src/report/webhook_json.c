@@ -185,6 +185,18 @@ static char *put_facts(char *at, const struct store_event *e)
 	return f.malformed ? put(at, ",\"malformed\":true") : at;
 }
 
+/* How many parts it came in, and the numbers of those that did not. */
+static char *put_parts(char *at, const struct store_event *e)
+{
+	at = put_number(at, "parts", e->parts);
+	if (!e->in_missing || !*e->in_missing)
+		return at;
+	at = put(at, ",\"missing\":[");
+	at = put(at, e->in_missing);
+	*at++ = ']';
+	return at;
+}
+
 static char *put_inbound(char *at, const struct store_event *e, const char *link)
 {
 	at = put(at, "\"type\":\"message.inbound\"");
@@ -192,6 +204,7 @@ static char *put_inbound(char *at, const struct store_event *e, const char *link
 		at = put_pair(at, "from", e->in_from, strlen(e->in_from));
 		at = put_pair(at, "to", e->in_to, strlen(e->in_to));
 		at = put_pair(at, "text", e->in_text, strlen(e->in_text));
+		at = put_parts(at, e);
 		at = put_facts(at, e);
 	}
 	if (*link)
@@ -225,6 +238,8 @@ static size_t room_for(const struct store_event *e, const char *link)
 
 	if (e->in_from)
 		n += strlen(e->in_from) + strlen(e->in_to) + strlen(e->in_text);
+	if (e->in_missing)
+		n += strlen(e->in_missing);
 	return EVENT_FRAME + ESCAPED(n) + (e->in_from ? strlen(e->in_raw_hex) : 0);
 }
 

@@ -35,6 +35,7 @@ struct link {
 	unsigned n_receipts_open; /* receipts whose commit is not done */
 	uint64_t receipts, inbound;
 	int congestion; /* percent, as the carrier said last; -1: it has not */
+	bool tps_by_hand, window_by_hand; /* not as `conf` says */
 	void (*gone)(void *arg);
 	void *gone_arg;
 };
@@ -110,6 +111,7 @@ static void take_conf(struct link *l, const struct conf_link *c)
 	struct outlet *o = &l->outlet;
 
 	l->conf = c;
+	l->tps_by_hand = false;
 	o->tps = c->tps;
 	o->burst = (unsigned)c->burst;
 	o->on_uncertain = c->on_uncertain == CONF_ON_UNCERTAIN_RESEND ? UNCERTAIN_RESEND :
@@ -186,11 +188,32 @@ struct link *link_new(uv_loop_t *loop, struct queue *q, struct names *names, con
 	return l;
 }
 
+void link_set_tps(struct link *l, double tps)
+{
+	l->tps_by_hand = tps >= 0;
+	l->outlet.tps = l->tps_by_hand ? tps : l->conf->tps;
+	queue_outlet_changed(l->queue, &l->outlet);
+}
+
+int link_set_window(struct link *l, unsigned window)
+{
+	int r;
+
+	if (!l->driver->set_window)
+		return -EOPNOTSUPP;
+	r = l->driver->set_window(l, window ? window : (unsigned)l->conf->window);
+	if (r == 0)
+		l->window_by_hand = window != 0;
+	return r;
+}
+
 int link_reconfigure(struct link *l, const struct conf_link *c)
 {
 	enum receipt_id_form was = l->outlet.receipt_form;
 
 	take_conf(l, c);
+	if (l->window_by_hand && link_set_window(l, 0) < 0)
+		log_warn("window_by_hand_stays", "link=%s error=memory", l->name);
 	queue_outlet_changed(l->queue, &l->outlet);
 	if (l->outlet.receipt_form != was)
 		queue_retry_parked(l->queue, &l->outlet);
@@ -378,6 +401,7 @@ void link_congestion(struct link *l, unsigned percent)
 {
 	assert(percent <= 100);
 	l->congestion = (int)percent;
+	queue_congestion(l->queue, &l->outlet, percent);
 }
 
 static void receipt_stored(void *arg, uint64_t a, uint64_t b, int r)
@@ -418,6 +442,15 @@ void link_ack(struct link *l, struct driver_token token, int status)
 	l->driver->ack(l, token, status);
 }
 
+int link_decode(struct link *l, uint8_t data_coding, struct gsm7_shift shift, const uint8_t *text, size_t n, char *dst,
+	size_t cap, size_t *ret_n)
+{
+	assert(cap >= 4 * n + 4);
+	if (!l->driver->decode)
+		return -ENOTSUP;
+	return l->driver->decode(l, data_coding, shift, text, n, dst, cap, ret_n);
+}
+
 void link_stopped(struct link *l)
 {
 	set_state(l, LINK_STOPPED, l->reason);
@@ -454,7 +487,7 @@ bool link_traced(struct link *l, void (*each)(void *arg, const struct driver_pdu
 	return l->driver->traced && l->driver->traced(l, each, arg);
 }
 
-void link_view(const struct link *l, struct link_view *ret)
+void link_view(struct link *l, struct link_view *ret)
 {
 	memset(ret, 0, sizeof(*ret));
 	ret->name = l->name;
@@ -463,9 +496,13 @@ void link_view(const struct link *l, struct link_view *ret)
 	ret->state = l->state;
 	ret->since_ms = l->since_ms;
 	ret->outlet = &l->outlet;
+	ret->rate = pace_sent(&l->outlet.pace, clock_mono_us());
+	ret->rate_limit = l->outlet.adapt.limit > 0 ? l->outlet.adapt.limit : l->outlet.tps;
+	ret->tps_by_hand = l->tps_by_hand;
+	ret->window_by_hand = l->window_by_hand;
 	ret->receipts = l->receipts;
 	ret->inbound = l->inbound;
 	ret->congestion = l->congestion;
 	if (l->driver->stats)
-		l->driver->stats((struct link *)l, &ret->driver_stats);
+		l->driver->stats(l, &ret->driver_stats);
 }

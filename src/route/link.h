@@ -38,20 +38,31 @@ void link_hurry(struct link *l);
 /* Stop it, then free it; gone() after that. */
 void link_remove(struct link *l, void (*gone)(void *arg), void *arg);
 
+/* By hand, until a reload or a restart: other than the configuration says.  tps < 0 and window 0: as it says again.
+ * The bounds are the settings', the caller's to keep.  -EOPNOTSUPP: this driver has no window; -ENOMEM. */
+void link_set_tps(struct link *l, double tps);
+int link_set_window(struct link *l, unsigned window);
+
 struct outlet *link_outlet(struct link *l);
 uint32_t link_id(const struct link *l);
 void link_ack(struct link *l, struct driver_token token, int status);
+/* driver.decode(); -ENOTSUP where the driver has none. */
+int link_decode(struct link *l, uint8_t data_coding, struct gsm7_shift shift, const uint8_t *text, size_t n, char *dst,
+	size_t cap, size_t *ret_n);
 
 struct link_view {
 	const char *name, *driver, *reason;
 	enum link_state state;
 	int64_t since_ms;
 	const struct outlet *outlet;
+	double rate;            /* parts per second that left of late */
+	double rate_limit;      /* what they may be now: tps, or less while the carrier refuses; 0: no limit */
 	struct driver_stats driver_stats;
 	uint64_t receipts, inbound;
 	int congestion; /* percent, as the carrier said last; -1: it has not */
+	bool tps_by_hand, window_by_hand;
 };
-void link_view(const struct link *l, struct link_view *ret);
+void link_view(struct link *l, struct link_view *ret);
 /* Keep what goes over the wire for some minutes; see driver.h. */
 int link_trace(struct link *l, bool on);
 bool link_traced(struct link *l, void (*each)(void *arg, const struct driver_pdu *p), void *arg);

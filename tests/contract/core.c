@@ -125,7 +125,7 @@ void link_settled(struct link *l, const struct settle *s)
 
 void link_congestion(struct link *l, unsigned percent)
 {
-	must(l->started && !l->stopped, "congestion while stopped");
+	must(l->started && !l->in_submit && !l->stopped, "congestion at a wrong time");
 	must(percent <= 100, "more than full");
 	l->congestion = percent;
 	l->n_congestion++;

@@ -37,7 +37,6 @@ struct link {
 	unsigned n_parts;                   /* taken so far */
 	unsigned in_flight, peak;
 	unsigned n_settled, n_by[OUTCOME_N], n_late;
-	unsigned congestion, n_congestion;
 
 	enum ack_mode ack;
 	struct driver_token tokens[CORE_TOKENS]; /* held */
@@ -45,6 +44,7 @@ struct link {
 	unsigned n_receipts, n_refused, n_unmatched, n_intermediate;
 	struct link_receipt receipt; /* the last; its strings below */
 	char receipt_id[70], receipt_id2[70], receipt_stat[32], receipt_err[32];
+	unsigned congestion, n_congestion; /* congestion_state as told last */
 	unsigned n_inbound;
 	char in_from[64], in_to[64], in_text[4096];
 	uint8_t in_raw[1024], in_esm, in_dcs;

@@ -293,17 +293,58 @@ static void throttling_is_told_as_such(void **state)
 
 static void refusals_have_their_class(void **state)
 {
+	static const struct {
+		const char *why, *settings, *script, *text;
+		enum outcome outcome;
+		unsigned binds;
+	} v[] = {
+		{ "permanent", "", "on submit_sm 1 status 0x45", "ESME_RSUBMITFAIL", OUTCOME_REJECTED, 1 },
+		{ "the recipient's", "", "on submit_sm 1 status 0x0B", "ESME_RINVDSTADR", OUTCOME_RECIPIENT, 1 },
+		{ "a vendor's is temporary", "", "on submit_sm 1 status 0x461", "command_status 0x00000461",
+			OUTCOME_RETRY, 1 },
+		{ "unless the operator knows better", "errors = [ \"0x400-0x4ff:permanent\" ];",
+			"on submit_sm 1 status 0x461", "command_status 0x00000461", OUTCOME_REJECTED, 1 },
+		{ "the first that fits decides", "errors = [ \"0x461:duplicate\", \"0x400-0x4ff:permanent\" ];",
+			"on submit_sm 1 status 0x461", "command_status 0x00000461", OUTCOME_DUPLICATE, 1 },
+		{ "by name", "errors = [ \"ESME_RSUBMITFAIL:temporary\" ];", "on submit_sm 1 status 0x45",
+			"ESME_RSUBMITFAIL", OUTCOME_RETRY, 1 },
+		{ "as a throttle", "errors = [ \"8:throttle\" ];", "on submit_sm 1 status 0x08", "ESME_RSYSERR",
+			OUTCOME_THROTTLED, 1 },
+		{ "as the end of the session", "errors = [ \"8:link-fatal\" ];", "on submit_sm 1 status 0x08",
+			"ESME_RSYSERR", OUTCOME_LINK_FAULT, 2 },
+		{ "and the end of the session as none", "errors = [ \"4:temporary\" ];",
+			"on submit_sm 1 status 0x04", "ESME_RINVBNDSTS", OUTCOME_RETRY, 1 },
+		{ "by generic_nack too", "errors = [ \"0x400:permanent\" ];", "on submit_sm 1 nack 0x400",
+			"command_status 0x00000400", OUTCOME_REJECTED, 1 },
+	};
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		struct bench *b = bench_of(state);
+		char settings[200];
+		struct link *l;
+
+		snprintf(settings, sizeof(settings), "window = 1; %s", v[i].settings);
+		l = smpp(b, settings, v[i].script);
+		core_send(l, 2);
+		if (l->parts[1].end.outcome != v[i].outcome)
+			fail_msg("%s: %s", v[i].why, outcome_name(l->parts[1].end.outcome));
+		assert_string_equal(l->parts[1].text, v[i].text);
+		assert_int_equal(l->parts[2].end.outcome, OUTCOME_SENT);
+		assert_int_equal(bench_end(b, "binds"), v[i].binds);
+	}
+}
+
+/* Perhaps only the recipient's: the core is told, and that the link should rest. */
+static void a_full_queue_is_told_as_such(void **state)
+{
 	struct bench *b = bench_of(state);
-	struct link *l = smpp(b, "window = 1;", "on submit_sm 1 status 0x0B");
+	struct link *l = smpp(b, "window = 1;", "on submit_sm 1 status 0x14");
 
 	core_send(l, 2);
-	assert_int_equal(l->parts[1].end.outcome, OUTCOME_REJECTED);
-	assert_string_equal(l->parts[1].text, "ESME_RINVDSTADR");
-	assert_int_equal(bench_end(b, "binds"), 1);
-	l = smpp(b, "window = 1;", "on submit_sm 1 status 0x0461");
-	core_send(l, 2);
-	assert_int_equal(l->parts[1].end.outcome, OUTCOME_RETRY);
-	assert_string_equal(l->parts[1].text, "command_status 0x00000461");
+	assert_int_equal(l->parts[1].end.outcome, OUTCOME_THROTTLED);
+	assert_true(l->parts[1].end.queue_full);
+	assert_int_equal(l->parts[1].end.retry_after_ms, 100);
+	assert_false(l->parts[2].end.queue_full);
 	assert_int_equal(bench_end(b, "binds"), 1);
 }
 
@@ -313,11 +354,37 @@ static void a_status_that_ends_the_session(void **state)
 	struct link *l = smpp(b, "window = 1;", "on submit_sm 3 status 0x04");
 
 	core_send(l, 6);
-	assert_int_equal(l->parts[3].end.outcome, OUTCOME_RETRY);
+	assert_int_equal(l->parts[3].end.outcome, OUTCOME_LINK_FAULT);
 	assert_string_equal(l->parts[3].text, "ESME_RINVBNDSTS");
 	assert_int_equal(COUNT(l, SENT), 5);
 	assert_string_equal(l->reason, "the SMSC answered ESME_RINVBNDSTS");
 	assert_int_equal(bench_end(b, "binds"), 2);
+}
+
+/* A carrier that takes each bind and then answers each submit_sm so is not bound to all the time: a bind that showed no
+ * life but that is a failure like others, and the pauses double. */
+static void statuses_that_end_sessions_do_not_turn_hot(void **state)
+{
+	static const char *const args[] = { "--line", "on submit_sm every 1 status 0x04", NULL };
+	struct bench *b = bench_of(state);
+	struct link *l;
+	char settings[200];
+	uint64_t from, took;
+
+	sim_start(&b->sim, args);
+	b->has_sim = true;
+	snprintf(settings, sizeof(settings), "driver = \"smpp\"; host = \"127.0.0.1\"; port = %d; system_id = \"esme\"; "
+		"password = \"secret\"; window = 1; reconnect_min = 0.05; reconnect_max = 0.4;", b->sim.port);
+	b->link = l = core_new(settings);
+	core_start(l);
+	WAIT(l, l->up);
+	from = uv_hrtime();
+	core_send(l, 5);
+	took = (uv_hrtime() - from) / 1000000;
+	assert_int_equal(COUNT(l, LINK_FAULT), 5);
+	/* 50, 75, 150 and 300 ms at the least; as many times reconnect_min would be 250 ms at most. */
+	assert_in_range(took, 550, UINT64_MAX);
+	assert_int_equal(bench_end(b, "binds"), 5);
 }
 
 static void a_generic_nack_is_an_answer(void **state)
@@ -638,8 +705,10 @@ int main(void)
 #ifdef HAVE_SMPP34
 		EVERY(smpp),
 		ON(smpp, throttling_is_told_as_such),
+		ON(smpp, a_full_queue_is_told_as_such),
 		ON(smpp, refusals_have_their_class),
 		ON(smpp, a_status_that_ends_the_session),
+		ON(smpp, statuses_that_end_sessions_do_not_turn_hot),
 		ON(smpp, a_generic_nack_is_an_answer),
 		ON(smpp, no_answer_is_unknown),
 		ON(smpp, cut_connections),

@@ -385,6 +385,27 @@ static void ports_told_by_tlvs_become_a_header(void **state)
 	peer_end(p);
 }
 
+static void data_sm_is_a_message_as_deliver_sm_is(void **state)
+{
+	struct peer *p = peer_bound("");
+	struct link *l = p->link;
+
+	/* SMPP 3.4, 4.7.1: all of the text is in message_payload; here a part behind its header */
+	l->ack = ACK_HOLD;
+	say(p, "0000002d 00000103 00000000 0000000a " DELIVER "40 00 00 0424 0007 050003070201 41");
+	WAIT(l, l->n_inbound == 1);
+	assert_string_equal(l->in_text, "A");
+	assert_memory_equal(l->in_raw, "\5\0\3\7\2\1A", 7);
+	l->driver->ack(l, l->tokens[0], -ENOSPC);
+	hear(p, "00000011 80000103 00000064 0000000a 00");
+	say(p, "0000002e 00000103 00000000 0000000b " DELIVER "04 00 00 001e 0003 613100 0427 0001 02");
+	WAIT(l, l->n_receipts == 1);
+	assert_string_equal(l->receipt_id, "a1");
+	l->driver->ack(l, l->tokens[1], 0);
+	hear(p, "00000011 80000103 00000000 0000000b 00");
+	peer_end(p);
+}
+
 /* Beyond SESSION_MAX_UNACKED the peer is no longer read; nothing of what it said is lost. */
 static void unacknowledged_messages_are_bounded(void **state)
 {
@@ -913,6 +934,7 @@ int main(void)
 		cmocka_unit_test(inbound_is_answered_by_ack_alone),
 		cmocka_unit_test(receipts_are_read_as_carriers_write_them),
 		cmocka_unit_test(ports_told_by_tlvs_become_a_header),
+		cmocka_unit_test(data_sm_is_a_message_as_deliver_sm_is),
 		cmocka_unit_test(unacknowledged_messages_are_bounded),
 		cmocka_unit_test(a_late_answer_is_told),
 		cmocka_unit_test(congestion_is_told),

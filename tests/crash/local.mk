@@ -14,3 +14,11 @@ check_PROGRAMS += tests/crash/posthornd-early
 tests_crash_posthornd_early_SOURCES = src/main.c tests/crash/early_answer.c
 tests_crash_posthornd_early_LDADD = $(POSTHORN_LIBS)
 tests_crash_posthornd_early_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=queue_add
+
+# Inbound messages in parts, and the gateway that answers for them too early.
+CRASH_TESTS += tests/crash/inbound_parts.py tests/crash/inbound_parts_can_fail.py
+EXTRA_DIST += tests/crash/inbound_parts.py tests/crash/inbound_parts_can_fail.py
+check_PROGRAMS += tests/crash/posthornd-early-part
+tests_crash_posthornd_early_part_SOURCES = src/main.c tests/crash/early_part.c
+tests_crash_posthornd_early_part_LDADD = $(POSTHORN_LIBS)
+tests_crash_posthornd_early_part_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=inbound_take,--wrap=link_ack

@@ -164,6 +164,7 @@ def _(w):
 def _(w):
     sim = w.smsc()
     gw = w.gateway(links=[smpp(sim)])
+    gw.wait_link()
     sim.ask("mo 12025550142 777 id:1 stat:DELIVRD err:000")
     wait_for(lambda: len(gw.operator().get("/v1/inbound").json["inbound"]) == 1, 10, "the inbound message")
     equal(gw.link()["receipts"], 0, "receipts")

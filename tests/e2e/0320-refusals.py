@@ -35,7 +35,8 @@ def _(w):
         m = api.wait_state(api.send(to=to)["id"], "rejected")
         equal(m["reason"], "refused")
         equal(m["error"], {"code": str(code), "text": name}, "error")
-        equal([(a["outcome"], a["code"], a["text"]) for a in attempts(api, m["id"])], [("rejected", code, name)], "attempts")
+        equal([(a["outcome"], a["class"], a["code"], a["text"]) for a in attempts(api, m["id"])],
+              [("recipient" if code == 0x0B else "rejected", "recipient" if code == 0x0B else "permanent", code, name)], "attempts")
         check(m["final_at"], "final_at")
     equal(sim.stats["submits"], 2, "submits")
 
@@ -101,6 +102,49 @@ def at_s(text):
     """Seconds of the day; the test does not run over midnight more than once in a lifetime."""
     h, m, s = text[11:-1].split(":")
     return int(h) * 3600 + int(m) * 60 + float(s)
+
+
+@case("a status may mean something else on this link: errors, also after a reload, without binding anew")
+def _(w):
+    sim = w.smsc(script="on submit_sm 1 status 0x45\non submit_sm 3 status 0x461\non submit_sm 4 status 0x461\n")
+    gw = w.gateway(links=[smpp(sim, errors=["ESME_RSUBMITFAIL:temporary", "0x400-0x4ff:permanent"])])
+    api = gw.api()
+    m = api.send()
+    api.wait_state(m["id"], "delivered")
+    equal([(a["n"], a["class"], a["text"]) for a in attempts(api, m["id"])], [(1, "temporary", "ESME_RSUBMITFAIL")], "attempts")
+    m = api.wait_state(api.send()["id"], "rejected")
+    equal([(a["class"], a["code"]) for a in attempts(api, m["id"])], [("permanent", 0x461)], "attempts")
+    gw.settings["links"][0]["errors"] = ["0x461:duplicate"]
+    gw.write_conf()
+    gw.reload()
+    m = api.wait_state(api.send()["id"], "sent")
+    equal([(a["outcome"], a["class"], a["code"]) for a in attempts(api, m["id"])], [("duplicate", "duplicate", 0x461)], "attempts")
+    equal((sim.stats["binds"], sim.stats["submits"]), (1, 4), "binds, submits")
+
+
+@case("a status that ends the session (0x04): bound anew, the message goes again and loses no attempt")
+def _(w):
+    sim = w.smsc(script="on submit_sm 1 status 0x04\n")
+    gw = w.gateway(links=[smpp(sim, max_attempts=1)])
+    api = gw.api()
+    m = api.send()
+    equal(api.wait_state(m["id"], "delivered")["parts"][0]["attempts"], 1, "attempts")
+    equal([(a["outcome"], a["class"], a["text"]) for a in attempts(api, m["id"])],
+          [("link_fault", "link-fatal", "ESME_RINVBNDSTS")], "attempts")
+    equal((sim.stats["binds"], sim.stats["submits"]), (2, 2), "binds, submits")
+
+
+@case("a message that ends every session is rejected at last, and the others are delivered")
+def _(w):
+    sim = w.smsc(script="on submit_sm to 12025550199 status 0x04\n")
+    gw = w.gateway(links=[smpp(sim, max_attempts=1, reconnect_max=0.2)])
+    api = gw.api()
+    bad, some = api.send(to="+12025550199"), rows(20)
+    post(api, some)
+    wait_ended(gw, 20)
+    equal(api.wait_state(bad["id"], "rejected")["reason"], "attempts")
+    equal(len(attempts(api, bad["id"])), 3, "attempts")
+    once_each(some, sim)
 
 
 @case("a generic_nack to a submit_sm is told as an attempt, and the message goes again")

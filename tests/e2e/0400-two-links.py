@@ -56,16 +56,16 @@ def _(w):
 
 @case("refused for good by the first: the second delivers it, both are in the timeline")
 def _(w):
-    a, b, gw = two(w, "on submit_sm status 0x0B\n")
+    a, b, gw = two(w, "on submit_sm status 0x45\n")
     api = gw.api()
     m = api.wait_state(api.send()["id"], "delivered")
-    equal([(x["link"], x["outcome"], x["code"]) for x in attempts(api, m["id"])], [("acme", "rejected", 0x0B)], "attempts")
+    equal([(x["link"], x["outcome"], x["code"]) for x in attempts(api, m["id"])], [("acme", "rejected", 0x45)], "attempts")
     equal([e["link"] for e in api.events(m["id"]) if e["event"] == "submitted"], ["beta"], "submitted")
 
 
 @case("a long message refused by the first goes whole over the second")
 def _(w):
-    a, b, gw = two(w, "on submit_sm status 0x0B\n")
+    a, b, gw = two(w, "on submit_sm status 0x45\n")
     api = gw.api()
     m = api.wait_state(api.send(text="x" * 400)["id"], "delivered")
     equal([p["link"] for p in m["parts"]], ["beta"] * 3, "links of the parts")
@@ -78,11 +78,11 @@ def _(w):
 def one_part_refused(which):
     @case(f"part {which} of a long message refused, the others taken: rejected, naming the part; nothing goes over the second")
     def _(w):
-        a, b, gw = two(w, f"on submit_sm {which} status 0x0B\n")
+        a, b, gw = two(w, f"on submit_sm {which} status 0x45\n")
         api = gw.api()
         m = api.wait_state(api.send(text="x" * 400)["id"], "rejected")
         equal(m["decided_by"], which, "the part that decided")
-        equal(m["error"], {"code": "11", "text": "ESME_RINVDSTADR"}, "error")
+        equal(m["error"], {"code": "69", "text": "ESME_RSUBMITFAIL"}, "error")
         wait_for(lambda: all(p["state"] in FINAL for p in api.message(m["id"])["parts"]), 5, "every part to be final")
         equal([p["state"] for p in api.message(m["id"])["parts"]],
               ["rejected" if i == which else "delivered" for i in (1, 2, 3)], "parts")
@@ -95,7 +95,7 @@ for part in (1, 2, 3):
 
 @case("a long message that has to wait for the window is refused and goes over the second all the same")
 def _(w):
-    a, b = w.smsc(script="on submit_sm status 0x0B\n"), w.smsc()
+    a, b = w.smsc(script="on submit_sm status 0x45\n"), w.smsc()
     gw = w.gateway(links=[smpp(a, "acme", window=2), smpp(b, "beta", window=2)])
     gw.wait_link("acme")
     gw.wait_link("beta")
@@ -106,12 +106,43 @@ def _(w):
     equal(b.stats["accepted"], 60, "parts at the second")
 
 
-@case("refused for good by both: rejected, and both attempts are told")
+@case("a number that does not exist (0x0B): rejected by the first, the second is not asked")
 def _(w):
-    a, b, gw = two(w, "on submit_sm status 0x0B\n", "on submit_sm status 0x45\n")
+    a, b, gw = two(w, "on submit_sm status 0x0B\n")
     api = gw.api()
     m = api.wait_state(api.send()["id"], "rejected")
-    equal([(x["link"], x["code"]) for x in attempts(api, m["id"])], [("acme", 0x0B), ("beta", 0x45)], "attempts")
+    equal(m["error"]["text"], "ESME_RINVDSTADR", "error")
+    equal((a.stats["submits"], b.stats["submits"]), (1, 0), "submits")
+
+
+@case("attempts used up at the first: the second delivers it")
+def _(w):
+    a, b, gw = two(w, "on submit_sm status 0x08\n")
+    api = gw.api()
+    gw.settings["links"][0]["max_attempts"] = 2
+    gw.write_conf()
+    gw.reload()
+    m = api.send()
+    api.wait_state(m["id"], "delivered")
+    equal([(x["link"], x["class"], x["code"]) for x in attempts(api, m["id"])], [("acme", "temporary", 8)] * 2, "attempts")
+    equal((a.stats["submits"], b.stats["submits"]), (2, 1), "submits")
+
+
+@case("a fault of the first link's session: the second delivers it at once")
+def _(w):
+    a, b, gw = two(w, "on submit_sm 1 status 0x04\n")
+    api = gw.api()
+    m = api.send()
+    equal(api.wait_state(m["id"], "delivered")["parts"][0]["link"], "beta", "link")
+    equal([(x["link"], x["outcome"]) for x in attempts(api, m["id"])], [("acme", "link_fault")], "attempts")
+
+
+@case("refused for good by both: rejected, and both attempts are told")
+def _(w):
+    a, b, gw = two(w, "on submit_sm status 0x0A\n", "on submit_sm status 0x45\n")
+    api = gw.api()
+    m = api.wait_state(api.send()["id"], "rejected")
+    equal([(x["link"], x["code"]) for x in attempts(api, m["id"])], [("acme", 0x0A), ("beta", 0x45)], "attempts")
     equal(m["error"]["text"], "ESME_RSUBMITFAIL", "error")
 
 

@@ -73,9 +73,11 @@ def _(w):
     names = re.findall(r"^ +([a-z]+) {2,}\S", out, re.M)
     check({"send", "submit", "preview", "status", "events", "list", "tail", "cancel", "inbound", "streams", "links",
            "queue", "webhooks", "receipts", "decode", "encode", "key", "version"} <= set(names), names)
-    for name in ("send", "submit", "list", "tail", "cancel", "links"):
+    for name in sorted(set(names) - {"help"}):
         out, err = cli(name, "--help")
         check(f"Usage: posthorn {name}" in out and not err, (out, err))
+        for line in out.partition("\nExamples:\n")[2].partition("\n\n")[0].splitlines():
+            check(line.startswith("  "), f"{name}: an example that was broken: {line}")
 
 
 @case("wrong usage ends with 2 and sends nothing")
@@ -280,6 +282,12 @@ def _(w):
     gw.api().wait_state(i, "delivered")
     equal(ops.json("links")["links"][0]["state"], "up", "state")
     check("not_found" in ops("links", "stop", "nobody", end=REFUSED)[1], "an unknown link")
+    link = ops.json("link", "set", "acme", "tps=50", "window=20")
+    equal((link["tps"], link["window"], link["overridden"]), (50, 20, ["tps", "window"]), "set")
+    check("out of range" in ops("links", "set", "acme", "window=5000", end=REFUSED)[1], "out of range")
+    equal(ops.json("link", "set", "acme", "tps=reset", "window=reset")["overridden"], [], "reset")
+    for args in (("links", "set", "acme"), ("links", "set", "acme", "tps"), ("links", "set", "acme", "tps=fast")):
+        ops(*args, end=USAGE)
     for args in (("links", "stop", "acme"), ("queue",), ("receipts",)):
         check("operator" in cli(*args, end=REFUSED)[1], args)
 
@@ -391,6 +399,20 @@ def _(w):
     check("not_gsm7" in err and "U+201C" in err, err)
 
 
+@case("preview --file: refused rows in the order of the file, a few of each fault, and how many more there are")
+def _(w):
+    gw, cli = away(w)
+    rows = ['{"to":"x","text":"a"}', "{bad", '{"to":"+12025550142","text":"a\\u0000b"}'] * 30
+    path = file_of(w, "bad.ndjson", "\n".join(rows))
+    out = cli("preview", "--file", path, end=PARTLY)[0]
+    equal(re.findall(r"^ *(\d+)  (invalid_\w+)", out, re.M),
+          [(str(i + 1), ("invalid_to", "invalid_json", "invalid_text")[i % 3]) for i in range(9)], "rows listed")
+    check("\nand 81 more; --json lists up to 1,000 of them\n" in out, out)
+    check("column 4: " in out and "U+0000 at position 1" in out, out)
+    answer = cli.json("preview", "--file", path, end=PARTLY)
+    equal([r["file_row"] for r in answer["results"]], list(range(1, 91)), "all of them as JSON")
+
+
 @case("preview --file: sums, the rows of the spreadsheet, refusals; JSON and CSV; nothing is sent")
 def _(w):
     gw, cli = away(w)
@@ -398,6 +420,8 @@ def _(w):
                    f"+12025550003;{'“' + 'a' * 99};60\n")
     out, err = cli("preview", "--file", path, end=PARTLY)
     check(out.startswith("2 messages in 3 parts; 2 rows would be refused.\n"), out)
+    check("\n1 of 2 messages is UCS-2: 70 characters to a part instead of 160.\n"
+          "What makes them dear: “ (U+201C LEFT DOUBLE QUOTATION MARK) in 1 row\n" in out, out)
     check("--smart would save 1 part (33.3 %) in 1 row." in out, out)
     # Row 1 is the header and row 2 is empty.
     rows = {tuple(r) for r in re.findall(r"^ *(\d+)  (invalid_\w+)", out, re.M)}
@@ -420,6 +444,10 @@ def _(w):
     equal(cli.json("preview", "--file", mapped, "--map", "Phone=to", "--map", "Message=text", "--ignore-unknown")
           ["summary"]["accepted"], 1, "with --map")
     cli("preview", "--file", mapped, end=USAGE)
+    err = cli("preview", "--file", file_of(w, "empty.csv", "to,text\n\n"), end=USAGE)[1]
+    check("empty.csv holds no rows" in err, err)
+    err = cli("preview", "--file", "-", input="", end=USAGE)[1]
+    check("standard input: there is nothing in it" in err, err)
     cli("preview", "--file", path, "+12025550142", "x", end=USAGE)
     cli("preview", "--file", w.path("missing.csv"), end=USAGE)
     cli("preview", end=USAGE)

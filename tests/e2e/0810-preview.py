@@ -3,6 +3,7 @@
 """0810: what messages would cost, before money is spent: POST /v1/preview, one message and whole bases.
 
 Capacities: 3GPP TS 23.040, 9.2.3.24.1."""
+import http.client
 import random
 import socket
 
@@ -264,6 +265,52 @@ def _(w):
     check(took[n_lines * 3 // 4] < patience(0.05), f"a quarter of the others waited {took[n_lines * 3 // 4]:.3f} s and more")
     check(worst < patience(0.25), f"somebody waited {worst:.3f} s beside an array")
     check(SANITIZED or most - before < 8192, f"memory grew from {before} to {most} kB")
+
+
+def cpu_ticks(pid):
+    with open(f"/proc/{pid}/stat", encoding="ascii") as f:
+        return sum(int(n) for n in f.read().rpartition(")")[2].split()[11:13])
+
+
+def wait_idle(pid):
+    """All that was sent has been worked off: the gateway takes no time any more."""
+    before = [cpu_ticks(pid)]
+
+    def idle():
+        time.sleep(0.3)
+        before.append(cpu_ticks(pid))
+        return before[-1] - before[-2] <= 1
+
+    wait_for(idle, 60, "the gateway to be idle")
+
+
+@case("what all previews hold for their answers is bounded: the last are truncated, the sums are whole")
+def _(w):
+    gw, api = ground(w)
+    body = json_lines([{"to": TO, "text": "“" + "x" * 300}] * 6000)
+    held = []
+    for i in range(16):
+        c = http.client.HTTPConnection("127.0.0.1", gw.port, timeout=patience(30))
+        c.putrequest("POST", "/v1/preview?results=" + ("all" if i else "dearest"))
+        for name, value in {"Authorization": f"Bearer {gw.keys['shop']}", **LINES, "Transfer-Encoding": "chunked"}.items():
+            c.putheader(name, value)
+        c.endheaders()
+        c.send(b"%x\r\n%b\r\n" % (len(body), body))
+        held.append(c)
+    wait_idle(gw.pid)
+    octets, truncated = 0, []
+    for c in held:
+        c.send(b"0\r\n\r\n")
+        text = c.getresponse().read()
+        c.close()
+        answer = json.loads(text)
+        equal(sums(answer, "rows", "parts"), (6000, 30000), "sums")
+        octets += len(text)
+        truncated.append(answer.get("truncated", False))
+    check(octets < 65 << 20, f"{octets} octets")
+    check(truncated.count(True) > 3, truncated)
+    answer = preview(api, body, LINES, results="all")
+    equal((len(answer["results"]), "truncated" in answer), (6000, False), "and when they are gone")
 
 
 @case("whoever goes away in the middle, or is cut off by a stop, leaves nothing behind")

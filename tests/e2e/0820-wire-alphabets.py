@@ -344,7 +344,7 @@ U, P, L, A = ALPHABETS
 INBOUND = [
     ("GSM letters, one an octet", U, 0, 0x00, "00011b65", "", "@£€", {"encoding": "default"}),
     ("packed, TS 23.038, 6.1.2.1", P, 0, 0x00, "e8329bfd06", "", "hello", {"encoding": "default"}),
-    ("packed behind a header", P, 0x40, 0x00, "050003cc020182", "", "A", {"encoding": "default", "udh": "050003cc0201"}),
+    ("packed behind a header", P, 0x40, 0x00, "050003cc010182", "", "A", {"encoding": "default", "udh": "050003cc0101"}),
     ("Latin-1 is the default", L, 0, 0x00, "e9", "", "é", {"encoding": "default"}),
     ("ASCII is the default", A, 0, 0x00, "4041", "", "@A", {"encoding": "default"}),
     ("ASCII", U, 0, 0x01, "4041", "", "@A", {"encoding": "ascii"}),
@@ -366,8 +366,8 @@ INBOUND = [
      {"encoding": "binary", "class": 1, "udh": "0605040b8423f0", "data": "00ff", "ports": {"to": 2948, "from": 9200}}),
     ("ports by TLVs", U, 0, 0x04, "00ff", tlv(0x020b, "0b84") + tlv(0x020a, "23f0"), "00ff",
      {"encoding": "binary", "udh": "0605040b8423f0", "data": "00ff", "ports": {"to": 2948, "from": 9200}}),
-    ("a part by sar_ TLVs", U, 0, 0x00, "6869", tlv(0x020c, "1234") + tlv(0x020e, "02") + tlv(0x020f, "01"), "hi",
-     {"encoding": "default", "udh": "06080412340201"}),
+    ("one part of one by sar_ TLVs", U, 0, 0x00, "6869", tlv(0x020c, "1234") + tlv(0x020e, "01") + tlv(0x020f, "01"), "hi",
+     {"encoding": "default"}),
     ("a text in message_payload", U, 0, 0x08, "-", tlv(0x0424, "0416" * 200), "Ж" * 200, {"encoding": "ucs2"}),
     ("a long packed text in message_payload", P, 0, 0x00, "-", tlv(0x0424, "31d98c56b3dd70" * 40), "12345678" * 40,
      {"encoding": "default"}),
@@ -414,6 +414,10 @@ def _(w):
     equal({k: rows[f"+120255500{i:02}"][k] for k in ("encoding", "class", "ports.to", "ports.from", "udh", "data")},
           {"encoding": "binary", "class": "1", "ports.to": "2948", "ports.from": "9200", "udh": "0605040b8423f0",
            "data": "00ff"}, "by command line")
+    for i, (why, a, esm, coding, octets, tlvs, text, facts) in enumerate(INBOUND):
+        if facts.get("malformed") and not tlvs:
+            row = rows[f"+120255500{i:02}"]
+            equal((row["malformed"], row["raw"], row["data_coding"]), ("yes", octets, str(coding)), f"{why}, by command line")
 
 
 main()

@@ -36,4 +36,28 @@ def _(w):
         equal((m["encoding"], m["parts"]), (encoding, parts), "as accepted: " + repr(text[:20]))
 
 
+def session():
+    """The file of the page, and what the page says that the preview of it prints."""
+    with open(PAGE, encoding="utf-8") as f:
+        lines = f.read().partition("    $ cat campaign.csv\n")[2].partition("\n\n")[0].split("\n")
+    at = lines.index("    $ posthorn preview --file campaign.csv")
+    return ["".join(line[4:] + "\n" for line in part) for part in (lines[:at], lines[at + 1:])]
+
+
+@case("the preview of a base on the page is what the program prints, and its advice saves what it says")
+def _(w):
+    base, wanted = session()
+    path = w.path("campaign.csv")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(base)
+    g = w.gateway()
+    env = {"POSTHORN_URL": f"http://127.0.0.1:{g.port}", "POSTHORN_KEY": g.keys["shop"]}
+    program = os.path.join(BUILD, "posthorn")
+    status, out, err = run(program, "preview", "--file", path, env=env)
+    equal((status, out.partition("\n\n")[0] + "\n"), (4, wanted), err)
+    for option, parts in (("--smart", 4), ("--translit=ascii", 3)):
+        status, out, err = run(program, "preview", "--file", path, option, env=env)
+        check(out.startswith(f"3 messages in {parts} parts;"), out)
+
+
 main()

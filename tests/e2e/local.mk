@@ -16,6 +16,8 @@ FAULT_TESTS = \
 	tests/e2e/0320-refusals.py \
 	tests/e2e/0400-two-links.py \
 	tests/e2e/0410-rates.py \
+	tests/e2e/0420-throttled.py \
+	tests/e2e/0430-live-change.py \
 	tests/e2e/0500-cut-streams.py \
 	tests/e2e/0510-full.py \
 	tests/e2e/0520-stop-and-reload.py \
@@ -64,3 +66,7 @@ EXTRA_DIST += $(PREVIEW_TESTS)
 UNCERTAIN_E2E = tests/e2e/0340-uncertain.py
 E2E_TESTS += $(UNCERTAIN_E2E)
 EXTRA_DIST += $(UNCERTAIN_E2E)
+# Inbound messages in parts.
+PART_TESTS = tests/e2e/0535-inbound-parts.py
+E2E_TESTS += $(PART_TESTS)
+EXTRA_DIST += tests/e2e/carrier.py $(PART_TESTS)

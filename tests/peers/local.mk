@@ -59,6 +59,7 @@ dist_smscscripts_DATA = \
 	tests/peers/scripts/throttle-every-10.smsc \
 	tests/peers/scripts/throttle-twice.smsc \
 	tests/peers/scripts/tps-100.smsc \
+	tests/peers/scripts/tps-100-by-clock.smsc \
 	tests/peers/scripts/unbind-mid-window.smsc \
 	tests/peers/scripts/undelivered-prefix.smsc \
 	tests/peers/scripts/unknown-command-after-20.smsc \

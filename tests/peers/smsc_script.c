@@ -361,7 +361,8 @@ static int line_tps(struct smsc_script *s, struct words *w)
 	/* A tenth of a second's worth: enough for a sender that works in ticks, too little to hide a burst.
 	 */
 	s->tps_burst = s->tps / 10 ? s->tps / 10 : 1;
-	if (r == 0 && take(w, "burst"))
+	s->tps_by_clock = r == 0 && take(w, "by-clock");
+	if (r == 0 && !s->tps_by_clock && take(w, "burst"))
 		r = number32(w, 10000000, &s->tps_burst);
 	return r;
 }

@@ -105,6 +105,7 @@ struct smsc_script {
 
 	uint32_t slow_ms;
 	uint32_t tps, tps_burst; /* 0: no limit */
+	bool tps_by_clock;	 /* so many in each second of the clock, instead of a bucket */
 	enum smsc_id_form id_form;
 	enum smsc_receipt_form receipt_form;
 	bool receipt_first, receipt_twice, receipt_other_bind, receipt_none;

@@ -251,6 +251,13 @@ static bool over_rate(struct smsc_sim *sim)
 
 	if (!s->tps)
 		return false;
+	if (s->tps_by_clock) { /* `tokens`: what the second has had */
+		if (now / 1000000000 != sim->tokens_ns / 1000000000)
+			sim->tokens = 0;
+		sim->tokens_ns = now;
+		sim->tokens += 1;
+		return sim->tokens > s->tps;
+	}
 	sim->tokens += (double)(now - sim->tokens_ns) * s->tps / 1e9;
 	sim->tokens_ns = now;
 	if (sim->tokens > s->tps_burst)

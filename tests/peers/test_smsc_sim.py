@@ -768,6 +768,18 @@ def test_tps_is_a_real_limit():
         assert n > 500 and 90 * took <= ok <= 100 * took + 12, (n, ok, took)
 
 
+def test_tps_by_the_clock_gives_a_second_all_at_once():
+    with Sim(*shipped("tps-100-by-clock")) as sim, Peer(sim, BIND_TX) as p:
+        start = time.monotonic()
+        ok = run = longest = 0
+        while time.monotonic() - start < 2.2:
+            taken = p.submit_status() == 0
+            ok += taken
+            run = run + 1 if taken else 0
+            longest = max(longest, run)
+        assert 200 <= ok <= 400 and 90 <= longest <= 200, (ok, longest)
+
+
 # ---- control, MO, evidence
 
 def test_mo_by_control_and_by_script():

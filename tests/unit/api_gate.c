@@ -40,6 +40,8 @@ static const struct {
 	{HTTP_METHOD_GET, "v1/preview", -2, "POST"},
 	{HTTP_METHOD_GET, "v1/inbound", ROLE_CLIENT, NULL},
 	{HTTP_METHOD_GET, "v1/links", ROLE_OPERATOR, NULL},
+	{HTTP_METHOD_PATCH, "v1/links/acme", ROLE_OPERATOR, NULL},
+	{HTTP_METHOD_GET, "v1/links/acme", -2, "PATCH"},
 	{HTTP_METHOD_POST, "v1/links/acme/start", ROLE_OPERATOR, NULL},
 	{HTTP_METHOD_POST, "v1/links/acme/drain", ROLE_OPERATOR, NULL},
 	{HTTP_METHOD_GET, "v1/links/acme/stop", -2, "POST"},

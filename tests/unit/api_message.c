@@ -254,6 +254,31 @@ static void binary_is_kept_as_message_h_says(void **state)
 	assert_int_equal(out.m.flags, MSG_BINARY | MSG_FLASH);
 }
 
+static const struct syntax {
+	const char *why, *json, *says;
+} syntax[] = {
+	{"nothing", "", "there is no JSON in it"},
+	{"not even that: jansson has no line for it", NULL, "there is no JSON in it"},
+	{"a form", "to=+12025550142&text=a", "line 1, column 2: neither a JSON object nor an array"},
+	{"a number", "17", "line 1, column 2: neither"},
+	{"a comma too many", "{\"to\":1,}", "line 1, column 9: not JSON; check quotes"},
+	{"on the second line", "{\"to\":\n", "line 2, column 0: the JSON ends too early"},
+};
+
+static void what_is_no_json_says_where_and_what_is_expected(void **state)
+{
+	for (size_t i = 0; i < sizeof(syntax) / sizeof(syntax[0]); i++) {
+		struct api_fault f = {.code = API_CODE_N};
+		const char *json = syntax[i].json;
+		json_error_t e;
+
+		assert_null(json_loadb(json, json ? strlen(json) : 0, JSON_MESSAGE_DECODE, &e));
+		json_message_syntax_fault(&e, &f);
+		if (f.code != API_INVALID_JSON || strncmp(f.message, syntax[i].says, strlen(syntax[i].says)) != 0)
+			fail_msg("%s: %s", syntax[i].why, f.message);
+	}
+}
+
 static void too_many_parts_says_how_many(void **state)
 {
 	struct api_fault f;
@@ -466,7 +491,12 @@ static const struct {
 		"Latin-1 for GSM-7) does not have € (U+20AC) at 1", "é"},
 	{"a link of ASCII lacks é", {.max_char = 0x7f}, "\"encoding\":\"gsm7\",\"text\":\"é\"", API_NOT_GSM7, "ASCII for GSM-7", NULL},
 	{"four parts of UCS-2", {0}, "\"text\":\"ж" X50 X50 X50 X50 "y\"", API_TOO_MANY_PARTS,
-		"needs 4 parts as ucs2, this client may send 3; shorten it, or avoid", "smart"},
+		"needs 4 parts as ucs2, this client may send 3; shorten it, or avoid what forces ucs2: ж (U+0436) at 0", "smart"},
+	{"what forces UCS-2 is counted", {0}, "\"text\":\"" X50 X50 X50 X50 "жжжжжжжж\"", API_TOO_MANY_PARTS,
+		"ж (U+0436) at 200, ж (U+0436) at 201, ж (U+0436) at 202, ж (U+0436) at 203, ж (U+0436) at 204, ж (U+0436) at 205, and 2 more",
+		"at 206"},
+	{"what a table of the link has is not blamed", {.languages = 1 << 1}, "\"text\":\"şж" X50 X50 X50 X50 "\"", API_TOO_MANY_PARTS,
+		"forces ucs2: ж (U+0436) at 1", "ş"},
 	{"what smart would save", {0}, "\"text\":\"“" X50 X50 X50 X50 "y\"", API_TOO_MANY_PARTS, "\"smart\": true it needs 2", NULL},
 	{"UCS-2 was asked for", {0}, "\"encoding\":\"ucs2\",\"text\":\"" X50 X50 X50 X50 "yy\"", API_TOO_MANY_PARTS,
 		"let encoding be \"auto\"", "avoid"},
@@ -606,6 +636,7 @@ int main(void)
 		cmocka_unit_test(bad_rows_are_refused_with_code_and_field),
 		cmocka_unit_test(good_rows_become_messages),
 		cmocka_unit_test(binary_is_kept_as_message_h_says),
+		cmocka_unit_test(what_is_no_json_says_where_and_what_is_expected),
 		cmocka_unit_test(too_many_parts_says_how_many),
 		cmocka_unit_test(not_gsm7_names_characters_and_positions),
 		cmocka_unit_test(a_quoted_name_is_cut_between_characters),

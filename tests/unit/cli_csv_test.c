@@ -250,6 +250,8 @@ static const struct rows_case {
 		"{\"tag\":\"t\"}", 0, "{\"to\":\"1\",\"tag\":\"own\"}\n{\"to\":\"2\",\"tag\":\"t\"}\n" },
 	{ "NDJSON with a byte order mark", "\xef\xbb\xbf{\"to\":\"1\"}\r\n", ROWS_NDJSON, NULL, 0,
 		"{\"to\":\"1\"}\r\n" },
+	{ "NUL is the gateway's to name, also in a row that gets something", "{\"to\":\"1\",\"text\":\"a\\u0000b\"}\n", ROWS_NDJSON,
+		"{\"tag\":\"t\"}", 0, "{\"to\":\"1\",\"text\":\"a\\u0000b\",\"tag\":\"t\"}\n" },
 	{ "what is no object is refused", "nope\n[1]\n{\"to\":\"1\"}\n{\"a\":1,\"a\":2}\n", ROWS_NDJSON, NULL, 0,
 		"#1 invalid_json\n#2 invalid_json\n{\"to\":\"1\"}\n#4 invalid_json\n" },
 };
@@ -276,6 +278,35 @@ static void test_rows_become_ndjson(void **state)
 		rows_free(r);
 		input_close(in);
 		json_decref(defaults);
+	}
+}
+
+static const struct fault_case {
+	const char *why, *in, *says;
+} fault_cases[] = {
+	{ "an unknown column is named, and what there is", "to,phone\n",
+		"unknown column in the header: \"phone\"; columns are to, text, from, ref," },
+	{ "a long name is cut in front of a character", "to,жжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжжж\n",
+		"\"жжжжжжжжжжжжжжжжжжжжжжжжжжжжжжж\"; " },
+	{ "also of three octets", "to,中中中中中中中中中中中中中中中中中中中中中中中\n",
+		"\"中中中中中中中中中中中中中中中中中中中中中\"; " },
+	{ "63 octets have room", "to,123456789012345678901234567890123456789012345678901234567890123\n",
+		"567890123\"; " },
+};
+
+static void test_a_file_that_is_refused_says_why(void **state)
+{
+	for (size_t i = 0; i < N_OF(fault_cases); i++) {
+		const struct rows_config config = { .format = ROWS_CSV };
+		struct input *in = input_of(fault_cases[i].in, strlen(fault_cases[i].in));
+		struct rows *r = rows_new(&config, in);
+		struct row row;
+
+		assert_int_equal(rows_next(r, &row), -EINVAL);
+		if (!strstr(rows_fault(r), fault_cases[i].says))
+			fail_msg("%s: %s", fault_cases[i].why, rows_fault(r));
+		rows_free(r);
+		input_close(in);
 	}
 }
 
@@ -609,6 +640,7 @@ int main(void)
 		cmocka_unit_test(test_csv_quotes_what_needs_it),
 		cmocka_unit_test(test_marks),
 		cmocka_unit_test(test_rows_become_ndjson),
+		cmocka_unit_test(test_a_file_that_is_refused_says_why),
 		cmocka_unit_test(test_columns_can_be_renamed_or_left_out),
 		cmocka_unit_test(test_rows_are_numbered_as_a_spreadsheet_does),
 		cmocka_unit_test(test_a_pipe_can_be_read_twice),

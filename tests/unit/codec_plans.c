@@ -66,11 +66,13 @@ static void draw_text(uint32_t *seed)
 	unsigned n = next_random(seed) % 5 ? next_random(seed) % CHARS_MAX : next_random(seed) % 80;
 	unsigned main = next_random(seed) % N_LISTS, other = next_random(seed) % N_LISTS;
 	unsigned rare = 1 + next_random(seed) % 60; /* one letter in so many is of the other list */
+	bool plain = next_random(seed) % 4 == 0; /* and the others are one letter: runs that are read by the block */
 	static char drawn[CHARS_MAX * 4];
 	size_t at = 0, len;
 
 	for (unsigned i = 0; i < n; i++) {
-		const char *s = letters[next_random(seed) % rare ? main : other][next_random(seed) % 10];
+		unsigned which = next_random(seed) % rare ? main : other, at_letter = next_random(seed) % 10;
+		const char *s = plain && which == main ? "a" : letters[which][at_letter];
 
 		if (at + strlen(s) > sizeof(drawn) - 1)
 			break;

@@ -115,6 +115,32 @@ static void texts_are_cut_where_the_specification_says(void **state)
 	}
 }
 
+/* An emoji that would be the 67th and 68th unit of a part, behind letters of one octet and of two in every proportion:
+ * it is not taken for one unit wherever its octets lie. */
+static void an_emoji_over_the_cut_is_not_half_taken(void **state)
+{
+	(void)state;
+	for (unsigned n_two = 1; n_two <= 66; n_two++)
+		for (unsigned room = 65; room <= 66; room++) {
+			struct segment_opts o = {.rules.concat = room == 66 ? CONCAT_UDH8 : CONCAT_UDH16};
+			struct segment_plan p;
+			struct segment_wire w;
+			size_t n = 0, bad_at;
+
+			for (unsigned i = 0; i < room; i++) {
+				memcpy(text + n, i < n_two ? "Ж" : "a", i < n_two ? 2 : 1);
+				n += i < n_two ? 2 : 1;
+			}
+			memcpy(text + n, "😀😀😀", 12);
+			assert_int_equal(segment_plan(text, n + 12, &o, &p, &bad_at), 0);
+			assert_int_equal(p.n_parts, 2);
+			assert_int_equal(p.start[1], n);
+			assert_int_equal(p.units[0], room);
+			assert_int_equal(segment_part(text, &p, 2, 1, &w), 0);
+			assert_int_equal(w.n_text, 12);
+		}
+}
+
 static const struct {
 	const char *why;
 	const char *pad;
@@ -710,6 +736,25 @@ static void the_fewest_clusters_are_divided_not_the_first_ones_kept(void **state
 	unicode_free(o.unicode);
 }
 
+/* 30 full parts would divide a flag at each second cut: 33 letters of four octets and two units each fill one. */
+static void thousands_of_flags_stay_whole(void **state)
+{
+	struct segment_opts o = {.wish = WISH_UCS2, .unicode = unicode_new()};
+	struct segment_plan p;
+	size_t bad_at;
+
+	(void)state;
+	for (unsigned i = 0; i < 30 * 32; i++)
+		memcpy(text + 4 * i, "\xf0\x9f\x87\xab", 4); /* U+1F1EB */
+	assert_int_equal(segment_plan(text, 30 * 32 * 4, &o, &p, &bad_at), 0);
+	assert_int_equal(p.n_parts, 30);
+	for (unsigned k = 0; k < 30; k++) {
+		assert_int_equal(p.start[k], k * 32 * 4);
+		assert_int_equal(p.units[k], 64);
+	}
+	unicode_free(o.unicode);
+}
+
 /* ---- octets ---- */
 
 #define PORTS	"0605040b8423f0" /* seven octets */
@@ -842,6 +887,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(texts_are_cut_where_the_specification_says),
+		cmocka_unit_test(an_emoji_over_the_cut_is_not_half_taken),
 		cmocka_unit_test(refusals_name_the_culprit),
 		cmocka_unit_test(sixty_four_full_parts_are_allowed),
 		cmocka_unit_test(headers_are_those_of_the_specification),
@@ -858,6 +904,7 @@ int main(void)
 		cmocka_unit_test(a_cut_that_does_not_carry_the_text_is_refused),
 		cmocka_unit_test(clusters_stay_whole_where_it_costs_nothing),
 		cmocka_unit_test(the_fewest_clusters_are_divided_not_the_first_ones_kept),
+		cmocka_unit_test(thousands_of_flags_stay_whole),
 		cmocka_unit_test(octets_are_cut_with_the_clients_header),
 		cmocka_unit_test(a_full_header_leaves_no_room),
 		cmocka_unit_test(units_left_are_those_of_the_last_part),

@@ -12,6 +12,7 @@
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <cmocka.h>
 
@@ -156,6 +157,41 @@ static void long_texts_are_composed(void **state)
 	assert_int_equal(n, PAIRS * 2);
 	for (unsigned i = 0; i < PAIRS; i++)
 		assert_memory_equal(got + i * 2, "é", 2);
+}
+
+/* Marks of two classes (230 and 220) in turns: the form has all of the lower class first. */
+static size_t marks_in_turns(char *s, unsigned n_pairs)
+{
+	s[0] = 'x';
+	for (unsigned i = 0; i < n_pairs; i++)
+		memcpy(s + 1 + i * 4, "\u0301\u0316", 4);
+	return 1 + (size_t)n_pairs * 4;
+}
+
+static void the_marks_of_a_letter_are_put_in_order(void **state)
+{
+	char s[1 + 64 * 4], got[sizeof(s)];
+	size_t n;
+
+	assert_int_equal(unicode_nfc(unicode, s, marks_in_turns(s, 64), got, sizeof(got), &n), 1);
+	assert_int_equal(n, sizeof(s));
+	for (unsigned i = 0; i < 128; i++)
+		assert_memory_equal(got + 1 + i * 2, i < 64 ? "\u0316" : "\u0301", 2);
+}
+
+/* Sorted at once they took 200 ms a text: 10 s here. */
+static void a_letter_with_thousands_of_marks_holds_nobody_up(void **state)
+{
+	enum { PAIRS = 9900, TIMES = 50 };
+	static char s[1 + PAIRS * 4], got[sizeof(s)];
+	size_t n_text = marks_in_turns(s, PAIRS), n;
+	clock_t start = clock();
+
+	for (unsigned i = 0; i < TIMES; i++) {
+		assert_int_equal(unicode_nfc(unicode, s, n_text, got, sizeof(got), &n), 1);
+		assert_int_equal(n, n_text);
+	}
+	assert_true(clock() - start < 2 * CLOCKS_PER_SEC);
 }
 
 /* ---- transliteration -------------------------------------------------------------------------------------- */
@@ -313,6 +349,8 @@ static void characters_have_their_names(void **state)
 
 	assert_string_equal(unicode_name(0x201c, name, sizeof(name)), "LEFT DOUBLE QUOTATION MARK");
 	assert_string_equal(unicode_name(0x1f600, name, sizeof(name)), "GRINNING FACE");
+	assert_string_equal(unicode_name('\t', name, sizeof(name)), "CHARACTER TABULATION");
+	assert_string_equal(unicode_name('\t', few, sizeof(few)), "");
 	assert_string_equal(unicode_name(0xe000, name, sizeof(name)), ""); /* private use */
 	assert_string_equal(unicode_name(0xffff, name, sizeof(name)), "");
 	assert_string_equal(unicode_name(0x201c, few, sizeof(few)), ""); /* none rather than half of one */
@@ -339,6 +377,8 @@ int main(void)
 		cmocka_unit_test(what_may_be_composed_is_seen_by_its_first_octets),
 		cmocka_unit_test(no_room_is_said),
 		cmocka_unit_test(long_texts_are_composed),
+		cmocka_unit_test(the_marks_of_a_letter_are_put_in_order),
+		cmocka_unit_test(a_letter_with_thousands_of_marks_holds_nobody_up),
 		cmocka_unit_test(scripts_become_latin_as_people_write_them),
 		cmocka_unit_test(every_letter_of_a_script_ends_in_gsm7),
 		cmocka_unit_test(every_name_compiles_and_keeps_ascii),

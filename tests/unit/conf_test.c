@@ -109,6 +109,23 @@ static const struct bad {
 	{CLIENT("allow = [ \"10.0.0.0/33\" ];"), "t.conf:2: clients[0].allow[0]: \"10.0.0.0/33\" is not a "
 						 "network, such as \"192.0.2.0/24\" or "
 						 "\"2001:db8::/32\""},
+	{SMPP("errors = [ \"0x45:temporary\",\n\"ESME_RSUBMITFIAL:temporary\" ];"),
+		"t.conf:3: links[0].errors[1]: \"ESME_RSUBMITFIAL:temporary\" names no command_status; a code is a "
+		"number up to 0xffffffff, or a name of SMPP; did you mean \"ESME_RSUBMITFAIL\"?"},
+	{SMPP("errors = [ \"0x45\" ];"),
+		"t.conf:2: links[0].errors[0]: \"0x45\" is not CODE:CLASS, such as "
+		"\"ESME_RSUBMITFAIL:temporary\" or \"0x400-0x4ff:permanent\""},
+	{SMPP("errors = [ \"0x45:later\" ];"),
+		"t.conf:2: links[0].errors[0]: \"0x45:later\" has no class; classes are permanent, recipient, "
+		"temporary, throttle, link-fatal and duplicate"},
+	{SMPP("errors = [ \"0x4ff-0x400:permanent\" ];"),
+		"t.conf:2: links[0].errors[0]: \"0x4ff-0x400:permanent\" is a range from a higher code to a lower "
+		"one"},
+	{SMPP("errors = [ \"0:permanent\" ];"),
+		"t.conf:2: links[0].errors[0]: \"0:permanent\" is about ESME_ROK (0), which is no error"},
+	{SMPP("errors = [ \"0x100000000:permanent\" ];"),
+		"t.conf:2: links[0].errors[0]: \"0x100000000:permanent\" names no command_status; a code is a "
+		"number up to 0xffffffff, or a name of SMPP"},
 	{CLIENT("webhook: { url = \"ftp://x/\"; };"), "t.conf:2: clients[0].webhook.url: \"ftp://x/\" is not "
 						      "an http or https URL without a password in it"},
 	{CLIENT("webhook: { url = \"https://u:p@x/\"; };"),
@@ -404,6 +421,24 @@ static void test_networks_are_matched_by_bits(void **state)
 	conf_free(c);
 	c = load_ok(CLIENT(""));
 	assert_true(allows(c, "2001:db8::1"));
+	conf_free(c);
+}
+
+static void test_errors_are_codes_names_and_ranges(void **state)
+{
+	struct conf *c = load_ok(SMPP(
+		"errors = [ \"69:temporary\", \"ESME_RTHROTTLED:link-fatal\", \"0x400-0x4ff:duplicate\" ];"));
+	const struct conf_link *l = &c->links[0];
+
+	assert_int_equal(l->errors.n, 3);
+	assert_int_equal(l->error[0].first, 0x45);
+	assert_int_equal(l->error[0].last, 0x45);
+	assert_int_equal(l->error[0].class, CONF_ERROR_TEMPORARY);
+	assert_int_equal(l->error[1].first, 0x58); /* SMPP 3.4, 5.1.3 */
+	assert_int_equal(l->error[1].class, CONF_ERROR_LINK_FATAL);
+	assert_int_equal(l->error[2].first, 0x400);
+	assert_int_equal(l->error[2].last, 0x4ff);
+	assert_int_equal(l->error[2].class, CONF_ERROR_DUPLICATE);
 	conf_free(c);
 }
 
@@ -992,6 +1027,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_links_have_their_defaults),
 		cmocka_unit_test(test_everything_that_is_given_arrives),
 		cmocka_unit_test(test_networks_are_matched_by_bits),
+		cmocka_unit_test(test_errors_are_codes_names_and_ranges),
 		cmocka_unit_test(test_secrets_come_from_files_and_environment),
 		cmocka_unit_test(test_paths_and_includes_start_from_the_folder_of_the_file),
 		cmocka_unit_test(test_unreadable_files_say_why),

@@ -216,3 +216,29 @@ tests_unit_uncertain_test_SOURCES = tests/unit/uncertain_test.c $(QUEUE_WORLD)
 tests_unit_uncertain_test_LDFLAGS = $(QUEUE_WRAP)
 tests_unit_uncertain_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
+
+if HAVE_CMOCKA
+FLOW_TESTS = tests/unit/pace_test tests/unit/adapt_test
+check_PROGRAMS += $(FLOW_TESTS)
+UNIT_TESTS += $(FLOW_TESTS)
+tests_unit_pace_test_SOURCES = tests/unit/pace_test.c
+tests_unit_pace_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_adapt_test_SOURCES = tests/unit/adapt_test.c
+tests_unit_adapt_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/queue_flow_test
+UNIT_TESTS += tests/unit/queue_flow_test
+tests_unit_queue_flow_test_SOURCES = tests/unit/queue_flow_test.c $(QUEUE_WORLD)
+tests_unit_queue_flow_test_LDFLAGS = $(QUEUE_WRAP)
+tests_unit_queue_flow_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+INBOUND_TESTS = tests/unit/store_inbound tests/unit/inbound_join_test tests/unit/inbound_test
+check_PROGRAMS += $(INBOUND_TESTS)
+UNIT_TESTS += $(INBOUND_TESTS)
+tests_unit_store_inbound_SOURCES = tests/unit/store_inbound.c tests/unit/store_fixture.h
+tests_unit_store_inbound_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_inbound_join_test_SOURCES = tests/unit/inbound_join_test.c
+tests_unit_inbound_join_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_inbound_test_SOURCES = tests/unit/inbound_test.c tests/unit/store_fixture.h
+tests_unit_inbound_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_stage,--wrap=link_ack,--wrap=link_id \
+	-Wl,--wrap=link_name,--wrap=link_conf,--wrap=link_decode
+tests_unit_inbound_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif

@@ -31,6 +31,19 @@ static void names_are_those_of_libsmpp34(void **state)
 
 static void classes(void **state)
 {
+	/* Every row of the table, by class; 5.0's above 0x100. */
+	static const struct {
+		enum status_class class;
+		uint32_t status[48];
+	} all[] = {
+		{ STATUS_PERMANENT, { 0x01, 0x06, 0x07, 0x0a, 0x0c, 0x11, 0x13, 0x15, 0x33, 0x34, 0x40, 0x42, 0x43, 0x44,
+			0x45, 0x48, 0x49, 0x50, 0x51, 0x54, 0x55, 0x61, 0x62, 0x63, 0x65, 0x66, 0xc0, 0xc1, 0xc2, 0xc3,
+			0xc4, 0x100, 0x101, 0x103, 0x104, 0x105, 0x106 } },
+		{ STATUS_RECIPIENT, { 0x0b } },
+		{ STATUS_TEMPORARY, { 0x08, 0x64, 0x67, 0xfe, 0xff, 0x102 } },
+		{ STATUS_THROTTLE, { 0x14, 0x58 } },
+		{ STATUS_LINK_FATAL, { 0x02, 0x03, 0x04, 0x05, 0x0d, 0x0e, 0x0f, 0x53 } },
+	};
 	static const struct {
 		uint32_t status;
 		enum status_class class;
@@ -42,7 +55,7 @@ static void classes(void **state)
 		{ 0x00000008, STATUS_TEMPORARY },  /* ESME_RSYSERR */
 		{ 0x00000009, STATUS_TEMPORARY },  /* reserved */
 		{ 0x0000000a, STATUS_PERMANENT },  /* ESME_RINVSRCADR */
-		{ 0x0000000b, STATUS_PERMANENT },  /* ESME_RINVDSTADR */
+		{ 0x0000000b, STATUS_RECIPIENT },  /* ESME_RINVDSTADR */
 		{ 0x0000000e, STATUS_LINK_FATAL }, /* ESME_RINVPASWD */
 		{ 0x00000014, STATUS_THROTTLE },   /* ESME_RMSGQFUL */
 		{ 0x00000045, STATUS_PERMANENT },  /* ESME_RSUBMITFAIL */
@@ -58,6 +71,10 @@ static void classes(void **state)
 		{ 0xffffffff, STATUS_TEMPORARY },
 	};
 
+	for (size_t i = 0; i < sizeof(all) / sizeof(all[0]); i++)
+		for (size_t k = 0; k < 48 && all[i].status[k]; k++)
+			if (status_class(all[i].status[k]) != all[i].class || !*status_name(all[i].status[k]))
+				fail_msg("%08x", all[i].status[k]);
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++)
 		if (status_class(v[i].status) != v[i].class)
 			fail_msg("%08x", v[i].status);

@@ -166,6 +166,39 @@ static void every_value_lies_in_its_bucket(void **state)
 	}
 }
 
+/* Up under load, with numbers that wrapped, then down below what waits: nothing is lost or mixed up. */
+static void the_window_changes_while_requests_wait(void **state)
+{
+	struct window w;
+	struct window_slot slot;
+
+	assert_int_equal(window_init(&w, 10), 0);
+	w.seq = WINDOW_SEQ_MAX - 5;
+	for (uint32_t i = 0; i < 10; i++)
+		window_add(&w, window_seq(&w), 100 + i, 1000 + i, i);
+	assert_true(window_full(&w));
+	assert_int_equal(window_resize(&w, 1000), 0);
+	for (uint32_t i = 10; i < 1000; i++)
+		window_add(&w, window_seq(&w), 100 + i, 1000 + i, i);
+	assert_true(window_full(&w));
+	assert_int_equal(window_resize(&w, 3), 0);
+	assert_true(window_full(&w));
+	assert_true(window_take(&w, WINDOW_SEQ_MAX, &slot)); /* the fifth, out of order */
+	assert_int_equal(slot.key, 104);
+	assert_false(window_take(&w, WINDOW_SEQ_MAX, &slot));
+	for (uint32_t i = 0; i < 1000; i++) {
+		if (i == 4)
+			continue;
+		assert_int_equal(window_oldest(&w)->key, 100 + i);
+		assert_int_equal(window_oldest(&w)->sent_ms, 1000 + i);
+		assert_true(window_take(&w, window_oldest(&w)->seq, &slot));
+		assert_int_equal(slot.end_octet, i);
+	}
+	assert_null(window_oldest(&w));
+	assert_false(window_full(&w));
+	window_done(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -176,6 +209,7 @@ int main(void)
 		cmocka_unit_test(any_order_against_a_list),
 		cmocka_unit_test(percentiles),
 		cmocka_unit_test(every_value_lies_in_its_bucket),
+		cmocka_unit_test(the_window_changes_while_requests_wait),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

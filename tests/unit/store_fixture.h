@@ -190,7 +190,8 @@ static inline struct message fixture_message(uint64_t id)
 
 static inline int accept_message(struct fixture *f, struct message *m, uint64_t leased)
 {
-	struct store_accept item = {.m = m, .leased = leased, .link = 9, .ref = 77, .bound_parts = m->n_parts};
+	struct store_accept item = {.m = m, .leased = leased, .link = 9, .ref = 77,
+		.bound_parts = m->n_parts > 1 ? m->n_parts : 0};
 	struct op_accept o = {.items = &item, .n_items = 1};
 
 	return put(f, OP_ACCEPT, &o.op);

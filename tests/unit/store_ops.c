@@ -18,7 +18,7 @@ static void a_new_database_has_the_settings_it_keeps(void **state)
 	assert_int_equal(f->boot.low_water, f->boot.next_id);
 	assert_int_equal(f->boot.indexed_to, f->boot.next_id);
 	assert_int_equal(f->boot.next_lane, 1);
-	assert_int_equal(sql(f, "PRAGMA user_version"), 3);
+	assert_int_equal(sql(f, "PRAGMA user_version"), 4);
 	assert_int_equal(sql(f, "PRAGMA auto_vacuum"), 2);
 	assert_int_equal(sql(f, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
 }
@@ -86,14 +86,24 @@ static void a_newer_schema_is_refused(void **state)
 	sql(f, "PRAGMA user_version = 99");
 	assert_int_equal(fixture_open(f), -EINVAL);
 	assert_non_null(strstr(f->err, "newer"));
-	sql(f, "PRAGMA user_version = 3");
+	sql(f, "PRAGMA user_version = 4");
 	assert_int_equal(fixture_open(f), 0);
 }
 
-/* Version 1 did not keep how a message was cut; version 2 knew one hash of a parked receipt, and no forms. */
+/* Columns of the newest tables; of a new database and of one that was brought forward they are the same. */
+#define NEW_COLUMNS \
+	"SELECT count(*) FROM sqlite_schema s, pragma_table_info(s.name) c WHERE s.name LIKE 'inbound%' OR s.name = 'bound'"
+
+/* Version 1 did not keep how a message was cut; version 2 knew one hash of a parked receipt, and no forms; version 3 no
+ * parts of inbound messages. */
 static void an_older_schema_is_brought_forward(void **state)
 {
 	static const char *const back[] = {
+		"DROP TABLE inbound_part",
+		"DROP TABLE inbound_set",
+		"ALTER TABLE inbound DROP COLUMN missing",
+		"ALTER TABLE inbound DROP COLUMN parts",
+		"INSERT INTO inbound VALUES (1, 5, 1, 1, '1', '2', 't', x'74', 0, 0)",
 		"ALTER TABLE bound DROP COLUMN cut",
 		"ALTER TABLE final DROP COLUMN receipt",
 		"ALTER TABLE correction DROP COLUMN receipt",
@@ -112,14 +122,21 @@ static void an_older_schema_is_brought_forward(void **state)
 		"PRAGMA user_version = 1",
 	};
 	struct fixture *f = *state;
+	int64_t columns = sql(f, NEW_COLUMNS), indexes;
 	struct op_submit s = {.msg = {.id = f->boot.next_id, .n_parts = 1}, .part = 1, .at = 5, .link = 9, .hash = 4711,
 		.to = 12025550142, .smsc_id = "0A3F", .last = true};
 
+	indexes = sql(f, "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND tbl_name LIKE 'inbound%'");
+	assert_int_equal(indexes, 3);
 	fixture_close(f);
 	for (size_t i = 0; i < sizeof back / sizeof *back; i++)
 		sql(f, back[i]);
 	assert_int_equal(fixture_open(f), 0);
-	assert_int_equal(sql(f, "PRAGMA user_version"), 3);
+	assert_int_equal(sql(f, "PRAGMA user_version"), 4);
+	assert_int_equal(sql(f, NEW_COLUMNS), columns);
+	assert_int_equal(sql(f, "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND tbl_name LIKE 'inbound%'"),
+		indexes);
+	assert_int_equal(sql(f, "SELECT parts = 1 AND missing IS NULL FROM inbound"), 1);
 	assert_int_equal(sql(f, "SELECT cut FROM bound WHERE id = 5 AND ref = 77"), 0);
 	assert_int_equal(sql(f, "SELECT receipt FROM final WHERE key = 1281"), 0);
 	assert_int_equal(put(f, OP_SUBMIT, &s.op), 0);

@@ -541,17 +541,19 @@ static const struct {
 		{.seq = 11,
 			.key = 4,
 			.kind = EVENT_INBOUND,
+			.parts = 1,
 			.in_from = (char *)"+1202",
 			.in_to = (char *)"12345",
 			.in_text = (char *)"a\"b\\c\n\x01\x7f/\xe2\x82\xac",
 			.in_raw_hex = (char *)"61",
 			.link = 0},
 		"{\"event\":\"evt_3_1_11\",\"type\":\"message.inbound\",\"from\":\"+1202\",\"to\":\"12345\","
-		"\"text\":\"a\\\"b\\\\c\\n\\u0001\x7f/\xe2\x82\xac\",\"encoding\":\"default\","
+		"\"text\":\"a\\\"b\\\\c\\n\\u0001\x7f/\xe2\x82\xac\",\"parts\":1,\"encoding\":\"default\","
 		"\"at\":\"1970-01-01T00:00:00.000Z\"}"},
 	{"octets behind a header with ports",
 		{.seq = 12,
 			.kind = EVENT_INBOUND,
+			.parts = 1,
 			.in_from = (char *)"1",
 			.in_to = (char *)"2",
 			.in_text = (char *)"00ff",
@@ -559,11 +561,12 @@ static const struct {
 			.in_dcs = 0xf5,
 			.in_esm_class = 0x40},
 		"{\"event\":\"evt_3_1_12\",\"type\":\"message.inbound\",\"from\":\"1\",\"to\":\"2\","
-		"\"text\":\"00ff\",\"encoding\":\"binary\",\"class\":1,\"ports\":{\"to\":2948,\"from\":9200},"
+		"\"text\":\"00ff\",\"parts\":1,\"encoding\":\"binary\",\"class\":1,\"ports\":{\"to\":2948,\"from\":9200},"
 		"\"udh\":\"0605040b8423f0\",\"data\":\"00ff\",\"at\":\"1970-01-01T00:00:00.000Z\"}"},
 	{"two languages",
 		{.seq = 13,
 			.kind = EVENT_INBOUND,
+			.parts = 1,
 			.in_from = (char *)"1",
 			.in_to = (char *)"2",
 			.in_text = (char *)"x",
@@ -571,19 +574,32 @@ static const struct {
 			.in_dcs = 0x00,
 			.in_esm_class = 0x40},
 		"{\"event\":\"evt_3_1_13\",\"type\":\"message.inbound\",\"from\":\"1\",\"to\":\"2\","
-		"\"text\":\"x\",\"encoding\":\"default\",\"languages\":[\"tr\",\"es\"],\"udh\":\"06250101240102\","
+		"\"text\":\"x\",\"parts\":1,\"encoding\":\"default\",\"languages\":[\"tr\",\"es\"],\"udh\":\"06250101240102\","
 		"\"at\":\"1970-01-01T00:00:00.000Z\"}"},
 	{"voicemail, with a text that could not be read",
 		{.seq = 14,
 			.kind = EVENT_INBOUND,
+			.parts = 1,
 			.in_from = (char *)"1",
 			.in_to = (char *)"2",
 			.in_text = (char *)"\xef\xbf\xbd",
 			.in_raw_hex = (char *)"d8",
 			.in_dcs = 0xe8},
 		"{\"event\":\"evt_3_1_14\",\"type\":\"message.inbound\",\"from\":\"1\",\"to\":\"2\","
-		"\"text\":\"\xef\xbf\xbd\",\"encoding\":\"ucs2\",\"waiting\":{\"kind\":\"voicemail\",\"active\":true},"
+		"\"text\":\"\xef\xbf\xbd\",\"parts\":1,\"encoding\":\"ucs2\",\"waiting\":{\"kind\":\"voicemail\",\"active\":true},"
 		"\"malformed\":true,\"at\":\"1970-01-01T00:00:00.000Z\"}"},
+	{"three parts, of which two never came",
+		{.seq = 15,
+			.kind = EVENT_INBOUND,
+			.parts = 3,
+			.in_from = (char *)"1",
+			.in_to = (char *)"2",
+			.in_text = (char *)"[\xe2\x80\xa6]b[\xe2\x80\xa6]",
+			.in_raw_hex = (char *)"62",
+			.in_missing = (char *)"1,3"},
+		"{\"event\":\"evt_3_1_15\",\"type\":\"message.inbound\",\"from\":\"1\",\"to\":\"2\","
+		"\"text\":\"[\xe2\x80\xa6]b[\xe2\x80\xa6]\",\"parts\":3,\"missing\":[1,3],\"encoding\":\"default\","
+		"\"at\":\"1970-01-01T00:00:00.000Z\"}"},
 };
 
 static void body_is_as_documented(void **state)

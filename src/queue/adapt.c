@@ -1,0 +1,198 @@
+/* SPDX-License-Identifier: Apache-2.0 */
+/* adapt.c -- see adapt.h. */
+#include "queue/adapt.h"
+
+#include <math.h>
+
+#define DOWN          0.97    /* of what went: a carrier's steady limit is then used by 95 % and more */
+#define DOWN_MOST     0.5
+#define UP_PER_S      0.01
+#define UP_STEADY_S   5.0     /* from here on the steps grow */
+#define DOUBLE_S      0.5
+#define RECENT_MS     250
+#define FEW           16      /* parts per second, of which a quarter of a second has too few to tell */
+#define USED          0.4     /* of a rate that doubles so, the last second has had 0.54 */
+#define LEAST         1.0     /* part per second: slow for a carrier that takes nothing, quick to notice */
+#define SETTLE_US     1000000 /* carriers count by the second */
+#define BLOCKED_US    200000  /* nothing is taken: no need to wait for a second's count */
+#define FORGET_US     300000000
+#define PAUSE_MOST_MS 1000
+#define RATE_MOST     1e6     /* as the configuration's */
+#define FULL_LEAST    3
+#define FULL_SHARE    10      /* a full queue is the link's when it is every tenth answer, else a recipient's */
+
+/* SMPP 5.0, 4.8.4.18: up to 79 low to high load, 80 to 89 optimum, 90 to 99 nearing congestion, 100 congested. */
+#define CONGESTION_OPTIMUM 80
+#define CONGESTION_NEAR    90
+#define CONGESTION_FULL    100
+
+static double least(double tps)
+{
+	return tps > 0 && tps < LEAST ? tps : LEAST;
+}
+
+/* What is being used of the rate, so that a link that was half idle is not cut by a rate it never had. */
+static double base_of(const struct adapt *a, double tps, double sent)
+{
+	double bound = a->limit > 0 ? a->limit : tps > 0 ? tps : RATE_MOST;
+
+	return sent < bound ? sent : bound;
+}
+
+/* What was taken of late: within a quarter of a second, which is enough to tell a carrier that is stuck from one that
+ * is slow, and to follow a rate that doubles.  Small numbers ask for a second. */
+static double recent(struct adapt *a, int64_t now_us)
+{
+	unsigned ms = a->limit > 0 && a->limit < FEW ? METER_MS : RECENT_MS;
+
+	return meter_rate(&a->accepted, ms, now_us);
+}
+
+static bool is_doubling(const struct adapt *a)
+{
+	return a->limit > 0 && (a->known <= 0 || a->limit < a->known);
+}
+
+static void decrease(struct adapt *a, double to, double tps, double sent, unsigned in_flight, int64_t now_us)
+{
+	double before = a->limit > 0 ? a->limit : tps;
+
+	if (to < least(tps))
+		to = least(tps);
+	/* The rate was used up and some of it was taken: what it falls to is what can be had.  Else the old one may
+	 * still be right. */
+	if (a->taken && a->limit > 0 && sent >= USED * a->limit && recent(a, now_us) > 0.25 * to)
+		a->known = to;
+	else if (a->known <= 0)
+		a->known = before;
+	a->limit = to;
+	a->old = in_flight;
+	a->n_blocked = a->taken ? 0 : a->n_blocked + 1;
+	a->taken = false;
+	a->cut_us = a->grown_us = now_us;
+	a->cuts++;
+}
+
+/* Has the last decrease had its effect? */
+static bool effective(const struct adapt *a, int64_t now_us)
+{
+	return a->cut_us == 0 ||
+	       (a->old == 0 && now_us - a->cut_us >= (a->taken ? SETTLE_US : BLOCKED_US));
+}
+
+static bool refused(struct adapt *a, double tps, double sent, unsigned in_flight, int64_t now_us)
+{
+	double base = base_of(a, tps, sent), taken = meter_sum(&a->accepted, now_us) * 1000.0 / METER_MS, to;
+
+	a->refused_us = now_us;
+	if (!effective(a, now_us))
+		return false;
+	if (is_doubling(a) && a->taken) {
+		base = a->limit;
+		taken = recent(a, now_us);
+	}
+	to = taken < base * DOWN ? taken : base * DOWN;
+	if (to < base * DOWN_MOST)
+		to = base * DOWN_MOST;
+	decrease(a, to, tps, sent, in_flight, now_us);
+	return true;
+}
+
+bool adapt_answer(struct adapt *a, enum adapt_answer answer, double tps, double sent, unsigned in_flight,
+	int64_t now_us)
+{
+	unsigned full;
+
+	if (a->old)
+		a->old--;
+	switch (answer) {
+	case ADAPT_TAKEN:
+		meter_add(&a->accepted, 1, now_us);
+		if (a->old == 0) {
+			a->taken = true;
+			a->n_blocked = 0;
+		}
+		return false;
+	case ADAPT_FULL:
+		meter_add(&a->refused, 1, now_us);
+		full = meter_sum(&a->refused, now_us);
+		if (full < FULL_LEAST || full * (FULL_SHARE - 1) < meter_sum(&a->accepted, now_us))
+			return false;
+		return refused(a, tps, sent, in_flight, now_us);
+	case ADAPT_REFUSED:
+		meter_add(&a->refused, 1, now_us);
+		return refused(a, tps, sent, in_flight, now_us);
+	case ADAPT_OTHER:
+		break;
+	}
+	return false;
+}
+
+bool adapt_congestion(struct adapt *a, unsigned percent, double tps, double sent, unsigned in_flight, int64_t now_us)
+{
+	double base = base_of(a, tps, sent);
+
+	if (percent > CONGESTION_FULL)
+		return false; /* reserved */
+	a->congestion = (uint8_t)percent;
+	if (percent < CONGESTION_NEAR || !effective(a, now_us))
+		return false;
+	decrease(a, base * (percent == CONGESTION_FULL ? DOWN_MOST : DOWN), tps, sent, in_flight, now_us);
+	return true;
+}
+
+/* Per second, in parts per second: see the head of adapt.h. */
+static double step(const struct adapt *a, int64_t now_us)
+{
+	double calm_s = (double)(now_us - a->cut_us) / 1e6;
+	double of = a->known > a->limit ? a->known : a->limit;
+
+	return of * UP_PER_S * (calm_s > UP_STEADY_S ? calm_s / UP_STEADY_S : 1);
+}
+
+void adapt_grow(struct adapt *a, double tps, int64_t now_us)
+{
+	double s = (double)(now_us - a->grown_us) / 1e6;
+	bool doubling;
+	unsigned taken;
+
+	if (a->limit <= 0)
+		return;
+	if (now_us < a->cut_us) /* the clock stepped back */
+		a->cut_us = a->grown_us = now_us;
+	if (now_us - a->cut_us > FORGET_US) {
+		a->limit = a->known = 0;
+		a->congestion = 0;
+		return;
+	}
+	if (s < 0.02)
+		return;
+	a->grown_us = now_us;
+	if (s > 1)
+		s = 1;
+	/* Nothing is learnt from a rate that is not used, nor gained while the carrier says that it is enough. */
+	taken = meter_sum(&a->accepted, now_us);
+	if (taken == 0 || !a->taken || a->congestion >= CONGESTION_OPTIMUM)
+		return;
+	doubling = is_doubling(a) && taken >= a->limit * USED;
+	if (a->refused_us && now_us - a->refused_us < (doubling ? BLOCKED_US : SETTLE_US))
+		return;
+	if (doubling) {
+		a->limit *= exp2(s / DOUBLE_S);
+		if (a->known > 0 && a->limit > a->known)
+			a->limit = a->known;
+	} else {
+		a->limit += s * step(a, now_us);
+	}
+	if (a->limit >= (tps > 0 ? tps : RATE_MOST))
+		a->limit = a->known = 0;
+}
+
+unsigned adapt_pause_ms(const struct adapt *a, unsigned first_ms)
+{
+	unsigned ms = first_ms;
+
+	for (unsigned i = 0; i < a->n_blocked && ms < PAUSE_MOST_MS; i++)
+		ms *= 2;
+	return ms < PAUSE_MOST_MS ? ms : PAUSE_MOST_MS;
+}
