@@ -79,6 +79,7 @@ struct link_receipt {
 	enum receipt_state state;
 	const char *stat_raw; /* the word or number as received */
 	const char *err;      /* error code, raw; "" = none */
+	const char *quoted;   /* the beginning of the message's text, as far as it quotes it; NULL or "" = not at all */
 	bool intermediate;
 };
 

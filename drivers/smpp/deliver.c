@@ -145,6 +145,7 @@ static void give_receipt(struct smpp *m, const struct pdu_sm *sm, const struct r
 		.from = number_of(sm->source),
 		.other = number_of(sm->dest),
 		.err = text->err,
+		.quoted = text->text,
 		.intermediate = (sm->esm_class & ESM_TYPE) == ESM_INTERMEDIATE,
 	};
 

@@ -51,6 +51,10 @@ enum conf_tlv_type {
 	CONF_TLV_INT32,
 	CONF_TLV_HEX
 };
+/* Of one class; the first means as the link's own setting. */
+enum conf_on_uncertain_of {
+	CONF_ON_UNCERTAIN_OF_LINK, CONF_ON_UNCERTAIN_OF_RESEND, CONF_ON_UNCERTAIN_OF_HOLD, CONF_ON_UNCERTAIN_OF_FAIL
+};
 /* What the loopback driver answers and reports: as the final states, `none` is taken but never reported. */
 enum conf_outcome {
 	CONF_OUTCOME_DELIVERED,
@@ -210,6 +214,7 @@ struct conf_link {
 	int64_t receipt_timeout_ms;
 	int64_t inbound_wait_ms;
 	enum conf_on_uncertain on_uncertain;
+	enum conf_on_uncertain_of on_uncertain_otp, on_uncertain_service, on_uncertain_marketing;
 	int64_t max_attempts;
 	int64_t retry_min_ms;
 	int64_t retry_max_ms;

@@ -330,6 +330,15 @@ static size_t narrow(const uint8_t *text, size_t n, unsigned low, char *dst, siz
 	return at;
 }
 
+static void set_text(struct receipt *r, const char *s, size_t n)
+{
+	if (n > sizeof(r->text) - 1)
+		n = sizeof(r->text) - 1;
+	n = strnlen(s, n);
+	memcpy(r->text, s, n);
+	r->text[n] = '\0';
+}
+
 int receipt_parse(const uint8_t *text, size_t n, struct receipt *ret)
 {
 	const char *s = (const char *)text;
@@ -346,6 +355,7 @@ int receipt_parse(const uint8_t *text, size_t n, struct receipt *ret)
 	if (n > MAX_SCANNED)
 		n = MAX_SCANNED;
 	at = scan(s, n, NULL, ret);
+	set_text(ret, s + at, n - at);
 	if (!ret->has_id || !ret->has_stat) {
 		head = *ret;
 		scan(s + at, n - at, &head, ret);

@@ -35,6 +35,7 @@ struct receipt {
 				     another's */
 	char stat_raw[24];	  /* as spelt, cut when longer */
 	char err[12];		  /* as spelt, cut when longer */
+	char text[24];		  /* what it quotes of the message: as received, up to a NUL, cut; "" when nothing */
 	char done_date[16];	  /* YYYYMMDDhhmmss in the SMSC's unknown zone; seconds 00 when not given */
 	enum receipt_state state;
 	bool stat_known; /* stat_raw is a word we know; an unknown word gives RECEIPT_UNKNOWN */

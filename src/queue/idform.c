@@ -5,6 +5,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "queue/evidence.h"
+
 #define KNOWN_HITS  20
 #define KNOWN_SHARE 0.9
 #define FADE_AT     4096  /* hits are halved: what counts is the last few thousand */
@@ -133,7 +135,13 @@ int idform_next(struct idform_walk *w, char key[RECEIPT_ID_SIZE])
 
 void idform_name(unsigned form, char *buf, unsigned n)
 {
-	const char *way = receipt_way_name((form &= ~IDFORM_VAGUE) % RECEIPT_WAYS);
+	const char *way;
+
+	if (form == EVIDENCE_BY_TEXT) {
+		snprintf(buf, n, "no id, recipient and text");
+		return;
+	}
+	way = receipt_way_name((form &= ~IDFORM_VAGUE) % RECEIPT_WAYS);
 
 	snprintf(buf, n, "%s%s%s", form < IDFORM_TEXT ? "tlv" : "text", *way ? "+" : "", way);
 }

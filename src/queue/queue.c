@@ -708,9 +708,10 @@ struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boo
 	q->mask_by_id--;
 	q->fresh = fresh_new(boot->low_water);
 	q->sent = sent_new(settle_spill, q);
+	q->evidence = evidence_new();
 	q->unicode = unicode_new();
 	q->refs = refs_new();
-	if (!q->by_id || !q->fresh || !q->sent || !q->unicode || !q->refs)
+	if (!q->by_id || !q->fresh || !q->sent || !q->evidence || !q->unicode || !q->refs)
 		return NULL; /* at start: the caller ends the process */
 	uv_check_init(loop, &q->check);
 	uv_timer_init(loop, &q->tick);
@@ -832,6 +833,7 @@ void queue_free(struct queue *q)
 	free(q->retaken);
 	fresh_free(q->fresh);
 	sent_free(q->sent);
+	evidence_free(q->evidence);
 	unicode_free(q->unicode);
 	refs_free(q->refs);
 	q->n_handles = 3;

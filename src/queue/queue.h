@@ -59,7 +59,8 @@ struct outlet {
 	unsigned window;         /* parts in flight */
 	double tps;              /* 0: no limit */
 	unsigned burst;
-	enum { UNCERTAIN_RESEND, UNCERTAIN_HOLD, UNCERTAIN_FAIL } on_uncertain;
+	enum uncertain_policy { UNCERTAIN_RESEND, UNCERTAIN_HOLD, UNCERTAIN_FAIL, UNCERTAIN_N } on_uncertain;
+	uint8_t on_uncertain_of[CLASS_N]; /* 0: as on_uncertain; else enum uncertain_policy + 1 */
 	enum receipt_id_form receipt_form;
 	double match_alarm;      /* share of receipts that must find their part; 0: no alarm */
 	struct segment_rules rules;

@@ -7,6 +7,8 @@
  *     dispatch.c  from lanes to links: fair choice, tokens, lease, submit
  *     refs.c      references that join the parts of a long message
  *     settle.c    how attempts ended
+ *     evidence.c  what receipts of unknown id and uncertain parts have in common
+ *     uncertain.c parts that were written and never answered
  *     receipt.c   what receipts say, of which part, and how their ids are read
  *     refill.c    rows back into memory: backlog, due, restart
  *     cancel.c    by id and by tag
@@ -19,6 +21,7 @@
 
 #include "driver.h"
 #include "codec/unicode.h"
+#include "queue/evidence.h"
 #include "queue/fresh.h"
 #include "queue/queue.h"
 #include "queue/refs.h"
@@ -177,6 +180,7 @@ struct queue {
 
 	struct fresh *fresh;
 	struct sent *sent;
+	struct evidence *evidence;
 	struct pool pool_lease, pool_submit, pool_attempt, pool_final, pool_receipt, pool_note, pool_due, pool_row;
 	struct blocked_id *blocked;
 	uint64_t reads_asked, reads_come; /* pages of lanes; they come in the order they were asked for */
@@ -336,6 +340,17 @@ void settle_late(void *arg, struct sent_entry *e);
 void settle_remember(struct queue *q, const struct message *m, const struct store_msg *sm, const struct store_sent *s);
 void settle_uncertain(
 	struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, uint32_t code, const char *text);
+/* What a parked receipt says of a part that nobody answered; nothing when it was another's meanwhile.  -ENOMEM. */
+int settle_by_evidence(struct queue *q, const struct evidence_part *p, const struct evidence_receipt *r);
+
+/* uncertain.c */
+/* It was not answered.  True: a receipt that is here already says what became of it, and that is staged. */
+bool uncertain_evidence(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part);
+/* It is not sent again: a receipt may still tell of it. */
+void uncertain_hold(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part);
+/* The only part that this receipt of unknown id can speak of, or NULL. */
+struct evidence_part *uncertain_part_of(struct queue *q, struct outlet *o, const struct evidence_receipt *r);
+void uncertain_load(struct queue *q); /* after a restart */
 
 /* refill.c */
 void refill_lane(struct queue *q, struct lane *l);

@@ -250,6 +250,7 @@ static enum parked_why why_parked(struct queue *q, const struct found *f)
 
 struct receipt_job {
 	struct op_receipt r;
+	struct evidence_receipt evidence; /* should it be parked */
 	settle_then *done;
 	void *done_arg;
 	uint64_t a, b;
@@ -267,11 +268,14 @@ static void receipt_done(struct store_op *op)
 		settle_account(q, msg_key_id(j->r.ret_key), CLASS_SERVICE, j->r.ret_msg_state, j->r.ret_correction);
 		if (o && o->idform) {
 			idform_matched(o->idform, j->r.at);
-			if (j->r.to)
+			if (j->r.to && j->r.ret_form < IDFORM_N)
 				learn(q, o, j->r.ret_form);
 		}
 	} else if (op->r == 0 && !j->r.parked) {
 		q->stats.receipts_parked++;
+		j->evidence.n = j->r.ret_parked;
+		if (*j->evidence.quoted)
+			evidence_unmatched(q->evidence, &j->evidence);
 	}
 	if (j->done)
 		j->done(j->done_arg, j->a, j->b, op->r);
@@ -310,6 +314,29 @@ static unsigned keys_to_park(const struct outlet *o, const struct found *f)
 	return n < f->n_hash ? n : f->n_hash;
 }
 
+static void raw_words(const struct link_receipt *r, char *error, size_t n);
+
+/* What it says besides its id, and the part that this fits; the writer is asked first whether the id is known after
+ * all. */
+static void add_evidence(struct queue *q, struct outlet *o, const struct link_receipt *r, struct receipt_job *j)
+{
+	struct evidence_receipt *e = &j->evidence;
+	struct evidence_part *p;
+
+	*e = (struct evidence_receipt){ .from = r->from, .other = r->other, .at_ms = q->now_ms, .link = o->id,
+		.hash = j->r.n_hash ? j->r.hash[0] : 0, .state = j->r.state };
+	snprintf(e->quoted, sizeof(e->quoted), "%s", r->quoted ? r->quoted : "");
+	raw_words(r, e->error, sizeof(e->error));
+	p = *e->quoted && j->r.why == PARKED_UNKNOWN_ID ? uncertain_part_of(q, o, e) : NULL;
+	if (!p)
+		return;
+	j->r.evidence = p->msg;
+	j->r.evidence_part = p->part;
+	j->r.evidence_form = EVIDENCE_BY_TEXT;
+	if (e->hash)
+		evidence_settled(p, e->hash);
+}
+
 static struct receipt_job *look_on_disk(
 	struct queue *q, struct outlet *o, const struct link_receipt *r, const struct found *f, enum msg_state state)
 {
@@ -335,6 +362,8 @@ static struct receipt_job *look_on_disk(
 	j->r.one_receipt = o->one_receipt;
 	j->r.parked_max = q->parked_max;
 	j->r.parked = 0;
+	j->r.evidence_part = 0;
+	j->evidence = (struct evidence_receipt){ 0 };
 	snprintf(j->r.smsc_id, sizeof(j->r.smsc_id), "%s", r->smsc_id);
 	snprintf(j->r.smsc_id2, sizeof(j->r.smsc_id2), "%s", r->smsc_id2 ? r->smsc_id2 : "");
 	snprintf(j->r.stat, sizeof(j->r.stat), "%s", r->stat_raw ? r->stat_raw : "");
@@ -431,6 +460,7 @@ int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *
 		j = look_on_disk(q, o, r, &f, state);
 		if (!j)
 			return -ENOMEM;
+		add_evidence(q, o, r, j);
 		j->done = done;
 		j->done_arg = arg;
 		j->a = a;

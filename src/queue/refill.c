@@ -506,6 +506,7 @@ static void recovered(struct queue *q)
 			refill_count_lane(q, l);
 	}
 	receipt_remember_settled(q);
+	uncertain_load(q);
 	log_info("recovered", "waiting=%llu receipts_to_come=%u", (unsigned long long)q->stats.waiting,
 		sent_count(q->sent));
 }

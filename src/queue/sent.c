@@ -246,3 +246,16 @@ unsigned sent_count(const struct sent *s)
 {
 	return s->n_open;
 }
+
+bool sent_waits_for(const struct sent *s, uint32_t link, uint64_t to, unsigned most)
+{
+	if (s->n_open && s->tail - s->head > most)
+		return true;
+	for (uint32_t i = s->head; s->n_open && i != s->tail; i++) {
+		const struct sent_entry *e = at(s, i);
+
+		if (e->state == STATE_SENT && e->link == link && sent_same_number(e->to, to))
+			return true;
+	}
+	return false;
+}

@@ -54,6 +54,8 @@ void sent_reopen(struct sent *s, struct sent_entry *e); /* its commit failed */
 struct sent_entry *sent_find_part(struct sent *s, uint64_t hash, uint64_t id, unsigned part);
 /* Look at the next `n` entries, oldest first and round again; calls late() for unsettled ones past their deadline. */
 void sent_sweep(struct sent *s, unsigned n, uint32_t now_s, void (*late)(void *arg, struct sent_entry *e), void *arg);
+/* An unsettled entry of this link and recipient; also true when more than `most` would have to be looked at. */
+bool sent_waits_for(const struct sent *s, uint32_t link, uint64_t to, unsigned most);
 /* Push the oldest entries out while their id is below `id`. */
 void sent_spill_below(struct sent *s, uint64_t id, unsigned at_most);
 void sent_spill_all(struct sent *s);

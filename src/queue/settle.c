@@ -22,11 +22,11 @@
 #include "base/log.h"
 #include "queue/queue_impl.h"
 
-
 #define FAULTS_FREE  2     /* answers of one message that ended its link's session, before they cost attempts */
 #define FULL_FREE    2     /* answers of one message that a queue is full, before it is its recipient's */
 #define ASIDE_MIN_MS 1000
 #define ASIDE_MAX_MS 60000
+#define EVIDENCE_DOUBT_MS 2000 /* a part that evidence spared comes back then, unless it is final */
 
 /* ---- final states ---------------------------------------------------------------------------------------- */
 
@@ -58,7 +58,7 @@ static void final_done(struct store_op *op)
 	q->settling--;
 	if (op->r == 0)
 		settle_account(q, j->f.msg.id, j->class, j->f.ret_msg_state, j->f.ret_correction);
-	else if (op->r != -EBUSY)
+	else if (op->r != -EBUSY && op->r != -ENOENT)
 		log_error("final_not_stored", "msg=%llu state=%s error=%s", (unsigned long long)j->f.msg.id,
 			msg_state_name(j->f.state), strerror(-op->r));
 	if (op->r < 0 && j->hash) { /* the receipt will come again and must find it open */
@@ -84,7 +84,7 @@ static struct final_job *stage_final(struct queue *q, const struct store_msg *sm
 	j->f.at = q->now_ms;
 	j->f.state = state;
 	j->f.reason = reason;
-	j->f.unless_submitted = false;
+	j->f.unless_submitted = j->f.while_parked = false;
 	j->f.receipt = 0;
 	j->f.hash = j->f.parked = 0;
 	snprintf(j->f.error, sizeof(j->f.error), "%s", error ? error : "");
@@ -286,6 +286,20 @@ int settle_receipt(struct queue *q, struct sent_entry *e, struct op_final *f, se
 	j->a = a;
 	j->b = b;
 	sent_settle(q->sent, e, f->state);
+	q->stats.receipts_matched++;
+	return 0;
+}
+
+int settle_by_evidence(struct queue *q, const struct evidence_part *p, const struct evidence_receipt *r)
+{
+	struct final_job *j = stage_final(q, &p->msg, p->part, p->class, r->state, REASON_RECEIPT, r->error);
+
+	if (!j)
+		return -ENOMEM;
+	j->f.at = r->at_ms;
+	j->f.receipt = receipt_mark(EVIDENCE_BY_TEXT);
+	j->f.parked = r->n;
+	j->f.while_parked = true;
 	q->stats.receipts_matched++;
 	return 0;
 }
@@ -670,15 +684,30 @@ static void throttled(struct queue *q, struct qmsg *qm, struct outlet *o, unsign
 	dispatch_unsent(q, qm, 1ull << (part - 1));
 }
 
+static enum uncertain_policy policy_of(const struct outlet *o, enum msg_class class)
+{
+	return o->on_uncertain_of[class] ? o->on_uncertain_of[class] - 1u : o->on_uncertain;
+}
+
 /* Written, never answered; also what a lease without an outcome is after a crash. */
 void settle_uncertain(
 	struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, uint32_t code, const char *text)
 {
 	uint64_t bit = 1ull << (part - 1);
+	bool known;
 
 	o->uncertain++;
-	switch (o->on_uncertain) {
+	known = uncertain_evidence(q, qm, o, part);
+	switch (policy_of(o, qm->m->class)) {
 	case UNCERTAIN_RESEND:
+		if (known) {
+			/* Not again, unless the disk says that the receipt was another's: its row comes back then. */
+			count_try(qm, part);
+			attempt(q, qm, o, part, OUTCOME_UNKNOWN, code, text, q->now_ms + EVIDENCE_DOUBT_MS,
+				REASON_RETRY, qm->lane ? qm->lane->key.skip : 0);
+			qm->later |= bit;
+			return;
+		}
 		if (count_try(qm, part) < o->max_attempts || !o->max_attempts) {
 			attempt(q, qm, o, part, OUTCOME_UNKNOWN, code, text, 0, REASON_RETRY, 0);
 			qm->todo |= bit;
@@ -690,13 +719,17 @@ void settle_uncertain(
 		attempt(q, qm, o, part, OUTCOME_UNKNOWN, code, text, deadline_of(o, qm->m, q->now_ms) * 1000,
 			REASON_HOLD, 0);
 		qm->later |= bit;
+		uncertain_hold(q, qm, o, part);
 		return;
 	case UNCERTAIN_FAIL:
+	case UNCERTAIN_N:
 		break;
 	}
 	attempt(q, qm, o, part, OUTCOME_UNKNOWN, code, text, 0, REASON_NO_ANSWER, 0);
+	/* Behind what evidence said, if it said anything: what is final stays. */
 	settle_final(q, qm, part, STATE_UNCONFIRMED, REASON_NO_ANSWER, "");
 	qm->done |= bit;
+	uncertain_hold(q, qm, o, part);
 }
 
 /* An answer that came after its part was settled as UNKNOWN.  Still here unsent: it need not go again.  Under way
@@ -718,7 +751,9 @@ static void late_loaded(struct store_query *sq)
 	struct outlet *o = queue_outlet_of(q, lq->link);
 	struct store_msg sm;
 
-	if (x && x->m && !x->final && o && !q->stopping) {
+	/* Also when it is final: unconfirmed, its receipt may still correct it. */
+	if (x && x->m && o && !q->stopping) {
+		evidence_forget(q->evidence, lq->link, x->m->to, x->m->id, lq->part);
 		sm = queue_store_msg(q, x->m, x->bound_parts ? x->bound_parts : x->m->n_parts);
 		stage_submit(q, x->m, &sm, o, lq->part, lq->smsc_id, false);
 	}

@@ -240,6 +240,7 @@ struct op_final {
 	uint16_t receipt;      /* receipt_mark(), or 0 */
 	uint64_t hash;         /* not 0: when it may still be corrected, a waiting row keeps it findable */
 	uint64_t parked;       /* not 0: this parked receipt said so, and goes with it */
+	bool while_parked;     /* do nothing (r = -ENOENT) when that is not parked any more: it was another's */
 	/* results */
 	bool ret_new;          /* it was not final before */
 	bool ret_correction;
@@ -271,10 +272,14 @@ struct op_receipt {
 	char smsc_id[66], smsc_id2[66], stat[24], err[12];
 	uint32_t parked_max;   /* the oldest go when there are more */
 	uint64_t parked;       /* not 0: it is this parked one, tried again */
+	/* Should its id be unknown on disk, too: the part it speaks of by other evidence, and which (evidence.h). */
+	struct store_msg evidence;
+	uint8_t evidence_part, evidence_form; /* part 0: there is none */
 	uint32_t (*endpoint_of)(void *arg, uint32_t client); /* writer thread: must be a pure table look-up */
 	void *endpoint_arg;
 	/* results */
-	uint64_t ret_key;      /* 0: parked */
+	uint64_t ret_key;      /* 0: parked … */
+	uint64_t ret_parked;   /* … as this row, if it was not before */
 	bool ret_new, ret_correction;
 	uint8_t ret_form;
 	int8_t ret_msg_state;
@@ -516,6 +521,7 @@ struct q_load {
 	unsigned limit;
 	bool no_body;
 	bool settled;          /* Q_FRESH: the final ones instead, for receipts that repeat or correct */
+	bool held;             /* Q_DUE: only what is held for evidence; lease_link is that of its last attempt */
 	/* results */
 	struct store_loaded *rows;
 	unsigned n_rows;

@@ -170,6 +170,7 @@
 	X(R_BACKLOG_ENDS, "SELECT end FROM backlog WHERE lane = ?1 AND seq > ?2 AND seq < ?3")                         \
 	X(R_BACKLOG_FRESH, "SELECT b.id FROM lane l JOIN backlog b ON b.lane = l.id WHERE b.seq >= ?1")                \
 	X(R_DUE, "SELECT at, key, reason, tries, skip FROM due WHERE (at, key) > (?1, ?2) ORDER BY at, key")           \
+	X(R_ATTEMPT_LINK, "SELECT link FROM attempt WHERE key = ?1 ORDER BY n DESC LIMIT 1")                           \
 	X(R_DUE_FRESH, "SELECT key FROM due")                                                                          \
 	X(R_IDS, "SELECT id FROM message WHERE id >= ?1 AND id < ?2 ORDER BY id")                                      \
 	X(R_IDS_DOWN, "SELECT id, client, campaign, recipient, ref, tag, created FROM message"                         \
@@ -362,6 +363,7 @@ int note_receipt(struct writer *w, const struct op_receipt_note *o);
 /* store_sqlite_receipt.c */
 int look_in_parked(struct writer *w, struct op_submit *o);
 int forget_parked(struct writer *w, uint64_t n);
+int is_parked(struct writer *w, uint64_t n, bool *ret);
 
 struct store_event_row {
 	uint8_t kind, state;

@@ -489,6 +489,18 @@ static void set_due(struct store_loaded *l, sqlite3_stmt *st)
 	l->due |= part_bit(msg_key_part(l->due_key));
 }
 
+/* 0: there is none, which cannot be. */
+static uint32_t attempt_link(struct reader *r, uint64_t key)
+{
+	sqlite3_stmt *st = r->st[R_ATTEMPT_LINK];
+	uint32_t link;
+
+	BIND(st, key);
+	link = sqlite3_step(st) == SQLITE_ROW ? column(st, 0) : 0;
+	sqlite3_reset(st);
+	return link;
+}
+
 int read_due(struct reader *r, struct store_query *query)
 {
 	struct q_load *q = (struct q_load *)query;
@@ -513,12 +525,16 @@ int read_due(struct reader *r, struct store_query *query)
 		}
 		last_at = column(st, 0);
 		q->last_key = column(st, 1);
+		if (q->held && column(st, 2) != REASON_HOLD)
+			continue;
 		rc2 = append(r, q, &page, msg_key_id(q->last_key), &l);
 		if (rc2) {
 			rc = rc2;
 			break;
 		}
 		set_due(l, st);
+		if (q->held)
+			l->lease_link = attempt_link(r, q->last_key);
 	}
 	sqlite3_reset(st);
 	return finish(q, &page, rc);

@@ -41,6 +41,18 @@ struct parked_row {
 	char error[40];
 };
 
+int is_parked(struct writer *w, uint64_t n, bool *ret)
+{
+	sqlite3_stmt *st = w->st[W_PARKED_IDS];
+	int rc;
+
+	BIND(st, n);
+	rc = sqlite3_step(st);
+	*ret = rc == SQLITE_ROW;
+	sqlite3_reset(st);
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
 int forget_parked(struct writer *w, uint64_t n)
 {
 	uint8_t ids[IDFORM_TRIES_MAX * ID_OCTETS];
@@ -143,7 +155,7 @@ static int drop_oldest(struct writer *w)
 	return forget_parked(w, n);
 }
 
-static int park(struct writer *w, const struct op_receipt *o)
+static int park(struct writer *w, struct op_receipt *o)
 {
 	uint8_t ids[IDFORM_TRIES_MAX * ID_OCTETS];
 	sqlite3_stmt *st = w->st[W_PARKED];
@@ -164,6 +176,7 @@ static int park(struct writer *w, const struct op_receipt *o)
 	sqlite3_bind_blob(st, 13, ids, (int)(n_ids * ID_OCTETS), SQLITE_STATIC);
 	rc = run(st);
 	n = sqlite3_last_insert_rowid(w->db);
+	o->ret_parked = n;
 	w->m.n_parked++;
 	for (unsigned i = 0; !rc && i < n_ids; i++) {
 		BIND(w->st[W_PARKED_ID], o->hash[i], n, o->form[i]);
@@ -275,10 +288,11 @@ int apply_receipt(struct writer *w, struct store_op *op)
 	struct candidate best;
 	struct verdict_result result;
 	char error[40];
+	uint8_t form = 0; /* of evidence */
 	bool ambiguous;
 	int rc;
 
-	o->ret_key = 0;
+	o->ret_key = o->ret_parked = 0;
 	o->ret_new = o->ret_correction = false;
 	o->ret_msg_state = -1;
 	rc = find_waiting(w, o, &best, &ambiguous);
@@ -286,10 +300,18 @@ int apply_receipt(struct writer *w, struct store_op *op)
 		return rc;
 	if (ambiguous)
 		o->why = PARKED_AMBIGUOUS;
+	if (!best.key && o->evidence_part && !ambiguous) {
+		best.key = msg_key(o->evidence.id, o->evidence_part);
+		best.msg = o->evidence;
+		form = o->evidence_form;
+		rc = final_state(w, best.msg.n_parts > 1 ? best.key : msg_key(best.msg.id, 0), &best.state);
+		if (rc)
+			return rc;
+	}
 	if (!best.key)
 		return o->parked ? SQLITE_OK : park(w, o);
 	o->ret_key = best.key;
-	o->ret_form = o->form[best.i];
+	o->ret_form = form ? form : o->form[best.i];
 	if (o->parked)
 		rc = forget_parked(w, o->parked);
 	/* The waiting row stays, for the receipts that repeat or correct this one; retention sweeps it. */

@@ -324,7 +324,7 @@ int apply_final(struct writer *w, struct store_op *op)
 	struct op_final *o = (struct op_final *)op;
 	struct verdict v = {o->part, o->at, o->state, o->reason, o->error, o->receipt};
 	struct verdict_result result;
-	bool left;
+	bool left, there;
 	int rc;
 
 	o->ret_new = o->ret_correction = false;
@@ -335,6 +335,15 @@ int apply_final(struct writer *w, struct store_op *op)
 			return rc;
 		if (left) {
 			op->r = -EBUSY;
+			return SQLITE_OK;
+		}
+	}
+	if (o->while_parked) {
+		rc = is_parked(w, o->parked, &there);
+		if (rc)
+			return rc;
+		if (!there) {
+			op->r = -ENOENT;
 			return SQLITE_OK;
 		}
 	}

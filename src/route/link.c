@@ -103,6 +103,17 @@ static void link_rules(const struct conf_link *c, struct segment_rules *ret)
 		ret->languages |= (uint16_t)(1u << gsm7_language(c->languages.item[i]));
 }
 
+static uint8_t of_class(enum conf_on_uncertain_of word)
+{
+	switch (word) {
+	case CONF_ON_UNCERTAIN_OF_LINK: break;
+	case CONF_ON_UNCERTAIN_OF_RESEND: return UNCERTAIN_RESEND + 1;
+	case CONF_ON_UNCERTAIN_OF_HOLD: return UNCERTAIN_HOLD + 1;
+	case CONF_ON_UNCERTAIN_OF_FAIL: return UNCERTAIN_FAIL + 1;
+	}
+	return 0;
+}
+
 static void take_conf(struct link *l, const struct conf_link *c)
 {
 	struct outlet *o = &l->outlet;
@@ -113,6 +124,9 @@ static void take_conf(struct link *l, const struct conf_link *c)
 	o->burst = (unsigned)c->burst;
 	o->on_uncertain = c->on_uncertain == CONF_ON_UNCERTAIN_RESEND ? UNCERTAIN_RESEND :
 		c->on_uncertain == CONF_ON_UNCERTAIN_HOLD ? UNCERTAIN_HOLD : UNCERTAIN_FAIL;
+	o->on_uncertain_of[CLASS_OTP] = of_class(c->on_uncertain_otp);
+	o->on_uncertain_of[CLASS_SERVICE] = of_class(c->on_uncertain_service);
+	o->on_uncertain_of[CLASS_MARKETING] = of_class(c->on_uncertain_marketing);
 	switch (c->receipt_id) {
 	case CONF_RECEIPT_ID_AUTO:
 		o->receipt_form = RECEIPT_ID_AUTO;

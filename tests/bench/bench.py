@@ -184,6 +184,18 @@ def texts():
         row(f"{r['name']}, planned and cut, one core", r["texts_per_s"], "texts/s", r["utf8_check_per_s"], "utf8_check")
 
 
+# ---- one link ----------------------------------------------------------------------------------------------------
+
+def one_link(pairs):
+    """Pairs of submit_sm and submit_sm_resp on one bind, the driver alone; libsmpp34 and a bare loop beside it."""
+    limit = None
+    out = subprocess.run([program("bench_link"), "--json", "--pairs", str(pairs)], capture_output=True, text=True, check=True)
+    for line in out.stdout.splitlines():
+        r = json.loads(line)
+        limit = limit or r["pairs_per_s"]
+        row(r["name"], r["pairs_per_s"], "pairs/s", limit, "bare octets", r["cpu_us"])
+
+
 # ---- the gateway -------------------------------------------------------------------------------------------------
 
 def end_to_end(b, name, limit, count, batch, connections, binds=1, window=100):
@@ -317,6 +329,8 @@ def main():
         print(f"{os.cpu_count()} cores shared by gateway, carrier and load; CPU is the gateway's per 1,000 messages\n")
         texts()
         limit_fsync(b)
+        if os.access(os.path.join(BUILD, "bench_link"), os.X_OK):
+            one_link(1000000 // scale)
         bare = limit_smpp(b, 1000000 // scale)
         end_to_end(b, "single posts, 64 connections, receipts, webhooks", bare, 200000 // scale, 1, 64)
         end_to_end(b, "single posts, 64 connections, 4 binds", bare, 200000 // scale, 1, 64, binds=4)

@@ -15,3 +15,12 @@ bench_codec_SOURCES = tests/bench/bench_codec.c
 bench_codec_LDADD = $(CODEC_LIBS)
 CLEANFILES += bench_codec
 BENCHES += bench_codec
+
+# One SMPP bind, without the queue.
+if HAVE_SMPP34
+EXTRA_PROGRAMS += bench_link
+bench_link_SOURCES = tests/bench/bench_link.c tests/bench/answer.c tests/bench/answer.h
+bench_link_LDADD = $(POSTHORN_LIBS)
+CLEANFILES += bench_link
+BENCHES += bench_link
+endif

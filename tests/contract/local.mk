@@ -14,3 +14,15 @@ tests_contract_smpp_wire_SOURCES = tests/contract/smpp_wire.c tests/contract/cor
 tests_contract_smpp_wire_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 endif
+
+# What a PDU costs.
+if HAVE_CMOCKA
+if HAVE_SMPP34
+check_PROGRAMS += tests/contract/smpp_cost
+CONTRACT_TESTS += tests/contract/smpp_cost
+tests_contract_smpp_cost_SOURCES = tests/contract/smpp_cost.c tests/contract/core.c tests/contract/core.h
+tests_contract_smpp_cost_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_contract_smpp_cost_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc \
+	-Wl,--wrap=uv_try_write,--wrap=uv_write
+endif
+endif

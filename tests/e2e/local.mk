@@ -66,6 +66,10 @@ EXTRA_DIST += $(PREVIEW_TESTS)
 PROFILE_TESTS = tests/e2e/0840-profiles.py
 E2E_TESTS += $(PROFILE_TESTS)
 EXTRA_DIST += $(PROFILE_TESTS)
+# Answers that are lost.
+UNCERTAIN_E2E = tests/e2e/0340-uncertain.py
+E2E_TESTS += $(UNCERTAIN_E2E)
+EXTRA_DIST += $(UNCERTAIN_E2E)
 # Inbound messages in parts.
 PART_TESTS = tests/e2e/0535-inbound-parts.py
 E2E_TESTS += $(PART_TESTS)

@@ -53,6 +53,7 @@ void smsc_receipts_done(struct smsc_receipts *q)
 	free(q->chunks);
 	free(q->mo);
 	free(q->states);
+	free(q->quotes);
 	memset(q, 0, sizeof(*q));
 }
 
@@ -128,6 +129,20 @@ static bool wanted(const struct smsc_receipts *q, uint8_t registered_delivery, u
 	case 3: return success;
 	}
 	return false;
+}
+
+void smsc_receipts_quote(struct smsc_receipts *q, uint64_t id, const uint8_t *text, size_t n)
+{
+	if (!q->script->receipt_quotes)
+		return;
+	if (!q->quotes)
+		q->quotes = calloc(STATES, sizeof(*q->quotes));
+	if (!q->quotes)
+		return;
+	if (n > sizeof(*q->quotes) - 1)
+		n = sizeof(*q->quotes) - 1;
+	memcpy(q->quotes[id % STATES], text, n);
+	q->quotes[id % STATES][n] = 0;
 }
 
 uint32_t smsc_receipts_new(struct smsc_receipts *q, uint64_t id, const struct smsc_message *m,
@@ -397,11 +412,13 @@ static const struct smsc_outcome *outcome_of(
 	return &q->script->outcomes[it->outcome];
 }
 
-/* SMPP 3.4, appendix B.  The text of the message is left empty, as many carriers do: it would triple an item.
- */
+/* SMPP 3.4, appendix B.  The text of the message is left empty, as many carriers do, unless the script says `receipt
+ * quotes`: it would triple an item. */
 static size_t receipt_text(const struct smsc_receipts *q, const struct smsc_item *it,
 	const struct smsc_outcome *oc, const char *id, char *buf, size_t n)
 {
+	uint64_t number = (uint64_t)it->id_high << 32 | it->id_low;
+	const char *quoted = q->quotes ? q->quotes[number % STATES] : "";
 	char submitted[13], done[13];
 
 	smsc_receipts_date(q, it->submit_ms, submitted);
@@ -409,8 +426,8 @@ static size_t receipt_text(const struct smsc_receipts *q, const struct smsc_item
 	if (q->script->receipt_form == RECEIPT_NO_ID)
 		return (size_t)snprintf(buf, n, "stat:%s err:%s", oc->stat, oc->err);
 	return (size_t)snprintf(buf, n,
-		"id:%s sub:001 dlvrd:%s submit date:%.10s done date:%.10s stat:%s err:%s text:", id,
-		oc->state == STATE_DELIVERED ? "001" : "000", submitted, done, oc->stat, oc->err);
+		"id:%s sub:001 dlvrd:%s submit date:%.10s done date:%.10s stat:%s err:%s text:%s", id,
+		oc->state == STATE_DELIVERED ? "001" : "000", submitted, done, oc->stat, oc->err, quoted);
 }
 
 static void write_sm(

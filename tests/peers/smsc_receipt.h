@@ -60,6 +60,7 @@ struct smsc_receipts {
 	struct smsc_mo *mo;
 	uint32_t mo_hint; /* where to look for a free one */
 	uint64_t *states; /* ring by id: due_ms, outcome, cancelled */
+	char (*quotes)[21]; /* likewise: what receipts quote; NULL: nothing */
 	uint64_t first_id, next_id;
 	uint64_t start_wall_s;
 	const struct smsc_script *script;
@@ -74,6 +75,8 @@ struct smsc_item *smsc_item(const struct smsc_receipts *q, uint32_t i);
 
 /* Give the message a number, remember its fate and return the number. */
 uint64_t smsc_receipts_issue(struct smsc_receipts *q, struct smsc_str dest, uint32_t now_ms, uint32_t due_ms);
+/* Keep what its receipt will quote, if the script says so. */
+void smsc_receipts_quote(struct smsc_receipts *q, uint64_t id, const uint8_t *text, size_t n);
 uint32_t smsc_receipts_due(const struct smsc_receipts *q, uint64_t id, uint32_t now_ms);
 
 /* Bring the wheel up to `now_ms` first (smsc_receipts_tick): an idle wheel stands still.

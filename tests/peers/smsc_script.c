@@ -435,6 +435,8 @@ static int line_receipt(struct smsc_script *s, struct words *w)
 		s->receipt_none = true;
 	else if (take(w, "intermediate"))
 		s->receipt_intermediate = true;
+	else if (take(w, "quotes"))
+		s->receipt_quotes = true;
 	else if (take(w, "unswapped"))
 		s->receipt_unswapped = true;
 	else if (take(w, "anonymous"))

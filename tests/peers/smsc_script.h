@@ -113,6 +113,7 @@ struct smsc_script {
 	uint32_t receipt_delay_ms, receipt_jitter_ms;
 	bool receipt_intermediate; /* one more in front: esm_class 20, ENROUTE */
 	bool receipt_unswapped, receipt_anonymous;
+	bool receipt_quotes; /* the first 20 octets of the text behind "text:" */
 	uint8_t receipt_esm; /* esm_class */
 	enum smsc_receipt_parts receipt_parts;
 	uint8_t receipt_then; /* the outcome of a second receipt; 0: none */

@@ -290,6 +290,7 @@ static void submit_taken(
 	size_t n_id = smsc_id_format(sim->script.id_form, false, id, spelt), start;
 	int n_receipts = 1 + (sim->script.receipt_twice || sim->script.receipt_then);
 
+	smsc_receipts_quote(&sim->receipts, id, m->text, m->n_text);
 	smsc_stats_accepted(&sim->stats, m);
 	smsc_log_add(&sim->log, sim->wall_us, h->sequence, spelt, m);
 	for (int i = sim->script.receipt_intermediate ? -1 : 0; wants_receipt(&sim->script, m) && i < n_receipts; i++) {

@@ -437,6 +437,10 @@ def test_receipts_that_look_otherwise():
         p.submit_ok(registered=1)
         f = receipt(p)
         assert (f["esm_class"], f["text"]) == (0, b"stat:DELIVRD err:000"), f
+    with Sim("--line", "receipt quotes") as sim, Peer(sim, BIND_TRX) as p:
+        p.submit_ok(text=b"Your parcel arrives today", registered=1)
+        f = receipt(p)
+        assert f["text"].endswith(b" text:Your parcel arrives "), f
     for line, source, dest in (("receipt unswapped", b"777", b"12025550142"), ("receipt anonymous", b"", b"")):
         with Sim("--line", line) as sim, Peer(sim, BIND_TRX) as p:
             p.submit_ok(source=b"777", dest=b"12025550142", registered=1)

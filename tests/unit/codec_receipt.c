@@ -218,6 +218,27 @@ static void message_state_values_are_those_of_the_standard(void **state)
 	assert_int_equal(receipt_state_from_tlv(255), RECEIPT_NONE);
 }
 
+/* As it stands behind "text:", and nothing where there is none. */
+static void what_is_quoted_is_kept(void **state)
+{
+	static const struct {
+		const char *why, *receipt, *text;
+	} rows[] = {
+		{"to the end", "id:1 stat:DELIVRD err:000 text:Hello you", "Hello you"},
+		{"cut", "id:1 stat:DELIVRD err:000 Text:abcdefghijklmnopqrstuvwxyz", "abcdefghijklmnopqrstuvw"},
+		{"empty", "id:1 stat:DELIVRD err:000 text:", ""},
+		{"none", "id:1 stat:DELIVRD err:000", ""},
+	};
+	struct receipt r;
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(receipt_parse((const uint8_t *)rows[i].receipt, strlen(rows[i].receipt), &r), 0);
+		if (strcmp(r.text, rows[i].text) != 0)
+			fail_msg("%s: \"%s\"", rows[i].why, r.text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -228,6 +249,7 @@ int main(void)
 		cmocka_unit_test(what_is_no_receipt_is_refused),
 		cmocka_unit_test(long_words_are_cut_for_display_only),
 		cmocka_unit_test(message_state_values_are_those_of_the_standard),
+		cmocka_unit_test(what_is_quoted_is_kept),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

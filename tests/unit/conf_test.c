@@ -407,7 +407,7 @@ static void test_everything_that_is_given_arrives(void **state)
 		"links = ( { name = \"acme\"; driver = \"smpp\"; host = \"smsc.example\"; bind = \"split\";\n"
 		"  response_timeout = 0.25; concat = \"udh16\"; alphabet = \"gsm7-packed\"; receipt_id = "
 		"\"dec\";\n"
-		"  languages = ( \"tr\", \"es\" ); on_uncertain = \"fail\"; data_coding_ucs2 = 0x18; "
+		"  languages = ( \"tr\", \"es\" ); on_uncertain = \"fail\"; on_uncertain_otp = \"resend\"; data_coding_ucs2 = 0x18; "
 		"data_coding_gsm7 = 0;\n"
 		"  data_coding_binary = 245; flash = \"subunit\"; },\n"
 		"  { name = \"null\"; driver = \"loopback\"; outcome = \"none\"; delay_ms = 7; } );\n"
@@ -435,6 +435,8 @@ static void test_everything_that_is_given_arrives(void **state)
 	assert_int_equal(c->links[0].flash, CONF_FLASH_SUBUNIT);
 	assert_int_equal(c->links[0].receipt_id, CONF_RECEIPT_ID_DEC);
 	assert_int_equal(c->links[0].on_uncertain, CONF_ON_UNCERTAIN_FAIL);
+	assert_int_equal(c->links[0].on_uncertain_otp, CONF_ON_UNCERTAIN_OF_RESEND);
+	assert_int_equal(c->links[0].on_uncertain_marketing, CONF_ON_UNCERTAIN_OF_LINK);
 	assert_int_equal(c->links[0].languages.n, 2);
 	assert_int_equal(c->links[1].outcome, CONF_OUTCOME_NONE);
 	assert_int_equal(c->links[1].delay_ms, 7);

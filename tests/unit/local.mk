@@ -212,6 +212,15 @@ tests_unit_codec_clusters_SOURCES = tests/unit/codec_clusters.c
 tests_unit_codec_clusters_LDADD = $(CODEC_LIBS) $(CMOCKA_LIBS)
 endif
 
+# Parts without an answer, and the evidence for them.
+if HAVE_CMOCKA
+UNIT_TESTS += tests/unit/uncertain_test
+check_PROGRAMS += tests/unit/uncertain_test
+tests_unit_uncertain_test_SOURCES = tests/unit/uncertain_test.c $(QUEUE_WORLD)
+tests_unit_uncertain_test_LDFLAGS = $(QUEUE_WRAP)
+tests_unit_uncertain_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
+
 if HAVE_CMOCKA
 FLOW_TESTS = tests/unit/pace_test tests/unit/adapt_test
 check_PROGRAMS += $(FLOW_TESTS)

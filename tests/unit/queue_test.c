@@ -224,6 +224,36 @@ static void uncertain_attempts_follow_the_policy(void **state)
 	}
 }
 
+/* One link, three classes, three policies. */
+static void each_class_has_its_own_policy(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+	uint64_t id[CLASS_N];
+
+	(void)state;
+	world_up(w, false);
+	a = fake_new(w, "A", 10);
+	a->o.on_uncertain = UNCERTAIN_FAIL;
+	a->o.on_uncertain_of[CLASS_OTP] = UNCERTAIN_RESEND + 1;
+	a->o.on_uncertain_of[CLASS_MARKETING] = UNCERTAIN_HOLD + 1;
+	fake_route(w, a, NULL);
+	for (unsigned i = 0; i < CLASS_N; i++) {
+		world_add(w, 1, (struct message){.class = i, .to = 12025550100 + i}, &id[i]);
+		RUN_UNTIL(w, a->n == i + 1);
+	}
+	for (unsigned i = 0; i < CLASS_N; i++)
+		fake_end(w, a, a->key[i], OUTCOME_UNKNOWN);
+	RUN_UNTIL(w, a->n == CLASS_N + 1);
+	world_quiet(w);
+	assert_int_equal(msg_key_id(a->key[CLASS_N]), id[CLASS_OTP]); /* sent again */
+	assert_int_equal(world_state(w, id[CLASS_SERVICE], 0), STATE_UNCONFIRMED);
+	assert_false(state_is_final(world_state(w, id[CLASS_MARKETING], 0)));
+	assert_int_equal(a->n, CLASS_N + 1);
+	world_halt(w);
+	world_free(w);
+}
+
 /* A bucket of 50 ms worth to begin with; no second sees more than 200, and little less. */
 static void the_rate_of_a_link_is_kept(void **state)
 {
@@ -412,6 +442,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_refusal_for_good_fails_over_to_the_next_link),
 		cmocka_unit_test(long_messages_are_final_when_every_part_is),
 		cmocka_unit_test(uncertain_attempts_follow_the_policy),
+		cmocka_unit_test(each_class_has_its_own_policy),
 		cmocka_unit_test(the_rate_of_a_link_is_kept),
 		cmocka_unit_test(the_rate_of_a_client_is_kept),
 		cmocka_unit_test(a_part_of_the_window_is_kept_for_codes),
