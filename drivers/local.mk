@@ -5,6 +5,15 @@ libposthorn_a_SOURCES += \
 	drivers/loopback.c
 EXTRA_DIST += drivers/drivers.def
 
+libposthorn_a_SOURCES += \
+	drivers/modem/at.h \
+	drivers/modem/at.c \
+	drivers/modem/at_error.h \
+	drivers/modem/at_error.c \
+	drivers/modem/chat.h \
+	drivers/modem/chat.c
+EXTRA_DIST += drivers/modem/at_error.def
+
 if HAVE_SMPP34
 libposthorn_a_SOURCES += \
 	drivers/smpp/pdu.h \

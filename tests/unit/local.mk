@@ -246,3 +246,17 @@ tests_unit_inbound_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_stage,--wrap=li
 	-Wl,--wrap=link_name,--wrap=link_conf,--wrap=link_decode
 tests_unit_inbound_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
+
+# What modems say.
+VIRTUAL_TIMER = tests/unit/virtual_timer.c tests/unit/virtual_timer.h
+VIRTUAL_TIMER_WRAP = $(AM_LDFLAGS) -Wl,--wrap=uv_timer_init,--wrap=uv_timer_start,--wrap=uv_timer_stop,--wrap=uv_close,--wrap=uv_now
+if HAVE_CMOCKA
+MODEM_TESTS = tests/unit/modem_at tests/unit/modem_chat
+check_PROGRAMS += $(MODEM_TESTS)
+UNIT_TESTS += $(MODEM_TESTS)
+tests_unit_modem_at_SOURCES = tests/unit/modem_at.c
+tests_unit_modem_at_LDADD = libposthorn.a $(CMOCKA_LIBS)
+tests_unit_modem_chat_SOURCES = tests/unit/modem_chat.c $(VIRTUAL_TIMER)
+tests_unit_modem_chat_LDFLAGS = $(VIRTUAL_TIMER_WRAP)
+tests_unit_modem_chat_LDADD = libposthorn.a $(UV_LIBS) $(CMOCKA_LIBS)
+endif
