@@ -3,13 +3,13 @@
  *
  * Three things are easy to get wrong:
  *
- *  1. The prompt has no line end, so it must be seen at its first octet: a '>' where a line begins.  The blank behind it
- *     may be missing; leading blanks of a line are left out anyway.  A line of text that begins with '>' is told as a
- *     prompt and the rest of the line: who waits for no prompt puts it back.
+ *  1. The prompt has no line end, so it must be seen at its first octet: a '>' where a line begins.  The blank behind
+ *     it may be missing; leading blanks of a line are left out anyway.  A line of text that begins with '>' is told as
+ *     a prompt and the rest of the line.
  *  2. With echo on, the text that was entered comes back behind the prompt, with its Ctrl-Z.  Control characters are
  *     no part of any line, so it compares equal to what was written.
- *  3. Quotes that do not close ("+CREG: 2,1,"00AF,"1234"") must not swallow what follows: a quote behind a comma
- *     opens a field, also inside one that seems open. */
+ *  3. Quotes that do not close ("+CREG: 2,1,"00AF,"1234"") must not swallow what follows: a quote behind a comma opens
+ *     a field, also inside one that seems open. */
 #include <config.h>
 
 #include <errno.h>

@@ -38,10 +38,10 @@ void at_reader_init(struct at_reader *r);
 void at_reader_reset(struct at_reader *r);
 /* Take octets; each() for every line (no line end, NUL-terminated, lent) and every prompt.  Empty lines are left out.
  * each() may reset the reader; it returns false to leave the rest alone (the port is gone).  Returns octets taken. */
-size_t at_read(struct at_reader *r, const uint8_t *data, size_t n, bool (*each)(void *arg, char *line, size_t n, bool prompt),
-	void *arg);
+size_t at_read(struct at_reader *r, const uint8_t *data, size_t n,
+	bool (*each)(void *arg, char *line, size_t n, bool prompt), void *arg);
 
-/* What a line is.  *ret_code: of the two errors with a code; -1 where a word stands in its place that we do not know. */
+/* What a line is.  *ret_code: of the two errors with one; -1 where words stand in its place that we do not know. */
 enum at_kind at_line_kind(const char *line, int *ret_code);
 
 /* ---- fields: "+CREG: 2,1,"00AF",..." ---- */

@@ -32,8 +32,8 @@ enum at_class at_error_class(enum at_kind kind, int code);
 /* So many refusals of one part with this code, and it is refused for good; 0: it never is. */
 unsigned at_error_bound(enum at_kind kind, int code);
 
-/* How a part ends that was refused so, the `n`th time in a row with this code (from 1).  What is of the modem and not of
- * the part gives OUTCOME_LINK_FAULT: the caller pauses the link as well. */
+/* How a part ends that was refused so, the `n`th time in a row with this code (from 1).  What is of the modem and not
+ * of the part gives OUTCOME_LINK_FAULT: the caller pauses the link as well. */
 enum outcome at_error_outcome(enum at_class class, unsigned bound, unsigned n);
 
 /* "CMS 21: short message transfer rejected", "CME 14: SIM busy", "ERROR"; written into `buf`. */

@@ -72,7 +72,7 @@ struct chat_command {
 struct chat_ops {
 	/* To the port; a failure will be told as its end. */
 	int (*write)(void *arg, const void *data, size_t n);
-	/* Unsolicited.  `pdu`: the second line of +CMT, +CDS and +CBM, NULL when it was lost; NULL for others.  Lent. */
+	/* Unsolicited.  `pdu`: the second line of +CMT, +CDS and +CBM; NULL when it was lost, and for others.  Lent. */
 	void (*urc)(void *arg, const char *line, const char *pdu);
 	/* Neither ESC nor AT helps. */
 	void (*stuck)(void *arg);

@@ -167,7 +167,7 @@ static const struct {
 	{ "a quote that does not close at the end", "2,1,\"00AF", "2|1|00AF|" },
 	{ "a quote inside", "\"a\"b\",1", "a\"b|1|" },
 	{ "a quote too many", "\"SM\"\",1", "SM\"|1|" },
-	{ "words behind the quotes", "\"SM\"x,1", "SM\"x,1|" },
+	{ "words behind the quotes", "\"SM\"x,1", "SM\"x|1|" },
 	{ "lists of quoted words", "(\"SM\",\"ME\"),(\"SM\")", "(\"SM\",\"ME\")|(\"SM\")|" },
 };
 
