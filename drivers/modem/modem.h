@@ -18,6 +18,7 @@
 #define MODEM_H
 
 #include "driver.h"
+#include "drivers/modem/at_error.h"
 #include "drivers/modem/chat.h"
 #include "drivers/modem/incoming.h"
 #include "drivers/modem/outgoing.h"
@@ -72,6 +73,8 @@ struct modem {
 /* The port does not answer, or what it answers cannot be trusted: the ladder begins (life.c). */
 void modem_stuck(struct modem *m, const char *why);
 /* It cannot send for now by what it says (no network, no SIM, memory full): the link pauses, nobody is reset. */
-void modem_pause(struct modem *m, const char *why);
+void modem_pause(struct modem *m, enum at_class class, const char *why);
+/* How long AT+CMGS may take. */
+unsigned modem_sms_timeout_ms(const struct modem *m);
 
 #endif

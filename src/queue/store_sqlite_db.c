@@ -22,7 +22,7 @@
 #include "base/clock.h"
 #include "src/queue/schema_sql.h"
 
-#define SCHEMA_VERSION 5
+#define SCHEMA_VERSION 6
 #define APPLICATION_ID 0x50485354 /* "PHST", shown by file(1) */
 #define BUSY_MS        5000       /* only while another connection opens or recovers the WAL */
 
@@ -191,6 +191,8 @@ static const char *const migrate[SCHEMA_VERSION] = {
 	      " dcs INTEGER NOT NULL, esm_class INTEGER NOT NULL, text TEXT NOT NULL, raw BLOB NOT NULL,"
 	      " PRIMARY KEY (set_n, seq)) WITHOUT ROWID",
 	[4] = "ALTER TABLE body ADD COLUMN tlvs BLOB; ALTER TABLE submit ADD COLUMN sender TEXT",
+	[5] = "ALTER TABLE inbound ADD COLUMN digest INTEGER;"
+	      "CREATE UNIQUE INDEX inbound_digest ON inbound (digest) WHERE digest IS NOT NULL",
 };
 
 static int migrate_all(sqlite3 *db, int64_t from)

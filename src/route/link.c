@@ -141,6 +141,8 @@ static void take_conf(struct link *l, const struct conf_link *c)
 		o->receipt_form = RECEIPT_ID_DEC;
 		break;
 	}
+	if (l->driver->caps & DRIVER_OWN_IDS)
+		o->receipt_form = RECEIPT_ID_TEXT;
 	o->one_receipt = c->receipts == CONF_RECEIPTS_ONE;
 	o->reports = (l->driver->caps & DRIVER_DLR) && c->receipts != CONF_RECEIPTS_NONE;
 	o->match_alarm = (double)c->receipt_match_alarm / 100;
