@@ -205,10 +205,10 @@ struct driver {
 	 * be NULL. */
 	void (*facts)(struct link *l, void (*each)(void *arg, const struct driver_fact *f), void *arg);
 
-	/* Send a USSD code, or the answer to what the network asked; "" ends the dialogue.  0: exactly one done() follows,
-	 * not from inside this call, when the network answered, when it took longer than the driver waits (a minute at
-	 * most), and when the link goes away; before link_stopped().  -ENOTCONN: not up; -EBUSY: another one is under way
-	 * (the core asks for one at a time); -EINVAL: no such code.  NULL: the driver has none. */
+	/* Send a USSD code, or the answer to what the network asked; "" ends the dialogue.  0: exactly one done()
+	 * follows, not from inside this call: when the network answered, when it took longer than the driver waits (a
+	 * minute at most), or when the link goes away; before link_stopped().  -ENOTCONN: not up; -EBUSY: not now (the
+	 * core asks for one at a time); -EINVAL: no such code.  NULL: the driver has none. */
 	int (*ussd)(struct link *l, const char *code, driver_ussd_cb *done, void *arg);
 };
 
@@ -234,8 +234,8 @@ void link_settled(struct link *l, const struct settle *s);
  * Told for each response that says it, on whichever bind, before the link_settled() of the same response. */
 void link_congestion(struct link *l, unsigned percent);
 
-/* Whose account its messages go on: the ICCID of the SIM, or its IMSI where that cannot be read.  Quotas are counted for
- * it, so it is told before link_up() and whenever it changes.  "" or NULL: not known; then it is the link itself. */
+/* Whose account its messages go on: the ICCID of the SIM, or its IMSI where that cannot be read.  Quotas are counted
+ * for it, so it is told before link_up() and whenever it changes.  "" or NULL: not known; then it is the link itself. */
 void link_identity(struct link *l, const char *account);
 
 /* Whether receipts will come, as found at run time: a modem that refuses every mode that gives them.  Without them what

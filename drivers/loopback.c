@@ -7,9 +7,9 @@
  *  - nothing is settled from inside submit(): a timer does it, also when the delay is 0;
  *  - the delay is the same for all, so the parts in flight are a ring in order of their time, and one timer serves it;
  *    nothing is allocated for a part;
- *  - what else a driver may have: an identity, facts, USSD.  Some codes ask for what a person or a network would do:
- *    *0# is never answered, *1# waits for an answer, *2# raises an alarm, *3# ends it, *4# and *5# say that there are no
- *    receipts, and that there are;
+ *  - what else a driver may have: an identity, facts, USSD.  Some codes ask for what a person or a network would
+ *    do: *0# is never answered, *1# waits for an answer, *2# raises an alarm, *3# ends it, *4# and *5# say that there
+ *    are no receipts, and that there are;
  *  - a receipt whose ack() says "not stored" is sent again, as a carrier would;
  *  - stop() settles what is in flight, and link_stopped() comes from the timer's close callback, when nothing of
  *    libuv is left, so that the core may call close() from it.
