@@ -112,7 +112,8 @@ def call(api, method, path, ids):
     for name, value in ids.items():
         at = at.replace("{" + name + "}", value)
     body = {("post", "/v1/messages"): MESSAGE, ("post", "/v1/preview"): MESSAGE,
-            ("patch", "/v1/links/{name}"): {"tps": None, "window": 7}}.get((method, path))
+            ("patch", "/v1/links/{name}"): {"tps": None, "window": 7},
+            ("post", "/v1/links/{name}/ussd"): {"code": "*100#"}}.get((method, path))
     query = {"tag": "nothing-has-it"} if (method, path) == ("delete", "/v1/messages") else {}
     return api.call(method.upper(), at, body, query=query)
 
