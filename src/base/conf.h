@@ -276,6 +276,8 @@ struct conf_link {
 	/* loopback */
 	int64_t delay_ms;
 	enum conf_outcome outcome;
+	char *sim;  /* "": it tells none */
+	char *ussd; /* "": the code */
 	/* carriers/NAME.conf, whose settings stand where the link has none of its own */
 	char *profile;
 	struct conf_origin *origins; /* of what is not at its default */

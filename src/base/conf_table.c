@@ -348,6 +348,10 @@ const struct conf_setting conf_settings[] = {
 		.help = "Pause before a receipt." },
 	{ LINK(outcome, CONF_ENUM), WORDS("delivered", "delivered|undelivered|rejected|retry|unknown|none"), LOOPBACK,
 		.help = "How every part ends; none is taken and never reported." },
+	{ LINK(sim, CONF_STRING), TEXT("", 32), .form = CONF_FORM_NAME, LOOPBACK,
+		.help = "Identity that it tells, as a modem tells that of its SIM; none: it has none." },
+	{ LINK(ussd, CONF_STRING), TEXT("", 182), LOOPBACK,
+		.help = "What it answers to a USSD code; none: the code." },
 
 	{ LINK(profile, CONF_STRING), TEXT("", 64), .form = CONF_FORM_NAME,
 		.help = "Take what is not given here from carriers/NAME.conf, beside this file or as installed." },

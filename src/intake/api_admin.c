@@ -6,6 +6,7 @@
  * 0.0.4).
  */
 #include "intake/api_impl.h"
+#include "intake/api_links.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -353,6 +354,7 @@ void api_metrics(struct api_call *c, const uint8_t *body, size_t n)
 	put_queue(a, &b);
 	put_store(a, &b);
 	put_links(a, &b);
+	api_metrics_told(a, &b);
 	put_hooks(a, &b);
 	put_http(a, &b);
 	/* Last, and its result stands for all: a buffer that was full once stays full. */

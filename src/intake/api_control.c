@@ -5,6 +5,7 @@
  * restart forgets it.
  */
 #include "intake/api_impl.h"
+#include "intake/api_links.h"
 
 #include "base/clock.h"
 #include "base/conf_table.h"
@@ -312,6 +313,7 @@ static void put_link(void *arg, struct link *l)
 	json_out_ku64(o, "malformed", v.driver_stats.malformed);
 	json_out_ku64(o, "response_ms_p50", v.driver_stats.response_ms_p50);
 	json_out_ku64(o, "response_ms_p99", v.driver_stats.response_ms_p99);
+	api_put_told(o, l, &v);
 	put_binds(o, l);
 	json_out_close(o, '}');
 }

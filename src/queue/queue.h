@@ -43,6 +43,8 @@ struct outlet_ops {
 	int (*submit)(struct outlet *o, const struct part *p);
 	/* What a sender becomes on this link, lent until the next call.  May be NULL: it never changes. */
 	const char *(*sender)(struct outlet *o, const char *from, uint64_t to);
+	/* As link_alarm() of drivers/driver.h: `text` NULL when it is over.  May be NULL. */
+	void (*alarm)(struct outlet *o, const char *code, const char *text);
 	void (*idle)(struct outlet *o); /* nothing is in flight any more; it may not be freed from inside */
 };
 
@@ -51,6 +53,7 @@ struct outlet_ops {
 struct outlet {
 	const struct outlet_ops *ops;
 	uint32_t id;             /* NAME_LINK */
+	uint32_t account;        /* NAME_ACCOUNT: whose quotas what leaves here uses up */
 	bool up;                 /* can send */
 	bool draining;           /* finish what was taken, take nothing new */
 	bool removed;            /* no longer configured */

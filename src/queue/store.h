@@ -35,7 +35,7 @@ struct store_op;
 
 enum store_list { STORE_SETTLE, STORE_OTP, STORE_BULK, STORE_LISTS };
 
-enum name_kind { NAME_CLIENT = 1, NAME_CAMPAIGN, NAME_ROUTE, NAME_LINK };
+enum name_kind { NAME_CLIENT = 1, NAME_CAMPAIGN, NAME_ROUTE, NAME_LINK, NAME_ACCOUNT };
 
 enum event_kind {
 	EVENT_STATUS = 1, /* a message (part 0) or part changed its state */

@@ -6,7 +6,7 @@
  * a part twice, or not at all, is found by the first test that runs it.  The window that the driver reports
  * (link_up) is the upper bound; the queue counts what is in flight.
  */
-#include "route/link.h"
+#include "route/link_int.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,29 +16,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-
-struct link {
-	struct outlet outlet; /* first: what the queue knows of us */
-	const struct driver *driver;
-	void *driver_data;
-	uv_loop_t *loop;
-	struct queue *queue;
-	struct names *names;
-	struct link_sinks sinks;
-	const struct conf_link *conf;
-	char name[64];
-	enum link_state state;
-	char reason[200];
-	int64_t since_ms;
-	bool in_submit, removing, finishing;
-	uv_timer_t farewell;      /* runs finish() from the loop, never from inside a callback */
-	unsigned n_receipts_open; /* receipts whose commit is not done */
-	uint64_t receipts, inbound;
-	int congestion; /* percent, as the carrier said last; -1: it has not */
-	bool tps_by_hand, window_by_hand; /* not as `conf` says */
-	void (*gone)(void *arg);
-	void *gone_arg;
-};
 
 const char *link_state_name(enum link_state s)
 {
@@ -78,7 +55,8 @@ static int submit(struct outlet *o, const struct part *p)
 
 static void idle(struct outlet *o);
 static const char *sender(struct outlet *o, const char *from, uint64_t to);
-static const struct outlet_ops outlet_ops = { .submit = submit, .sender = sender, .idle = idle };
+static const struct outlet_ops outlet_ops = { .submit = submit, .sender = sender, .idle = idle,
+	.alarm = link_outlet_alarm };
 
 static const char *sender(struct outlet *o, const char *from, uint64_t to)
 {
@@ -144,7 +122,7 @@ static void take_conf(struct link *l, const struct conf_link *c)
 	if (l->driver->caps & DRIVER_OWN_IDS)
 		o->receipt_form = RECEIPT_ID_TEXT;
 	o->one_receipt = c->receipts == CONF_RECEIPTS_ONE;
-	o->reports = (l->driver->caps & DRIVER_DLR) && c->receipts != CONF_RECEIPTS_NONE;
+	link_take_reports(l);
 	o->match_alarm = (double)c->receipt_match_alarm / 100;
 	link_rules(c, &o->rules);
 	o->receipt_timeout_s = c->receipt_timeout_ms / 1000;
@@ -183,6 +161,7 @@ struct link *link_new(uv_loop_t *loop, struct queue *q, struct names *names, con
 	snprintf(l->name, sizeof(l->name), "%s", c->name);
 	l->outlet.ops = &outlet_ops;
 	l->outlet.id = names_get(names, NAME_LINK, c->name);
+	l->conf = c;
 	l->since_ms = clock_ms();
 	l->congestion = -1;
 	snprintf(l->reason, sizeof(l->reason), "not started");
@@ -463,6 +442,7 @@ int link_decode(struct link *l, uint8_t data_coding, struct gsm7_shift shift, co
 
 void link_stopped(struct link *l)
 {
+	assert(!l->ussd.busy); /* driver.h: its done() comes before */
 	set_state(l, LINK_STOPPED, l->reason);
 	queue_outlet_changed(l->queue, &l->outlet);
 	if (l->removing)
@@ -513,6 +493,11 @@ void link_view(struct link *l, struct link_view *ret)
 	ret->receipts = l->receipts;
 	ret->inbound = l->inbound;
 	ret->congestion = l->congestion;
+	ret->told_reports = l->told_reports;
+	ret->account = l->account;
+	ret->alarms = l->alarms.list;
+	ret->n_alarms = l->alarms.n;
+	ret->alarms_raised = l->alarms.raised;
 	if (l->driver->stats)
 		l->driver->stats(l, &ret->driver_stats);
 }
