@@ -246,3 +246,13 @@ tests_unit_inbound_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_stage,--wrap=li
 	-Wl,--wrap=link_name,--wrap=link_conf,--wrap=link_decode
 tests_unit_inbound_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
+
+if HAVE_CMOCKA
+if HAVE_SERIALPORT
+MODEM_PORT_TESTS = tests/unit/modem_port
+check_PROGRAMS += $(MODEM_PORT_TESTS)
+UNIT_TESTS += $(MODEM_PORT_TESTS)
+tests_unit_modem_port_SOURCES = tests/unit/modem_port.c tests/unit/modem_wire.h
+tests_unit_modem_port_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
+endif
