@@ -43,3 +43,14 @@ endif
 if HAVE_SMPP34
 libposthorn_a_SOURCES += drivers/smpp/address.h drivers/smpp/address.c drivers/smpp/tlv.h drivers/smpp/tlv.c
 endif
+
+if HAVE_SERIALPORT
+libposthorn_a_SOURCES += \
+	drivers/modem/port.h \
+	drivers/modem/port.c \
+	drivers/modem/port_owner.h \
+	drivers/modem/port_owner.c \
+	drivers/modem/telnet.h \
+	drivers/modem/telnet.c \
+	drivers/modem/finder.h
+endif
