@@ -303,6 +303,16 @@ static void show(struct transcript *t, const char *line, enum line_kind kind, co
 	table_end_row(t->table);
 }
 
+/* A PIN is not shown: what is decoded is pasted into tickets. */
+static void mask_pin(char *line)
+{
+	char *pin = strcasestr(line, "+CPIN=");
+
+	for (char *p = pin ? pin + 6 : NULL; p && *p; p++)
+		if (isdigit((unsigned char)*p))
+			*p = '*';
+}
+
 static void take_line(struct transcript *t, char *line, struct text *meaning)
 {
 	const char *s;
@@ -312,6 +322,7 @@ static void take_line(struct transcript *t, char *line, struct text *meaning)
 	for (char *p = line; *p; p++)
 		if ((unsigned char)*p < ' ' || (unsigned char)*p > '~')
 			*p = ' ';
+	mask_pin(line);
 	s = begin_of(line);
 	if (line[strspn(line, " ")] == '\0')
 		return;
