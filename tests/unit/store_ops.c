@@ -96,7 +96,8 @@ static void a_newer_schema_is_refused(void **state)
 	" OR s.name IN ('bound', 'body', 'submit')"
 
 /* Version 1 did not keep how a message was cut; version 2 knew one hash of a parked receipt, and no forms; version 3 no
- * parts of inbound messages; version 4 neither TLVs nor the sender that went out; version 5 no digest of what a modem received. */
+ * parts of inbound messages; version 4 neither TLVs nor the sender that went out; version 5 no digest of what a modem
+ * received. */
 static void an_older_schema_is_brought_forward(void **state)
 {
 	static const char *const back[] = {
