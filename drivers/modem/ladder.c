@@ -41,7 +41,7 @@ static void tell(struct modem *m, const char *why, const char *what)
 	char text[MODEM_WHY_MAX + 64];
 
 	snprintf(text, sizeof(text), "%s; %s", why, what);
-	log_warn("modem_watchdog", "link=%s step=%s why=\"%s\"", link_name(m->link), step_names[m->ladder.step], why);
+	log_warn("modem_watchdog", "link=%s step=%s why=%s", link_name(m->link), step_names[m->ladder.step], why);
 	link_down(m->link, text);
 }
 

@@ -418,8 +418,8 @@ void life_event(struct modem *m, enum modem_event ev, const char *why)
 		why = kept;
 	}
 	if (u->to != l->state) {
-		log_info("modem_state", "link=%s from=%s to=%s event=%s%s%s%s", link_name(m->link), state_names[l->state],
-			state_names[u->to], event_names[ev], why ? " why=\"" : "", why ? why : "", why ? "\"" : "");
+		log_info("modem_state", "link=%s from=%s to=%s event=%s why=%s", link_name(m->link),
+			state_names[l->state], state_names[u->to], event_names[ev], why ? why : "");
 		l->state = u->to;
 		l->since_ms = uv_now(m->loop);
 		l->since_wall_ms = clock_ms();

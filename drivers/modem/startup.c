@@ -225,7 +225,7 @@ static void on_init(void *arg, const struct chat_answer *a)
 	if (startup_deals_with(m, a))
 		return;
 	if (a->end != CHAT_OK)
-		log_warn("modem_init_refused", "link=%s command=\"%s\" answer=\"%s\"", link_name(m->link),
+		log_warn("modem_init_refused", "link=%s command=%s answer=%s", link_name(m->link),
 			link_conf(m->link)->init.item[m->start.sub], modem_refusal(a, text, sizeof(text)));
 	m->start.sub++;
 	init_next(m);
@@ -287,7 +287,7 @@ static void identity(struct modem *m)
 		return;
 	}
 	link_identity(m->link, m->id.iccid[0] ? m->id.iccid : m->id.imsi);
-	log_info("modem", "link=%s maker=\"%s\" model=\"%s\" firmware=\"%s\"", link_name(m->link), m->id.maker,
+	log_info("modem", "link=%s maker=%s model=%s firmware=%s", link_name(m->link), m->id.maker,
 		m->id.model, m->id.firmware);
 	startup_next(m);
 }
@@ -340,7 +340,7 @@ static void on_centre_set(void *arg, const struct chat_answer *a)
 	if (startup_deals_with(m, a))
 		return;
 	if (a->end != CHAT_OK)
-		log_warn("modem_smsc_refused", "link=%s answer=\"%s\"", link_name(m->link),
+		log_warn("modem_smsc_refused", "link=%s answer=%s", link_name(m->link),
 			modem_refusal(a, text, sizeof(text)));
 	modem_ask(m, "AT+CSCA?", "+CSCA:", on_centre);
 }
@@ -456,7 +456,7 @@ static void run(struct modem *m)
 		life_event(m, EV_STARTED, NULL);
 		return;
 	}
-	log_debug("modem_startup", "link=%s step=\"%s\"", link_name(m->link), steps[s->step].name);
+	log_debug("modem_startup", "link=%s step=%s", link_name(m->link), steps[s->step].name);
 	steps[s->step].run(m);
 }
 
