@@ -109,3 +109,35 @@ TEXT_PEERS = tests/peers/test_text_peers.py tests/peers/test_gsm0338.pl
 PEER_TESTS += $(TEXT_PEERS)
 EXTRA_DIST += $(TEXT_PEERS) tests/peers/node-text/npmrc tests/peers/node-text/package.json \
 	tests/peers/node-text/package-lock.json tests/peers/node-text/count.mjs
+
+# The simulated modems.  They link nothing of the gateway: an independent reading of TS 27.005 and TS 23.040.
+bin_PROGRAMS += posthorn-modem-sim
+posthorn_modem_sim_SOURCES = \
+	tests/peers/modem_action.c \
+	tests/peers/modem_at.c \
+	tests/peers/modem_at.h \
+	tests/peers/modem_at_base.c \
+	tests/peers/modem_at_sim.c \
+	tests/peers/modem_at_sms.c \
+	tests/peers/modem_commands.c \
+	tests/peers/modem_conf.c \
+	tests/peers/modem_control.c \
+	tests/peers/modem_life.c \
+	tests/peers/modem_mo.c \
+	tests/peers/modem_net.c \
+	tests/peers/modem_port.c \
+	tests/peers/modem_profile.c \
+	tests/peers/modem_profile.h \
+	tests/peers/modem_rules.c \
+	tests/peers/modem_script.h \
+	tests/peers/modem_sim.c \
+	tests/peers/modem_sim.h \
+	tests/peers/modem_stats.c \
+	tests/peers/modem_stats.h \
+	tests/peers/modem_store.c \
+	tests/peers/modem_text.c \
+	tests/peers/modem_text.h \
+	tests/peers/modem_tpdu.c \
+	tests/peers/modem_tpdu.h \
+	tests/peers/modem_words.c
+posthorn_modem_sim_LDADD = $(UV_LIBS) $(JANSSON_LIBS)
