@@ -25,6 +25,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "drivers/modem/at_error.h"
 #include "drivers/modem/modem.h"
@@ -69,13 +70,16 @@ static const char *sim_of(const struct modem *m)
 	return n > 6 ? s + n - 6 : n ? s : "0";
 }
 
-/* mr -1: one whose reference says nothing. */
+/* mr -1: one whose reference says nothing.  Ids are logged and outlive numbers, so of the number there is only what tells
+ * it from others. */
 static void make_id(const struct modem *m, int mr, const char *tail, char id[static OUTGOING_ID_SIZE])
 {
+	unsigned mark = (unsigned)(hash_bytes(OUTGOING_TAIL, tail, strlen(tail)) & 0xfffff);
+
 	if (mr < 0)
-		snprintf(id, OUTGOING_ID_SIZE, "%s-x-%s", sim_of(m), tail);
+		snprintf(id, OUTGOING_ID_SIZE, "%s-x-%05x", sim_of(m), mark);
 	else
-		snprintf(id, OUTGOING_ID_SIZE, "%s-%d-%s", sim_of(m), mr, tail);
+		snprintf(id, OUTGOING_ID_SIZE, "%s-%d-%05x", sim_of(m), mr, mark);
 }
 
 static void note_sent(struct outgoing *o, int mr, const char *tail, const char *id)
