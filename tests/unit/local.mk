@@ -259,6 +259,8 @@ tests_unit_modem_at_LDADD = libposthorn.a $(CMOCKA_LIBS)
 tests_unit_modem_chat_SOURCES = tests/unit/modem_chat.c $(VIRTUAL_TIMER)
 tests_unit_modem_chat_LDFLAGS = $(VIRTUAL_TIMER_WRAP)
 tests_unit_modem_chat_LDADD = libposthorn.a $(UV_LIBS) $(CMOCKA_LIBS)
+endif
+
 if HAVE_CMOCKA
 if HAVE_SERIALPORT
 MODEM_PORT_TESTS = tests/unit/modem_port
