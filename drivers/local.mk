@@ -72,3 +72,16 @@ libposthorn_a_SOURCES += \
 	drivers/modem/incoming.h \
 	drivers/modem/incoming.c
 endif
+
+if HAVE_SERIALPORT
+libposthorn_a_SOURCES += \
+	drivers/modem/finder.c \
+	drivers/modem/finder_int.h \
+	drivers/modem/finder_scan.c \
+	drivers/modem/finder_watch.h \
+	drivers/modem/finder_watch.c \
+	drivers/modem/probe.h \
+	drivers/modem/probe.c \
+	drivers/modem/usb.h \
+	drivers/modem/usb.c
+endif
