@@ -52,8 +52,7 @@ libposthorn_a_SOURCES += \
 	drivers/modem/port_owner.c \
 	drivers/modem/telnet.h \
 	drivers/modem/telnet.c \
-	drivers/modem/finder.h \
-	drivers/modem/finder_stub.c
+	drivers/modem/finder.h
 libposthorn_a_SOURCES += \
 	drivers/modem/modem.h \
 	drivers/modem/modem.c \
