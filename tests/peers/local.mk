@@ -141,3 +141,45 @@ posthorn_modem_sim_SOURCES = \
 	tests/peers/modem_tpdu.h \
 	tests/peers/modem_words.c
 posthorn_modem_sim_LDADD = $(UV_LIBS) $(JANSSON_LIBS)
+
+# Scripts of misbehaviour, one fault each.
+modemscriptsdir = $(pkgdatadir)/modem-scripts
+dist_modemscripts_DATA = \
+	tests/peers/modem-scripts/answer-lost.modem \
+	tests/peers/modem-scripts/bytes-lost.modem \
+	tests/peers/modem-scripts/cms-500.modem \
+	tests/peers/modem-scripts/cms-permanent.modem \
+	tests/peers/modem-scripts/cms-temporary.modem \
+	tests/peers/modem-scripts/garbage.modem \
+	tests/peers/modem-scripts/hang-at-reset.modem \
+	tests/peers/modem-scripts/lte-only.modem \
+	tests/peers/modem-scripts/memory-full-322.modem \
+	tests/peers/modem-scripts/mo-long-reverse.modem \
+	tests/peers/modem-scripts/mr-always-0.modem \
+	tests/peers/modem-scripts/network-gone-20s.modem \
+	tests/peers/modem-scripts/no-prompt.modem \
+	tests/peers/modem-scripts/ok-lost.modem \
+	tests/peers/modem-scripts/pin.modem \
+	tests/peers/modem-scripts/prompt-late.modem \
+	tests/peers/modem-scripts/prompt-lost.modem \
+	tests/peers/modem-scripts/puk.modem \
+	tests/peers/modem-scripts/radio.modem \
+	tests/peers/modem-scripts/report-before-answer.modem \
+	tests/peers/modem-scripts/report-national.modem \
+	tests/peers/modem-scripts/report-never.modem \
+	tests/peers/modem-scripts/report-polled.modem \
+	tests/peers/modem-scripts/report-reordered.modem \
+	tests/peers/modem-scripts/report-twice.modem \
+	tests/peers/modem-scripts/restart-after.modem \
+	tests/peers/modem-scripts/restart-before.modem \
+	tests/peers/modem-scripts/silent-15s.modem \
+	tests/peers/modem-scripts/silent-forever.modem \
+	tests/peers/modem-scripts/silent-until-reopen.modem \
+	tests/peers/modem-scripts/sim-full.modem \
+	tests/peers/modem-scripts/sim-out-20s.modem \
+	tests/peers/modem-scripts/slow-start.modem \
+	tests/peers/modem-scripts/storage-after-reset.modem \
+	tests/peers/modem-scripts/unplug-every-minute.modem \
+	tests/peers/modem-scripts/urc-inside.modem
+PEER_TESTS += tests/peers/test_modem_sim.py
+EXTRA_DIST += tests/peers/test_modem_sim.py

@@ -29,9 +29,7 @@ static int do_unplug(struct modem *m, struct modem_words *w)
 
 	if (r < 0)
 		return r;
-	modem_unplug(m);
-	if (ms)
-		modem_restart(m, ms, false);
+	modem_unplug(m, ms);
 	return 0;
 }
 
@@ -270,6 +268,29 @@ static void on_timed(struct modem *m, void *arg)
 		free(t);
 }
 
+/* Each word in quotes, so that it is the same word when the line is read again. */
+static int quote_rest(struct modem_words *w, char *to, size_t cap)
+{
+	size_t n = 0;
+
+	for (; w->i < w->n; w->i++) {
+		const char *s = w->w[w->i];
+
+		if (n + 2 * strlen(s) + 4 > cap)
+			return modem_words_complain(w, "the line is too long");
+		to[n++] = '"';
+		for (; *s; s++) {
+			if (*s == '"' || *s == '\\' || *s == '\n')
+				to[n++] = '\\';
+			to[n++] = *s == '\n' ? 'n' : *s;
+		}
+		to[n++] = '"';
+		to[n++] = ' ';
+	}
+	to[n] = 0;
+	return 0;
+}
+
 /* `at 5s ACTION`, `every 10s ACTION`; in front of it stood the modem, which goes along. */
 static int timed(struct modem_sim *sim, const char *name, bool every, struct modem_words *w)
 {
@@ -286,9 +307,11 @@ static int timed(struct modem_sim *sim, const char *name, bool every, struct mod
 	}
 	t->every = every ? ms : 0;
 	n = *name ? snprintf(t->line, sizeof(t->line), "modem %s ", name) : 0;
-	for (; w->i < w->n; w->i++) /* each word quoted, so that it is the same word again */
-		n += snprintf(t->line + n, sizeof(t->line) - (size_t)n, "\"%s\" ",
-			n + strlen(w->w[w->i]) + 4 < sizeof(t->line) ? w->w[w->i] : "");
+	r = quote_rest(w, t->line + n, sizeof(t->line) - (size_t)n);
+	if (r < 0) {
+		free(t);
+		return r;
+	}
 	modem_later_always(sim->modems[0], ms, on_timed, t);
 	return 0;
 }

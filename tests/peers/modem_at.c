@@ -18,7 +18,7 @@ void modem_at_reset(struct modem_port *p)
 {
 	p->echo = p->verbose = true;
 	p->quiet = p->busy = p->prompt = false;
-	p->n_line = p->n_held = p->n_answer = 0;
+	p->n_line = p->n_held = p->n_answer = p->n_pending = 0;
 	p->rest = "";
 }
 
@@ -97,6 +97,10 @@ static void release(struct modem_port *p)
 	size_t n = p->n_held;
 
 	p->busy = false;
+	if (p->n_pending > 0) {
+		modem_port_write(p, p->pending, p->n_pending);
+		p->n_pending = 0;
+	}
 	if (n == 0)
 		return;
 	memcpy(held, p->held, n);
@@ -235,8 +239,12 @@ static bool strike(struct modem_port *p, const struct modem_verdict *v)
 		return true;
 	case FAULT_RESTART: modem_restart(m, v->arg, false); return true;
 	case FAULT_UNPLUG:
-		modem_unplug(m);
-		modem_restart(m, v->arg, false);
+		modem_unplug(m, v->arg);
+		return true;
+	case FAULT_LOSE_PROMPT:
+		p->prompt = true; /* it waits for a PDU, but nobody knows */
+		p->busy = false;
+		p->n_line = 0;
 		return true;
 	case FAULT_NO_ANSWER:
 	case FAULT_LOSE_ANSWER: at_done_silently(p); return true;
@@ -469,7 +477,14 @@ static void urc_to(struct modem_port *p, const char *text)
 			eol(p));
 		at = nl ? nl + 1 : NULL;
 	}
-	modem_port_write(p, line, n < sizeof(line) ? n : sizeof(line) - 1);
+	n = n < sizeof(line) ? n : sizeof(line) - 1;
+	/* Most makers wait while a text is being entered. */
+	if (p->prompt && n <= PENDING_CAP - p->n_pending && !modem_chance(p->m->sim, p->m->conf.urc_in_prompt)) {
+		memcpy(p->pending + p->n_pending, line, n);
+		p->n_pending += n;
+		return;
+	}
+	modem_port_write(p, line, n);
 }
 
 void modem_urc(struct modem *m, const char *fmt, ...)

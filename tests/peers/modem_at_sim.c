@@ -70,7 +70,7 @@ static struct at_result cpin(struct at_call *a)
 	if (!a->m->ready && a->m->pin_state == SIM_READY)
 		return at_cme(a->m->conf.ready_code);
 	at_line(a->p, "+CPIN: %s", pin_word(a->m));
-	return a->m->profile->cpin_without_ok ? (struct at_result){AT_BARE, 0, NULL} : at_ok;
+	return modem_chance(a->m->sim, a->m->conf.cpin_no_ok) ? (struct at_result){AT_BARE, 0, NULL} : at_ok;
 }
 
 static struct at_result cpinr(struct at_call *a)

@@ -88,8 +88,13 @@ static struct at_result cpms(struct at_call *a)
 	count_mems(m, used, capacity);
 	at_line(a->p, "+CPMS: %u,%u,%u,%u,%u,%u", used[0], capacity[0], used[1], capacity[1], used[2], capacity[2]);
 	m->said_full = false;
-	modem_net_pump(m);
+	modem_net_pump_soon(m);
 	return at_ok;
+}
+
+static void on_routing_changed(struct modem *m, void *arg)
+{
+	modem_net_routing_changed(m);
 }
 
 static struct at_result set_cnmi(struct at_call *a)
@@ -112,8 +117,7 @@ static struct at_result set_cnmi(struct at_call *a)
 		return at_cms(302);
 	for (unsigned i = 0; i < 5; i++)
 		m->cnmi[i] = (uint8_t)v[i];
-	m->routing_stopped = false;
-	modem_net_pump(m);
+	modem_later(m, 0, on_routing_changed, NULL); /* behind the answer */
 	return at_ok;
 }
 
@@ -225,7 +229,7 @@ static struct at_result cmgd(struct at_call *a)
 				 (flag == 3 && s->stat == SLOT_UNSENT)))
 			modem_mem_delete(m, m->use[0], i);
 	}
-	modem_net_pump(m);
+	modem_net_pump_soon(m);
 	return at_ok;
 }
 

@@ -37,9 +37,11 @@ static const struct {
 	P("lose-to-host", lose_to_host), P("lose-to-modem", lose_to_modem), /* of octets */
 	P("garbage", garbage),			    /* of writes */
 	P("urc-inside", urc_inside),		    /* of answers: an unsolicited line at any octet */
+	P("urc-in-prompt", urc_in_prompt),	    /* not only behind it */
 	N("noise", noise, DAY),			    /* a line of the maker's noise so often */
 	P("prompt-bare", prompt_bare),		    /* '>' without its blank */
 	P("echo-stuck", echo_stuck), P("creg-quotes", creg_quotes),
+	P("cpin-no-ok", cpin_no_ok),
 	N("chunk", chunk, 4096),		    /* octets taken at once in a prompt; the rest is lost */
 	N("baud", baud, 4000000),		    /* the only speed that works; 0: any */
 	N("ready-after", ready_after, DAY), N("ready-code", ready_code, 600),

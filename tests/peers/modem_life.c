@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* modem_life.c -- a modem comes up, registers, restarts, is pulled out, falls silent.
  *
- * A USB modem that restarts goes from the bus and comes back as new devices; a serial one keeps its line and says nothing
- * for that time.  Either way everything that commands have set is gone, and the PIN is asked for again.
+ * A USB modem that restarts goes from the bus and comes back as new devices; a serial one keeps its line and says
+ * nothing for that time.  Either way all that commands have set is gone, and the PIN is asked for again.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -123,12 +123,12 @@ static void forget_settings(struct modem *m)
 	m->n_creg = m->n_cgreg = m->n_cereg = 0;
 	m->said_creg = m->said_cgreg = m->said_cereg = 0;
 	memcpy(m->csmp, (uint8_t[]){17, 167, 0, 0}, sizeof(m->csmp));
-	m->clip = m->crc = m->curc_off = m->routing_stopped = m->said_full = false;
+	m->clip = m->crc = m->curc_off = m->said_full = false;
 	strcpy(m->cscs, "IRA");
 	strcpy(m->sca, m->conf.sca);
 	for (unsigned i = 0; i < 3; i++)
 		strcpy(m->use[i], m->profile->mem);
-	m->calling = 0;
+	m->calling = m->n_kept = 0;
 	if (m->unacked) {
 		TAILQ_INSERT_HEAD(&m->waiting, m->unacked, entry);
 		m->unacked = NULL;
@@ -241,11 +241,13 @@ void modem_restart(struct modem *m, uint32_t ms, bool storage)
 		modem_later(m, ms ? ms : m->conf.boot_after, on_back, NULL);
 }
 
-void modem_unplug(struct modem *m)
+void modem_unplug(struct modem *m, uint32_t ms)
 {
 	m->counts.unplugs++;
 	modem_note(m, "unplugged", "");
 	go_down(m, true);
+	if (ms)
+		modem_later(m, ms, on_back, NULL);
 }
 
 int modem_replug(struct modem *m, const char *name)
@@ -331,7 +333,6 @@ int modem_add(struct modem_sim *sim)
 	m->profile = modem_profile_find(sim->opt.profile);
 	snprintf(m->name, sizeof(m->name), "%.10s%u", sim->opt.prefix, m->index);
 	TAILQ_INIT(&m->waiting);
-	TAILQ_INIT(&m->buffered);
 	modem_conf_init(&m->conf, m->index);
 	m->off = true;
 	sim->modems[sim->n_modems++] = m;

@@ -175,10 +175,9 @@ static int send_mms(struct modem *m, struct modem_words *w)
 	if (r < 0)
 		return r;
 	strcpy(mo.udh, "0605040B8423F0");
+	/* WSP push: application/vnd.wap.mms-message; then transaction abc123, 1 KB, a day, http://mmsc/abc */
 	strcpy(mo.hex, "0106226170706C69636174696F6E2F766E642E7761702E6D6D732D6D65737361676500AF84"
-		       "8C82986162633132330"
-		       "08D918A808E020400880581030151808368747470"
-		       "3A2F2F6D6D73632F61626300");
+		       "8C8298616263313233008D928A808E0204008805810301518083687474703A2F2F6D6D73632F61626300");
 	return send_octets(m, &mo, w);
 }
 

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* modem_net.c -- the network behind the modem: takes messages, makes reports, hands over what waits.
  *
- * A message is judged when its PDU is in, accepted when the radio's time is over, and only then answered; rules say what
- * goes wrong in between.  What comes for the SIM waits in a queue here, outside the modem: a restart loses nothing of it,
- * and a full memory holds it up (TS 23.040, 3.2.8).
+ * A message is judged when its PDU is in, accepted when the radio's time is over, and only then answered; rules say
+ * what goes wrong in between.  What comes for the SIM waits in a queue here, outside the modem: a restart loses nothing
+ * of it, and a full memory holds it up (TS 23.040, 3.2.8).
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -103,7 +103,6 @@ static void on_unacknowledged(struct modem *m, void *arg)
 	TAILQ_INSERT_HEAD(&m->waiting, m->unacked, entry);
 	m->unacked = NULL;
 	m->cnmi[1] = m->cnmi[3] = 0;
-	m->routing_stopped = true;
 	modem_note(m, "routing-stopped", "no +CNMA");
 }
 
@@ -144,7 +143,7 @@ void modem_net_acknowledge(struct modem *m, bool good)
 		TAILQ_INSERT_TAIL(&m->waiting, item, entry); /* the centre tries again */
 	}
 	if (good)
-		modem_net_pump(m);
+		modem_net_pump_soon(m);
 }
 
 static void say_stored(struct modem *m, bool report, const char *mem, int at)
@@ -158,6 +157,18 @@ static void say_stored(struct modem *m, bool report, const char *mem, int at)
 		mem = m->profile->report_urc;
 	if (tell && m->cnmi[0] > 0)
 		modem_urc(m, "%s: \"%s\",%d", report ? "+CDSI" : "+CMTI", mem, at);
+	else if (tell && m->n_kept < KEPT_MAX)
+		snprintf(m->kept[m->n_kept++], sizeof(m->kept[0]), "%s: \"%.8s\",%d", report ? "+CDSI" : "+CMTI", mem, at);
+}
+
+void modem_net_routing_changed(struct modem *m)
+{
+	if (m->cnmi[0] > 0) {
+		for (unsigned i = 0; i < m->n_kept && m->cnmi[4] == 0; i++)
+			modem_urc(m, "%s", m->kept[i]);
+		m->n_kept = 0;
+	}
+	modem_net_pump(m);
 }
 
 /* false: full, the item stays in the network. */
@@ -194,6 +205,8 @@ static enum route route_of(struct modem *m, const struct net_item *item)
 	if (item->report) {
 		if (ds == 1 && m->profile->ds_idle & BIT(1))
 			return ROUTE_STORE;
+		if (ds == 1 && m->cnmi[0] == 0)
+			return ROUTE_WAIT; /* mode 0: kept for later */
 		if (ds == 1)
 			return m->unacked ? ROUTE_WAIT : direct ? ROUTE_DIRECT : ROUTE_DROP;
 		return ds == 2 ? ROUTE_STORE : ROUTE_DROP;
@@ -203,6 +216,8 @@ static enum route route_of(struct modem *m, const struct net_item *item)
 			return ROUTE_DROP; /* type 0 is acknowledged and nothing else: TS 23.040, 9.2.3.9 */
 		return mt > 0 && direct ? m->unacked ? ROUTE_WAIT : ROUTE_DIRECT : ROUTE_DROP;
 	}
+	if (mt == 2 && m->cnmi[0] == 0)
+		return ROUTE_WAIT;
 	if (mt == 2 && direct)
 		return m->unacked ? ROUTE_WAIT : ROUTE_DIRECT;
 	return ROUTE_STORE;
@@ -237,6 +252,17 @@ void modem_net_pump(struct modem *m)
 			m->counts.mo_shown++;
 		free(item);
 	}
+}
+
+static void on_pump(struct modem *m, void *arg)
+{
+	modem_net_pump(m);
+}
+
+void modem_net_pump_soon(struct modem *m)
+{
+	if (!TAILQ_EMPTY(&m->waiting))
+		modem_later(m, 0, on_pump, NULL);
 }
 
 /* ---- reports */

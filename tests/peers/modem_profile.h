@@ -61,7 +61,6 @@ struct modem_profile {
 
 	bool cr_cr_lf;
 	uint8_t cmee_max;
-	bool cpin_without_ok;
 	bool serial; /* a line that stays when the modem restarts */
 	bool no_cereg;
 	enum modem_ussd_form ussd;

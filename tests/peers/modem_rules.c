@@ -64,19 +64,20 @@ static const struct {
 	const char *name;
 	enum modem_fault fault;
 	enum needs needs;
-	bool submit_only;
+	int only; /* an event, or -1 */
 } faults[] = {
-	{"cms", FAULT_CMS, CODE, false},
-	{"cme", FAULT_CME, CODE, false},
-	{"error", FAULT_ERROR, NOTHING, false},
-	{"late", FAULT_LATE, TIME, false},
-	{"restart", FAULT_RESTART, OPTIONAL_TIME, false},
-	{"unplug", FAULT_UNPLUG, OPTIONAL_TIME, false},
-	{"no-answer", FAULT_NO_ANSWER, NOTHING, false},
-	{"lose-answer", FAULT_LOSE_ANSWER, NOTHING, true},
-	{"lose-ok", FAULT_LOSE_OK, NOTHING, true},
-	{"lose-cmgs", FAULT_LOSE_CMGS, NOTHING, true},
-	{"mr", FAULT_MR, CODE, true},
+	{"cms", FAULT_CMS, CODE, -1},
+	{"cme", FAULT_CME, CODE, -1},
+	{"error", FAULT_ERROR, NOTHING, -1},
+	{"late", FAULT_LATE, TIME, -1},
+	{"restart", FAULT_RESTART, OPTIONAL_TIME, -1},
+	{"unplug", FAULT_UNPLUG, OPTIONAL_TIME, -1},
+	{"no-answer", FAULT_NO_ANSWER, NOTHING, -1},
+	{"lose-prompt", FAULT_LOSE_PROMPT, NOTHING, ON_CMGS},
+	{"lose-answer", FAULT_LOSE_ANSWER, NOTHING, ON_SUBMIT},
+	{"lose-ok", FAULT_LOSE_OK, NOTHING, ON_SUBMIT},
+	{"lose-cmgs", FAULT_LOSE_CMGS, NOTHING, ON_SUBMIT},
+	{"mr", FAULT_MR, CODE, ON_SUBMIT},
 };
 
 static int parse_silent(struct modem_words *w, struct modem_rule *u)
@@ -123,8 +124,8 @@ static int parse_fault(struct modem_words *w, struct modem_rule *u)
 
 		if (!modem_words_take(w, faults[i].name))
 			continue;
-		if (faults[i].submit_only && u->event != ON_SUBMIT)
-			return modem_words_complain(w, "\"%s\" goes only with submit", faults[i].name);
+		if (faults[i].only >= 0 && u->event != (enum modem_event_kind)faults[i].only)
+			return modem_words_complain(w, "\"%s\" does not go with this event", faults[i].name);
 		u->fault = faults[i].fault;
 		next = modem_words_peek(w);
 		if (faults[i].needs == NOTHING || (faults[i].needs == OPTIONAL_TIME && (*next < '0' || *next > '9')))

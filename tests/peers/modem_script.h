@@ -24,8 +24,8 @@ struct modem_conf {
 	uint32_t report_none, report_twice, report_before, report_third_party;
 	uint32_t report_mr_wrong, report_mr_zero, report_national, report_silent, report_comma;
 	uint32_t mr_zero, mo_twice;
-	uint32_t lose_to_host, lose_to_modem, garbage, urc_inside, noise, prompt_bare;
-	uint32_t echo_stuck, creg_quotes, chunk, baud;
+	uint32_t lose_to_host, lose_to_modem, garbage, urc_inside, urc_in_prompt, noise, prompt_bare;
+	uint32_t echo_stuck, creg_quotes, cpin_no_ok, chunk, baud;
 	uint32_t ready_after, ready_code, boot_after, registered_after, storage_after_reset, reset_hangs;
 	uint32_t signal[2], creg, cgreg, cereg;
 	uint32_t ussd_delay, ussd_silent, cnma_timeout, rings;
@@ -51,6 +51,7 @@ enum modem_fault {
 	FAULT_RESTART,
 	FAULT_UNPLUG,
 	FAULT_NO_ANSWER,   /* this one is never answered */
+	FAULT_LOSE_PROMPT, /* it waits for a PDU without saying so */
 	FAULT_LOSE_ANSWER, /* taken; neither +CMGS nor OK */
 	FAULT_LOSE_OK,
 	FAULT_LOSE_CMGS,
@@ -71,7 +72,7 @@ struct modem_rule {
 };
 
 struct modem_timed {
-	char line[240];
+	char line[1024];
 	uint32_t every;
 };
 

@@ -509,6 +509,7 @@ static void shut_down(struct modem_sim *sim)
 	modem_ports_flush(sim);
 	for (unsigned i = 0; i < sim->n_modems; i++)
 		modem_free(sim->modems[i]);
+	sim->n_modems = 0; /* closing is told by inotify as well */
 	modem_control_close(sim);
 	uv_run(&sim->loop, UV_RUN_NOWAIT);
 	uv_walk(&sim->loop, close_rest, NULL);

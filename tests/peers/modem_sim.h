@@ -23,8 +23,10 @@
 #define PORTS_MAX    PROFILE_PORTS_MAX
 #define LINE_CAP     2048u /* a command line; SCA and TPDU take 376 digits */
 #define HELD_CAP     4096u
-#define OUT_CAP      65536u
-#define ANSWER_CAP   (OUT_CAP / 2)
+#define OUT_CAP      (192u * 1024)
+#define ANSWER_CAP   (160u * 1024) /* +CMGL of a full memory */
+#define PENDING_CAP  8192u
+#define KEPT_MAX     16u
 #define MEMS_MAX     3u
 #define USSD_MAX     8u
 #define FOREVER      UINT64_MAX
@@ -51,7 +53,7 @@ struct modem_port {
 	bool plugged;
 	unsigned openers;
 
-	bool echo, verbose, quiet, held_full, numeric_prompt;
+	bool echo, verbose, quiet;
 	bool busy;	/* a command runs; what arrives is held */
 	bool prompt;	/* octets go into a PDU or a text */
 	bool dirty;
@@ -64,6 +66,8 @@ struct modem_port {
 	size_t n_answer;
 	char out[OUT_CAP];
 	size_t n_out;
+	char pending[PENDING_CAP]; /* unsolicited lines that wait for the end of a prompt */
+	size_t n_pending;
 	TAILQ_ENTRY(modem_port) dirty_entry;
 
 	struct { /* of +CMGS and +CMGW while the prompt stands */
@@ -140,10 +144,11 @@ struct modem {
 	char use[3][4]; /* +CPMS: the three memories */
 	bool said_full;
 
-	struct net_items waiting, buffered;
+	struct net_items waiting;
+	char kept[KEPT_MAX][40]; /* +CNMI mode 0: indications not yet said */
+	unsigned n_kept;
 	struct net_item *unacked; /* +CMT or +CDS that waits for +CNMA */
 	uint32_t unacked_serial;
-	bool routing_stopped;
 	uint8_t mr;
 	uint64_t last_sent_ms;
 	uint64_t link_until_ms;
@@ -221,7 +226,8 @@ void modem_free(struct modem *m);
 void modem_power_on(struct modem *m);
 /* Gone from the bus now, back after `ms` (0: as the setting says), as a disk if `storage`. */
 void modem_restart(struct modem *m, uint32_t ms, bool storage);
-void modem_unplug(struct modem *m);
+/* Pulled out; back after `ms`, or when modem_replug() says so (0). */
+void modem_unplug(struct modem *m, uint32_t ms);
 int modem_replug(struct modem *m, const char *name); /* "" : the same name */
 void modem_silence(struct modem *m, uint64_t ms); /* FOREVER; 0: again talkative */
 bool modem_is_silent(struct modem *m);
@@ -266,6 +272,9 @@ void modem_mem_resize(struct modem_mem *mem, unsigned capacity);
 /* modem_net.c */
 void modem_net_submit(struct modem_port *p, const uint8_t *pdu, size_t n, unsigned length, const char *verb);
 void modem_net_pump(struct modem *m);
+void modem_net_pump_soon(struct modem *m); /* behind the answer of the command that runs */
+/* +CNMI has changed: say what was kept, or forget it (bfr). */
+void modem_net_routing_changed(struct modem *m);
 void modem_net_acknowledge(struct modem *m, bool good);
 void modem_net_arrive(struct modem *m, bool report, const uint8_t *tpdu, size_t n);
 void modem_net_clear(struct modem *m);

@@ -2,7 +2,7 @@
 /* modem_store.c -- the memories of a modem.
  *
  * SM is on the card, ME in the device, SR holds status reports.  MT is both of the first two under one numbering: the
- * device's places first, then the card's; it is how makers present it, and why an index means nothing without its memory.
+ * device's places first, then the card's; makers present it so, and hence an index means nothing without its memory.
  */
 #include <stdlib.h>
 #include <string.h>
