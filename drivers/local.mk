@@ -66,6 +66,7 @@ libposthorn_a_SOURCES += \
 	drivers/modem/startup_reports.c \
 	drivers/modem/network.h \
 	drivers/modem/network.c \
+	drivers/modem/facts.c \
 	drivers/modem/outgoing.h \
 	drivers/modem/outgoing.c \
 	drivers/modem/incoming.h \
