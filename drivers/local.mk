@@ -52,8 +52,7 @@ libposthorn_a_SOURCES += \
 	drivers/modem/port_owner.c \
 	drivers/modem/telnet.h \
 	drivers/modem/telnet.c \
-	drivers/modem/finder.h \
-	drivers/modem/finder_stub.c
+	drivers/modem/finder.h
 libposthorn_a_SOURCES += \
 	drivers/modem/modem.h \
 	drivers/modem/modem.c \
@@ -67,8 +66,22 @@ libposthorn_a_SOURCES += \
 	drivers/modem/startup_reports.c \
 	drivers/modem/network.h \
 	drivers/modem/network.c \
+	drivers/modem/facts.c \
 	drivers/modem/outgoing.h \
 	drivers/modem/outgoing.c \
 	drivers/modem/incoming.h \
 	drivers/modem/incoming.c
+endif
+
+if HAVE_SERIALPORT
+libposthorn_a_SOURCES += \
+	drivers/modem/finder.c \
+	drivers/modem/finder_int.h \
+	drivers/modem/finder_scan.c \
+	drivers/modem/finder_watch.h \
+	drivers/modem/finder_watch.c \
+	drivers/modem/probe.h \
+	drivers/modem/probe.c \
+	drivers/modem/usb.h \
+	drivers/modem/usb.c
 endif

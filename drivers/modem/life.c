@@ -136,9 +136,9 @@ static void on_absent(void *arg, const char *why)
 
 static const struct conf_strings *ports(void *arg)
 {
-	static const struct conf_strings none;
+	const struct modem *m = arg;
 
-	return &none;
+	return link_conf(m->link)->modem_ports;
 }
 
 static const struct finder_ops finder_ops = { .found = on_found, .absent = on_absent, .ports = ports };
@@ -146,7 +146,7 @@ static const struct finder_ops finder_ops = { .found = on_found, .absent = on_ab
 static void want_port(struct modem *m, const char *why)
 {
 	const struct conf_link *c = link_conf(m->link);
-	const struct finder_conf conf = { .link = c->name, .device = c->device };
+	const struct finder_conf conf = { .link = c->name, .device = c->device, .baud = (unsigned)c->baud };
 	int r = finder_want(m->loop, &conf, &finder_ops, m, &m->life.want);
 
 	if (r < 0)
@@ -161,7 +161,10 @@ static void note_absent(struct modem *m, const char *why)
 
 static void open_port(struct modem *m, const char *why)
 {
-	const struct port_conf conf = { .name = m->port_name, .baud = m->port_baud };
+	const struct conf_link *c = link_conf(m->link);
+	const struct port_conf conf = {
+		.name = m->port_name, .baud = c->baud ? (unsigned)c->baud : m->port_baud, .rtscts = c->rtscts,
+	};
 	char text[PORT_WHY_MAX];
 	int r;
 

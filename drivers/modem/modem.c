@@ -142,4 +142,5 @@ const struct driver modem_driver = {
 	.stats = modem_stats,
 	.retry = modem_retry,
 	.binds = modem_binds,
+	.facts = modem_facts,
 };

@@ -90,4 +90,7 @@ int modem_ask(struct modem *m, const char *text, const char *prefix, chat_done_c
 const char *modem_refusal(const struct chat_answer *a, char *buf, size_t n_buf);
 enum at_class modem_class(const struct chat_answer *a);
 
+/* facts.c */
+void modem_facts(struct link *l, void (*each)(void *arg, const struct driver_fact *f), void *arg);
+
 #endif

@@ -35,6 +35,7 @@
 #include <libserialport.h>
 
 #include "base/buf.h"
+#include "base/conf_form.h"
 #include "base/stream.h"
 #include "drivers/modem/port_owner.h"
 #include "drivers/modem/telnet.h"
@@ -587,24 +588,9 @@ bool port_is_network(const char *name)
 /* "tcp:HOST:PORT", "tcp:[::1]:PORT" */
 static int parse_network(const char *name, char *host, size_t n_host, int *ret_port)
 {
-	const char *at = name + 4, *colon = strrchr(at, ':');
-	size_t n = colon ? (size_t)(colon - at) : 0;
-	char *end_of_port;
-	long port;
+	int r = conf_form_host_port(name + 4, host, n_host, ret_port);
 
-	if (n > 2 && at[0] == '[' && at[n - 1] == ']') {
-		at++;
-		n -= 2;
-	}
-	if (n == 0 || n >= n_host || colon[1] < '0' || colon[1] > '9')
-		return -EINVAL;
-	port = strtol(colon + 1, &end_of_port, 10);
-	if (*end_of_port != '\0' || port < 1 || port > 65535)
-		return -EINVAL;
-	memcpy(host, at, n);
-	host[n] = '\0';
-	*ret_port = (int)port;
-	return 0;
+	return r == 0 && *ret_port == 0 ? -EINVAL : r;
 }
 
 static int open_network(struct port *p, const char *name, char why[static PORT_WHY_MAX])

@@ -306,6 +306,7 @@ static int check_links(struct conf_loader *l, const config_setting_t *root)
 	for (size_t i = 0; i < c->n_links && r == 0; i++) {
 		const config_setting_t *group = item_of(root, "links", i);
 
+		c->links[i].modem_ports = &c->modem_ports;
 		r = check_link(l, group, &c->links[i]);
 		for (size_t j = 0; j < i && r == 0; j++) {
 			if (strcmp(c->links[j].name, c->links[i].name) == 0)

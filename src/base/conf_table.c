@@ -337,7 +337,7 @@ const struct conf_setting conf_settings[] = {
 	{ LINK(user_message_reference, CONF_BOOL), .def = "false", SMPP,
 		.help = "Number every part with this TLV, the same when it is sent again." },
 
-	{ LINK(device, CONF_STRING), TEXT("", 4000), MODEM, .flags = CONF_REQUIRED,
+	{ LINK(device, CONF_STRING), TEXT("", 255), .form = CONF_FORM_DEVICE, MODEM, .flags = CONF_REQUIRED,
 		.example = "/dev/serial/by-id/usb-modem-if00-port0",
 		.help = "Port, or imei:NUMBER, iccid:NUMBER, imsi:NUMBER, tcp:HOST:PORT." },
 	{ LINK(baud, CONF_INT), RANGE("0", 0, 4000000), .unit = "bits per second", MODEM,

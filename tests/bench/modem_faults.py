@@ -40,7 +40,7 @@ def finals(gw):
 def measure(name, n, seconds, timeout):
     with Place(name) as w:
         sims = Modems(w, scripts=[] if name == "none" else [name], args=["--seed", "7"])
-        gw = w.gateway(links=[sims.link(response_timeout=timeout, **OVER.get(name, {}))])
+        gw = w.gateway(links=[modem(sims, response_timeout=timeout, **OVER.get(name, {}))])
         some = rows(n)
         began = time.monotonic()
         started = time.time()
@@ -63,7 +63,7 @@ def measure(name, n, seconds, timeout):
                 sum(k - 1 for k in seen.values()), round(times[0] - started, 1) if times else "",
                 round(max(gaps, default=0), 1), round(time.monotonic() - began, 1), states.get("delivered", 0),
                 states.get("unconfirmed", 0), n - waiting - states.get("delivered", 0) - states.get("unconfirmed", 0),
-                len(inbound(gw)), s["restarts"] + s["resets"], gw.link("sim0")["reason"] or gw.link("sim0")["state"]]
+                len(inbound(gw)), s["restarts"] + s["resets"], gw.link("sim1")["reason"] or gw.link("sim1")["state"]]
 
 
 def inbound(gw):

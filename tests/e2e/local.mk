@@ -82,3 +82,9 @@ EXTRA_DIST += tests/e2e/carrier.py $(PART_TESTS)
 SIM_TESTS = tests/e2e/0850-link-facts.py
 E2E_TESTS += $(SIM_TESTS)
 EXTRA_DIST += $(SIM_TESTS)
+# Messages through modems.
+if HAVE_SERIALPORT
+MODEM_MESSAGE_TESTS = tests/e2e/0905-modem-messages.py
+E2E_TESTS += $(MODEM_MESSAGE_TESTS)
+endif
+EXTRA_DIST += tests/e2e/0905-modem-messages.py

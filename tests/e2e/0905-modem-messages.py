@@ -1,14 +1,14 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-"""0900: a modem: messages and their reports, what comes in, and what a kill between the two leaves."""
+"""0905: a modem: messages and their reports, what comes in, and what a kill between the two leaves."""
 from modems import *
 
 
 @case("messages go through a modem, and their reports come back: one part, UCS-2, three parts")
 def _(w):
-    sims = modems(w)
-    gw = w.gateway(links=[sims.link()])
-    gw.wait_link("sim0")
+    sims = Modems(w)
+    gw = w.gateway(links=[modem(sims)])
+    gw.wait_link("sim1")
     api = gw.api()
     long = "a long text " * 30
     ids = [api.send(to="+491511234567", text=text)["id"] for text in ("hello", "Привет 🚀", long)]
@@ -23,8 +23,8 @@ def _(w):
 
 @case("references wrap after 256: 700 messages, each matched by its own report")
 def _(w):
-    sims = modems(w)
-    gw = w.gateway(links=[sims.link()])
+    sims = Modems(w)
+    gw = w.gateway(links=[modem(sims)])
     some = rows(700)
     post(gw.api(), some)
     wait_ended(gw, 700)
@@ -33,12 +33,12 @@ def _(w):
 
 @case("what came in while nobody looked, and what comes now, goes to the webhook once and leaves the SIM")
 def _(w):
-    sims = modems(w, "mo +491700000001 text first", "mo +491700000002 text Grüße")
+    sims = Modems(w, "mo +491700000001 text first", "mo +491700000002 text Grüße")
     sink = w.sink()
-    gw = w.gateway(links=[sims.link()], webhook=sink)
-    gw.wait_link("sim0")
-    sims.ask("mo +491700000003 text third")
-    sims.ask('mo +491700000004 reverse text "' + "part of a long one " * 20 + '"')
+    gw = w.gateway(links=[modem(sims)], webhook=sink)
+    gw.wait_link("sim1")
+    sims.do("mo +491700000003 text third")
+    sims.do('mo +491700000004 reverse text "' + "part of a long one " * 20 + '"')
 
     def inbound():
         return [e for e in sink.events if e["type"] == "message.inbound"]
@@ -50,17 +50,17 @@ def _(w):
 
 @case("kill -9 between receiving and deleting: the message is read again and told once")
 def _(w):
-    sims = modems(w)
+    sims = Modems(w)
     sink = w.sink()
-    gw = w.gateway(links=[sims.link()], webhook=sink)
-    gw.wait_link("sim0")
-    sims.ask("on command +CMGD 1 no-answer")
-    sims.ask("mo +491700000001 text once")
+    gw = w.gateway(links=[modem(sims)], webhook=sink)
+    gw.wait_link("sim1")
+    sims.do("on command +CMGD 1 no-answer")
+    sims.do("mo +491700000001 text once")
     wait_for(lambda: [e for e in sink.events if e["type"] == "message.inbound"], 20, "the message")
     gw.kill()
     gw.restart()
-    gw.wait_link("sim0", seconds=30)
-    gw.wait_line(r"event=inbound_again link=sim0", 20)
+    gw.wait_link("sim1", seconds=30)
+    gw.wait_line(r"event=inbound_again link=sim1", 20)
     wait_for(lambda: not any(sims.stats["modems"][0]["memories"].values()), 20, "the memory to be empty")
     equal(len(gw.operator().get("/v1/inbound").expect(200).json["inbound"]), 1, "messages that came in")
 
