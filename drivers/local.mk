@@ -63,6 +63,8 @@ libposthorn_a_SOURCES += \
 	drivers/modem/startup.h \
 	drivers/modem/startup.c \
 	drivers/modem/startup_pin.c \
+	drivers/modem/pin_memory.h \
+	drivers/modem/pin_memory.c \
 	drivers/modem/startup_reports.c \
 	drivers/modem/network.h \
 	drivers/modem/network.c \

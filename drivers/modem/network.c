@@ -85,6 +85,7 @@ int network_dbm(const struct modem *m)
 /* ---- judging ---- */
 
 static void schedule(struct modem *m, uint64_t ms);
+static void poll(struct modem *m);
 
 static void judge(struct modem *m)
 {
@@ -133,6 +134,8 @@ bool network_urc(struct modem *m, const char *line)
 		if (status >= 0 && status != m->net.status[i]) {
 			m->net.status[i] = status;
 			judge(m);
+			if (m->net.running && m->life.state == MODEM_SEARCHING)
+				poll(m); /* is it the SIM? */
 		}
 		return true;
 	}

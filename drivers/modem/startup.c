@@ -233,7 +233,8 @@ static void on_init(void *arg, const struct chat_answer *a)
 
 /* What tells the SIM's number differs by make; the first that answers does. */
 static const char *const iccid_commands[] = {
-	"AT+CCID", "AT+ICCID", "AT^ICCID?", "AT+QCCID", "AT+CICCID", "AT+CCID?", "AT#CCID", "AT!ICCID?", "AT+ZGETICCID",
+	"AT+CCID", "AT+ICCID", "AT^ICCID?", "AT+QCCID", "AT+CICCID", "AT^SCID", "AT+CCID?", "AT#CCID", "AT!ICCID?",
+	"AT+ZGETICCID",
 };
 
 static void on_iccid(void *arg, const struct chat_answer *a)
@@ -255,6 +256,14 @@ static void on_iccid(void *arg, const struct chat_answer *a)
 static void ask_iccid(struct modem *m)
 {
 	modem_ask(m, iccid_commands[m->start.sub], NULL, on_iccid);
+}
+
+static void ask_iccid_again(struct modem *m)
+{
+	if (m->id.iccid[0])
+		startup_next(m);
+	else
+		ask_iccid(m);
 }
 
 /* +CNUM: "alpha","+4670…",145; as a rule there is none. */
@@ -428,10 +437,11 @@ static const struct step {
 	{ "IMEI", ask_imei },
 	{ "init", init_next },
 	{ "radio", radio },
+	{ "ICCID", ask_iccid }, /* most tell it before the PIN, and what is known of a PIN is known of this SIM */
 	{ "PIN", startup_pin },
 	{ "memories", startup_memories }, /* from here on the SIM must be there */
 	{ "IMSI", ask_imsi },
-	{ "ICCID", ask_iccid },
+	{ "ICCID again", ask_iccid_again },
 	{ "number", ask_number },
 	{ "identity", identity },
 	{ "PDU mode", pdu_mode },
@@ -500,6 +510,7 @@ void startup_begin(struct modem *m)
 	s->pin_entered = false;
 	s->cnmi_try = 0;
 	s->running = true;
+	s->run++;
 	/* Who it was is known until it says otherwise: what is in doubt is named by it. */
 	memset(&m->can, 0, sizeof(m->can));
 	run(m);

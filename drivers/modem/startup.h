@@ -16,6 +16,7 @@ struct modem;
 
 struct startup {
 	unsigned step, sub;      /* of the table in startup.c; within the step */
+	unsigned run;            /* counts beginnings */
 	bool running;
 	unsigned n_timeouts;     /* of this step */
 	uint64_t not_ready_since_ms; /* 0: it is */

@@ -13,9 +13,11 @@
 #include "base/log.h"
 #include "base/secret.h"
 #include "drivers/modem/modem.h"
+#include "drivers/modem/pin_memory.h"
 
 #define NO_SIM_MS 10000u /* look again: it may be put in */
 #define PIN_MS    15000u
+#define NOTE_MS   60000u
 
 static void on_state(void *arg, const struct chat_answer *a);
 
@@ -26,20 +28,22 @@ static void ask_state(struct modem *m)
 
 /* ---- entering it ---- */
 
+/* It was tried, and what came of it may be read off the state only: another try is another start-up's decision. */
 static void on_entered(void *arg, const struct chat_answer *a)
 {
 	struct modem *m = arg;
 	char text[80], why[200];
 
-	if (startup_deals_with(m, a))
+	if (a->end == CHAT_GONE || !m->start.running)
 		return;
 	m->start.pin_entered = true;
 	m->start.sub = 0;
-	if (a->end == CHAT_OK) {
-		log_info("modem_pin", "link=%s result=taken", link_name(m->link));
-		startup_wait(m, 0); /* READY takes a moment */
+	if (a->end == CHAT_OK || a->end == CHAT_TIMEOUT || modem_class(a) == AT_CLASS_NOT_READY) {
+		log_info("modem_pin", "link=%s result=%s", link_name(m->link), a->end == CHAT_OK ? "taken" : "unknown");
+		startup_wait(m, a->end == CHAT_OK ? 0 : 1000); /* READY takes a moment */
 		return;
 	}
+	pin_memory_write(m, PIN_REFUSED, NULL);
 	snprintf(why, sizeof(why), "the SIM refused the PIN of the settings (%s); it is not tried again",
 		modem_refusal(a, text, sizeof(text)));
 	log_error("modem_pin", "link=%s result=refused", link_name(m->link));
@@ -90,6 +94,40 @@ static long tries_in(const struct counter *c, const struct chat_answer *a)
 	return -1;
 }
 
+static void on_noted(struct modem *m, int r, enum pin_mark mark)
+{
+	char why[160];
+
+	if (r == 0) {
+		enter(m);
+		return;
+	}
+	/* It could be forgotten then, and tried again and again. */
+	snprintf(why, sizeof(why), "the PIN is not tried, since that cannot be noted in data_dir (%s)", strerror(-r));
+	startup_block(m, NOTE_MS, why);
+}
+
+static void refuse_to_try(struct modem *m, const char *why)
+{
+	log_error("modem_pin", "link=%s result=not_tried tries=%ld", link_name(m->link), m->start.pin_tries);
+	startup_block(m, 0, why);
+}
+
+/* All tries are there: what is not known to be wrong may be tried. */
+#define TRIES 3 /* 3GPP TS 31.101, 9.5.1 */
+
+static void on_remembered(struct modem *m, int r, enum pin_mark mark)
+{
+	if (r < 0)
+		on_noted(m, r, mark);
+	else if (mark == PIN_REFUSED)
+		refuse_to_try(m, "this SIM has refused the PIN of the settings before; it is not tried again");
+	else if (mark == PIN_SENT && m->start.pin_tries < TRIES)
+		refuse_to_try(m, "the PIN of the settings was given to this SIM, which never answered; it is not tried again");
+	else if (pin_memory_write(m, PIN_SENT, on_noted) < 0)
+		on_noted(m, -ENOMEM, mark);
+}
+
 static void judge(struct modem *m)
 {
 	char why[160];
@@ -97,10 +135,10 @@ static void judge(struct modem *m)
 	if (m->start.pin_tries >= 0 && m->start.pin_tries <= 1) {
 		snprintf(why, sizeof(why), "the SIM wants its PIN and leaves %ld tries: not used, unlock it by hand",
 			m->start.pin_tries);
-		startup_block(m, 0, why);
-		return;
+		refuse_to_try(m, why);
+	} else if (pin_memory_read(m, on_remembered) < 0) {
+		on_noted(m, -ENOMEM, PIN_NEW);
 	}
-	enter(m);
 }
 
 static void on_counter(void *arg, const struct chat_answer *a)
@@ -142,6 +180,8 @@ static void on_word(struct modem *m, const char *word)
 	char why[160];
 
 	if (strcasecmp(word, "READY") == 0) {
+		if (m->start.pin_entered)
+			pin_memory_write(m, PIN_NEW, NULL);
 		startup_next(m);
 	} else if (strcasecmp(word, "SIM PIN") == 0) {
 		pin_wanted(m);

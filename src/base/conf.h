@@ -295,6 +295,7 @@ struct conf_link {
 	char *sim;  /* "": it tells none */
 	char *ussd; /* "": the code */
 	const struct conf_strings *modem_ports; /* those of the whole configuration */
+	const char *data_dir;                   /* likewise */
 	/* carriers/NAME.conf, whose settings stand where the link has none of its own */
 	char *profile;
 	struct conf_origin *origins; /* of what is not at its default */
