@@ -5,7 +5,7 @@
     POSTHORN_BUILD=build python3 tests/bench/modem_faults.py [--messages N] [--seconds S] [--csv] [FAULT...]
 
 Each fault is a script of tests/peers/modem-scripts; each run has a gateway and a simulated modem of its own, several at
-a time, as they mostly wait.  `lost`: never taken by the network when the time was up, and not waiting either; `left`:
+a time, as they mostly wait.  The radio takes a message in 400 ms.  `lost`: never taken by the network when the time was up, and not waiting either; `left`:
 still waiting, nothing lost; `twice`: taken again; `gap`: the longest time without a message taken, which is how long
 it took to recover.  The final states are the gateway's."""
 import argparse
@@ -39,7 +39,7 @@ def finals(gw):
 
 def measure(name, n, seconds, timeout):
     with Place(name) as w:
-        sims = Modems(w, scripts=[] if name == "none" else [name], args=["--seed", "7"])
+        sims = Modems(w, "latency 400", scripts=[] if name == "none" else [name], args=["--seed", "7"])
         gw = w.gateway(links=[modem(sims, response_timeout=timeout, **OVER.get(name, {}))])
         some = rows(n)
         began = time.monotonic()

@@ -320,6 +320,22 @@ static void a_restart_ends_the_proof_by_reference(void **state)
 	expect(2, a, OUTCOME_UNKNOWN, "");
 }
 
+static void a_gap_is_proof_also_over_a_restart(void **state)
+{
+	uint64_t a;
+
+	(void)state;
+	give_to(1);
+	ok(16);
+	a = give_to(2);
+	lost();
+	outgoing_down(&w.m, true, "gone");
+	outgoing_up(&w.m);
+	give_to(3);
+	ok(18);
+	expect(1, a, OUTCOME_SENT, "704512-17-550002");
+}
+
 static void a_refusal_between_ends_the_proof_by_reference(void **state)
 {
 	(void)state;
@@ -457,7 +473,8 @@ static void errors_have_their_classes(void **state)
 	} t[] = {
 		{ "network out of order", CHAT_CMS_ERROR, 38, OUTCOME_RETRY, 0, 0 },
 		{ "unassigned number", CHAT_CMS_ERROR, 1, OUTCOME_RECIPIENT, 0, 0 },
-		{ "our PDU is wrong", CHAT_CMS_ERROR, 304, OUTCOME_REJECTED, 0, 0 },
+		{ "our PDU is wrong, or was torn", CHAT_CMS_ERROR, 304, OUTCOME_RETRY, 0, 0 },
+		{ "the service centre does not know it", CHAT_CMS_ERROR, 97, OUTCOME_REJECTED, 0, 0 },
 		{ "congestion", CHAT_CMS_ERROR, 42, OUTCOME_THROTTLED, 0, 0 },
 		{ "no network", CHAT_CMS_ERROR, 331, OUTCOME_LINK_FAULT, 1, 0 },
 		{ "no SIM", CHAT_CMS_ERROR, 310, OUTCOME_LINK_FAULT, 1, 0 },
@@ -529,6 +546,7 @@ int main(void)
 		TEST(a_gap_in_the_references_means_sent),
 		TEST(no_gap_in_the_references_means_not_sent),
 		TEST(a_restart_ends_the_proof_by_reference),
+		TEST(a_gap_is_proof_also_over_a_restart),
 		TEST(a_refusal_between_ends_the_proof_by_reference),
 		TEST(two_in_doubt_are_not_told_by_reference),
 		TEST(a_report_means_sent),
