@@ -80,6 +80,8 @@ struct link_receipt {
 	const char *stat_raw; /* the word or number as received */
 	const char *err;      /* error code, raw; "" = none */
 	const char *quoted;   /* the beginning of the message's text, as far as it quotes it; NULL or "" = not at all */
+	bool numbered;        /* it gives back the number that we gave the part (msg_key_number()) … */
+	uint16_t number;      /* … this one */
 	bool intermediate;
 };
 

@@ -127,6 +127,10 @@ static void read_tlv(struct pdu_sm *sm, uint16_t tag, const uint8_t *value, uint
 		if (n == 2 && sm->dest_port < 0)
 			sm->dest_port = get16(value);
 		return;
+	case TLVID_user_message_reference:
+		if (n == 2 && sm->number < 0)
+			sm->number = get16(value);
+		return;
 	case TLVID_sar_msg_ref_num:
 		if (n == 2)
 			sm->sar_ref = get16(value);
@@ -191,7 +195,7 @@ int pdu_read_sm(const uint8_t *pdu, size_t n, struct pdu_sm *ret, uint32_t *ret_
 	struct reader r = { pdu + PDU_HEADER, pdu + n, 0 };
 
 	memset(ret, 0, sizeof(*ret));
-	ret->message_state = ret->source_port = ret->dest_port = -1;
+	ret->message_state = ret->source_port = ret->dest_port = ret->number = -1;
 	ret->service_type = read_str(&r, ESME_BAD_SERVICE);
 	ret->source_ton = read_octet(&r);
 	ret->source_npi = read_octet(&r);

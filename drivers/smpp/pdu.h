@@ -73,6 +73,7 @@ struct pdu_sm {
 	uint16_t sar_ref;
 	uint8_t sar_total, sar_seq;     /* total 0: no sar_ TLVs, or not sound */
 	int32_t source_port, dest_port; /* -1: none */
+	int32_t number;                 /* user_message_reference, -1: none */
 };
 
 /* 0; or -EBADMSG and the command_status to answer with. */

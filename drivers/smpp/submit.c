@@ -197,12 +197,6 @@ static int put_part(struct smpp *m, const struct part *p, struct pdu_submit *s, 
 	return r;
 }
 
-/* The same whenever a part is sent again, so that both can be told to be one; neighbours differ. */
-static uint16_t number_of(uint64_t key)
-{
-	return (uint16_t)(msg_key_id(key) + msg_key_part(key));
-}
-
 int smpp_encode(struct smpp *m, const struct part *p, uint32_t seq)
 {
 	const struct address *source = address_source(&m->addresses, p->from, p->to);
@@ -222,7 +216,7 @@ int smpp_encode(struct smpp *m, const struct part *p, uint32_t seq)
 		.replace_if_present = m->replace_if_present && p->n_parts == 1,
 		.validity = validity,
 		.numbered = m->user_message_reference,
-		.number = number_of(p->key),
+		.number = msg_key_number(p->key),
 		.to_display = p->flash && m->out.flash == CONF_FLASH_SUBUNIT,
 	};
 	size_t n;

@@ -274,7 +274,7 @@ static void receipt_done(struct store_op *op)
 	} else if (op->r == 0 && !j->r.parked) {
 		q->stats.receipts_parked++;
 		j->evidence.n = j->r.ret_parked;
-		if (*j->evidence.quoted)
+		if (*j->evidence.quoted || j->evidence.numbered)
 			evidence_unmatched(q->evidence, &j->evidence);
 	}
 	if (j->done)
@@ -324,15 +324,17 @@ static void add_evidence(struct queue *q, struct outlet *o, const struct link_re
 	struct evidence_part *p;
 
 	*e = (struct evidence_receipt){ .from = r->from, .other = r->other, .at_ms = q->now_ms, .link = o->id,
-		.hash = j->r.n_hash ? j->r.hash[0] : 0, .state = j->r.state };
+		.hash = j->r.n_hash ? j->r.hash[0] : 0, .state = j->r.state, .numbered = r->numbered, .number = r->number };
 	snprintf(e->quoted, sizeof(e->quoted), "%s", r->quoted ? r->quoted : "");
 	raw_words(r, e->error, sizeof(e->error));
-	p = *e->quoted && j->r.why == PARKED_UNKNOWN_ID ? uncertain_part_of(q, o, e) : NULL;
+	if (j->r.why == PARKED_UNKNOWN_ID ? !*e->quoted && !e->numbered : j->r.why != PARKED_NO_ID || !e->numbered)
+		return;
+	p = uncertain_part_of(q, o, e);
 	if (!p)
 		return;
 	j->r.evidence = p->msg;
 	j->r.evidence_part = p->part;
-	j->r.evidence_form = EVIDENCE_BY_TEXT;
+	j->r.evidence_form = (uint8_t)evidence_form(p, e);
 	if (e->hash)
 		evidence_settled(p, e->hash);
 }

@@ -297,7 +297,7 @@ int settle_by_evidence(struct queue *q, const struct evidence_part *p, const str
 	if (!j)
 		return -ENOMEM;
 	j->f.at = r->at_ms;
-	j->f.receipt = receipt_mark(EVIDENCE_BY_TEXT);
+	j->f.receipt = receipt_mark(evidence_form(p, r));
 	j->f.parked = r->n;
 	j->f.while_parked = true;
 	q->stats.receipts_matched++;

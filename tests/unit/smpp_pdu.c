@@ -518,7 +518,8 @@ static void deliver_sm_equals_libsmpp34(void **state)
 		tlv_t **tlvs = data ? &m.tlv : &d.tlv;
 		uint16_t n_payload = 0;
 		uint8_t st = (uint8_t)(1 + next_random(&rnd) % 8), seg = (uint8_t)(1 + next_random(&rnd) % 4);
-		uint16_t ref = (uint16_t)next_random(&rnd);
+		uint16_t ref = (uint16_t)next_random(&rnd), number = (uint16_t)next_random(&rnd);
+		bool numbered = true;
 		int n = 0;
 
 		memset(&d, 0, sizeof(d));
@@ -555,6 +556,10 @@ static void deliver_sm_equals_libsmpp34(void **state)
 		} else {
 			seg = 0;
 		}
+		if (next_random(&rnd) & 1)
+			add_tlv(tlvs, TLVID_user_message_reference, 2, &number);
+		else
+			numbered = false;
 		if (next_random(&rnd) & 1) {
 			n_payload = (uint16_t)(2 + next_random(&rnd) % 1000);
 			add_tlv(tlvs, TLVID_message_payload, n_payload, text);
@@ -577,6 +582,7 @@ static void deliver_sm_equals_libsmpp34(void **state)
 		assert_int_equal(sm.message_state, st ? st : -1);
 		assert_int_equal(sm.sar_total, seg ? 4 : 0);
 		assert_int_equal(sm.sar_seq, seg);
+		assert_int_equal(sm.number, numbered ? number : -1);
 		assert_int_equal(sm.sar_ref, seg ? ref : 0);
 		assert_int_equal(sm.n_text, n_payload ? n_payload : data ? 0 : d.sm_length);
 		if (sm.n_text)
