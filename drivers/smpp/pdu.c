@@ -226,6 +226,17 @@ struct pdu_str pdu_read_id(const uint8_t *pdu, size_t n)
 	return (struct pdu_str){ s, strnlen(s, n - PDU_HEADER) };
 }
 
+int pdu_read_query_resp(const uint8_t *pdu, size_t n, struct pdu_query_resp *ret)
+{
+	struct reader r = { pdu + PDU_HEADER, pdu + n, 0 };
+
+	ret->message_id = read_str(&r, ESME_BAD_CMD_LEN);
+	ret->final_date = read_str(&r, ESME_BAD_CMD_LEN);
+	ret->message_state = read_octet(&r);
+	ret->error_code = r.at < r.end ? *r.at : -1;
+	return r.status ? -EBADMSG : 0;
+}
+
 int pdu_read_outbind(const uint8_t *pdu, size_t n, struct pdu_str *ret_system_id, struct pdu_str *ret_password)
 {
 	struct reader r = { pdu + PDU_HEADER, pdu + n, 0 };
@@ -334,6 +345,22 @@ size_t pdu_put_sm_resp(uint8_t dst[static PDU_SM_RESP_LEN], uint32_t id, uint32_
 	put32(dst, PDU_SM_RESP_LEN);
 	dst[PDU_HEADER] = 0;
 	return PDU_SM_RESP_LEN;
+}
+
+size_t pdu_put_query_sm(uint8_t dst[static PDU_QUERY_MAX], const struct pdu_query *q)
+{
+	size_t n_id = strlen(q->message_id), n_source = strlen(q->source);
+	uint8_t *p = dst + PDU_HEADER;
+
+	if (n_id > PDU_ID_MAX || n_source > PDU_ADDRESS_MAX)
+		return 0;
+	p = put_str(p, q->message_id, n_id);
+	*p++ = q->source_ton;
+	*p++ = q->source_npi;
+	p = put_str(p, q->source, n_source);
+	pdu_put_header(dst, PDU_QUERY_SM, 0, q->seq);
+	put32(dst, (uint32_t)(p - dst));
+	return (size_t)(p - dst);
 }
 
 size_t pdu_put_submit_sm(uint8_t *dst, size_t cap, const struct pdu_submit *s)

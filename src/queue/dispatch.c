@@ -58,7 +58,8 @@ void dispatch_rate(struct outlet *o)
 static unsigned window_room(const struct queue *q, const struct outlet *o, enum msg_class class)
 {
 	unsigned spare = o->window / 20 ? o->window / 20 : 1;
-	unsigned room = o->in_flight < o->window ? o->window - o->in_flight : 0;
+	unsigned taken = o->in_flight + o->asking;
+	unsigned room = taken < o->window ? o->window - taken : 0;
 
 	if (class == CLASS_OTP || !otp_recent(q, o) || o->window < 2)
 		return room;
@@ -617,7 +618,7 @@ static int64_t outlet_wait_us(struct queue *q, struct outlet *o)
 {
 	int64_t pause = o->pause_until_ms * 1000 - q->now_us, wait;
 
-	if (!o->up || !(o->lanes || o->otp_lanes) || o->in_flight >= o->window)
+	if (!o->up || !(o->lanes || o->otp_lanes) || o->in_flight + o->asking >= o->window)
 		return INT64_MAX;
 	wait = pace_wait_us(&o->pace, !o->otp_lanes && otp_recent(q, o), q->now_us);
 	if (wait < pause)

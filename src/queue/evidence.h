@@ -3,8 +3,8 @@
  * evidence.h -- evidence for parts that were written and never answered.
  *
  * The answer that was lost had the message_id, so the receipt of such a part has an id that nobody here knows.  But a
- * receipt also names the recipient, and as a rule quotes the beginning of the text; and where the link numbers its parts
- * (user_message_reference) some carriers give that number back.  Two lists, both in memory and
+ * receipt also names the recipient, and as a rule quotes the beginning of the text; and where the link numbers its
+ * parts (user_message_reference) some carriers give that number back.  Two lists, both in memory and
  * bounded, bring the two together in whichever order they come:
  *
  *     held        parts that ended as UNKNOWN and are not sent again (hold, fail)
@@ -41,6 +41,7 @@
 /* By which evidence a final row was written: stands in the place of a form (receipt_mark()). */
 #define EVIDENCE_BY_TEXT   0x60
 #define EVIDENCE_BY_NUMBER 0x61
+#define EVIDENCE_ASKED     0x62 /* no receipt: the carrier was asked (ask.c) */
 
 /* The quotation may be that of this text (UTF-8).  Pure. */
 bool evidence_quotes(const char *quoted, const char *text, size_t n_text);

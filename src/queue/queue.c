@@ -827,6 +827,7 @@ void queue_free(struct queue *q)
 	pool_done(&q->pool_receipt);
 	pool_done(&q->pool_note);
 	receipt_done_forms(q);
+	ask_free_all(q);
 	pool_done(&q->pool_due);
 	pool_done(&q->pool_row);
 	free(q->routes);

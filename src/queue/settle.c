@@ -170,11 +170,12 @@ static void remember(struct queue *q, const struct message *m, const struct stor
 		.state = (uint8_t)state, .class = m->class };
 
 	e.deadline_s = (uint32_t)deadline_of(o, m, at_ms);
+	ask_plan(o, &e, at_ms, q->now_ms);
 	if (sent_add(q->sent, &e) < 0)
 		settle_spill(q, &e); /* no memory: the disk keeps it */
 }
 
-static uint64_t hash_of(const struct outlet *o, const char *smsc_id)
+uint64_t settle_hash(const struct outlet *o, const char *smsc_id)
 {
 	char id[RECEIPT_ID_SIZE];
 
@@ -290,6 +291,32 @@ int settle_receipt(struct queue *q, struct sent_entry *e, struct op_final *f, se
 	return 0;
 }
 
+int settle_asked(struct queue *q, const struct outlet *o, const struct store_msg *msg, unsigned part,
+	enum msg_class class, uint64_t hash, const struct link_receipt *r)
+{
+	struct sent_entry *e = sent_find_part(q->sent, hash, msg->id, part);
+	enum msg_state state = receipt_leads_to(r->state);
+	struct final_job *j;
+	char error[40];
+
+	if (e && e->state != STATE_SENT && !state_may_correct(e->state, state))
+		return 1;
+	receipt_raw(r, error, sizeof(error));
+	j = stage_final(q, msg, part, class, state, REASON_RECEIPT, error);
+	if (!j)
+		return -ENOMEM;
+	j->f.receipt = receipt_mark(EVIDENCE_ASKED);
+	j->f.msg.one_receipt = false; /* it was asked about this part */
+	j->f.hash = hash;
+	if (e) {
+		j->hash = hash;
+		sent_settle(q->sent, e, state);
+	}
+	log_info("settled_by_query", "msg=%llu part=%u link=%s end=%s stat=%s", (unsigned long long)msg->id, part,
+		names_text(q->names, NAME_LINK, o->id), msg_state_name(state), error);
+	return 0;
+}
+
 int settle_by_evidence(struct queue *q, const struct evidence_part *p, const struct evidence_receipt *r)
 {
 	struct final_job *j = stage_final(q, &p->msg, p->part, p->class, r->state, REASON_RECEIPT, r->error);
@@ -341,7 +368,7 @@ static void submit_done(struct store_op *op)
 void settle_remember(struct queue *q, const struct message *m, const struct store_msg *sm, const struct store_sent *s)
 {
 	struct outlet *o = queue_outlet_of(q, s->link), none = { .id = s->link, .receipt_form = RECEIPT_ID_AUTO };
-	uint64_t hash = hash_of(o ? o : &none, s->smsc_id);
+	uint64_t hash = settle_hash(o ? o : &none, s->smsc_id);
 	struct submit_job *j;
 
 	if (hash && sent_find_part(q->sent, hash, m->id, s->part))
@@ -401,7 +428,7 @@ static void stage_submit(struct queue *q, const struct message *m, const struct 
 	j->s.msg.one_receipt = o->one_receipt;
 	snprintf(j->s.smsc_id, sizeof(j->s.smsc_id), "%s", smsc_id ? smsc_id : "");
 	note_sender(q, m, o, &j->s);
-	j->s.hash = o->reports ? hash_of(o, j->s.smsc_id) : 0;
+	j->s.hash = o->reports ? settle_hash(o, j->s.smsc_id) : 0;
 	j->s.last = last;
 	j->s.op.rows = 2;
 	queue_stage(q, STORE_SETTLE, &j->s.op);

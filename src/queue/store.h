@@ -520,8 +520,10 @@ struct q_load {
 	uint64_t from_id, upto_id;
 	unsigned limit;
 	bool no_body;
-	bool settled;          /* Q_FRESH: the final ones instead, for receipts that repeat or correct */
+	/* Q_FRESH: the final ones instead, for receipts that repeat or correct.  Q_LOAD: `sent` has final parts too. */
+	bool settled;
 	bool held;             /* Q_DUE: only what is held for evidence; lease_link is that of its last attempt */
+	bool unconfirmed;      /* Q_DUE: only what waits for its receipt */
 	/* results */
 	struct store_loaded *rows;
 	unsigned n_rows;

@@ -61,6 +61,7 @@ struct link_view {
 	uint64_t receipts, inbound;
 	int congestion; /* percent, as the carrier said last; -1: it has not */
 	bool tps_by_hand, window_by_hand;
+	bool can_ask;   /* its driver can ask carriers about parts */
 };
 void link_view(struct link *l, struct link_view *ret);
 /* Keep what goes over the wire for some minutes; see driver.h. */

@@ -322,6 +322,95 @@ static void small_pdus_equal_libsmpp34(void **state)
 	}
 }
 
+/* ---- query_sm, both ways ---- */
+
+static void query_sm_equals_libsmpp34(void **state)
+{
+	uint32_t rnd = 448;
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		uint8_t ours[PDU_QUERY_MAX], theirs[512];
+		char id[66], source[24];
+		struct pdu_query q = { .message_id = random_str(&rnd, id, 64), .source = random_str(&rnd, source, 20) };
+		struct pdu_query_resp r;
+		query_sm_t t;
+		query_sm_resp_t a;
+		int n = 0;
+
+		q.seq = next_random(&rnd) % 0x7fffffff + 1;
+		q.source_ton = (uint8_t)(next_random(&rnd) % 7);
+		q.source_npi = (uint8_t)(next_random(&rnd) % 2);
+		memset(&t, 0, sizeof(t));
+		t.command_id = QUERY_SM;
+		t.sequence_number = q.seq;
+		strcpy((char *)t.message_id, id);
+		t.source_addr_ton = q.source_ton;
+		t.source_addr_npi = q.source_npi;
+		strcpy((char *)t.source_addr, source);
+		assert_int_equal(smpp34_pack2(theirs, sizeof(theirs), &n, &t), 0);
+		assert_int_equal(pdu_put_query_sm(ours, &q), n);
+		assert_memory_equal(ours, theirs, (size_t)n);
+		memset(&a, 0, sizeof(a));
+		a.command_id = QUERY_SM_RESP;
+		a.sequence_number = q.seq;
+		strcpy((char *)a.message_id, id);
+		strcpy((char *)a.final_date, round % 2 ? "260708091011004+" : "");
+		a.message_state = (uint8_t)(1 + next_random(&rnd) % 8);
+		a.error_code = (uint8_t)next_random(&rnd);
+		assert_int_equal(smpp34_pack2(theirs, sizeof(theirs), &n, &a), 0);
+		assert_int_equal(pdu_read_query_resp(theirs, (size_t)n, &r), 0);
+		assert_true(r.message_id.n == strlen(id) && memcmp(r.message_id.s, id, r.message_id.n) == 0);
+		assert_int_equal(r.final_date.n, round % 2 ? 16 : 0);
+		assert_int_equal(r.message_state, a.message_state);
+		assert_int_equal(r.error_code, a.error_code);
+	}
+}
+
+static void query_sm_has_bounds(void **state)
+{
+	char id[66], source[22];
+	struct pdu_query q = { .seq = 1, .message_id = id, .source = source };
+	uint8_t pdu[PDU_QUERY_MAX];
+
+	memset(id, 'x', 65);
+	memset(source, '1', 21);
+	id[64] = source[20] = 0;
+	assert_int_equal(pdu_put_query_sm(pdu, &q), PDU_QUERY_MAX);
+	id[64] = 'x';
+	id[65] = 0;
+	assert_int_equal(pdu_put_query_sm(pdu, &q), 0);
+	id[64] = 0;
+	source[20] = '1';
+	source[21] = 0;
+	assert_int_equal(pdu_put_query_sm(pdu, &q), 0);
+}
+
+static void query_sm_resp_from_the_field(void **state)
+{
+	static const struct {
+		const char *why, *hex;
+		int r, message_state, error_code;
+	} v[] = {
+		{ "no error_code", "00000017 80000003 00000000 00000001 3061336600 00 02", 0, 2, -1 },
+		{ "TLVs of 5.0 behind it", "0000001d 80000003 00000000 00000001 3061336600 00 02 00 0428 0001 14", 0, 2, 0 },
+		{ "a date of twelve characters", "00000023 80000003 00000000 00000001 303100 32363037303830393130313100 05 08 0000", 0, 5, 8 },
+		{ "no body", "00000010 80000003 00000000 00000001", -EBADMSG, 0, 0 },
+		{ "an id without NUL", "00000014 80000003 00000000 00000001 30613366", -EBADMSG, 0, 0 },
+		{ "no state", "00000016 80000003 00000000 00000001 3061336600 00", -EBADMSG, 0, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		uint8_t pdu[64];
+		struct pdu_query_resp q;
+		size_t n = from_hex(v[i].hex, pdu, sizeof(pdu));
+		int r = pdu_read_query_resp(pdu, n, &q);
+
+		if (r != v[i].r ||
+			(r == 0 && (q.message_state != v[i].message_state || q.error_code != v[i].error_code)))
+			fail_msg("%s", v[i].why);
+	}
+}
+
 /* ---- what we read ---- */
 
 static bool str_is(struct pdu_str s, const char *want)
@@ -656,6 +745,9 @@ int main(void)
 		cmocka_unit_test(long_names_are_taken),
 		cmocka_unit_test(malformed_deliver_sm_has_a_fitting_status),
 		cmocka_unit_test(hostile_deliver_sm),
+		cmocka_unit_test(query_sm_equals_libsmpp34),
+		cmocka_unit_test(query_sm_has_bounds),
+		cmocka_unit_test(query_sm_resp_from_the_field),
 		cmocka_unit_test(deliver_sm_equals_libsmpp34),
 		cmocka_unit_test(message_ids),
 		cmocka_unit_test(notices_are_described),

@@ -338,7 +338,8 @@ static void what_is_held_is_known_after_a_restart(void **state)
 	world_free(w);
 }
 
-static void receive_numbered(struct world *w, struct fake *a, const char *id, uint64_t from, const char *quoted, uint16_t number)
+static void receive_numbered(struct world *w, struct fake *a, const char *id, uint64_t from, const char *quoted,
+	uint16_t number)
 {
 	struct link_receipt r = {.smsc_id = id, .from = from, .state = RECEIPT_DELIVERED, .stat_raw = "X", .err = "",
 		.quoted = quoted, .numbered = true, .number = number};
