@@ -44,6 +44,7 @@ struct part {
 	bool flash;
 	bool want_receipt;
 	uint32_t validity_s;  /* what is left of the ttl */
+	int64_t send_at_ms;   /* the peer shall keep it until then; 0: not.  Of links that schedule only */
 	struct segment_wire wire; /* UDH and text; for CONCAT_PAYLOAD see text/n_text */
 	const char *text;     /* the whole UTF-8 text, for drivers that send it whole */
 	uint32_t n_text;

@@ -366,11 +366,11 @@ size_t pdu_put_query_sm(uint8_t dst[static PDU_QUERY_MAX], const struct pdu_quer
 size_t pdu_put_submit_sm(uint8_t *dst, size_t cap, const struct pdu_submit *s)
 {
 	size_t n_service = strlen(s->service_type), n_source = strlen(s->source), n_dest = strlen(s->dest);
-	size_t n_validity = strlen(s->validity);
+	size_t n_validity = strlen(s->validity), n_schedule = s->schedule ? strlen(s->schedule) : 0;
 	uint8_t *p = dst + PDU_HEADER;
 
 	if (n_service > PDU_SERVICE_TYPE_MAX || n_source > PDU_ADDRESS_MAX || n_dest > PDU_ADDRESS_MAX ||
-		(n_validity && n_validity != PDU_TIME_LEN) || s->n_udh + s->n_text > (int)PDU_SHORT_MAX ||
+		(n_validity && n_validity != PDU_TIME_LEN) || (n_schedule && n_schedule != PDU_TIME_LEN) || s->n_udh + s->n_text > (int)PDU_SHORT_MAX ||
 		cap < PDU_SUBMIT_MAX((s->payload ? s->n_payload : 0u) + s->n_tlvs))
 		return 0;
 	p = put_str(p, s->service_type, n_service);
@@ -383,7 +383,7 @@ size_t pdu_put_submit_sm(uint8_t *dst, size_t cap, const struct pdu_submit *s)
 	*p++ = s->esm_class;
 	*p++ = s->protocol_id;
 	*p++ = s->priority;
-	*p++ = 0; /* schedule_delivery_time: the queue keeps the time */
+	p = put_str(p, s->schedule, n_schedule);
 	p = put_str(p, s->validity, n_validity);
 	*p++ = s->registered_delivery;
 	*p++ = s->replace_if_present;

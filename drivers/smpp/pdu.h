@@ -110,6 +110,7 @@ struct pdu_submit {
 	uint8_t esm_class, protocol_id, priority, registered_delivery, data_coding;
 	bool replace_if_present;
 	const char *validity; /* 16 characters, or "" */
+	const char *schedule; /* likewise; NULL: "" */
 	const uint8_t *udh, *text; /* together the short_message */
 	uint8_t n_udh, n_text;
 	uint16_t sar_ref;

@@ -42,6 +42,7 @@ enum conf_receipt_id { CONF_RECEIPT_ID_AUTO, CONF_RECEIPT_ID_TEXT, CONF_RECEIPT_
 enum conf_on_uncertain { CONF_ON_UNCERTAIN_RESEND, CONF_ON_UNCERTAIN_HOLD, CONF_ON_UNCERTAIN_FAIL };
 enum conf_registered_delivery { CONF_DELIVERY_FINAL, CONF_DELIVERY_FAILURE, CONF_DELIVERY_SUCCESS };
 enum conf_validity { CONF_VALIDITY_RELATIVE, CONF_VALIDITY_ABSOLUTE, CONF_VALIDITY_NONE };
+enum conf_schedule { CONF_SCHEDULE_HERE, CONF_SCHEDULE_RELATIVE, CONF_SCHEDULE_ABSOLUTE };
 /* Bits 1 and 0 of esm_class. */
 enum conf_message_mode { CONF_MODE_DEFAULT, CONF_MODE_DATAGRAM, CONF_MODE_FORWARD, CONF_MODE_STORE_AND_FORWARD };
 enum conf_tlv_type {
@@ -265,6 +266,7 @@ struct conf_link {
 	bool replace_if_present;
 	enum conf_validity validity;
 	int64_t validity_max_ms;
+	enum conf_schedule schedule;
 	enum conf_message_mode message_mode;
 	bool user_message_reference;
 	struct conf_tlv *tlvs;

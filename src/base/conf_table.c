@@ -336,6 +336,8 @@ const struct conf_setting conf_settings[] = {
 		.help = "How the SMSC is told what is left of the ttl; none leaves it to the SMSC." },
 	{ LINK_DURATION(validity_max), RANGE("5443200", 1, 366.0 * DAY), .unit = "seconds", SMPP,
 		.help = "Longest validity that is told; the default is 63 days, what a TP-VP can say." },
+	{ LINK(schedule, CONF_ENUM), WORDS("here", "here|relative|absolute"), SMPP,
+		.help = "Where messages for later wait: here, or at the SMSC, which is told the time in one of two forms." },
 	{ LINK(message_mode, CONF_ENUM), WORDS("default", "default|datagram|forward|store-and-forward"), SMPP,
 		.help = "Messaging mode, bits 1 and 0 of esm_class." },
 	{ LINK(user_message_reference, CONF_BOOL), .def = "false", SMPP,

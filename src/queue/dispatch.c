@@ -261,6 +261,7 @@ static void part_fill(const struct queue *q, const struct qmsg *qm, const struct
 	p->class = m->class;
 	p->flash = m->flags & MSG_FLASH;
 	p->want_receipt = qm->out->reports;
+	p->send_at_ms = m->send_at_ms > q->now_ms ? m->send_at_ms : 0;
 	p->validity_s = left_ms > 1000 ? (uint32_t)(left_ms / 1000) : 1;
 	p->text = m->text;
 	p->n_text = m->n_text;
@@ -510,6 +511,12 @@ static bool unfit(struct queue *q, struct lane *l, struct qmsg *qm)
 	}
 	if (q->tag_cancels && !(qm->leasing | qm->leased | qm->flying | qm->done) && cancel_covers(q, qm->m)) {
 		settle_whole(q, qm, STATE_CANCELLED, REASON_CLIENT);
+		return true;
+	}
+	/* Accepted for links that keep it; another one has its turn now, or the settings have changed. */
+	if (qm->m->send_at_ms > q->now_ms && !l->out->schedules &&
+		!(qm->leasing | qm->leased | qm->flying | qm->done | qm->later)) {
+		settle_schedule(q, qm);
 		return true;
 	}
 	if (qm->bound && qm->out && qm->out != l->out && !qm->out->removed) { /* its link went down under it */

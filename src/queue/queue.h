@@ -60,6 +60,7 @@ struct outlet {
 	bool removed;            /* no longer configured */
 	bool reports;            /* receipts may come */
 	bool one_receipt;        /* one for all parts of a message */
+	bool schedules;          /* it can keep what is for later (schedule_delivery_time) */
 	bool numbers;            /* its parts have numbers, which receipts may give back (msg_key_number()) */
 	unsigned window;         /* parts in flight */
 	double tps;              /* 0: no limit */

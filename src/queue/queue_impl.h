@@ -280,6 +280,7 @@ static inline uint64_t parts_mask(unsigned n)
 }
 
 /* lane.c */
+const struct queue_route *lane_route(const struct queue *q, uint32_t id); /* NULL: no such route */
 struct lane *lane_get(struct queue *q, const struct message *m, unsigned skip);
 struct lane *lane_pinned(struct queue *q, const struct message *m, const struct outlet *o);
 struct lane *lane_twin(struct queue *q, const struct store_lane *k); /* one more of the same key, for its rows */
@@ -351,6 +352,8 @@ void settle_rows_final(struct queue *q, const struct store_msg *sm, unsigned par
 	enum msg_state state, enum msg_reason reason, bool unless_submitted);
 void settle_spill(void *arg, const struct sent_entry *e);
 void settle_flush_spill(struct queue *q);
+/* Its time is to come and its link does not keep it: it waits here, and nothing of it has left. */
+void settle_schedule(struct queue *q, struct qmsg *qm);
 void settle_late(void *arg, struct sent_entry *e);
 void settle_remember(struct queue *q, const struct message *m, const struct store_msg *sm, const struct store_sent *s);
 void settle_uncertain(

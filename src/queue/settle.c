@@ -158,6 +158,8 @@ void queue_count_final(struct queue *q, enum msg_class class, enum msg_state sta
 
 static int64_t deadline_of(const struct outlet *o, const struct message *m, int64_t at_ms)
 {
+	if (at_ms < m->send_at_ms) /* the carrier keeps it until then */
+		at_ms = m->send_at_ms;
 	if (o && o->receipt_timeout_s)
 		return at_ms / 1000 + o->receipt_timeout_s;
 	return m->ttl_end_ms / 1000 + 24 * 3600;
@@ -170,7 +172,7 @@ static void remember(struct queue *q, const struct message *m, const struct stor
 		.state = (uint8_t)state, .class = m->class };
 
 	e.deadline_s = (uint32_t)deadline_of(o, m, at_ms);
-	ask_plan(o, &e, at_ms, q->now_ms);
+	ask_plan(o, &e, at_ms < m->send_at_ms ? m->send_at_ms : at_ms, q->now_ms);
 	if (sent_add(q->sent, &e) < 0)
 		settle_spill(q, &e); /* no memory: the disk keeps it */
 }
@@ -227,31 +229,57 @@ void settle_flush_spill(struct queue *q)
 	store_stage(q->store, STORE_SETTLE, &s->op);
 }
 
+/* Room for one row more; NULL: no memory. */
+static struct op_spill *spill_room(struct queue *q, uint64_t id)
+{
+	struct op_spill *s = q->spill_op;
+
+	if (s)
+		return s;
+	s = calloc(1, sizeof(*s));
+	if (s)
+		s->rows = malloc(SPILL_ROWS * sizeof(*s->rows));
+	if (!s || !s->rows) {
+		free(s);
+		log_error("spill_failed", "msg=%llu error=memory", (unsigned long long)id);
+		return NULL;
+	}
+	s->op.kind = OP_SPILL;
+	s->op.done = spill_done;
+	s->op.arg = q;
+	q->spill_op = s;
+	return s;
+}
+
 void settle_spill(void *arg, const struct sent_entry *e)
 {
 	struct queue *q = arg;
-	struct op_spill *s = q->spill_op;
+	struct op_spill *s = spill_room(q, e->msg.id);
 
-	if (!s) {
-		s = calloc(1, sizeof(*s));
-		if (s)
-			s->rows = malloc(SPILL_ROWS * sizeof(*s->rows));
-		if (!s || !s->rows) {
-			free(s);
-			log_error("spill_failed", "msg=%llu error=memory", (unsigned long long)e->msg.id);
-			return;
-		}
-		s->op.kind = OP_SPILL;
-		s->op.done = spill_done;
-		s->op.arg = q;
-		q->spill_op = s;
-	}
+	if (!s)
+		return;
 	s->rows[s->n_rows++] = (struct store_spill){ .hash = e->hash, .key = msg_key(e->msg.id, e->part),
 		.deadline = e->state == STATE_SENT ? (int64_t)e->deadline_s * 1000 : 0,
 		.lane = e->msg.n_parts == 1 ? e->msg.lane : 0, .seq = e->msg.seq, .single = e->msg.n_parts == 1 };
 	q->spilling++;
 	if (s->n_rows == SPILL_ROWS)
 		settle_flush_spill(q);
+}
+
+/* A due row instead of its place in the lane.  Without memory it stays where it is found after a restart. */
+void settle_schedule(struct queue *q, struct qmsg *qm)
+{
+	struct op_spill *s = spill_room(q, qm->m->id);
+
+	if (s) {
+		s->rows[s->n_rows++] = (struct store_spill){ .key = msg_key(qm->m->id, 0), .deadline = qm->m->send_at_ms,
+			.lane = qm->row_lane, .seq = qm->row_seq, .single = true, .scheduled = true };
+		q->spilling++;
+		settle_flush_spill(q);
+	}
+	qm->todo = 0;
+	lane_take(q, qm);
+	dispatch_gone(q, qm);
 }
 
 /* No receipt by the deadline. */

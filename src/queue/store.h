@@ -331,6 +331,7 @@ struct store_spill {
 	uint32_t lane;         /* backlog row to delete */
 	uint64_t seq;
 	bool single;           /* the caller's: a message of one part */
+	bool scheduled;        /* no receipt: the whole message waits for its time (REASON_SCHEDULED), key part 0 */
 };
 struct op_spill {
 	struct store_op op;

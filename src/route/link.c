@@ -157,6 +157,7 @@ static void take_conf(struct link *l, const struct conf_link *c)
 		break;
 	}
 	o->one_receipt = c->receipts == CONF_RECEIPTS_ONE;
+	o->schedules = c->schedule != CONF_SCHEDULE_HERE && strcmp(l->driver->name, "smpp") == 0;
 	o->numbers = c->user_message_reference;
 	o->reports = (l->driver->caps & DRIVER_DLR) && c->receipts != CONF_RECEIPTS_NONE;
 	o->match_alarm = (double)c->receipt_match_alarm / 100;

@@ -534,6 +534,7 @@ static int fake_submit(struct outlet *o, const struct part *p)
 	assert_true(f->n < sizeof(f->key) / sizeof(f->key[0]));
 	f->ref[f->n] = p->ref;
 	f->wire = p->wire;
+	f->send_at_ms = p->send_at_ms;
 	f->key[f->n++] = p->key;
 	f->count[p->part]++;
 	return 0;

@@ -180,6 +180,9 @@ static void submit_sm_refuses_what_does_not_fit(void **state)
 	s.service_type = "123456";
 	assert_int_equal(pdu_put_submit_sm(pdu, sizeof(pdu), &s), 0);
 	s = plain_submit();
+	s.schedule = "1";
+	assert_int_equal(pdu_put_submit_sm(pdu, sizeof(pdu), &s), 0);
+	s.schedule = NULL;
 	s.validity = "1";
 	assert_int_equal(pdu_put_submit_sm(pdu, sizeof(pdu), &s), 0);
 	s = plain_submit();
@@ -229,6 +232,7 @@ static void submit_sm_equals_libsmpp34(void **state)
 
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		char service[8], source[24], dest[24], validity[20] = "";
+		const char *schedule = round % 2 ? "260708091011004+" : "";
 		struct pdu_submit s = { .service_type = random_str(&rnd, service, 5) };
 		submit_sm_t t;
 		int n = 0;
@@ -245,6 +249,7 @@ static void submit_sm_equals_libsmpp34(void **state)
 		s.source = random_str(&rnd, source, 20);
 		s.dest = random_str(&rnd, dest, 20);
 		s.validity = validity;
+		s.schedule = round % 3 ? schedule : NULL;
 		s.esm_class = (uint8_t)next_random(&rnd);
 		s.registered_delivery = (uint8_t)next_random(&rnd);
 		s.data_coding = (uint8_t)next_random(&rnd);
@@ -279,6 +284,7 @@ static void submit_sm_equals_libsmpp34(void **state)
 		strcpy((char *)t.destination_addr, dest);
 		t.esm_class = s.esm_class;
 		strcpy((char *)t.validity_period, validity);
+		strcpy((char *)t.schedule_delivery_time, s.schedule ? schedule : "");
 		t.registered_delivery = s.registered_delivery;
 		t.data_coding = s.data_coding;
 		if (!s.payload) {
