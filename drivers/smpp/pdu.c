@@ -370,7 +370,8 @@ size_t pdu_put_submit_sm(uint8_t *dst, size_t cap, const struct pdu_submit *s)
 	uint8_t *p = dst + PDU_HEADER;
 
 	if (n_service > PDU_SERVICE_TYPE_MAX || n_source > PDU_ADDRESS_MAX || n_dest > PDU_ADDRESS_MAX ||
-		(n_validity && n_validity != PDU_TIME_LEN) || (n_schedule && n_schedule != PDU_TIME_LEN) || s->n_udh + s->n_text > (int)PDU_SHORT_MAX ||
+		(n_validity && n_validity != PDU_TIME_LEN) || (n_schedule && n_schedule != PDU_TIME_LEN) ||
+		s->n_udh + s->n_text > (int)PDU_SHORT_MAX ||
 		cap < PDU_SUBMIT_MAX((s->payload ? s->n_payload : 0u) + s->n_tlvs))
 		return 0;
 	p = put_str(p, s->service_type, n_service);
