@@ -42,6 +42,7 @@ struct qmsg {
 	uint64_t later;             /* its due row will bring the part back */
 	uint64_t tried;             /* parts that had their turn in attempt number `tries` */
 	uint64_t refused;           /* for good, by its link: the next one may get the message when all of it is back */
+	uint64_t answered;          /* under way again, but the carrier has taken the sending before: told late */
 	uint32_t refused_code;
 	uint8_t refused_reason;
 	uint8_t n_faults;           /* answers that ended its link's session, in a row */

@@ -734,7 +734,8 @@ void settle_uncertain(
 
 /* An answer that came after its part was settled as UNKNOWN.  Still here unsent: it need not go again.  Under way
  * again, or gone from memory: the id is kept all the same, so that the receipt finds its message (a second acceptance
- * is an attempt row; the writer sees to that). */
+ * is an attempt row; the writer sees to that).  What the carrier then says of the second sending ends nothing: it has
+ * the first one. */
 struct late_query {
 	struct q_load load;
 	struct queue *q;
@@ -761,6 +762,13 @@ static void late_loaded(struct store_query *sq)
 	free(lq);
 }
 
+/* Is the part that this link has taken still a part of the message?  Another link may have been given all of it, cut in
+ * its own way. */
+static bool is_cut_for(const struct qmsg *qm, const struct outlet *o)
+{
+	return (qm->bound && qm->bound_link == o->id) || (qm->n_parts ? qm->n_parts : qm->m->n_parts) == 1;
+}
+
 static void late_answer(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
 {
 	uint64_t bit = 1ull << (part - 1);
@@ -768,14 +776,24 @@ static void late_answer(struct queue *q, struct qmsg *qm, struct outlet *o, unsi
 
 	if (s->outcome != OUTCOME_SENT)
 		return;
-	if (qm && (qm->todo & bit)) {
+	if (qm && !is_cut_for(qm, o))
+		qm = NULL;
+	if (qm && ((qm->todo | qm->refused) & bit)) {
 		qm->todo &= ~bit;
+		qm->refused &= ~bit;
 		if (!qm->todo)
 			lane_take(q, qm);
 		took(q, qm, o, part, s->smsc_id);
+		refused_decide(q, qm, o);
 		dispatch_gone(q, qm);
 		return;
 	}
+	if (qm && (qm->later & bit)) { /* its due row brings nothing back */
+		qm->later &= ~bit;
+		qm->done |= bit;
+	}
+	if (qm)
+		qm->answered |= (qm->leasing | qm->leased | qm->flying) & bit;
 	lq = calloc(1, sizeof(*lq));
 	if (!lq)
 		return;
@@ -789,6 +807,19 @@ static void late_answer(struct queue *q, struct qmsg *qm, struct outlet *o, unsi
 	lq->load.no_body = true;
 	lq->load.limit = 1;
 	store_read(q->store, STORE_QUEUE, &lq->load.q);
+}
+
+/* The second sending of what the carrier has taken: it is over, however it ended. */
+static void second_ended(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
+{
+	uint64_t bit = 1ull << (part - 1);
+
+	qm->flying &= ~bit;
+	qm->done |= bit;
+	dispatch_settled(q, qm, 1);
+	attempt(q, qm, o, part, s->outcome, s->code, s->text, 0, REASON_NONE, 0);
+	refused_decide(q, qm, o);
+	dispatch_gone(q, qm);
 }
 
 void queue_settle(struct queue *q, struct outlet *o, const struct settle *s)
@@ -807,6 +838,10 @@ void queue_settle(struct queue *q, struct outlet *o, const struct settle *s)
 		return;
 	}
 	told_rate(q, qm, o, s);
+	if ((qm->answered & bit) && s->outcome != OUTCOME_SENT && s->outcome != OUTCOME_DUPLICATE) {
+		second_ended(q, qm, o, part, s);
+		return;
+	}
 	if (s->outcome == OUTCOME_THROTTLED) {
 		throttled(q, qm, o, part, s);
 		refused_decide(q, qm, o);
