@@ -163,6 +163,12 @@ static int64_t deadline_of(const struct outlet *o, const struct message *m, int6
 	return m->ttl_end_ms / 1000 + 24 * 3600;
 }
 
+/* Receipts of a message come behind it. */
+static int64_t since_of(const struct message *m, int64_t sent_ms)
+{
+	return (m->created_ms < sent_ms ? m->created_ms : sent_ms) - PARKED_EARLY_MS;
+}
+
 static void remember(struct queue *q, const struct message *m, const struct store_msg *sm, struct outlet *o,
 	uint32_t link, unsigned part, uint64_t hash, int64_t at_ms, enum msg_state state)
 {
@@ -170,6 +176,7 @@ static void remember(struct queue *q, const struct message *m, const struct stor
 		.state = (uint8_t)state, .class = m->class };
 
 	e.deadline_s = (uint32_t)deadline_of(o, m, at_ms);
+	e.since_s = (uint32_t)(since_of(m, at_ms) / 1000);
 	if (sent_add(q->sent, &e) < 0)
 		settle_spill(q, &e); /* no memory: the disk keeps it */
 }
@@ -361,6 +368,7 @@ void settle_remember(struct queue *q, const struct message *m, const struct stor
 	j->s.part = s->part;
 	j->s.link = s->link;
 	j->s.to = m->to;
+	j->s.since = since_of(m, s->at);
 	j->s.hash = hash;
 	j->s.msg.one_receipt = o && o->one_receipt;
 	j->class = m->class;
@@ -397,6 +405,7 @@ static void stage_submit(struct queue *q, const struct message *m, const struct 
 	j->s.at = q->now_ms;
 	j->s.link = o->id;
 	j->s.to = m->to;
+	j->s.since = since_of(m, q->now_ms);
 	j->class = m->class;
 	j->s.msg.one_receipt = o->one_receipt;
 	snprintf(j->s.smsc_id, sizeof(j->s.smsc_id), "%s", smsc_id ? smsc_id : "");
