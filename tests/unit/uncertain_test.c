@@ -387,6 +387,38 @@ static void a_late_answer_takes_back_a_refusal(void **state)
 	world_free(w);
 }
 
+/* Sent twice, taken twice, under two ids: the receipt of either tells, also after a restart. */
+static void both_ids_of_a_part_are_known_after_a_restart(void **state)
+{
+	static const char *const ids[] = {"first", "second"};
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+	uint64_t m;
+
+	(void)state;
+	world_up(w, false);
+	a = link_of(w, UNCERTAIN_RESEND);
+	m = lost(w, a, TEXT, TO);
+	RUN_UNTIL(w, a->n == 2);
+	for (unsigned i = 0; i < 2; i++) {
+		struct settle s = {.key = a->key[0], .outcome = OUTCOME_SENT, .smsc_id = ids[i], .late = i == 0};
+
+		queue_settle(w->queue, &a->o, &s);
+		world_quiet(w);
+	}
+	world_halt(w);
+	world_up(w, false);
+	a = link_of(w, UNCERTAIN_RESEND);
+	RUN_UNTIL(w, !world_recovering(w));
+	world_quiet(w);
+	receive(w, a, "first", TO, "", RECEIPT_UNDELIVERABLE); /* a duplicate, says the carrier */
+	assert_int_equal(world_state(w, m, 0), STATE_UNDELIVERED);
+	receive(w, a, "second", TO, "", RECEIPT_DELIVERED);
+	assert_int_equal(world_state(w, m, 0), STATE_DELIVERED);
+	world_down(w);
+	world_free(w);
+}
+
 static void what_is_held_is_known_after_a_restart(void **state)
 {
 	struct world *w = world_new(WORLD_LOOPBACK);
@@ -421,6 +453,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(what_ended_as_unconfirmed_is_corrected_by_a_receipt_that_quotes_it),
 		cmocka_unit_test(a_late_response_to_what_is_unconfirmed_makes_its_receipt_known),
 		cmocka_unit_test(a_late_answer_outlives_the_end_of_the_second_sending),
+		cmocka_unit_test(both_ids_of_a_part_are_known_after_a_restart),
 		cmocka_unit_test(a_late_answer_takes_back_a_refusal),
 		cmocka_unit_test(what_is_held_is_known_after_a_restart),
 	};
