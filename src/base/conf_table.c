@@ -419,7 +419,7 @@ const struct conf_setting conf_settings[] = {
 
 	{ INBOUND(to), TEXT("", 44), .help = "Number or short code that the message came to; none: all." },
 	{ INBOUND(from), TEXT("", 44), .help = "Number that it came from; none: all." },
-	{ INBOUND(keyword), TEXT("", 64), .help = "First word of the text, in any case; none: all." },
+	{ INBOUND(keyword), TEXT("", 64), .help = "First word of the text, in any case and alphabet; none: all." },
 	{ INBOUND(link), TEXT("", 64), .form = CONF_FORM_NAME, .help = "Link that it came in by; none: all." },
 	{ INBOUND(client), TEXT("", 64), .form = CONF_FORM_NAME, .flags = CONF_REQUIRED, .example = "shop",
 		.help = "Client that gets it." },
