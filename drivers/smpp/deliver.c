@@ -150,7 +150,7 @@ static void give_receipt(struct smpp *m, const struct pdu_sm *sm, const struct r
 	};
 
 	if (sm->receipted_id.n) {
-		copy_str(id, sizeof(id), sm->receipted_id);
+		receipt_id_take(id, (const char *)sm->receipted_id.s, sm->receipted_id.n);
 		r.smsc_id = id;
 		r.smsc_id_tlv = true;
 		if (text->has_id && strcmp(text->id, id) != 0)
