@@ -230,6 +230,7 @@ struct queue {
 	uint32_t index_run;
 	struct tag_job *tag_jobs;
 	bool meta_busy, idem_busy, index_busy, purge_busy;
+	bool purge_more; /* the last step found as much as it may take: the next one follows in a second */
 	int64_t body_age_ms, row_age_ms;
 	uint64_t spilling;
 	struct op_spill *spill_op;

@@ -83,7 +83,7 @@
 	X(W_PARKED_IDS, "SELECT ids, hash FROM receipt_parked WHERE n = ?1")                                           \
 	X(W_PARKED_ID_DELETE, "DELETE FROM receipt_parked_id WHERE hash = ?1 AND n = ?2")                              \
 	X(W_PARKED_DELETE, "DELETE FROM receipt_parked WHERE n = ?1")                                                  \
-	X(W_PARKED_OLDEST, "SELECT n FROM receipt_parked WHERE at < ?1 ORDER BY n LIMIT ?2")                           \
+	X(W_PARKED_OLDEST, "SELECT n FROM (SELECT n, at FROM receipt_parked ORDER BY n LIMIT ?2) WHERE at < ?1")      \
 	X(W_NOTE, "INSERT INTO receipt SELECT ?1, (SELECT coalesce(max(n), 0) + 1 FROM receipt WHERE key = ?1),"       \
 		  " ?2, ?3, ?4, ?5, ?6 WHERE (SELECT count(*) FROM receipt WHERE key = ?1) < 16")                       \
 	X(W_FORM_DELETE, "DELETE FROM receipt_form WHERE link = ?1")                                                   \
