@@ -390,7 +390,7 @@ static void note_sender(struct queue *q, const struct message *m, struct outlet 
 
 /* A carrier has taken a part: the row, and what to wait for. */
 static void stage_submit(struct queue *q, const struct message *m, const struct store_msg *sm, struct outlet *o,
-	unsigned part, const char *smsc_id, bool last)
+	unsigned part, const char *smsc_id, bool last, bool ended)
 {
 	struct submit_job *j = (struct submit_job *)pool_get(q, &q->pool_submit, OP_SUBMIT, submit_done);
 
@@ -412,6 +412,7 @@ static void stage_submit(struct queue *q, const struct message *m, const struct 
 	note_sender(q, m, o, &j->s);
 	j->s.hash = o->reports ? hash_of(o, j->s.smsc_id) : 0;
 	j->s.last = last;
+	j->s.ended = ended;
 	j->s.op.rows = 2;
 	queue_stage(q, STORE_SETTLE, &j->s.op);
 	q->settling++;
@@ -426,7 +427,8 @@ static void took(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned pa
 	struct store_msg sm = msg_of(q, qm);
 
 	qm->done |= 1ull << (part - 1);
-	stage_submit(q, qm->m, &sm, o, part, smsc_id, (qm->done & parts_mask(qm->n_parts)) == parts_mask(qm->n_parts));
+	stage_submit(q, qm->m, &sm, o, part, smsc_id, (qm->done & parts_mask(qm->n_parts)) == parts_mask(qm->n_parts),
+		false);
 }
 
 /* ---- not SENT -------------------------------------------------------------------------------------------- */
@@ -765,7 +767,7 @@ static void late_loaded(struct store_query *sq)
 	if (x && x->m && o && !q->stopping) {
 		evidence_forget(q->evidence, lq->link, x->m->to, x->m->id, lq->part);
 		sm = queue_store_msg(q, x->m, x->bound_parts ? x->bound_parts : x->m->n_parts);
-		stage_submit(q, x->m, &sm, o, lq->part, lq->smsc_id, false);
+		stage_submit(q, x->m, &sm, o, lq->part, lq->smsc_id, false, x->final);
 	}
 	store_query_done(sq);
 	free(lq);

@@ -202,6 +202,7 @@ struct op_submit {
 	char smsc_id[66];
 	char sender[MSG_FROM_MAX + 1]; /* that went out; "": the message's */
 	bool last;             /* with it every part is submitted: event "sent" when report is all */
+	bool ended;            /* the message was final before: its receipt, which corrects, is waited for on disk */
 	bool known;            /* its submit row was read from disk: only look for a parked receipt */
 	/* results */
 	unsigned ret_claimed;  /* so many parked receipts were its; the last one … */

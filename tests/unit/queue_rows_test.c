@@ -9,22 +9,6 @@
 #include "queue_world.h"
 
 #include <errno.h>
-#include <sqlite3.h>
-
-static int64_t rows_of(struct world *w, const char *sql)
-{
-	sqlite3_stmt *st;
-	int64_t n;
-	sqlite3 *db;
-
-	assert_int_equal(sqlite3_open_v2(w->db, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
-	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
-	n = sqlite3_column_int64(st, 0);
-	sqlite3_finalize(st);
-	sqlite3_close(db);
-	return n;
-}
 
 /* A step of retention takes a thousand rows.  Where more are old enough the next one follows in a second and not in a
  * minute: else more would come in a day than could ever go. */
@@ -45,12 +29,12 @@ static void retention_keeps_up(void **state)
 	RUN_UNTIL(w, a->n == 1500);
 	fake_end_all(w, a, OUTCOME_SENT);
 	world_quiet(w);
-	assert_int_equal(rows_of(w, "SELECT count(*) FROM final"), 1500);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM final"), 1500);
 	world_pass(w, 3 * 86400000ll);
 	world_seconds(w, 40);
 	world_quiet(w);
-	assert_int_equal(rows_of(w, "SELECT count(*) FROM message"), 0);
-	assert_int_equal(rows_of(w, "SELECT count(*) FROM body"), 0);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM message"), 0);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM body"), 0);
 	world_down(w);
 	world_free(w);
 }

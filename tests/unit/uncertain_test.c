@@ -307,6 +307,7 @@ static void a_late_response_to_what_is_unconfirmed_makes_its_receipt_known(void 
 	assert_int_equal(world_state(w, m, 0), STATE_UNCONFIRMED);
 	fake_end_late(w, a, a->key[0]);
 	world_quiet(w);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM waiting"), 1); /* also long after a restart */
 	fake_receipt(w, a, a->key[0], RECEIPT_DELIVERED);
 	world_quiet(w);
 	assert_int_equal(world_state(w, m, 0), STATE_DELIVERED);
