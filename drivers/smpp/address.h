@@ -60,7 +60,7 @@ void addresses_done(struct addresses *a);
 
 /* The recipient as it goes out. */
 void address_dest(const struct addresses *a, uint64_t to, struct address *ret);
-/* The octets of a sender in the alphabet of the link: its text, or in `buf`.  A name that this alphabet cannot write, or
+/* The octets of a sender in the alphabet of the link: its text, or in `buf`.  A name that it cannot write, or
  * that a C-string cannot hold ("@" is 00 in the GSM alphabet), stays as it is, for the SMSC to judge. */
 const char *address_octets(const struct addresses *a, const struct address *s, char buf[static PDU_ADDRESS_MAX + 1]);
 /* And back: `dst` has room for four octets of each and a NUL.  What is UTF-8 already stays. */

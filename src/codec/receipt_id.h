@@ -48,8 +48,8 @@ enum receipt_id_name {
  * -EINVAL for an empty id or one of more than 65 octets. */
 int receipt_id_key(const char *id, enum receipt_id_form form, char out[RECEIPT_ID_SIZE]);
 
-/* An id as it came, of any length.  Carriers put names and UUIDs together: of more than 65 octets the first are kept, and
- * a digest of all stands for the rest, so that ids that differ stay different.  Case does not change the digest. */
+/* An id as it came, of any length.  Carriers put names and UUIDs together: of more than 65 octets the first 48 are
+ * kept, and a digest stands for the rest, so that ids that differ stay different.  Case does not change the digest. */
 void receipt_id_take(char out[RECEIPT_ID_SIZE], const char *s, size_t n);
 
 /* From the receipt's spelling to the key (as folded).  `example`: an id that this link gave lately, for the ADD ways;

@@ -231,7 +231,7 @@ struct queue {
 	struct tag_job *tag_jobs;
 	bool meta_busy, idem_busy, index_busy, purge_busy;
 	bool purge_more; /* the last step found as much as it may take: the next one follows in a second */
-	int64_t body_age_ms, row_age_ms;
+	int64_t body_age_ms, number_age_ms, row_age_ms;
 	uint64_t spilling;
 	struct op_spill *spill_op;
 
