@@ -508,6 +508,7 @@ static int smpp_ask(struct link *l, const struct driver_question *q)
 	struct session *s = m->stopping ? NULL : pick(m, 0);
 	const struct address *source;
 	struct pdu_query query = { .message_id = q->smsc_id };
+	char name[PDU_ADDRESS_MAX + 1];
 	uint8_t pdu[PDU_QUERY_MAX];
 	size_t n;
 
@@ -515,7 +516,7 @@ static int smpp_ask(struct link *l, const struct driver_question *q)
 		return -ENOTCONN;
 	source = address_source(&m->addresses, q->from, q->to);
 	query.seq = session_seq(s);
-	query.source = source->text;
+	query.source = address_octets(&m->addresses, source, name);
 	query.source_ton = source->ton;
 	query.source_npi = source->npi;
 	n = *q->smsc_id ? pdu_put_query_sm(pdu, &query) : 0;

@@ -217,11 +217,12 @@ int smpp_encode(struct smpp *m, const struct part *p, uint32_t seq)
 	char validity[PDU_TIME_LEN + 1], schedule[PDU_TIME_LEN + 1];
 	int64_t now_ms = m->validity == CONF_VALIDITY_ABSOLUTE || p->send_at_ms ? clock_ms() : 0;
 	uint32_t wait_s = p->send_at_ms > now_ms ? (uint32_t)((p->send_at_ms - now_ms + 999) / 1000) : 0;
+	char name[PDU_ADDRESS_MAX + 1];
 	uint8_t buf[TEXT_PART_MAX], udh[SEGMENT_MAX_OCTETS];
 	struct pdu_submit s = {
 		.seq = seq,
 		.service_type = m->service_type,
-		.source = source->text,
+		.source = address_octets(&m->addresses, source, name),
 		.source_ton = source->ton,
 		.source_npi = source->npi,
 		.protocol_id = m->protocol_id,
