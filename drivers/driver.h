@@ -165,7 +165,8 @@ struct driver {
 
 	/* An operator says: what failed may be tried again now, without waiting for the pause to end.  May be NULL. */
 	void (*retry)(struct link *l);
-	/* An operator says: bind again, one session after the other, with nothing in flight lost.  May be NULL. */
+	/* An operator says: bind again, one session after the other, with nothing in flight lost; what waits after a
+	 * failure does so at once.  May be NULL. */
 	void (*rebind)(struct link *l);
 	/* Tell of each session.  May be NULL: it has none to speak of. */
 	void (*binds)(struct link *l, void (*each)(void *arg, const struct driver_bind *b), void *arg);

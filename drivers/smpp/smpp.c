@@ -577,7 +577,7 @@ static void smpp_rebind(struct link *l)
 
 	if (m->stopping)
 		return;
-	reload_tls(m);
+	smpp_retry(l); /* what is not bound is not left to wait */
 	smpp_rebind_all(m);
 }
 

@@ -24,4 +24,14 @@ def _(w):
     equal((gw.link()["malformed"], gw.link()["in_flight"]), (0, 0), "malformed, in flight")
 
 
+@case("rebind of a link that waits after a failure binds at once")
+def _(w):
+    port = free_port()
+    gw = w.gateway(links=[smpp(port, reconnect_min=60.0, reconnect_max=60.0)])
+    gw.wait_link(state="down")
+    w.smsc(port=port)
+    tell(gw, "rebind")
+    gw.wait_link(seconds=5)
+
+
 main()
