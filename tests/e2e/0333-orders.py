@@ -34,4 +34,22 @@ def _(w):
     gw.wait_link(seconds=5)
 
 
+@case("what a carrier answers is counted by code, and codes that it invents stay bounded")
+def _(w):
+    sim = w.smsc(script="on submit_sm 2..4 throttle\non submit_sm 6 status 0x0B\n"
+                 + "".join(f"on submit_sm {10 + i} status {0x500 + i}\n" for i in range(40)))
+    gw = w.gateway(links=[smpp(sim, window=1, max_attempts=5)])
+    gw.wait_link()
+    post(gw.api(), rows(100))
+    wait_for(lambda: gw.metrics()["posthorn_queue_waiting"] == 0, 20, "all to be over")
+    link = gw.link()
+    errors = {e["code"]: e for e in link["errors"]}
+    equal(errors[0x58], {"code": 0x58, "name": "ESME_RTHROTTLED", "class": "throttle", "count": 3})
+    equal((errors[0x0B]["name"], errors[0x0B]["count"]), ("ESME_RINVDSTADR", 1), "the recipient's")
+    equal((len(errors), sum(e["count"] for e in link["errors"]) + link["errors_other"]), (32, 44), "codes, answers")
+    m = gw.metrics()
+    equal(m['posthorn_link_errors_total{link="acme",code="88",name="ESME_RTHROTTLED"}'], 3, "the metric")
+    equal(m['posthorn_link_errors_total{link="acme",code="other",name=""}'], link["errors_other"], "the metric")
+
+
 main()
