@@ -278,7 +278,7 @@ static void put_codes(struct json_out *o, const struct link_view *v)
 /* A link that is up has nothing to explain, unless the carrier takes less than it would send. */
 static const char *reason_word(const struct link_view *v)
 {
-	if (v->state == LINK_UP && v->outlet->adapt.limit > 0 && !*v->reason)
+	if (v->state == LINK_UP && v->slowed && !*v->reason)
 		return msg_reason_name(REASON_THROTTLED);
 	return v->reason;
 }

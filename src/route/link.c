@@ -530,7 +530,8 @@ void link_view(struct link *l, struct link_view *ret)
 	ret->since_ms = l->since_ms;
 	ret->outlet = &l->outlet;
 	ret->rate = pace_sent(&l->outlet.pace, clock_mono_us());
-	ret->rate_limit = l->outlet.adapt.limit > 0 ? l->outlet.adapt.limit : l->outlet.tps;
+	ret->slowed = l->outlet.adapt.limit > 0 && (l->outlet.tps <= 0 || l->outlet.adapt.limit < l->outlet.tps);
+	ret->rate_limit = ret->slowed ? l->outlet.adapt.limit : l->outlet.tps;
 	ret->tps_by_hand = l->tps_by_hand;
 	ret->window_by_hand = l->window_by_hand;
 	ret->receipts = l->receipts;

@@ -66,6 +66,7 @@ struct link_view {
 	const struct outlet *outlet;
 	double rate;            /* parts per second that left of late */
 	double rate_limit;      /* what they may be now: tps, or less while the carrier refuses; 0: no limit */
+	bool slowed;            /* it is less */
 	struct driver_stats driver_stats;
 	uint64_t receipts, inbound;
 	int congestion; /* percent, as the carrier said last; -1: it has not */
