@@ -133,6 +133,10 @@ struct driver {
 	const char *name;        /* what the configuration calls it: driver = "smpp" */
 	unsigned caps;           /* DRIVER_MO | DRIVER_DLR */
 
+	/* Would open() succeed?  Looks at what settings name (files), keeps nothing.  0, or -errno and what to mend.
+	 * May be NULL: there is nothing to look at. */
+	int (*check)(const struct conf_link *c, char *err, size_t n_err);
+
 	/* Read settings, allocate, touch no wire.  Sets link_driver_data().  On failure leave nothing behind. */
 	int (*open)(struct link *l, const struct conf_link *c);
 

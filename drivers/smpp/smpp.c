@@ -342,7 +342,7 @@ static int make_sessions(struct smpp *m, const struct conf_link *c)
 	return r < 0 || !m->outbind_listen ? r : add_sessions(m, SESSION_RX, c->binds, true);
 }
 
-static int make_tls(struct smpp *m, const struct conf_link *c)
+static int load_tls(const struct conf_link *c, struct stream_tls **ret)
 {
 	const struct stream_tls_client_conf tls = {
 		.verify = c->tls_verify,
@@ -351,11 +351,33 @@ static int make_tls(struct smpp *m, const struct conf_link *c)
 		.key_file = *c->tls_key ? c->tls_key : NULL,
 	};
 
-	int r = c->tls ? stream_tls_client_new(&tls, &m->conf.tls) : 0;
+	return stream_tls_client_new(&tls, ret);
+}
+
+static const char *tls_fault(int r)
+{
+	return r == -EINVAL ? "not PEM, or key and certificate do not fit" : strerror(-r);
+}
+
+static int make_tls(struct smpp *m, const struct conf_link *c)
+{
+	int r = c->tls ? load_tls(c, &m->conf.tls) : 0;
 
 	if (r < 0)
 		log_error("smpp_tls", "link=%s tls_ca=%s tls_cert=%s tls_key=%s reason=%s", link_name(m->link), c->tls_ca,
-			c->tls_cert, c->tls_key, r == -EINVAL ? "not PEM, or key and certificate do not fit" : strerror(-r));
+			c->tls_cert, c->tls_key, tls_fault(r));
+	return r;
+}
+
+static int smpp_check(const struct conf_link *c, char *err, size_t n_err)
+{
+	struct stream_tls *tls = NULL;
+	int r = c->tls ? load_tls(c, &tls) : 0;
+
+	if (r < 0)
+		snprintf(err, n_err, "tls_ca \"%s\", tls_cert \"%s\", tls_key \"%s\": %s", c->tls_ca, c->tls_cert, c->tls_key,
+			tls_fault(r));
+	stream_tls_unref(tls);
 	return r;
 }
 
@@ -613,6 +635,7 @@ static bool smpp_traced(struct link *l, void (*each)(void *arg, const struct dri
 const struct driver smpp_driver = {
 	.name = "smpp",
 	.caps = DRIVER_MO | DRIVER_DLR,
+	.check = smpp_check,
 	.open = smpp_open,
 	.start = smpp_start,
 	.submit = smpp_submit,

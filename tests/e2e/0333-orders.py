@@ -52,4 +52,21 @@ def _(w):
     equal(m['posthorn_link_errors_total{link="acme",code="other",name=""}'], link["errors_other"], "the metric")
 
 
+@case("a reload that names a file that is not there changes nothing: the link stays, and -t says the same")
+def _(w):
+    sim, ca = w.smsc(), Authority(w)
+    front = Relay(w, sim.port, tls=terminator(*ca.certificate("smsc", san="DNS:localhost")))
+    gw = w.gateway(links=[smpp(front.port, host="localhost", tls=True, tls_ca=ca.path)])
+    gw.wait_link()
+    missing = w.path("missing.pem")
+    gw.settings["links"][0]["tls_ca"] = missing
+    gw.write_conf()
+    said = gw.reload(r"event=(reloaded|reload_refused).*")
+    check("reload_refused" in said.string and "links.acme: " in said.string and missing in said.string, said.string)
+    equal((gw.link()["state"], sim.stats["binds"], sim.stats["unbinds"]), ("up", 1, 0), "state, binds, unbinds")
+    status, _, err = run(os.path.join(BUILD, "posthornd"), "-t", "-c", gw.conf_path)
+    equal(status, 1, err)
+    check(missing in err, err)
+
+
 main()
