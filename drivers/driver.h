@@ -172,6 +172,9 @@ struct driver {
 	/* An operator says: bind again, one session after the other, with nothing in flight lost; what waits after a
 	 * failure does so at once.  May be NULL. */
 	void (*rebind)(struct link *l);
+	/* The configuration was read again, and nothing changed that open() has read; the files that it names may have.
+	 * May be NULL. */
+	void (*reread)(struct link *l);
 	/* Tell of each session.  May be NULL: it has none to speak of. */
 	void (*binds)(struct link *l, void (*each)(void *arg, const struct driver_bind *b), void *arg);
 

@@ -571,7 +571,8 @@ static void smpp_stats(struct link *l, struct driver_stats *ret)
 	};
 }
 
-/* Certificates are read again: an operator who tries again may have mended those. */
+/* Certificates are read again: they were renewed, or an operator who tries again has mended them.  They are shown when
+ * a bind connects the next time. */
 static void reload_tls(struct smpp *m)
 {
 	int r = m->conf.tls ? stream_tls_reload(m->conf.tls) : 0;
@@ -580,6 +581,11 @@ static void reload_tls(struct smpp *m)
 		r = stream_tls_reload(m->outbind_tls);
 	if (r < 0)
 		log_error("smpp_tls", "link=%s reason=%s (the old certificates stay)", link_name(m->link), strerror(-r));
+}
+
+static void smpp_reread(struct link *l)
+{
+	reload_tls(link_driver_data(l));
 }
 
 static void smpp_retry(struct link *l)
@@ -647,6 +653,7 @@ const struct driver smpp_driver = {
 	.stats = smpp_stats,
 	.retry = smpp_retry,
 	.rebind = smpp_rebind,
+	.reread = smpp_reread,
 	.binds = smpp_binds,
 	.trace = smpp_trace,
 	.traced = smpp_traced,

@@ -225,6 +225,8 @@ int link_reconfigure(struct link *l, const struct conf_link *c)
 	take_conf(l, c);
 	if (l->window_by_hand && link_set_window(l, 0) < 0)
 		log_warn("window_by_hand_stays", "link=%s error=memory", l->name);
+	if (l->driver->reread)
+		l->driver->reread(l);
 	queue_outlet_changed(l->queue, &l->outlet);
 	if (l->outlet.receipt_form != was)
 		queue_retry_parked(l->queue, &l->outlet);

@@ -69,4 +69,22 @@ def _(w):
     check(missing in err, err)
 
 
+@case("a certificate that was renewed is used after a reload, when the link connects the next time")
+def _(w):
+    sim, ca = w.smsc(), Authority(w)
+    old, new = (ca.certificate(n, subject=f"/CN={n}") for n in ("old", "new"))
+    front = Relay(w, sim.port, tls=terminator(*ca.certificate("smsc", san="DNS:localhost"), client_ca=ca.path))
+    gw = w.gateway(links=[smpp(front.port, host="localhost", tls=True, tls_ca=ca.path, tls_cert=old[0], tls_key=old[1])])
+    gw.wait_link()
+    for source, target in zip(new, old):
+        os.replace(source, target)
+    gw.reload()
+    equal(len(front.certs), 1, "connections: a reload that changes nothing cuts none")
+    sim.close()
+    w.remove(sim)
+    w.smsc(port=sim.port)
+    wait_for(lambda: len(front.certs) > 1 and gw.link()["state"] == "up", 10, "another connection")
+    equal(front.certs[-1]["subject"], ((("commonName", "new"),),), "our certificate")
+
+
 main()
