@@ -276,10 +276,10 @@ static void on_closed(void *arg, int err)
 	struct session *s = arg;
 	const char *more = stream_error_text(s->stream);
 
-	if (err == UV_EOF)
-		session_set_reason(s, "closed by the SMSC");
-	else if (*more) /* what TLS says is the reason; that it is an error of the protocol says nothing */
+	if (*more) /* what TLS says is the reason; that it is an error of the protocol says nothing */
 		session_set_reason(s, "%s", more);
+	else if (err == UV_EOF)
+		session_set_reason(s, "closed by the SMSC");
 	else if (err)
 		session_set_reason(s, "%s", uv_strerror(err));
 	s->taken = stream_octets_out(s->stream);

@@ -299,6 +299,8 @@ static void end_with(struct stream *s, int err, bool reset)
 
 	if (s->state == ST_ENDED)
 		return;
+	if (s->state == ST_HANDSHAKE)
+		tls_session_cut(s->tls, err);
 	s->state = ST_ENDED;
 	s->err = err;
 	if (s->writing)
