@@ -829,7 +829,7 @@ uint64_t stream_octets_in(const struct stream *s)
 	return s->octets_in;
 }
 
-/* With TLS what is under way lies in records, which are longer than what they hold: at least the difference was held. */
+/* With TLS what is under way lies in records, which are longer than what they hold. */
 uint64_t stream_octets_out(const struct stream *s)
 {
 	size_t coded = s->writing ? s->tcp.write_queue_size : s->fly_left, plain = buf_len(&s->out);
