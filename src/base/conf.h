@@ -37,11 +37,13 @@ enum conf_concat { CONF_CONCAT_UDH8, CONF_CONCAT_UDH16, CONF_CONCAT_SAR, CONF_CO
 enum conf_receipts { CONF_RECEIPTS_EACH, CONF_RECEIPTS_ONE, CONF_RECEIPTS_NONE };
 /* How a flash message is told: the class bit of data_coding, the class group of data_coding, dest_addr_subunit. */
 enum conf_flash { CONF_FLASH_CLASS_BIT, CONF_FLASH_CLASS_GROUP, CONF_FLASH_SUBUNIT };
+enum conf_query { CONF_QUERY_NO, CONF_QUERY_LATE };
 enum conf_sender_alphabet { CONF_SENDER_LATIN1, CONF_SENDER_GSM7, CONF_SENDER_UTF8 };
 enum conf_receipt_id { CONF_RECEIPT_ID_AUTO, CONF_RECEIPT_ID_TEXT, CONF_RECEIPT_ID_HEX, CONF_RECEIPT_ID_DEC };
 enum conf_on_uncertain { CONF_ON_UNCERTAIN_RESEND, CONF_ON_UNCERTAIN_HOLD, CONF_ON_UNCERTAIN_FAIL };
 enum conf_registered_delivery { CONF_DELIVERY_FINAL, CONF_DELIVERY_FAILURE, CONF_DELIVERY_SUCCESS };
 enum conf_validity { CONF_VALIDITY_RELATIVE, CONF_VALIDITY_ABSOLUTE, CONF_VALIDITY_NONE };
+enum conf_schedule { CONF_SCHEDULE_HERE, CONF_SCHEDULE_RELATIVE, CONF_SCHEDULE_ABSOLUTE };
 /* Bits 1 and 0 of esm_class. */
 enum conf_message_mode { CONF_MODE_DEFAULT, CONF_MODE_DATAGRAM, CONF_MODE_FORWARD, CONF_MODE_STORE_AND_FORWARD };
 enum conf_tlv_type {
@@ -244,6 +246,9 @@ struct conf_link {
 	enum conf_receipts receipts;
 	int64_t receipt_match_alarm; /* per cent */
 	bool untyped_receipts;
+	enum conf_query query;
+	int64_t query_after_ms;
+	double query_tps;
 	int64_t data_coding_gsm7, data_coding_ucs2, data_coding_binary; /* -1: from the encoding */
 	enum conf_flash flash;
 	int64_t source_ton, source_npi, dest_ton, dest_npi; /* -1: from the address */
@@ -264,6 +269,7 @@ struct conf_link {
 	bool replace_if_present;
 	enum conf_validity validity;
 	int64_t validity_max_ms;
+	enum conf_schedule schedule;
 	enum conf_message_mode message_mode;
 	bool user_message_reference;
 	struct conf_tlv *tlvs;

@@ -224,6 +224,19 @@ static void put_receipts(struct json_out *o, const struct outlet *out)
 	json_out_close(o, '}');
 }
 
+/* query_sm: is the carrier asked about what has no receipt, and what does it say? */
+static void put_query(struct json_out *o, const struct outlet *out)
+{
+	json_out_key(o, "query");
+	json_out_open(o, '{');
+	json_out_kstr(o, "state", !out->queries ? "no" : *out->query_off ? "refused" : "on");
+	json_out_kstr(o, "reason", out->queries ? out->query_off : "");
+	json_out_ku64(o, "asked", out->queried);
+	json_out_ku64(o, "answered", out->query_answered);
+	json_out_ku64(o, "settled", out->query_settled);
+	json_out_close(o, '}');
+}
+
 static void put_bind(void *arg, const struct driver_bind *b)
 {
 	struct json_out *o = arg;
@@ -322,6 +335,8 @@ static void put_link(void *arg, struct link *l)
 	put_codes(o, &v);
 	json_out_ku64(o, "receipts", v.receipts);
 	put_receipts(o, v.outlet);
+	if (v.can_ask)
+		put_query(o, v.outlet);
 	json_out_ku64(o, "inbound", v.inbound);
 	json_out_ku64(o, "binds_total", v.driver_stats.binds);
 	json_out_ku64(o, "binds_up", v.driver_stats.binds_up);

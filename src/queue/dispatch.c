@@ -101,7 +101,8 @@ void dispatch_known_rate(struct queue *q, struct outlet *o)
 static unsigned window_room(const struct queue *q, const struct outlet *o, enum msg_class class)
 {
 	unsigned spare = o->window / 20 ? o->window / 20 : 1;
-	unsigned room = o->in_flight < o->window ? o->window - o->in_flight : 0;
+	unsigned taken = o->in_flight + o->asking;
+	unsigned room = taken < o->window ? o->window - taken : 0;
 
 	if (class == CLASS_OTP || !otp_recent(q, o) || o->window < 2)
 		return room;
@@ -303,6 +304,7 @@ static void part_fill(const struct queue *q, const struct qmsg *qm, const struct
 	p->class = m->class;
 	p->flash = m->flags & MSG_FLASH;
 	p->want_receipt = qm->out->reports;
+	p->send_at_ms = m->send_at_ms > q->now_ms ? m->send_at_ms : 0;
 	p->validity_s = left_ms > 1000 ? (uint32_t)(left_ms / 1000) : 1;
 	p->text = m->text;
 	p->n_text = m->n_text;
@@ -554,6 +556,12 @@ static bool unfit(struct queue *q, struct lane *l, struct qmsg *qm)
 		settle_whole(q, qm, STATE_CANCELLED, REASON_CLIENT);
 		return true;
 	}
+	/* Accepted for links that keep it; another one has its turn now, or the settings have changed. */
+	if (qm->m->send_at_ms > q->now_ms && !l->out->schedules &&
+		!(qm->leasing | qm->leased | qm->flying | qm->done | qm->later)) {
+		settle_schedule(q, qm);
+		return true;
+	}
 	if (qm->bound && qm->out && qm->out != l->out && !qm->out->removed) { /* its link went down under it */
 		struct lane *to = lane_pinned(q, qm->m, qm->out);
 
@@ -660,7 +668,7 @@ static int64_t outlet_wait_us(struct queue *q, struct outlet *o)
 {
 	int64_t pause = o->pause_until_ms * 1000 - q->now_us, wait;
 
-	if (!o->up || !(o->lanes || o->otp_lanes) || o->in_flight >= o->window)
+	if (!o->up || !(o->lanes || o->otp_lanes) || o->in_flight + o->asking >= o->window)
 		return INT64_MAX;
 	wait = pace_wait_us(&o->pace, !o->otp_lanes && otp_recent(q, o), q->now_us);
 	if (wait < pause)

@@ -66,10 +66,18 @@ static bool is_number_of(uint64_t to, const struct evidence_receipt *r)
 	return (r->from && sent_same_number(to, r->from)) || (r->other && sent_same_number(to, r->other));
 }
 
+unsigned evidence_form(const struct evidence_part *p, const struct evidence_receipt *r)
+{
+	return p->numbered && r->numbered ? EVIDENCE_BY_NUMBER : EVIDENCE_BY_TEXT;
+}
+
 bool evidence_fits(const struct evidence_part *p, const struct evidence_receipt *r)
 {
-	return p->link == r->link && r->at_ms >= p->created_ms && is_number_of(p->to, r) &&
-		evidence_quotes(r->quoted, p->head, p->n_head);
+	if (p->link != r->link || r->at_ms < p->created_ms || !is_number_of(p->to, r))
+		return false;
+	if (evidence_form(p, r) == EVIDENCE_BY_NUMBER)
+		return p->number == r->number;
+	return evidence_quotes(r->quoted, p->head, p->n_head);
 }
 
 /* ---- held ------------------------------------------------------------------------------------------------ */

@@ -142,6 +142,14 @@ void idform_name(unsigned form, char *buf, unsigned n)
 		snprintf(buf, n, "no id, recipient and text");
 		return;
 	}
+	if (form == EVIDENCE_BY_NUMBER) {
+		snprintf(buf, n, "no id, recipient and number");
+		return;
+	}
+	if (form == EVIDENCE_ASKED) {
+		snprintf(buf, n, "query_sm");
+		return;
+	}
 	way = receipt_way_name((form &= ~IDFORM_VAGUE) % RECEIPT_WAYS);
 
 	snprintf(buf, n, "%s%s%s", form < IDFORM_TEXT ? "tlv" : "text", *way ? "+" : "", way);

@@ -22,7 +22,7 @@ static unsigned slot_of(const struct queue *q, const struct store_lane *k, uint3
 	return hash_bytes(0, v, sizeof(v)) % (sizeof(q->lane_hash) / sizeof(q->lane_hash[0]));
 }
 
-static const struct queue_route *route_find(const struct queue *q, uint32_t id)
+const struct queue_route *lane_route(const struct queue *q, uint32_t id)
 {
 	for (unsigned i = 0; id && i < q->n_routes; i++)
 		if (q->routes[i].id == id)
@@ -32,7 +32,7 @@ static const struct queue_route *route_find(const struct queue *q, uint32_t id)
 
 const char *route_sender(const struct queue *q, const struct message *m)
 {
-	const struct queue_route *r = q->senders_change ? route_find(q, m->route) : NULL;
+	const struct queue_route *r = q->senders_change ? lane_route(q, m->route) : NULL;
 	uint64_t number;
 	const char *why;
 
@@ -252,7 +252,7 @@ void lane_home(struct queue *q, struct lane *l)
 	enum msg_reason reason;
 	struct outlet *o;
 
-	l->route = route_find(q, l->key.route);
+	l->route = lane_route(q, l->key.route);
 	o = first_up(q, l, &reason);
 	if (o && o == l->out) {
 		lane_activate(q, l);

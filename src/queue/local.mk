@@ -12,7 +12,7 @@ libposthorn_a_SOURCES += \
 	src/queue/store_sqlite_receipt.c src/queue/store_sqlite_view.c
 libposthorn_a_SOURCES += src/queue/store_sqlite_inbound.c
 
-libposthorn_a_SOURCES += src/queue/evidence.c src/queue/evidence.h src/queue/uncertain.c
+libposthorn_a_SOURCES += src/queue/evidence.c src/queue/evidence.h src/queue/uncertain.c src/queue/ask.c
 
 # The schema as one C string.
 EXTRA_DIST += src/queue/schema.sql

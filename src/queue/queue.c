@@ -334,7 +334,7 @@ static void lease_at_once(struct queue *q, struct lane *l, struct qmsg *qm, stru
 	if (dispatch_plan(q, qm, o) < 0)
 		return;
 	n = qm->n_parts;
-	if (o->window - o->in_flight < n || pace_room(&o->pace, false, q->now_us) < n)
+	if (o->window - o->in_flight - o->asking < n || pace_room(&o->pace, false, q->now_us) < n)
 		return;
 	a->leased = qm->todo;
 	a->link = o->id;
@@ -349,6 +349,17 @@ static void lease_at_once(struct queue *q, struct lane *l, struct qmsg *qm, stru
 	dispatch_take(q, o, qm, n);
 }
 
+/* Any link that may get it keeps it until its time: then it can leave at once. */
+static bool waits_at_carrier(struct queue *q, const struct message *m)
+{
+	const struct queue_route *r = lane_route(q, m->route);
+
+	for (unsigned i = 0; r && i < r->n_links; i++)
+		if (!r->links[i]->schedules)
+			return false;
+	return r && r->n_links;
+}
+
 /* Where a new message waits until its commit is done, and after. */
 static void place(struct queue *q, struct store_accept *a)
 {
@@ -356,7 +367,7 @@ static void place(struct queue *q, struct store_accept *a)
 	struct lane *l;
 	struct qmsg *qm;
 
-	if (m->send_at_ms > q->now_ms) {
+	if (m->send_at_ms > q->now_ms && !waits_at_carrier(q, m)) {
 		a->place = PLACE_DUE;
 		return;
 	}
@@ -830,6 +841,7 @@ void queue_free(struct queue *q)
 	pool_done(&q->pool_receipt);
 	pool_done(&q->pool_note);
 	receipt_done_forms(q);
+	ask_free_all(q);
 	dispatch_drop_rates(q, INT64_MAX);
 	pool_done(&q->pool_due);
 	pool_done(&q->pool_row);

@@ -35,6 +35,8 @@
 struct queue;
 struct outlet;
 struct part;
+struct driver_question;
+struct driver_answer;
 
 /* ---- what the queue knows of a link (embedded in struct link; the fields above the line are link.c's) ---- */
 
@@ -43,6 +45,8 @@ struct outlet_ops {
 	int (*submit)(struct outlet *o, const struct part *p);
 	/* What a sender becomes on this link, lent until the next call.  May be NULL: it never changes. */
 	const char *(*sender)(struct outlet *o, const char *from, uint64_t to);
+	/* As driver.ask().  NULL: it has no such question. */
+	int (*ask)(struct outlet *o, const struct driver_question *question);
 	void (*idle)(struct outlet *o); /* nothing is in flight any more; it may not be freed from inside */
 };
 
@@ -56,6 +60,8 @@ struct outlet {
 	bool removed;            /* no longer configured */
 	bool reports;            /* receipts may come */
 	bool one_receipt;        /* one for all parts of a message */
+	bool schedules;          /* it can keep what is for later (schedule_delivery_time) */
+	bool numbers;            /* its parts have numbers, which receipts may give back (msg_key_number()) */
 	unsigned window;         /* parts in flight */
 	double tps;              /* 0: no limit */
 	unsigned burst;
@@ -65,6 +71,9 @@ struct outlet {
 	double match_alarm;      /* share of receipts that must find their part; 0: no alarm */
 	struct segment_rules rules;
 	int64_t receipt_timeout_s; /* 0: ttl + 24 h */
+	bool queries;            /* parts without a receipt are asked about … */
+	int64_t query_after_ms;  /* … after so long … */
+	double query_tps;        /* … and so many a second */
 	unsigned max_attempts;
 	int64_t retry_min_ms, retry_max_ms;
 	/* ------ the queue's ------ */
@@ -79,6 +88,12 @@ struct outlet {
 	struct lane *otp_lanes;
 	struct qmsg *stalled, *stalled_tail; /* leased, but the driver had no room */
 	uint64_t sent, retried, rejected, throttled, uncertain;
+	unsigned asking;         /* questions chosen and not answered: each keeps a place of the window */
+	unsigned query_failures; /* in a row */
+	double query_tokens;
+	int64_t query_tokens_at_us, query_rest_ms;
+	char query_off[40];      /* why the carrier is asked no more; "": it is */
+	uint64_t queried, query_answered, query_settled;
 };
 
 struct queue_route {
@@ -159,6 +174,8 @@ int queue_add(struct queue *q, struct queue_batch *b);
 struct settle;
 void queue_outlet_changed(struct queue *q, struct outlet *o); /* up, down, window, rate, draining, ready */
 void queue_settle(struct queue *q, struct outlet *o, const struct settle *s);
+/* What came of a question. */
+void queue_answered(struct queue *q, struct outlet *o, const struct driver_answer *a);
 /* An answer told how busy the carrier is: congestion_state (SMPP 5.0), 0 to 100. */
 void queue_congestion(struct queue *q, struct outlet *o, unsigned percent);
 

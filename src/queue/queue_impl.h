@@ -9,6 +9,7 @@
  *     settle.c    how attempts ended
  *     evidence.c  what receipts of unknown id and uncertain parts have in common
  *     uncertain.c parts that were written and never answered
+ *     ask.c       parts whose receipt does not come: the carrier is asked
  *     receipt.c   what receipts say, of which part, and how their ids are read
  *     refill.c    rows back into memory: backlog, due, restart
  *     cancel.c    by id and by tag
@@ -189,6 +190,12 @@ struct queue {
 	struct fresh *fresh;
 	struct sent *sent;
 	struct evidence *evidence;
+	struct ask *asks;            /* questions under way */
+	bool ask_walking;            /* a page of those on disk is being read … */
+	int64_t ask_walk_ms, ask_walk_before_ms; /* … of the walk that began then, 0: none; the one before began then */
+	int64_t ask_walk_at;         /* … behind this row of due */
+	uint64_t ask_walk_key;
+	unsigned ask_walk_pages;     /* read in this second */
 	struct pool pool_lease, pool_submit, pool_attempt, pool_final, pool_receipt, pool_note, pool_due, pool_row;
 	struct blocked_id *blocked;
 	uint64_t reads_asked, reads_come; /* pages of lanes; they come in the order they were asked for */
@@ -283,6 +290,7 @@ static inline uint64_t parts_mask(unsigned n)
 }
 
 /* lane.c */
+const struct queue_route *lane_route(const struct queue *q, uint32_t id); /* NULL: no such route */
 struct lane *lane_get(struct queue *q, const struct message *m, unsigned skip);
 struct lane *lane_pinned(struct queue *q, const struct message *m, const struct outlet *o);
 struct lane *lane_twin(struct queue *q, const struct store_lane *k); /* one more of the same key, for its rows */
@@ -333,6 +341,10 @@ void receipt_second(struct queue *q); /* alarms, and what was learned goes to di
 void receipt_remember_settled(struct queue *q); /* after a restart */
 void receipt_pools(struct queue *q);
 void receipt_done_forms(struct queue *q);
+/* What the carrier said when it was asked, and changes nothing. */
+void receipt_note_asked(struct queue *q, struct outlet *o, uint64_t key, const struct link_receipt *r);
+void receipt_raw(const struct link_receipt *r, char *error, size_t n); /* its words, as rows keep them */
+enum msg_state receipt_leads_to(enum receipt_state s); /* STATE_SENT: to nothing */
 void receipt_claimed(struct queue *q, uint32_t link, const struct op_submit *s);
 
 /* settle.c */
@@ -340,6 +352,10 @@ typedef void settle_then(void *arg, uint64_t a, uint64_t b, int r);
 /* What a receipt says of a part that is held in memory; then() may be NULL.  -ENOMEM. */
 int settle_receipt(struct queue *q, struct sent_entry *e, struct op_final *f, settle_then *then, void *arg, uint64_t a,
 	uint64_t b);
+/* What the carrier said of a part when it was asked.  1: its receipt was faster.  -ENOMEM. */
+int settle_asked(struct queue *q, const struct outlet *o, const struct store_msg *msg, unsigned part,
+	enum msg_class class, uint64_t hash, const struct link_receipt *r);
+uint64_t settle_hash(const struct outlet *o, const char *smsc_id); /* in `sent` and on disk; 0: there is no id */
 void settle_account(struct queue *q, uint64_t id, enum msg_class class, int msg_state, bool correction);
 void settle_pools(struct queue *q);
 void settle_final(struct queue *q, struct qmsg *qm, unsigned part, enum msg_state state, enum msg_reason reason,
@@ -349,6 +365,8 @@ void settle_rows_final(struct queue *q, const struct store_msg *sm, unsigned par
 	enum msg_state state, enum msg_reason reason, bool unless_submitted);
 void settle_spill(void *arg, const struct sent_entry *e);
 void settle_flush_spill(struct queue *q);
+/* Its time is to come and its link does not keep it: it waits here, and nothing of it has left. */
+void settle_schedule(struct queue *q, struct qmsg *qm);
 void settle_late(void *arg, struct sent_entry *e);
 void settle_remember(struct queue *q, const struct message *m, const struct store_msg *sm, const struct store_sent *s);
 void settle_uncertain(
@@ -364,6 +382,12 @@ void uncertain_hold(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned
 /* The only part that this receipt of unknown id can speak of, or NULL. */
 struct evidence_part *uncertain_part_of(struct queue *q, struct outlet *o, const struct evidence_receipt *r);
 void uncertain_load(struct queue *q); /* after a restart */
+
+/* ask.c */
+void ask_plan(const struct outlet *o, struct sent_entry *e, int64_t at_ms, int64_t now_ms); /* when it will be asked */
+void ask_entry(void *arg, struct sent_entry *e); /* its time has come */
+void ask_second(struct queue *q);
+void ask_free_all(struct queue *q);
 
 /* refill.c */
 void refill_lane(struct queue *q, struct lane *l);

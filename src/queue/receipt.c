@@ -21,7 +21,7 @@
 #define RETRY_PAGE  500
 #define RETRY_PAGES 200 /* parked receipts of one link are not tried again without end */
 
-static enum msg_state state_of(enum receipt_state s)
+enum msg_state receipt_leads_to(enum receipt_state s)
 {
 	switch (s) {
 	case RECEIPT_DELIVERED:
@@ -274,7 +274,7 @@ static void receipt_done(struct store_op *op)
 	} else if (op->r == 0 && !j->r.parked) {
 		q->stats.receipts_parked++;
 		j->evidence.n = j->r.ret_parked;
-		if (*j->evidence.quoted)
+		if (*j->evidence.quoted || j->evidence.numbered)
 			evidence_unmatched(q->evidence, &j->evidence);
 	}
 	if (j->done)
@@ -314,8 +314,6 @@ static unsigned keys_to_park(const struct outlet *o, const struct found *f)
 	return n < f->n_hash ? n : f->n_hash;
 }
 
-static void raw_words(const struct link_receipt *r, char *error, size_t n);
-
 /* What it says besides its id, and the part that this fits; the writer is asked first whether the id is known after
  * all. */
 static void add_evidence(struct queue *q, struct outlet *o, const struct link_receipt *r, struct receipt_job *j)
@@ -324,15 +322,18 @@ static void add_evidence(struct queue *q, struct outlet *o, const struct link_re
 	struct evidence_part *p;
 
 	*e = (struct evidence_receipt){ .from = r->from, .other = r->other, .at_ms = q->now_ms, .link = o->id,
-		.hash = j->r.n_hash ? j->r.hash[0] : 0, .state = j->r.state };
+		.hash = j->r.n_hash ? j->r.hash[0] : 0, .state = j->r.state, .numbered = r->numbered,
+		.number = r->number };
 	snprintf(e->quoted, sizeof(e->quoted), "%s", r->quoted ? r->quoted : "");
-	raw_words(r, e->error, sizeof(e->error));
-	p = *e->quoted && j->r.why == PARKED_UNKNOWN_ID ? uncertain_part_of(q, o, e) : NULL;
+	receipt_raw(r, e->error, sizeof(e->error));
+	if (j->r.why == PARKED_UNKNOWN_ID ? !*e->quoted && !e->numbered : j->r.why != PARKED_NO_ID || !e->numbered)
+		return;
+	p = uncertain_part_of(q, o, e);
 	if (!p)
 		return;
 	j->r.evidence = p->msg;
 	j->r.evidence_part = p->part;
-	j->r.evidence_form = EVIDENCE_BY_TEXT;
+	j->r.evidence_form = (uint8_t)evidence_form(p, e);
 	if (e->hash)
 		evidence_settled(p, e->hash);
 }
@@ -393,7 +394,7 @@ void receipt_claimed(struct queue *q, uint32_t link, const struct op_submit *s)
 
 /* ---- what it says ---------------------------------------------------------------------------------------- */
 
-static void raw_words(const struct link_receipt *r, char *error, size_t n)
+void receipt_raw(const struct link_receipt *r, char *error, size_t n)
 {
 	snprintf(error, n, "%s%s%s", r->stat_raw ? r->stat_raw : "", r->err && *r->err ? ":" : "", r->err ? r->err : "");
 }
@@ -404,21 +405,32 @@ static void note_done(struct store_op *op)
 }
 
 /* It changes nothing, but whoever reads the timeline should see it.  Nobody waits for this row. */
-static void note(struct queue *q, struct outlet *o, const struct found *f, const struct link_receipt *r,
+static void note(struct queue *q, struct outlet *o, uint64_t key, unsigned form, const struct link_receipt *r,
 	enum msg_state state)
 {
 	struct op_receipt_note *n = (struct op_receipt_note *)pool_get(q, &q->pool_note, OP_RECEIPT_NOTE, note_done);
 
 	if (!n)
 		return;
-	n->key = msg_key(f->e->msg.id, f->e->part);
+	n->key = key;
 	n->at = q->now_ms;
 	n->link = o->id;
 	n->state = state;
-	n->receipt = receipt_mark(f->form[f->e_i]);
-	raw_words(r, n->error, sizeof(n->error));
+	n->receipt = receipt_mark(form);
+	receipt_raw(r, n->error, sizeof(n->error));
 	n->op.rows = 1;
 	queue_stage(q, STORE_SETTLE, &n->op);
+}
+
+static void note_found(struct queue *q, struct outlet *o, const struct found *f, const struct link_receipt *r,
+	enum msg_state state)
+{
+	note(q, o, msg_key(f->e->msg.id, f->e->part), f->form[f->e_i], r, state);
+}
+
+void receipt_note_asked(struct queue *q, struct outlet *o, uint64_t key, const struct link_receipt *r)
+{
+	note(q, o, key, EVIDENCE_ASKED, r, STATE_SENT);
 }
 
 static int settle_entry(struct queue *q, struct outlet *o, const struct link_receipt *r, const struct found *f,
@@ -430,7 +442,7 @@ static int settle_entry(struct queue *q, struct outlet *o, const struct link_rec
 
 	say->receipt = receipt_mark(form);
 	say->msg.one_receipt = o->one_receipt;
-	raw_words(r, say->error, sizeof(say->error));
+	receipt_raw(r, say->error, sizeof(say->error));
 	x = settle_receipt(q, f->e, say, done, arg, a, b);
 	if (x == 0 && verified)
 		learn(q, o, form);
@@ -440,7 +452,7 @@ static int settle_entry(struct queue *q, struct outlet *o, const struct link_rec
 int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *r, settle_then *done, void *arg,
 	uint64_t a, uint64_t b)
 {
-	enum msg_state state = r->intermediate ? STATE_SENT : state_of(r->state);
+	enum msg_state state = r->intermediate ? STATE_SENT : receipt_leads_to(r->state);
 	struct op_final say = { .state = state, .at = q->now_ms };
 	struct receipt_job *j;
 	struct found f;
@@ -452,7 +464,7 @@ int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *
 	find(q, o, r, &f);
 	if (state == STATE_SENT) { /* ENROUTE, ACCEPTD: nothing changes */
 		if (f.e)
-			note(q, o, &f, r, state);
+			note_found(q, o, &f, r, state);
 		return 1;
 	}
 	idform_received(o->idform, q->now_ms);
@@ -474,7 +486,7 @@ int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *
 		q->stats.receipts_repeated++;
 	} else {
 		q->stats.receipts_ignored++;
-		note(q, o, &f, r, state);
+		note_found(q, o, &f, r, state);
 	}
 	return 1;
 }

@@ -158,6 +158,8 @@ void queue_count_final(struct queue *q, enum msg_class class, enum msg_state sta
 
 static int64_t deadline_of(const struct outlet *o, const struct message *m, int64_t at_ms)
 {
+	if (at_ms < m->send_at_ms) /* the carrier keeps it until then */
+		at_ms = m->send_at_ms;
 	if (o && o->receipt_timeout_s)
 		return at_ms / 1000 + o->receipt_timeout_s;
 	return m->ttl_end_ms / 1000 + 24 * 3600;
@@ -176,12 +178,13 @@ static void remember(struct queue *q, const struct message *m, const struct stor
 		.state = (uint8_t)state, .class = m->class };
 
 	e.deadline_s = (uint32_t)deadline_of(o, m, at_ms);
+	ask_plan(o, &e, at_ms < m->send_at_ms ? m->send_at_ms : at_ms, q->now_ms);
 	e.since_s = (uint32_t)(since_of(m, at_ms) / 1000);
 	if (sent_add(q->sent, &e) < 0)
 		settle_spill(q, &e); /* no memory: the disk keeps it */
 }
 
-static uint64_t hash_of(const struct outlet *o, const char *smsc_id)
+uint64_t settle_hash(const struct outlet *o, const char *smsc_id)
 {
 	char id[RECEIPT_ID_SIZE];
 
@@ -233,31 +236,57 @@ void settle_flush_spill(struct queue *q)
 	store_stage(q->store, STORE_SETTLE, &s->op);
 }
 
+/* Room for one row more; NULL: no memory. */
+static struct op_spill *spill_room(struct queue *q, uint64_t id)
+{
+	struct op_spill *s = q->spill_op;
+
+	if (s)
+		return s;
+	s = calloc(1, sizeof(*s));
+	if (s)
+		s->rows = malloc(SPILL_ROWS * sizeof(*s->rows));
+	if (!s || !s->rows) {
+		free(s);
+		log_error("spill_failed", "msg=%llu error=memory", (unsigned long long)id);
+		return NULL;
+	}
+	s->op.kind = OP_SPILL;
+	s->op.done = spill_done;
+	s->op.arg = q;
+	q->spill_op = s;
+	return s;
+}
+
 void settle_spill(void *arg, const struct sent_entry *e)
 {
 	struct queue *q = arg;
-	struct op_spill *s = q->spill_op;
+	struct op_spill *s = spill_room(q, e->msg.id);
 
-	if (!s) {
-		s = calloc(1, sizeof(*s));
-		if (s)
-			s->rows = malloc(SPILL_ROWS * sizeof(*s->rows));
-		if (!s || !s->rows) {
-			free(s);
-			log_error("spill_failed", "msg=%llu error=memory", (unsigned long long)e->msg.id);
-			return;
-		}
-		s->op.kind = OP_SPILL;
-		s->op.done = spill_done;
-		s->op.arg = q;
-		q->spill_op = s;
-	}
+	if (!s)
+		return;
 	s->rows[s->n_rows++] = (struct store_spill){ .hash = e->hash, .key = msg_key(e->msg.id, e->part),
 		.deadline = e->state == STATE_SENT ? (int64_t)e->deadline_s * 1000 : 0,
 		.lane = e->msg.n_parts == 1 ? e->msg.lane : 0, .seq = e->msg.seq, .single = e->msg.n_parts == 1 };
 	q->spilling++;
 	if (s->n_rows == SPILL_ROWS)
 		settle_flush_spill(q);
+}
+
+/* A due row instead of its place in the lane.  Without memory it stays where it is found after a restart. */
+void settle_schedule(struct queue *q, struct qmsg *qm)
+{
+	struct op_spill *s = spill_room(q, qm->m->id);
+
+	if (s) {
+		s->rows[s->n_rows++] = (struct store_spill){ .key = msg_key(qm->m->id, 0), .deadline = qm->m->send_at_ms,
+			.lane = qm->row_lane, .seq = qm->row_seq, .single = true, .scheduled = true };
+		q->spilling++;
+		settle_flush_spill(q);
+	}
+	qm->todo = 0;
+	lane_take(q, qm);
+	dispatch_gone(q, qm);
 }
 
 /* No receipt by the deadline. */
@@ -297,6 +326,32 @@ int settle_receipt(struct queue *q, struct sent_entry *e, struct op_final *f, se
 	return 0;
 }
 
+int settle_asked(struct queue *q, const struct outlet *o, const struct store_msg *msg, unsigned part,
+	enum msg_class class, uint64_t hash, const struct link_receipt *r)
+{
+	struct sent_entry *e = sent_find_part(q->sent, hash, msg->id, part);
+	enum msg_state state = receipt_leads_to(r->state);
+	struct final_job *j;
+	char error[40];
+
+	if (e && e->state != STATE_SENT && !state_may_correct(e->state, state))
+		return 1;
+	receipt_raw(r, error, sizeof(error));
+	j = stage_final(q, msg, part, class, state, REASON_RECEIPT, error);
+	if (!j)
+		return -ENOMEM;
+	j->f.receipt = receipt_mark(EVIDENCE_ASKED);
+	j->f.msg.one_receipt = false; /* it was asked about this part */
+	j->f.hash = hash;
+	if (e) {
+		j->hash = hash;
+		sent_settle(q->sent, e, state);
+	}
+	log_info("settled_by_query", "msg=%llu part=%u link=%s end=%s stat=%s", (unsigned long long)msg->id, part,
+		names_text(q->names, NAME_LINK, o->id), msg_state_name(state), error);
+	return 0;
+}
+
 int settle_by_evidence(struct queue *q, const struct evidence_part *p, const struct evidence_receipt *r)
 {
 	struct final_job *j = stage_final(q, &p->msg, p->part, p->class, r->state, REASON_RECEIPT, r->error);
@@ -304,7 +359,7 @@ int settle_by_evidence(struct queue *q, const struct evidence_part *p, const str
 	if (!j)
 		return -ENOMEM;
 	j->f.at = r->at_ms;
-	j->f.receipt = receipt_mark(EVIDENCE_BY_TEXT);
+	j->f.receipt = receipt_mark(evidence_form(p, r));
 	j->f.parked = r->n;
 	j->f.while_parked = true;
 	q->stats.receipts_matched++;
@@ -348,7 +403,7 @@ static void submit_done(struct store_op *op)
 void settle_remember(struct queue *q, const struct message *m, const struct store_msg *sm, const struct store_sent *s)
 {
 	struct outlet *o = queue_outlet_of(q, s->link), none = { .id = s->link, .receipt_form = RECEIPT_ID_AUTO };
-	uint64_t hash = hash_of(o ? o : &none, s->smsc_id);
+	uint64_t hash = settle_hash(o ? o : &none, s->smsc_id);
 	struct submit_job *j;
 
 	if (hash && sent_find_part(q->sent, hash, m->id, s->part))
@@ -410,7 +465,7 @@ static void stage_submit(struct queue *q, const struct message *m, const struct 
 	j->s.msg.one_receipt = o->one_receipt;
 	snprintf(j->s.smsc_id, sizeof(j->s.smsc_id), "%s", smsc_id ? smsc_id : "");
 	note_sender(q, m, o, &j->s);
-	j->s.hash = o->reports ? hash_of(o, j->s.smsc_id) : 0;
+	j->s.hash = o->reports ? settle_hash(o, j->s.smsc_id) : 0;
 	j->s.last = last;
 	j->s.ended = ended;
 	j->s.op.rows = 2;

@@ -336,6 +336,7 @@ struct store_spill {
 	uint32_t lane;         /* backlog row to delete */
 	uint64_t seq;
 	bool single;           /* the caller's: a message of one part */
+	bool scheduled;        /* no receipt: the whole message waits for its time (REASON_SCHEDULED), key part 0 */
 };
 struct op_spill {
 	struct store_op op;
@@ -525,8 +526,10 @@ struct q_load {
 	uint64_t from_id, upto_id;
 	unsigned limit;
 	bool no_body;
-	bool settled;          /* Q_FRESH: the final ones instead, for receipts that repeat or correct */
+	/* Q_FRESH: the final ones instead, for receipts that repeat or correct.  Q_LOAD: `sent` has final parts too. */
+	bool settled;
 	bool held;             /* Q_DUE: only what is held for evidence; lease_link is that of its last attempt */
+	bool unconfirmed;      /* Q_DUE: only what waits for its receipt */
 	/* results */
 	struct store_loaded *rows;
 	unsigned n_rows;

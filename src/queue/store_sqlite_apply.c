@@ -272,12 +272,15 @@ int apply_spill(struct writer *w, struct store_op *op)
 	for (unsigned i = 0; !rc && i < o->n_rows; i++) {
 		const struct store_spill *row = &o->rows[i];
 
-		BIND(w->st[W_WAITING], row->hash, row->key);
-		rc = run(w->st[W_WAITING]);
+		if (!row->scheduled) {
+			BIND(w->st[W_WAITING], row->hash, row->key);
+			rc = run(w->st[W_WAITING]);
+		}
 		if (rc)
 			break;
 		if (row->deadline) { /* 0: settled, kept for repeats and corrections */
-			BIND(w->st[W_DUE], row->deadline, row->key, REASON_NO_RECEIPT, 0, 0);
+			BIND(w->st[W_DUE], row->deadline, row->key,
+				row->scheduled ? REASON_SCHEDULED : REASON_NO_RECEIPT, 0, 0);
 			rc = run(w->st[W_DUE]);
 		}
 		if (!rc && row->lane)

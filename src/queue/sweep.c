@@ -355,7 +355,8 @@ void sweep_second(uv_timer_t *t)
 		expire_memory(q);
 		expire_backlog(q);
 	}
-	sent_sweep(q->sent, SENT_MAX / 60, (uint32_t)(q->now_ms / 1000), settle_late, q);
+	sent_sweep(q->sent, SENT_MAX / 60, (uint32_t)(q->now_ms / 1000), settle_late, ask_entry, q);
+	ask_second(q);
 	queue_again_all(q);
 	receipt_second(q);
 	refill_second(q);

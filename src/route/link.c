@@ -81,7 +81,22 @@ static int submit(struct outlet *o, const struct part *p)
 
 static void idle(struct outlet *o);
 static const char *sender(struct outlet *o, const char *from, uint64_t to);
-static const struct outlet_ops outlet_ops = { .submit = submit, .sender = sender, .idle = idle };
+static int ask(struct outlet *o, const struct driver_question *question)
+{
+	struct link *l = (struct link *)o;
+	int r;
+
+	if (!l->driver->ask)
+		return -EINVAL;
+	if (l->state != LINK_UP)
+		return -ENOTCONN;
+	l->in_submit = true;
+	r = l->driver->ask(l, question);
+	l->in_submit = false;
+	return r;
+}
+
+static const struct outlet_ops outlet_ops = { .submit = submit, .sender = sender, .ask = ask, .idle = idle };
 
 static const char *sender(struct outlet *o, const char *from, uint64_t to)
 {
@@ -145,10 +160,17 @@ static void take_conf(struct link *l, const struct conf_link *c)
 		break;
 	}
 	o->one_receipt = c->receipts == CONF_RECEIPTS_ONE;
+	o->schedules = c->schedule != CONF_SCHEDULE_HERE && strcmp(l->driver->name, "smpp") == 0;
+	o->numbers = c->user_message_reference;
 	o->reports = (l->driver->caps & DRIVER_DLR) && c->receipts != CONF_RECEIPTS_NONE;
 	o->match_alarm = (double)c->receipt_match_alarm / 100;
 	link_rules(c, &o->rules);
 	o->receipt_timeout_s = c->receipt_timeout_ms / 1000;
+	o->queries = c->query == CONF_QUERY_LATE && l->driver->ask;
+	o->query_after_ms = c->query_after_ms;
+	o->query_tps = c->query_tps;
+	o->query_off[0] = '\0';
+	o->query_failures = 0;
 	o->max_attempts = (unsigned)c->max_attempts;
 	o->retry_min_ms = c->retry_min_ms;
 	o->retry_max_ms = c->retry_max_ms;
@@ -248,6 +270,8 @@ void link_start(struct link *l)
 		return;
 	}
 	set_state(l, LINK_STARTING, "connecting");
+	l->outlet.query_off[0] = '\0';
+	l->outlet.query_failures = 0;
 	r = l->driver->start(l);
 	if (r < 0 && l->state == LINK_STARTING)
 		set_state(l, LINK_STOPPED, strerror(-r));
@@ -309,7 +333,7 @@ static void finish(uv_timer_t *t)
 {
 	struct link *l = t->data;
 
-	if (l->outlet.in_flight || l->n_receipts_open)
+	if (l->outlet.in_flight || l->outlet.asking || l->n_receipts_open)
 		return; /* idle() or receipt_stored() comes again */
 	queue_forget_outlet(l->queue, &l->outlet);
 	l->sinks.forget(l->sinks.arg, l);
@@ -321,7 +345,7 @@ static void finish(uv_timer_t *t)
 static void finish_when_idle(struct link *l)
 {
 	l->finishing = true;
-	if (!l->outlet.in_flight && !l->n_receipts_open)
+	if (!l->outlet.in_flight && !l->outlet.asking && !l->n_receipts_open)
 		uv_timer_start(&l->farewell, finish, 0, 0);
 }
 
@@ -432,6 +456,12 @@ void link_settled(struct link *l, const struct settle *s)
 	drained(l);
 }
 
+void link_answered(struct link *l, const struct driver_answer *a)
+{
+	assert(!l->in_submit);
+	queue_answered(l->queue, &l->outlet, a);
+}
+
 void link_congestion(struct link *l, unsigned percent)
 {
 	assert(percent <= 100);
@@ -539,6 +569,7 @@ void link_view(struct link *l, struct link_view *ret)
 	ret->receipts = l->receipts;
 	ret->inbound = l->inbound;
 	ret->congestion = l->congestion;
+	ret->can_ask = l->driver->ask != NULL;
 	ret->codes = l->code;
 	ret->n_codes = l->n_codes;
 	ret->codes_other = l->codes_other;

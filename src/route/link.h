@@ -71,6 +71,7 @@ struct link_view {
 	uint64_t receipts, inbound;
 	int congestion; /* percent, as the carrier said last; -1: it has not */
 	bool tps_by_hand, window_by_hand;
+	bool can_ask;   /* its driver can ask carriers about parts */
 	const struct link_code *codes; /* in the order in which they came first; lent until the next event */
 	unsigned n_codes;
 	uint64_t codes_other;          /* answers with a code beyond the first LINK_CODES */

@@ -45,6 +45,9 @@ struct link {
 	struct link_receipt receipt; /* the last; its strings below */
 	char receipt_id[70], receipt_id2[70], receipt_stat[32], receipt_err[32];
 	unsigned congestion, n_congestion; /* congestion_state as told last */
+	unsigned n_asked, n_answered;        /* questions; the last answer, its strings below */
+	struct driver_answer answer;
+	char answer_stat[16], answer_err[16], answer_text[64];
 	unsigned n_inbound;
 	char in_from[64], in_to[64], in_text[4096];
 	uint8_t in_raw[1024], in_esm, in_dcs;

@@ -329,6 +329,7 @@ def _(w):
     m = gw.api().send()
     gw.api().wait_state(m["id"], "delivered")
     equal((binds(gw)[0]["version"], gw.link()["congestion"]), ("5.0", 95), "version, congestion")
+    equal(gw.metrics()['posthorn_link_congestion{link="acme"}'], 95, "metric")
 
 
 # ---- outbind --------------------------------------------------------------------------------------------------------

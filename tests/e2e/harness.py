@@ -380,7 +380,8 @@ class Smsc(Program):
                 rows.append({"at": int(w[0]) / 1e6, "sequence": int(w[1]), "status": int(w[2], 0), "id": w[3],
                              "from": w[4].replace("%20", " "), "to": w[5], "esm_class": int(w[6], 16),
                              "data_coding": int(w[7], 16), "text": bytes.fromhex(w[8]) if w[8] != "-" else b"",
-                             "tlvs": _tlvs(bytes.fromhex(w[9]) if w[9] != "-" else b"")})
+                             "tlvs": _tlvs(bytes.fromhex(w[9]) if w[9] != "-" else b""),
+                             "schedule": w[10] if w[10] != "-" else "", "validity": w[11] if w[11] != "-" else ""})
         return rows
 
     def close(self):

@@ -207,6 +207,10 @@ static const struct bad {
 	{"links = ( " LOOP("a") " );\nroutes = ( { links = [ ]; } );",
 		"t.conf:2: routes[0].links: must not be empty"},
 	{"inbound = ( { to = \"1\"; } );", "t.conf:1: inbound[0].client: is missing and has no default"},
+	{SMPP("receipts = \"none\"; query = \"late\";"),
+		"t.conf:2: links[0].query: would have no effect with receipts = \"none\""},
+	{SMPP("bind = \"receiver\"; query = \"late\";"),
+		"t.conf:2: links[0].query: would have no effect with bind = \"receiver\""},
 	/* TLVs */
 	{SMPP("tlvs = ( { name = \"a\"; } );"), "t.conf:2: links[0].tlvs[0].tag: is missing and has no default"},
 	{SMPP("tlvs = ( { tag = 0; name = \"a\"; } );"),

@@ -221,6 +221,15 @@ tests_unit_uncertain_test_LDFLAGS = $(QUEUE_WRAP)
 tests_unit_uncertain_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 
+# Parts without a receipt.
+if HAVE_CMOCKA
+UNIT_TESTS += tests/unit/ask_test
+check_PROGRAMS += tests/unit/ask_test
+tests_unit_ask_test_SOURCES = tests/unit/ask_test.c $(QUEUE_WORLD)
+tests_unit_ask_test_LDFLAGS = $(QUEUE_WRAP)
+tests_unit_ask_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
+
 if HAVE_CMOCKA
 FLOW_TESTS = tests/unit/pace_test tests/unit/adapt_test
 check_PROGRAMS += $(FLOW_TESTS)
