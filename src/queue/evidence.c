@@ -202,7 +202,7 @@ void evidence_unmatched(struct evidence *e, const struct evidence_receipt *r)
 		e->ring[e->n_ring++ % EVIDENCE_UNMATCHED_MAX] = *r;
 }
 
-void evidence_try_unmatched(struct evidence *e, bool (*is_used)(void *arg, const struct evidence_receipt *r), void *arg)
+void evidence_try_unmatched(struct evidence *e, evidence_use *is_used, void *arg)
 {
 	unsigned n = e->n_ring < EVIDENCE_UNMATCHED_MAX ? (unsigned)e->n_ring : EVIDENCE_UNMATCHED_MAX;
 
