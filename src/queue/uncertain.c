@@ -85,7 +85,7 @@ bool uncertain_parked(void *arg, const struct evidence_receipt *r)
 {
 	struct queue *q = arg;
 	struct outlet *o = queue_outlet_of(q, r->link);
-	struct evidence_part *p = o ? uncertain_part_of(q, o, r) : NULL;
+	struct evidence_part *p = o && !q->stopping ? uncertain_part_of(q, o, r) : NULL;
 
 	if (!p || settle_by_evidence(q, p, r) < 0)
 		return false;
