@@ -104,7 +104,7 @@ def mend_password(w, sim, gw, relay):
 
 QUICK = {"response_timeout": 1.0}
 ALIVE = {"enquire_link": 0.3, "response_timeout": 1.0}
-SLOW = "slow 20ms\n"
+SLOW = "slow 20ms\nreceipt delay 200\n"  # so that the window is open, and receipts come behind the responses
 
 FAULTS = [
     Fault("", "none", kannel=True),
@@ -134,13 +134,14 @@ FAULTS = [
     Fault("link", "lost with 20 answers outstanding, all taken", "on submit_sm 101..119 lose\nafter 120 submit_sm drop\n" + SLOW,
           policies=ALL, kannel=True),
     Fault("link", "lost with 20 answers outstanding, all taken; receipts quote the text",
-          "on submit_sm 101..119 lose\nafter 120 submit_sm drop\nreceipt quotes\nreceipt delay 300\n" + SLOW, policies=ALL),
+          "on submit_sm 101..119 lose\nafter 120 submit_sm drop\nreceipt quotes\n" + SLOW, policies=ALL),
     Fault("link", "lost with 20 answers outstanding, none taken", "on submit_sm 101..119 swallow\non submit_sm 120 drop\n" + SLOW,
           policies=ALL),
     Fault("link", "lost again and again (each second)", "restart every 1000\n" + SLOW, n=1500),
-    Fault("link", "unbind with a window open", SLOW + "after 100 submit_sm unbind\n"),
+    Fault("link", "unbind with a window open", SLOW + "after 100 submit_sm unbind\n", kannel=True),
     Fault("link", "carrier away for a second", SLOW, during=restart_carrier, kannel=True),
-    Fault("link", "half-open: silent, nothing closed", SLOW, link=ALIVE, relay=True, during=stall_at_100),
+    Fault("link", "half-open: silent, nothing closed", SLOW, link=ALIVE, relay=True, during=stall_at_100,
+          kannel=True),
     Fault("link", "enquire_link never answered", SLOW + "no-enquire-answer\n", link=ALIVE, n=1000),
     Fault("link", "first two binds never answered", "on bind 1..2 swallow\n", link=QUICK, binds=False),
     Fault("link", "first three binds refused (0x0D)", "bind refuse 0x0D first 3\n", link={"reconnect_refused": 1.0},
@@ -173,7 +174,7 @@ FAULTS = [
     Fault("receipts", "a final one, then ENROUTE", "receipt then ENROUTE 200\n"),
     # -- ourselves
     Fault("gateway", "kill -9 with a window open", SLOW, during=kill_gateway, policies=ALL, kannel=True),
-    Fault("gateway", "kill -9 with a window open; receipts quote the text", SLOW + "receipt quotes\nreceipt delay 300\n", during=kill_gateway,
+    Fault("gateway", "kill -9 with a window open; receipts quote the text", SLOW + "receipt quotes\n", during=kill_gateway,
           policies=("resend", "hold")),
     Fault("gateway", "kill -9, receipts come after the restart", SLOW, args=("--receipt-delay", "2500", "--receipt-retry", "200",
           "--receipt-tries", "30"), during=kill_gateway, kannel=True),
@@ -211,6 +212,7 @@ def measure(w, fault, policy, kannel):
     over = {**fault.link, **({"on_uncertain": policy} if policy else {})}
     if kannel:
         gateway = kannel_peer.Kannel(w, port, WINDOW, max(1, int(over.get("response_timeout", 10))),
+                                     1 if "enquire_link" in over else 30,
                                      more=fault.kannel_conf)
     else:
         over.setdefault("receipt_timeout", 6)
@@ -277,13 +279,13 @@ def markdown(table):
 
 
 def run(fault, policy, kannel, number):
-    world = World(number)
+    world = World(f"{os.getpid()}-{number}")
     try:
         with world:
             row = measure(world, fault, policy, kannel)
-    except AssertionError as e:
+    except Exception as e:  # the next rows are worth having all the same
         row = {**dict.fromkeys(COLUMNS, ""), "fault": f"{fault.group}: {fault.name}",
-               "gateway": "Kannel" if kannel else "Posthorn", "policy": policy, "broken": str(e).splitlines()[0]}
+               "gateway": "Kannel" if kannel else "Posthorn", "policy": policy, "broken": (str(e).splitlines() or [repr(e)])[0]}
     world.forget()
     print("  ".join(f"{c}={row[c]}" for c in COLUMNS) + (f"  BROKEN: {row['broken']}" if row.get("broken") else ""),
           flush=True)
@@ -317,7 +319,7 @@ def main_():
     if o.markdown:
         with open(o.markdown, "w", encoding="utf-8") as f:
             f.write(markdown(table))
-    broken = [r for r in table if r.get("broken")]
+    broken = [r for r in table if r.get("broken") and r["gateway"] == "Posthorn"]
     for r in broken:
         print(f"broken: {r['fault']} ({r['gateway']} {r['policy']}): {r['broken']}")
     return 1 if broken or not table else 0

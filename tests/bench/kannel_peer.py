@@ -106,12 +106,17 @@ text = "none"
         self.bearer = self._start("bearerbox")
         wait_for(lambda: self._is_open(self.boxes), 10, "bearerbox to listen")
         self.box = self._start("smsbox")
-        wait_for(lambda: self._is_open(self.http), 10, "smsbox to listen")
+        self._wait_box()
 
     def _start(self, what):
         p = self.w.program(f"{what}{self.w.number(what)}", shutil.which(what, path="/usr/sbin:/usr/bin"), self.conf)
         p.expected = {0, -signal.SIGTERM, -signal.SIGKILL, 1, 255}
         return p
+
+    def _wait_box(self):
+        """A message that comes before it has found bearerbox ends it."""
+        self.box.wait_line("Connected to bearerbox")
+        wait_for(lambda: self._is_open(self.http), 10, "smsbox to listen")
 
     @staticmethod
     def _is_open(port):
@@ -140,6 +145,7 @@ text = "none"
         self.bearer = self._start("bearerbox")
         wait_for(lambda: self._is_open(self.boxes), 10, "bearerbox to listen")
         self.box = self._start("smsbox")
+        self._wait_box()
 
     def states(self, n):
         """Final states as the client was told."""
