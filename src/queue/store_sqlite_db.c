@@ -295,6 +295,9 @@ static int boot(struct writer *w, struct store_boot *ret)
 	m->n_inbound_open = ask(w->db, "SELECT count(*) FROM inbound_set WHERE joined = 0", 0);
 	atomic_store(&w->store->inbound_open, m->n_inbound_open);
 	m->purge_hash = (uint64_t)INT64_MIN;
+	m->numbers_upto = meta_get(w->db, "numbers_upto", 0);
+	m->texts_upto = meta_get(w->db, "texts_upto", 0);
+	m->senders_upto = meta_get(w->db, "senders_upto", 0);
 	m->idem = meta_get(w->db, "idem", 0);
 	m->idem_at = meta_get(w->db, "idem_at", 0);
 	if (!m->idem_at) {
