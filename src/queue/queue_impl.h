@@ -319,6 +319,7 @@ bool tokens_has(double *tokens, int64_t *at_us, double rate, double burst, int64
 struct idform *receipt_forms(struct queue *q, uint32_t link); /* NULL: no memory */
 int receipt_load_forms(struct queue *q);
 void receipt_second(struct queue *q); /* alarms, and what was learned goes to disk */
+void receipt_unparked(struct queue *q, uint32_t link, int64_t at);
 /* A receipt that may tell of the part is on its way to the writer, which may park it. */
 bool receipt_on_its_way(struct queue *q, const struct evidence_part *p);
 void receipt_remember_settled(struct queue *q); /* after a restart */

@@ -437,6 +437,16 @@ void receipt_claimed(struct queue *q, uint32_t link, const struct op_submit *s)
 	learn(q, o, s->ret_form);
 }
 
+/* What was parked has found its part in memory. */
+void receipt_unparked(struct queue *q, uint32_t link, int64_t at)
+{
+	struct outlet *o = queue_outlet_of(q, link);
+
+	q->stats.receipts_matched++;
+	if (o && o->idform)
+		idform_matched(o->idform, at);
+}
+
 /* ---- what it says ---------------------------------------------------------------------------------------- */
 
 static void raw_words(const struct link_receipt *r, char *error, size_t n)
@@ -607,8 +617,7 @@ static void retry_one(struct queue *q, struct outlet *o, const struct store_park
 		}
 	} else if (f.e && (f.e->state == STATE_SENT || f.e->state == p->state ||
 				  state_may_correct(f.e->state, p->state))) { /* one that repeats goes as well */
-		if (settle_entry(q, o, &r, &f, &say, NULL, NULL, 0, 0) == 0)
-			idform_matched(o->idform, p->at);
+		settle_entry(q, o, &r, &f, &say, NULL, NULL, 0, 0);
 	}
 }
 
