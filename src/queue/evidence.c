@@ -210,6 +210,15 @@ void evidence_unmatched(struct evidence *e, const struct evidence_receipt *r)
 		e->ring[e->n_ring++ % EVIDENCE_UNMATCHED_MAX] = *r;
 }
 
+void evidence_try_unmatched(struct evidence *e, evidence_use *is_used, void *arg)
+{
+	unsigned n = e->n_ring < EVIDENCE_UNMATCHED_MAX ? (unsigned)e->n_ring : EVIDENCE_UNMATCHED_MAX;
+
+	for (unsigned i = 0; i < n; i++)
+		if (e->ring[i].n && is_used(arg, &e->ring[i]))
+			e->ring[i].n = 0;
+}
+
 bool evidence_take(struct evidence *e, const struct evidence_part *p, struct evidence_receipt *ret)
 {
 	unsigned n = e->n_ring < EVIDENCE_UNMATCHED_MAX ? (unsigned)e->n_ring : EVIDENCE_UNMATCHED_MAX;

@@ -94,6 +94,9 @@ void evidence_settled(struct evidence_part *p, uint64_t hash);
 unsigned evidence_count(const struct evidence *e);
 
 void evidence_unmatched(struct evidence *e, const struct evidence_receipt *r);
+/* Those that are used are taken out. */
+typedef bool evidence_use(void *arg, const struct evidence_receipt *r);
+void evidence_try_unmatched(struct evidence *e, evidence_use *is_used, void *arg);
 /* The only unmatched receipt (repeated ones count once) that fits; it is taken out.  False: none, or several. */
 bool evidence_take(struct evidence *e, const struct evidence_part *p, struct evidence_receipt *ret);
 

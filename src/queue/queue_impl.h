@@ -207,6 +207,8 @@ struct queue {
 	bool leases_again;
 	struct tag_cancel *tag_cancels;
 	struct link_forms *forms;    /* by op.link */
+	struct receipt_job *looking; /* receipts on their way to the writer: what it may park, no row tells of yet */
+	uint32_t n_retries;          /* so often the meaning of what is parked has changed: queue_retry_parked() */
 	struct kept_pace *paces;
 	bool any_parked;             /* when the last page of settled messages came */
 	uint32_t parked_max;
@@ -338,6 +340,9 @@ bool tokens_has(double *tokens, int64_t *at_us, double rate, double burst, int64
 struct idform *receipt_forms(struct queue *q, uint32_t link); /* NULL: no memory */
 int receipt_load_forms(struct queue *q);
 void receipt_second(struct queue *q); /* alarms, and what was learned goes to disk */
+void receipt_unparked(struct queue *q, uint32_t link, int64_t at);
+/* A receipt that may tell of the part is on its way to the writer, which may park it. */
+bool receipt_on_its_way(struct queue *q, const struct evidence_part *p);
 void receipt_remember_settled(struct queue *q); /* after a restart */
 void receipt_pools(struct queue *q);
 void receipt_done_forms(struct queue *q);
@@ -375,10 +380,13 @@ void settle_uncertain(
 int settle_by_evidence(struct queue *q, const struct evidence_part *p, const struct evidence_receipt *r);
 
 /* uncertain.c */
-/* It was not answered.  True: a receipt that is here already says what became of it, and that is staged. */
+/* It was not answered.  True: a receipt that is here already says what became of it, and that is staged, or will be as
+ * soon as the receipt is parked. */
 bool uncertain_evidence(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part);
 /* It is not sent again: a receipt may still tell of it. */
 void uncertain_hold(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part);
+/* This receipt (arg: the queue) is parked now.  True: it tells of an uncertain part, and that is staged. */
+bool uncertain_parked(void *arg, const struct evidence_receipt *r);
 /* The only part that this receipt of unknown id can speak of, or NULL. */
 struct evidence_part *uncertain_part_of(struct queue *q, struct outlet *o, const struct evidence_receipt *r);
 void uncertain_load(struct queue *q); /* after a restart */

@@ -250,11 +250,65 @@ static enum parked_why why_parked(struct queue *q, const struct found *f)
 
 struct receipt_job {
 	struct op_receipt r;
+	struct receipt_job *next, *prev;  /* in q->looking, newest first */
 	struct evidence_receipt evidence; /* should it be parked */
+	uint32_t n_retries;               /* of the queue, when this was staged */
 	settle_then *done;
 	void *done_arg;
 	uint64_t a, b;
 };
+
+static void looking_add(struct queue *q, struct receipt_job *j)
+{
+	j->prev = NULL;
+	j->next = q->looking;
+	if (j->next)
+		j->next->prev = j;
+	q->looking = j;
+}
+
+static void looking_remove(struct queue *q, struct receipt_job *j)
+{
+	if (j->next)
+		j->next->prev = j->prev;
+	*(j->prev ? &j->prev->next : &q->looking) = j->next;
+}
+
+/* It may be the receipt of a part without an answer. */
+static bool is_evidence(const struct receipt_job *j)
+{
+	bool quotes = *j->evidence.quoted, numbered = j->evidence.numbered;
+
+	return j->r.why == PARKED_UNKNOWN_ID ? quotes || numbered : j->r.why == PARKED_NO_ID && numbered;
+}
+
+bool receipt_on_its_way(struct queue *q, const struct evidence_part *p)
+{
+	for (const struct receipt_job *j = q->looking; j; j = j->next)
+		if (!j->r.parked && !j->r.evidence_part && is_evidence(j) && evidence_fits(p, &j->evidence))
+			return true;
+	return false;
+}
+
+static void retry_soon(struct queue *q, uint32_t link)
+{
+	for (struct link_forms *l = q->forms; l; l = l->next)
+		l->retry |= l->op.link == link;
+}
+
+/* It is parked, or still is.  What has changed since it was staged has not seen its row: a part may have become
+ * uncertain, and those that are parked may have been tried again. */
+static void stays_parked(struct queue *q, struct receipt_job *j)
+{
+	if (j->n_retries != q->n_retries)
+		retry_soon(q, j->r.link);
+	if (j->r.parked)
+		return;
+	q->stats.receipts_parked++;
+	j->evidence.n = j->r.ret_parked;
+	if ((*j->evidence.quoted || j->evidence.numbered) && (!is_evidence(j) || !uncertain_parked(q, &j->evidence)))
+		evidence_unmatched(q->evidence, &j->evidence);
+}
 
 static void receipt_done(struct store_op *op)
 {
@@ -263,6 +317,7 @@ static void receipt_done(struct store_op *op)
 	struct outlet *o = queue_outlet_of(q, j->r.link);
 
 	q->settling--;
+	looking_remove(q, j);
 	if (op->r == 0 && j->r.ret_key) {
 		q->stats.receipts_matched++;
 		settle_account(q, msg_key_id(j->r.ret_key), CLASS_SERVICE, j->r.ret_msg_state, j->r.ret_correction);
@@ -271,11 +326,8 @@ static void receipt_done(struct store_op *op)
 			if (j->r.to && j->r.ret_form < IDFORM_N)
 				learn(q, o, j->r.ret_form);
 		}
-	} else if (op->r == 0 && !j->r.parked) {
-		q->stats.receipts_parked++;
-		j->evidence.n = j->r.ret_parked;
-		if (*j->evidence.quoted || j->evidence.numbered)
-			evidence_unmatched(q->evidence, &j->evidence);
+	} else if (op->r == 0) {
+		stays_parked(q, j);
 	}
 	if (j->done)
 		j->done(j->done_arg, j->a, j->b, op->r);
@@ -326,7 +378,7 @@ static void add_evidence(struct queue *q, struct outlet *o, const struct link_re
 		.number = r->number };
 	snprintf(e->quoted, sizeof(e->quoted), "%s", r->quoted ? r->quoted : "");
 	receipt_raw(r, e->error, sizeof(e->error));
-	if (j->r.why == PARKED_UNKNOWN_ID ? !*e->quoted && !e->numbered : j->r.why != PARKED_NO_ID || !e->numbered)
+	if (!is_evidence(j))
 		return;
 	p = uncertain_part_of(q, o, e);
 	if (!p)
@@ -373,6 +425,8 @@ static struct receipt_job *look_on_disk(
 	j->r.endpoint_arg = q;
 	j->r.op.rows = 3;
 	j->done = NULL;
+	j->n_retries = q->n_retries;
+	looking_add(q, j);
 	queue_stage(q, STORE_SETTLE, &j->r.op);
 	q->settling++;
 	return j;
@@ -390,6 +444,16 @@ void receipt_claimed(struct queue *q, uint32_t link, const struct op_submit *s)
 	for (unsigned i = 0; i < s->ret_claimed; i++)
 		idform_matched(o->idform, s->ret_claimed_at);
 	learn(q, o, s->ret_form);
+}
+
+/* What was parked has found its part in memory. */
+void receipt_unparked(struct queue *q, uint32_t link, int64_t at)
+{
+	struct outlet *o = queue_outlet_of(q, link);
+
+	q->stats.receipts_matched++;
+	if (o && o->idform)
+		idform_matched(o->idform, at);
 }
 
 /* ---- what it says ---------------------------------------------------------------------------------------- */
@@ -509,7 +573,7 @@ static void settled_read(struct store_query *sq)
 	struct store_stats st;
 
 	store_stats(q->store, &st);
-	q->any_parked = st.parked > 0;
+	q->any_parked = st.parked > 0 || q->looking;
 	for (unsigned i = 0; sq->r == 0 && i < t->load.n_rows; i++) {
 		struct store_loaded *x = &t->load.rows[i];
 		struct store_msg sm;
@@ -573,9 +637,9 @@ static void retry_one(struct queue *q, struct outlet *o, const struct store_park
 			j->r.parked = p->n;
 			j->r.at = p->at;
 		}
-	} else if (f.e && (f.e->state == STATE_SENT || state_may_correct(f.e->state, p->state))) {
-		if (settle_entry(q, o, &r, &f, &say, NULL, NULL, 0, 0) == 0)
-			idform_matched(o->idform, p->at);
+	} else if (f.e && (f.e->state == STATE_SENT || f.e->state == p->state ||
+				  state_may_correct(f.e->state, p->state))) { /* one that repeats goes as well */
+		settle_entry(q, o, &r, &f, &say, NULL, NULL, 0, 0);
 	}
 }
 
@@ -596,11 +660,12 @@ static void retry_read(struct store_query *sq)
 		free(t);
 }
 
-/* In a second: what has just been parked is on its way to the disk. */
+/* In a second, so that many changes cost one reading.  What is on its way to the disk now, and is not there by then,
+ * asks for one more when it is: stays_parked(). */
 void queue_retry_parked(struct queue *q, struct outlet *o)
 {
-	for (struct link_forms *l = q->forms; l; l = l->next)
-		l->retry |= l->op.link == o->id;
+	q->n_retries++;
+	retry_soon(q, o->id);
 }
 
 static void retry_parked(struct queue *q, uint32_t link)

@@ -43,6 +43,7 @@ struct final_job {
 	struct op_final f;
 	uint8_t class;
 	uint64_t hash; /* of the entry in `sent` that was settled with it; 0: none */
+	uint32_t link; /* of a parked receipt that is tried again; 0: none */
 	settle_then *then;
 	void *then_arg;
 	uint64_t a, b;
@@ -67,6 +68,8 @@ static void final_done(struct store_op *op)
 		if (e)
 			sent_reopen(q->sent, e);
 	}
+	if (op->r == 0 && j->link && j->f.ret_unparked)
+		receipt_unparked(q, j->link, j->f.at);
 	if (j->then)
 		j->then(j->then_arg, j->a, j->b, op->r);
 	pool_put(&q->pool_final, op);
@@ -90,6 +93,7 @@ static struct final_job *stage_final(struct queue *q, const struct store_msg *sm
 	snprintf(j->f.error, sizeof(j->f.error), "%s", error ? error : "");
 	j->class = class;
 	j->hash = 0;
+	j->link = 0;
 	j->then = NULL;
 	j->f.op.rows = 4;
 	queue_stage(q, STORE_SETTLE, &j->f.op);
@@ -322,7 +326,10 @@ int settle_receipt(struct queue *q, struct sent_entry *e, struct op_final *f, se
 	j->a = a;
 	j->b = b;
 	sent_settle(q->sent, e, f->state);
-	q->stats.receipts_matched++;
+	if (f->parked)
+		j->link = e->link; /* counted when it was there */
+	else
+		q->stats.receipts_matched++;
 	return 0;
 }
 

@@ -241,7 +241,8 @@ struct op_final {
 	bool unless_submitted; /* part 0: do nothing (r = -EBUSY) when a part has a lease or submit row */
 	uint16_t receipt;      /* receipt_mark(), or 0 */
 	uint64_t hash;         /* not 0: when it may still be corrected, a waiting row keeps it findable */
-	uint64_t parked;       /* not 0: this parked receipt said so, and goes with it */
+	uint64_t parked;       /* not 0: this parked receipt said so, and goes with it … */
+	bool ret_unparked;     /* … if it was still there: its own submit may have claimed it */
 	bool while_parked;     /* do nothing (r = -ENOENT) when that is not parked any more: it was another's */
 	/* results */
 	bool ret_new;          /* it was not final before */

@@ -94,6 +94,18 @@ struct evidence_part *uncertain_part_of(struct queue *q, struct outlet *o, const
 	return p;
 }
 
+bool uncertain_parked(void *arg, const struct evidence_receipt *r)
+{
+	struct queue *q = arg;
+	struct outlet *o = queue_outlet_of(q, r->link);
+	struct evidence_part *p = o && !q->stopping ? uncertain_part_of(q, o, r) : NULL;
+
+	if (!p || settle_by_evidence(q, p, r) < 0)
+		return false;
+	evidence_settled(p, r->hash);
+	return true;
+}
+
 bool uncertain_evidence(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part)
 {
 	struct store_msg sm = queue_store_msg(q, qm->m, qm->n_parts ? qm->n_parts : qm->m->n_parts);
@@ -102,7 +114,14 @@ bool uncertain_evidence(struct queue *q, struct qmsg *qm, struct outlet *o, unsi
 
 	sm.lane = qm->row_lane;
 	sm.seq = qm->row_seq;
-	if (!describe(qm->m, &sm, o, part, &p) || !evidence_take(q->evidence, &p, &r))
+	if (!describe(qm->m, &sm, o, part, &p))
+		return false;
+	if (receipt_on_its_way(q, &p)) { /* it finds the part when it is parked */
+		if (!evidence_holds(q->evidence, &p))
+			evidence_hold(q->evidence, &p);
+		return true;
+	}
+	if (!evidence_take(q->evidence, &p, &r))
 		return false;
 	/* Of two uncertain parts that fit, none is told by it. */
 	if ((evidence_count(q->evidence) && evidence_rival(q->evidence, &p, &r)) || is_anothers(q, o, &p, &r)) {
@@ -157,10 +176,13 @@ static void held_read(struct store_query *sq)
 	t->load.after_at = t->load.last_at;
 	t->load.after_key = t->load.last_key;
 	store_query_done(sq);
-	if (more)
+	if (more) {
 		store_read(q->store, STORE_API, &t->load.q);
-	else
-		free(t);
+		return;
+	}
+	if (!q->stopping) /* receipts that came before these pages */
+		evidence_try_unmatched(q->evidence, uncertain_parked, q);
+	free(t);
 }
 
 void uncertain_load(struct queue *q)

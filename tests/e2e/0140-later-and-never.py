@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# run: 18 s
 """0140: what is not sent at once: scheduled, expired, cancelled, without a link."""
 import datetime
 

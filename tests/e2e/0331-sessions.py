@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# run: 18 s
 """0331: sessions that live with carriers as they are: several hosts, refused binds, restarts, silence, odd PDUs, outbind."""
 import socket
 

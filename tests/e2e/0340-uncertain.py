@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# run: 20 s
 """0340: answers are lost: what is sent again, lost or doubled under each policy, and what receipts tell instead.
 
 A table of it is printed at the end."""

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# run: 22 s, calm
 """0410: rates are kept, and a one-time code overtakes what waits."""
 from faults import *
 from harness import *

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# run: 13 s
 """0600: judged by others: the npm package "smpp" as the carrier, and Wireshark's dissector on what goes over the wire."""
 import collections
 import shutil

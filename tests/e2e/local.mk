@@ -17,6 +17,7 @@ FAULT_TESTS = \
 	tests/e2e/0400-two-links.py \
 	tests/e2e/0410-rates.py \
 	tests/e2e/0420-throttled.py \
+	tests/e2e/0421-refused-for-now.py \
 	tests/e2e/0430-live-change.py \
 	tests/e2e/0500-cut-streams.py \
 	tests/e2e/0510-full.py \
