@@ -258,11 +258,15 @@ static void put_binds(struct json_out *o, const struct link *l)
 		json_out_rewind(o, m);
 }
 
-/* A link that is up has nothing to explain, unless the carrier takes less than it would send. */
+/* A link that is up has nothing to explain, unless less goes over it than it would take. */
 static const char *reason_word(const struct link_view *v)
 {
 	if (v->state == LINK_UP && v->outlet->adapt.limit > 0 && !*v->reason)
 		return msg_reason_name(REASON_THROTTLED);
+	if (v->state == LINK_UP && v->outlet->guarded)
+		return msg_reason_name(REASON_GUARD);
+	if (v->state == LINK_UP && v->outlet->no_quota)
+		return msg_reason_name(REASON_QUOTA);
 	return v->reason;
 }
 

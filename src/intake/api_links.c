@@ -40,6 +40,40 @@ static void put_alarms(struct json_out *o, const struct link_view *v)
 	json_out_close(o, ']');
 }
 
+static void put_used(struct json_out *o, const char *name, const struct quota_used *u, bool any)
+{
+	if (!any)
+		return;
+	json_out_key(o, name);
+	json_out_open(o, '{');
+	json_out_ku64(o, "used", u->used);
+	json_out_key(o, "limit");
+	if (u->limit)
+		json_out_u64(o, u->limit);
+	else
+		json_out_null(o);
+	json_out_ktime(o, "until", u->end_ms);
+	json_out_close(o, '}');
+}
+
+/* Parts are counted for all periods where one has a bound, recipients only where they have. */
+static void put_quota(struct json_out *o, const struct link_view *v)
+{
+	static const char *const parts[QUOTA_KINDS] = { "minute", "hour", "day", "month" };
+	static const char *const recipients[QUOTA_KINDS] = { "", "", "recipients_day", "recipients_month" };
+
+	if (!v->outlet->quota.any)
+		return;
+	json_out_key(o, "quota");
+	json_out_open(o, '{');
+	for (unsigned k = 0; k < QUOTA_KINDS; k++)
+		put_used(o, parts[k], &v->quota.parts[k], true);
+	for (unsigned k = 0; k < QUOTA_KINDS; k++)
+		put_used(o, recipients[k], &v->quota.recipients[k], v->quota.recipients[k].limit);
+	json_out_ktime(o, "used_up_until", v->quota.until_ms);
+	json_out_close(o, '}');
+}
+
 void api_put_told(struct json_out *o, struct link *l, const struct link_view *v)
 {
 	json_out_key(o, "facts");
@@ -47,6 +81,9 @@ void api_put_told(struct json_out *o, struct link *l, const struct link_view *v)
 	link_facts(l, put_fact, o);
 	json_out_close(o, '}');
 	put_alarms(o, v);
+	if (*v->account)
+		json_out_kstr(o, "account", v->account);
+	put_quota(o, v);
 }
 
 /* ---- /metrics ---- */
@@ -125,6 +162,40 @@ static void put_alarm_lines(void *arg, struct link *l)
 			(const char *const[]){"link", v.name, "alarm", v.alarms[i].code, NULL}, 1);
 }
 
+struct quota_lines {
+	struct buf *b;
+	const char *name;
+	bool limit;
+};
+
+static void put_quota_lines(void *arg, struct link *l)
+{
+	static const char *const words[2][QUOTA_KINDS] = { { "minute", "hour", "day", "month" },
+		{ "", "", "recipients_day", "recipients_month" } };
+	const struct quota_lines *q = arg;
+	struct link_view v;
+
+	link_view(l, &v);
+	for (unsigned i = 0; i < 2 * QUOTA_KINDS; i++) {
+		const struct quota_used *u = i < QUOTA_KINDS ? &v.quota.parts[i] : &v.quota.recipients[i - QUOTA_KINDS];
+
+		if (u->limit)
+			stats_text_value(q->b, q->name, (const char *const[]){ "link", v.name, "of",
+				words[i / QUOTA_KINDS][i % QUOTA_KINDS], NULL },
+				(double)(q->limit ? u->limit : u->used));
+	}
+}
+
+static void put_quotas(struct api *a, struct buf *b)
+{
+	struct quota_lines used = { b, "link_quota_used", false }, limit = { b, "link_quota_limit", true };
+
+	stats_text_head(b, used.name, "gauge", "Parts or recipients of the period, of links with a bound on them.");
+	a->p.link_each(a->p.link_arg, put_quota_lines, &used);
+	stats_text_head(b, limit.name, "gauge", "That bound.");
+	a->p.link_each(a->p.link_arg, put_quota_lines, &limit);
+}
+
 void api_metrics_told(struct api *a, struct buf *b)
 {
 	static const struct {
@@ -136,6 +207,7 @@ void api_metrics_told(struct api *a, struct buf *b)
 	};
 	struct samples s = {0};
 
+	put_quotas(a, b);
 	for (unsigned i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
 		struct alarm_lines lines = {b, i};
 

@@ -525,6 +525,8 @@ static int next_link(const struct qmsg *qm, const struct outlet *o)
 {
 	int i = link_index(qm, o);
 
+	if (i >= 0 && qm->lane->route->choice)
+		return qm->lane->key.skip || qm->lane->route->n_links < 2 ? -1 : SKIP_ONE | i;
 	return i >= 0 && (unsigned)i + 1 < qm->lane->route->n_links ? i + 1 : -1;
 }
 

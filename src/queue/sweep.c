@@ -356,6 +356,7 @@ void sweep_second(uv_timer_t *t)
 	sent_sweep(q->sent, SENT_MAX / 60, (uint32_t)(q->now_ms / 1000), settle_late, q);
 	queue_again_all(q);
 	receipt_second(q);
+	quota_second(q);
 	refill_second(q);
 	bound_span(q);
 	settle_flush_spill(q);

@@ -92,6 +92,34 @@ static uint8_t of_class(enum conf_on_uncertain_of word)
 	return 0;
 }
 
+static void take_quota(struct quota_limits *q, const struct conf_quota *c)
+{
+	*q = (struct quota_limits){ .parts = { [QUOTA_MINUTE] = (uint64_t)c->minute, [QUOTA_HOUR] = (uint64_t)c->hour,
+			[QUOTA_DAY] = (uint64_t)c->day, [QUOTA_MONTH] = (uint64_t)c->month },
+		.recipients = { [QUOTA_DAY] = (uint64_t)c->recipients_day,
+			[QUOTA_MONTH] = (uint64_t)c->recipients_month },
+		.reserve_otp = (unsigned)c->reserve_otp,
+		.rule = { .month_day = (unsigned)c->month_day, .day_at = (unsigned)c->day_at_minute } };
+	for (unsigned k = 0; k < QUOTA_KINDS; k++)
+		q->any |= q->parts[k] || q->recipients[k];
+	snprintf(q->rule.zone, sizeof(q->rule.zone), "%s", *c->zone ? c->zone : "UTC");
+}
+
+static void take_prices(struct link *l, const struct conf_link *c)
+{
+	struct outlet_price *p = calloc(c->n_prices + 1, sizeof(*p));
+
+	l->outlet.price = c->price;
+	l->outlet.weight = c->weight;
+	free(l->prices);
+	l->prices = p;
+	l->outlet.prices = p;
+	l->outlet.n_prices = p ? (unsigned)c->n_prices : 0;
+	for (size_t i = 0; p && i < c->n_prices; i++)
+		p[i] = (struct outlet_price){ strtoull(c->prices[i].prefix, NULL, 10),
+			(unsigned)strlen(c->prices[i].prefix), c->prices[i].price }; /* at most 15 digits: conf_table.c */
+}
+
 static void take_conf(struct link *l, const struct conf_link *c)
 {
 	struct outlet *o = &l->outlet;
@@ -127,13 +155,19 @@ static void take_conf(struct link *l, const struct conf_link *c)
 	o->max_attempts = (unsigned)c->max_attempts;
 	o->retry_min_ms = c->retry_min_ms;
 	o->retry_max_ms = c->retry_max_ms;
+	take_prices(l, c);
+	take_quota(&o->quota, &c->quota);
+	link_take_account(l);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------ */
 
 static void unopened(uv_handle_t *h)
 {
-	free(h->data);
+	struct link *l = h->data;
+
+	free(l->prices);
+	free(l);
 }
 
 struct link *link_new(uv_loop_t *loop, struct queue *q, struct names *names, const struct link_sinks *sinks,
@@ -275,6 +309,7 @@ static void farewell_closed(uv_handle_t *h)
 	void (*gone)(void *) = l->gone;
 	void *arg = l->gone_arg;
 
+	free(l->prices);
 	free(l);
 	gone(arg);
 }
@@ -493,6 +528,7 @@ void link_view(struct link *l, struct link_view *ret)
 	ret->congestion = l->congestion;
 	ret->told_reports = l->told_reports;
 	ret->account = l->account;
+	queue_quota(l->queue, &l->outlet, &ret->quota);
 	ret->alarms = l->alarms.list;
 	ret->n_alarms = l->alarms.n;
 	ret->alarms_raised = l->alarms.raised;

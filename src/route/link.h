@@ -71,6 +71,7 @@ struct link_view {
 	bool tps_by_hand, window_by_hand;
 	enum link_reports told_reports;
 	const char *account;    /* as the driver told it: ICCID or IMSI; "": not known */
+	struct quota_view quota;
 	const struct link_alarm_view *alarms;
 	unsigned n_alarms;
 	uint64_t alarms_raised;

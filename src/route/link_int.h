@@ -44,7 +44,8 @@ struct link {
 	int congestion; /* percent, as the carrier said last; -1: it has not */
 	bool tps_by_hand, window_by_hand; /* not as `conf` says */
 	enum link_reports told_reports;
-	char account[64];         /* as the driver told it; "": not known */
+	char account[48];         /* as the driver told it; "": not known */
+	struct outlet_price *prices;
 	struct link_alarms alarms;
 	struct link_dialogue ussd;
 	void (*gone)(void *arg);
@@ -53,7 +54,7 @@ struct link {
 
 /* link_told.c */
 void link_take_reports(struct link *l); /* from the settings and what the driver told */
-void link_take_account(struct link *l);
+void link_take_account(struct link *l); /* also its limits: tells the queue */
 void link_outlet_alarm(struct outlet *o, const char *code, const char *text);
 
 #endif

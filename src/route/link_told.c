@@ -19,14 +19,17 @@
 
 /* ---- identity -------------------------------------------------------------------------------------------- */
 
-/* A SIM by its number, wherever it sits; a link that has none by its name, in words that no SIM has. */
+/* A SIM by its number, wherever it sits; a link that has none by its name, which has no colon. */
 void link_take_account(struct link *l)
 {
-	char name[80];
+	char name[MSG_REF_MAX + 1];
 
-	snprintf(name, sizeof(name), "%s%s", *l->account ? "sim:" : "link:", *l->account ? l->account : l->name);
+	if (*l->account)
+		snprintf(name, sizeof(name), "sim:%s", l->account);
+	else
+		snprintf(name, sizeof(name), "%s", l->name);
 	l->outlet.account = names_get(l->names, NAME_ACCOUNT, name);
-	queue_outlet_changed(l->queue, &l->outlet);
+	queue_quota_changed(l->queue, &l->outlet);
 }
 
 void link_identity(struct link *l, const char *account)

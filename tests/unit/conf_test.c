@@ -854,7 +854,7 @@ static void test_items_of_the_example_are_at_their_defaults(void **state)
 		c->clients[0].key_sha256, c->links[0].host, c->links[1].device);
 	bare = load_ok(bare_text);
 	/* The lists inside of items are there, to be seen. */
-	assert_int_equal(conf_diff(bare, c, expect_list_items, NULL), 4);
+	assert_int_equal(conf_diff(bare, c, expect_list_items, NULL), 5);
 	conf_free(bare);
 	conf_free(c);
 	free(text);
