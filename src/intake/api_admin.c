@@ -145,6 +145,8 @@ enum link_metric {
 	L_MATCH_RATE,
 	L_MATCH_ALARM,
 	L_MATCH_ALARMS,
+	L_ASIDE,
+	L_ASIDES,
 	L_INBOUND,
 	L_BINDS,
 	L_RECONNECTS,
@@ -176,6 +178,8 @@ static const struct {
 		"Share of the last thousand receipts or so that found their part; 1 while there was none."},
 	[L_MATCH_ALARM] = {"link_receipt_match_alarm", "gauge", "1 when that share was good and is too low now."},
 	[L_MATCH_ALARMS] = {"link_receipt_match_alarms_total", "counter", "Times it became so."},
+	[L_ASIDE] = {"link_set_aside", "gauge", "1 while the link is set aside by its guard, as it failed too often."},
+	[L_ASIDES] = {"link_set_aside_total", "counter", "Times it was, failed probes among them."},
 	[L_INBOUND] = {"link_inbound_total", "counter", "Inbound messages received."},
 	[L_BINDS] = {"link_binds_up", "gauge", "Sessions that are bound."},
 	[L_RECONNECTS] = {"link_reconnects_total", "counter", "Times the link connected again."},
@@ -223,6 +227,8 @@ static double link_value(const struct link_view *v, enum link_metric m)
 	case L_MATCH_RATE: return match_ratio(f);
 	case L_MATCH_ALARM: return f && f->alarm;
 	case L_MATCH_ALARMS: return f ? (double)f->alarms : 0;
+	case L_ASIDE: return v->outlet->guard.state != GUARD_OPEN;
+	case L_ASIDES: return (double)v->outlet->guard.trips;
 	case L_INBOUND: return (double)v->inbound;
 	case L_BINDS: return d->binds_up;
 	case L_RECONNECTS: return (double)d->reconnects;

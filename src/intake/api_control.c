@@ -263,7 +263,7 @@ static const char *reason_word(const struct link_view *v)
 {
 	if (v->state == LINK_UP && v->outlet->adapt.limit > 0 && !*v->reason)
 		return msg_reason_name(REASON_THROTTLED);
-	if (v->state == LINK_UP && v->outlet->guarded)
+	if (v->state == LINK_UP && v->outlet->guard.state != GUARD_OPEN)
 		return msg_reason_name(REASON_GUARD);
 	if (v->state == LINK_UP && v->outlet->no_quota)
 		return msg_reason_name(REASON_QUOTA);

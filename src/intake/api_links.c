@@ -2,6 +2,7 @@
 /* api_links.c -- what links tell beside their counters: facts and alarms, for the API and for graphs; and USSD. */
 #include "intake/api_links.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "report/stats.h"
 
@@ -74,6 +75,24 @@ static void put_quota(struct json_out *o, const struct link_view *v)
 	json_out_close(o, '}');
 }
 
+static void put_guard(struct json_out *o, const struct outlet *out)
+{
+	static const char *const words[] = { [GUARD_OPEN] = "open", [GUARD_ASIDE] = "aside", [GUARD_PROBE] = "probe" };
+	unsigned failed, all;
+
+	if (out->guard_rule.failures <= 0)
+		return;
+	guard_counts(&out->guard, &out->guard_rule, clock_ms(), &failed, &all);
+	json_out_key(o, "guard");
+	json_out_open(o, '{');
+	json_out_kstr(o, "state", words[out->guard.state]);
+	json_out_ku64(o, "failed", failed);
+	json_out_ku64(o, "of", all);
+	json_out_ktime(o, "probe_at", out->guard.state == GUARD_ASIDE ? out->guard.probe_ms : 0);
+	json_out_ku64(o, "set_aside", out->guard.trips);
+	json_out_close(o, '}');
+}
+
 void api_put_told(struct json_out *o, struct link *l, const struct link_view *v)
 {
 	json_out_key(o, "facts");
@@ -84,6 +103,7 @@ void api_put_told(struct json_out *o, struct link *l, const struct link_view *v)
 	if (*v->account)
 		json_out_kstr(o, "account", v->account);
 	put_quota(o, v);
+	put_guard(o, v->outlet);
 }
 
 /* ---- /metrics ---- */

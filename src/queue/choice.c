@@ -6,7 +6,8 @@
  * come first and campaigns take turns; the link is chosen for each message when its turn comes, of those that have room
  * then.  Nothing is assigned earlier: a link that falls silent holds up what is in flight and no more.
  *
- * A link that refused a message is left out for it, and the others are asked once (SKIP_ONE): refused by two is refused.
+ * A link that refused a message is left out for it, and one of the others is asked (SKIP_ONE): refused by two is
+ * refused.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -19,7 +20,7 @@
 
 bool outlet_serves(const struct outlet *o, enum msg_class class)
 {
-	return o->up && !o->draining && !quota_shut(o, class) && !o->guarded;
+	return o->up && !o->draining && !quota_shut(o, class) && o->guard.state != GUARD_ASIDE;
 }
 
 enum msg_reason outlet_why_not(const struct outlet *o, enum msg_class class)
@@ -30,7 +31,7 @@ enum msg_reason outlet_why_not(const struct outlet *o, enum msg_class class)
 		return REASON_LINK_DOWN;
 	if (quota_shut(o, class))
 		return REASON_QUOTA;
-	return o->guarded ? REASON_GUARD : REASON_LINK_DOWN;
+	return o->guard.state == GUARD_ASIDE ? REASON_GUARD : REASON_LINK_DOWN;
 }
 
 /* Is the link of this index one of the lane's? */

@@ -80,6 +80,8 @@ static enum msg_reason no_room(struct queue *q, struct outlet *o, enum msg_class
 {
 	if (o->used && quota_room(o, class) == 0)
 		return REASON_QUOTA;
+	if (o->guard.state == GUARD_PROBE && o->in_flight)
+		return REASON_GUARD; /* one at a time, until one is taken */
 	if (o->pause_until_ms > q->now_us / 1000)
 		return REASON_THROTTLED;
 	if (window_room(q, o, class) == 0)
@@ -446,6 +448,8 @@ static unsigned lease(struct queue *q, struct outlet *o, struct qmsg *qm)
 		return 0;
 	if (room > tokens)
 		room = tokens;
+	if (o->guard.state == GUARD_PROBE)
+		room = 1;
 	if (room > quota_room(o, qm->m->class))
 		room = quota_room(o, qm->m->class);
 	for (uint64_t left = qm->todo; left && n < room; left &= left - 1, n++)
@@ -729,7 +733,7 @@ static bool serve_ring(struct queue *q, struct outlet *o, struct lane **ring)
 		l->in_turn = true;
 		why = serve(q, o, l);
 		/* Of a route that chooses, another lane may have another link. */
-		full = !o->choice && (why == REASON_WINDOW_FULL || why == REASON_THROTTLED || why == REASON_STORE ||
+		full = !o->choice && (why == REASON_WINDOW_FULL || why == REASON_GUARD || why == REASON_THROTTLED || why == REASON_STORE ||
 			(why == REASON_QUOTA && quota_shut(o, l->key.class)));
 		if (*ring == l && (!full || l->deficit <= 0)) { /* it had its turn */
 			l->in_turn = false;
@@ -741,7 +745,10 @@ static bool serve_ring(struct queue *q, struct outlet *o, struct lane **ring)
 			return false;
 		if (o->choice && why == REASON_CLIENT_RATE)
 			o->choice->ticks = true;
-		idle = why == REASON_CLIENT_RATE || why == REASON_QUOTA || (o->choice && why != REASON_NONE) ? idle + 1 : 0;
+		if (why == REASON_CLIENT_RATE || why == REASON_QUOTA || (o->choice && why != REASON_NONE))
+			idle++;
+		else
+			idle = 0;
 	}
 	return true;
 }
@@ -803,7 +810,8 @@ static int64_t outlet_wait_us(struct queue *q, struct outlet *o)
 {
 	int64_t pause = o->pause_until_ms * 1000 - q->now_us, wait;
 
-	if (!o->up || !(o->lanes || o->otp_lanes) || o->in_flight >= o->window)
+	if (!o->up || !(o->lanes || o->otp_lanes) || o->in_flight >= o->window ||
+		(o->guard.state == GUARD_PROBE && o->in_flight))
 		return INT64_MAX;
 	wait = pace_wait_us(&o->pace, !o->otp_lanes && otp_recent(q, o), q->now_us);
 	if (wait < pause)

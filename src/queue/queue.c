@@ -342,7 +342,7 @@ static void lease_at_once(struct queue *q, struct lane *l, struct qmsg *qm, stru
 		return;
 	n = qm->n_parts;
 	if (o->window - o->in_flight < n || pace_room(&o->pace, false, q->now_us) < n ||
-		quota_room(o, l->key.class) < n)
+		quota_room(o, l->key.class) < n || o->guard.state != GUARD_OPEN)
 		return;
 	a->leased = qm->todo;
 	a->link = o->id;
@@ -535,6 +535,20 @@ void queue_outlet_changed(struct queue *q, struct outlet *o)
 		else if (l->out != o && (o->up || (l->out && l->out->choice)) && lane_uses(l, o))
 			lane_home(q, l);
 	}
+	dispatch_dirty(q);
+}
+
+void queue_guard_moved(struct queue *q, struct outlet *o)
+{
+	char text[120];
+	unsigned failed, all;
+
+	guard_counts(&o->guard, &o->guard_rule, q->now_ms, &failed, &all);
+	snprintf(text, sizeof(text), "%u of %u parts failed within %u minutes: set aside", failed, all,
+		o->guard_rule.minutes);
+	if (o->ops->alarm && o->guard.state != GUARD_PROBE)
+		o->ops->alarm(o, "guard", o->guard.state == GUARD_ASIDE ? text : NULL);
+	q->aside_changed = o->aside_changed = true;
 	dispatch_dirty(q);
 }
 

@@ -30,6 +30,7 @@
 #include "base/period.h"
 #include "codec/receipt.h"
 #include "queue/adapt.h"
+#include "queue/guard.h"
 #include "queue/names.h"
 #include "queue/pace.h"
 #include "queue/store.h"
@@ -102,6 +103,7 @@ struct outlet {
 	unsigned max_attempts;
 	int64_t retry_min_ms, retry_max_ms;
 	struct quota_limits quota;
+	struct guard_rule guard_rule;
 	double price, weight;    /* see enum queue_choose; weight 0 is 1 */
 	const struct outlet_price *prices;
 	unsigned n_prices;
@@ -124,7 +126,7 @@ struct outlet {
 	bool no_quota, no_quota_otp; /* used up, for the others and for class otp */
 	bool no_new;             /* … for recipients that it has not had */
 	int64_t quota_end_ms;    /* when that may be otherwise; wall clock */
-	bool guarded;            /* set aside: it failed too often */
+	struct guard guard;      /* set aside, as it failed too often? */
 	bool aside_changed;      /* which of its lanes it serves is to be looked at again */
 };
 

@@ -268,6 +268,7 @@ void queue_again_all(struct queue *q);
 void staged_add(struct queue *q, struct staged *st, uint64_t seq);
 void staged_done(struct staged *st);
 uint64_t staged_low(const struct queue *q); /* UINT64_MAX: nothing staged */
+void queue_guard_moved(struct queue *q, struct outlet *o); /* its state is another one now */
 struct outlet *queue_outlet_of(const struct queue *q, uint32_t id);
 uint64_t queue_take_id(struct queue *q); /* 0: none reserved */
 struct queue_client_state *queue_client_of(struct queue *q, uint32_t client);

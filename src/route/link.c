@@ -157,6 +157,8 @@ static void take_conf(struct link *l, const struct conf_link *c)
 	o->retry_max_ms = c->retry_max_ms;
 	take_prices(l, c);
 	take_quota(&o->quota, &c->quota);
+	o->guard_rule = (struct guard_rule){ c->guard.failures, (unsigned)c->guard.of, (unsigned)c->guard.minutes,
+		(unsigned)c->guard.probe_minutes };
 	link_take_account(l);
 }
 

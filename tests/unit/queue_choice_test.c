@@ -282,6 +282,90 @@ static void what_waits_on_disk_goes_too(void **state)
 	end(w);
 }
 
+/* Five of ten failed: the others get what comes, until one message was let through and taken. */
+static void a_link_that_fails_is_set_aside(void **state)
+{
+	struct fake *f[N];
+	struct world *w = world_with(f, CHOOSE_ORDER, 20);
+	unsigned n;
+
+	(void)state;
+	f[0]->o.guard_rule = (struct guard_rule){ 0.5, 10, 30, 15 };
+	add_to(w, 10, TO, CLASS_SERVICE);
+	assert_int_equal(f[0]->n, 10);
+	for (unsigned i = 0; i < 5; i++)
+		fake_end(w, f[0], f[0]->key[i], OUTCOME_SENT);
+	for (unsigned i = 5; i < 9; i++)
+		fake_end(w, f[0], f[0]->key[i], OUTCOME_REJECTED);
+	assert_int_equal(f[0]->o.guard.state, GUARD_OPEN);
+	fake_end(w, f[0], f[0]->key[9], OUTCOME_UNKNOWN);
+	f[0]->n_ended = 10;
+	assert_int_equal(f[0]->o.guard.state, GUARD_ASIDE);
+	world_pass(w, 10);
+	fake_end_all(w, f[1], OUTCOME_SENT); /* what was refused went there */
+	n = f[1]->n;
+	add_to(w, 5, TO, CLASS_SERVICE);
+	assert_int_equal(f[0]->n, 10);
+	assert_int_equal(f[1]->n, n + 5);
+	world_pass(w, 15 * 60000);
+	world_seconds(w, 1);
+	assert_int_equal(f[0]->o.guard.state, GUARD_PROBE);
+	add_to(w, 5, TO, CLASS_SERVICE);
+	assert_int_equal(f[0]->n, 11); /* one, and the others wait for what becomes of it */
+	fake_end_all(w, f[0], OUTCOME_REJECTED);
+	world_pass(w, 10);
+	assert_int_equal(f[0]->o.guard.state, GUARD_ASIDE);
+	assert_int_equal(f[0]->n, 11);
+	world_pass(w, 15 * 60000);
+	world_seconds(w, 1);
+	add_to(w, 1, TO, CLASS_SERVICE);
+	assert_int_equal(f[0]->n, 12);
+	fake_end_all(w, f[0], OUTCOME_SENT);
+	assert_int_equal(f[0]->o.guard.state, GUARD_OPEN);
+	add_to(w, 5, TO, CLASS_SERVICE);
+	assert_int_equal(f[0]->n, 17);
+	end(w);
+}
+
+/* What is the recipients' fault is not the link's, unless nearly all of it is so. */
+static void recipients_that_do_not_exist_are_not_the_links_fault(void **state)
+{
+	struct fake *f[N];
+	struct world *w = world_with(f, CHOOSE_ORDER, 20);
+
+	(void)state;
+	f[0]->o.guard_rule = (struct guard_rule){ 0.3, 10, 30, 15 };
+	add_to(w, 20, TO, CLASS_SERVICE);
+	for (unsigned i = 0; i < 4; i++)
+		fake_end(w, f[0], f[0]->key[i], OUTCOME_SENT);
+	for (unsigned i = 4; i < 20; i++)
+		fake_end(w, f[0], f[0]->key[i], OUTCOME_RECIPIENT);
+	assert_int_equal(f[0]->o.guard.state, GUARD_OPEN);
+	f[0]->n_ended = 20;
+	world_pass(w, 10);
+	add_to(w, 20, TO, CLASS_SERVICE);
+	fake_end_all(w, f[0], OUTCOME_RECIPIENT);
+	assert_int_equal(f[0]->o.guard.state, GUARD_ASIDE);
+	end(w);
+}
+
+/* Failures of yesterday do not count. */
+static void the_window_moves_on(void **state)
+{
+	const struct guard_rule r = { 0.5, 4, 30, 15 };
+	struct guard g = { 0 };
+	unsigned failed, all;
+
+	(void)state;
+	for (int i = 0; i < 3; i++)
+		assert_false(guard_end(&g, &r, GUARD_FAILED, 1000000000 + i * 60000));
+	guard_counts(&g, &r, 1000000000 + 29 * 60000, &failed, &all);
+	assert_int_equal(failed, 3);
+	assert_false(guard_end(&g, &r, GUARD_FAILED, 1000000000 + 40 * 60000));
+	guard_counts(&g, &r, 1000000000 + 40 * 60000, &failed, &all);
+	assert_int_equal(failed, 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -296,6 +380,9 @@ int main(void)
 		cmocka_unit_test(parts_of_a_message_stay_on_one_link),
 		cmocka_unit_test(codes_come_first),
 		cmocka_unit_test(what_waits_on_disk_goes_too),
+		cmocka_unit_test(a_link_that_fails_is_set_aside),
+		cmocka_unit_test(recipients_that_do_not_exist_are_not_the_links_fault),
+		cmocka_unit_test(the_window_moves_on),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
