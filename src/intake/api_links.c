@@ -99,6 +99,8 @@ void api_put_told(struct json_out *o, struct link *l, const struct link_view *v)
 	json_out_open(o, '{');
 	link_facts(l, put_fact, o);
 	json_out_close(o, '}');
+	json_out_ku64(o, "sent_hour", v->sent_hour);
+	json_out_ktime(o, "last_sent", v->last_sent_ms);
 	put_alarms(o, v);
 	if (*v->account)
 		json_out_kstr(o, "account", v->account);

@@ -2,9 +2,9 @@
  *
  * choice.c -- routes that choose among their links: the least busy, the cheapest, or always the same for a recipient.
  *
- * The lanes of such a route hang on an outlet that is no link, with rings of lanes like any other, so that one-time codes
- * come first and campaigns take turns; the link is chosen for each message when its turn comes, of those that have room
- * then.  Nothing is assigned earlier: a link that falls silent holds up what is in flight and no more.
+ * The lanes of such a route hang on an outlet that is no link, with rings of lanes like any other, so that one-time
+ * codes come first and campaigns take turns; the link is chosen for each message when its turn comes, of those that
+ * have room then.  Nothing is assigned earlier: a link that falls silent holds up what is in flight and no more.
  *
  * A link that refused a message is left out for it, and one of the others is asked (SKIP_ONE): refused by two is
  * refused.

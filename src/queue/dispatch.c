@@ -733,8 +733,8 @@ static bool serve_ring(struct queue *q, struct outlet *o, struct lane **ring)
 		l->in_turn = true;
 		why = serve(q, o, l);
 		/* Of a route that chooses, another lane may have another link. */
-		full = !o->choice && (why == REASON_WINDOW_FULL || why == REASON_GUARD || why == REASON_THROTTLED || why == REASON_STORE ||
-			(why == REASON_QUOTA && quota_shut(o, l->key.class)));
+		full = !o->choice && (why == REASON_WINDOW_FULL || why == REASON_GUARD || why == REASON_THROTTLED ||
+			why == REASON_STORE || (why == REASON_QUOTA && quota_shut(o, l->key.class)));
 		if (*ring == l && (!full || l->deficit <= 0)) { /* it had its turn */
 			l->in_turn = false;
 			*ring = l->next;

@@ -3,8 +3,8 @@
  * guard.h -- a link that fails too often is set aside, and tried again by one message after a while.
  *
  * Of the parts that were answered within a sliding window, so many failures are too many.  A failure is what is not the
- * recipient's: refused (for good or for now), never answered, the session's fault.  Refusals that name the recipient, and
- * receipts that say undeliverable, are a sign of the link only when nearly everything ends so.
+ * recipient's: refused (for good or for now), never answered, the session's fault.  Refusals that name the recipient,
+ * and receipts that say undeliverable, are a sign of the link only when nearly everything ends so.
  */
 #ifndef GUARD_H
 #define GUARD_H

@@ -5,8 +5,8 @@
  * An account is a SIM, wherever it sits, or a link that has none.  Counted is each part at its lease, and the count is
  * on disk with the lease or before: after a crash it may be too high by what was leased and never written, never too
  * low.  What a driver gives back unsent, or a carrier refused because of our rate, is taken off again, unless the
- * period has changed meanwhile.  Rows hold absolute numbers, one for each account and kind of period, and are written once per
- * turn of the loop, in the commit of the leases.
+ * period has changed meanwhile.  Rows hold absolute numbers, one for each account and kind of period, and are written
+ * once per turn of the loop, in the commit of the leases.
  *
  * A period that goes on keeps its end when the settings change: nothing is forgotten by a reload.  Recipients are kept
  * as hashes until their period ends, for as many as the bound says.

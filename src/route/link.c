@@ -109,7 +109,7 @@ static void take_prices(struct link *l, const struct conf_link *c)
 {
 	struct outlet_price *p = calloc(c->n_prices + 1, sizeof(*p));
 
-	l->outlet.price = c->price;
+	l->outlet.price = c->price; /* prefixes have at most 15 digits: conf_table.c */
 	l->outlet.weight = c->weight;
 	free(l->prices);
 	l->prices = p;
@@ -117,7 +117,7 @@ static void take_prices(struct link *l, const struct conf_link *c)
 	l->outlet.n_prices = p ? (unsigned)c->n_prices : 0;
 	for (size_t i = 0; p && i < c->n_prices; i++)
 		p[i] = (struct outlet_price){ strtoull(c->prices[i].prefix, NULL, 10),
-			(unsigned)strlen(c->prices[i].prefix), c->prices[i].price }; /* at most 15 digits: conf_table.c */
+			(unsigned)strlen(c->prices[i].prefix), c->prices[i].price };
 }
 
 static void take_conf(struct link *l, const struct conf_link *c)
@@ -235,6 +235,8 @@ int link_reconfigure(struct link *l, const struct conf_link *c)
 	enum receipt_id_form was = l->outlet.receipt_form;
 
 	take_conf(l, c);
+	if (l->state == LINK_UP)
+		link_balance_soon(l);
 	if (l->window_by_hand && link_set_window(l, 0) < 0)
 		log_warn("window_by_hand_stays", "link=%s error=memory", l->name);
 	queue_outlet_changed(l->queue, &l->outlet);
@@ -316,6 +318,13 @@ static void farewell_closed(uv_handle_t *h)
 	gone(arg);
 }
 
+static void balance_closed(uv_handle_t *h)
+{
+	struct link *l = h->data;
+
+	uv_close((uv_handle_t *)&l->farewell, farewell_closed);
+}
+
 static void finish(uv_timer_t *t)
 {
 	struct link *l = t->data;
@@ -325,7 +334,10 @@ static void finish(uv_timer_t *t)
 	queue_forget_outlet(l->queue, &l->outlet);
 	l->sinks.forget(l->sinks.arg, l);
 	l->driver->close(l);
-	uv_close((uv_handle_t *)&l->farewell, farewell_closed);
+	if (l->balance.timed)
+		link_balance_done(l, balance_closed);
+	else
+		uv_close((uv_handle_t *)&l->farewell, farewell_closed);
 }
 
 /* Leases on their way to the disk and receipts being committed still point to us. */
@@ -388,10 +400,12 @@ void link_up(struct link *l, unsigned window)
 	l->outlet.window = window;
 	if (l->state == LINK_DOWN)
 		l->congestion = -1; /* of the sessions before */
-	if (l->state == LINK_STARTING || l->state == LINK_DOWN)
+	if (l->state == LINK_STARTING || l->state == LINK_DOWN) {
 		set_state(l, LINK_UP, "");
-	else
+		link_balance_soon(l);
+	} else {
 		set_state(l, l->state, l->reason);
+	}
 	queue_outlet_changed(l->queue, &l->outlet);
 }
 
@@ -417,6 +431,8 @@ void link_settled(struct link *l, const struct settle *s)
 	assert(!l->in_submit); /* driver.h: no part is settled from inside submit() */
 	log_debug("settled", "msg=%llu part=%u link=%s end=%s code=%u smsc_id=%s", (unsigned long long)msg_key_id(s->key),
 		msg_key_part(s->key), l->name, outcome_name(s->outcome), s->code, s->smsc_id ? s->smsc_id : "");
+	if (s->outcome == OUTCOME_SENT || s->outcome == OUTCOME_DUPLICATE)
+		link_recent_taken(l);
 	queue_settle(l->queue, &l->outlet, s);
 	drained(l);
 }
@@ -531,6 +547,8 @@ void link_view(struct link *l, struct link_view *ret)
 	ret->told_reports = l->told_reports;
 	ret->account = l->account;
 	queue_quota(l->queue, &l->outlet, &ret->quota);
+	ret->sent_hour = link_recent_sum(l);
+	ret->last_sent_ms = l->recent.last_ms;
 	ret->alarms = l->alarms.list;
 	ret->n_alarms = l->alarms.n;
 	ret->alarms_raised = l->alarms.raised;

@@ -72,6 +72,8 @@ struct link_view {
 	enum link_reports told_reports;
 	const char *account;    /* as the driver told it: ICCID or IMSI; "": not known */
 	struct quota_view quota;
+	uint64_t sent_hour;     /* parts taken within the last 60 minutes */
+	int64_t last_sent_ms;   /* the last of all; 0: none yet */
 	const struct link_alarm_view *alarms;
 	unsigned n_alarms;
 	uint64_t alarms_raised;
