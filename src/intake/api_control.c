@@ -175,8 +175,8 @@ void api_cancel_tag(struct api_call *c, const uint8_t *body, size_t n)
 
 /* ---- Links. ---- */
 
-/* For the links themselves: 1,024 at most, and what each says without its binds. */
-#define LINKS_ROOM (1024u * 1024u)
+/* For the links themselves: what each says without its binds. */
+#define LINKS_ROOM (3u * 1024u * 1024u)
 
 static const char *reports_word(const struct link_view *v)
 {
