@@ -838,8 +838,6 @@ static int64_t next_wait_us(struct queue *q)
 		if (wait < next)
 			next = wait < TICK_US ? TICK_US : wait;
 	}
-	if (q->dirty)
-		next = TICK_US;
 	return next;
 }
 
@@ -868,8 +866,10 @@ void dispatch_run(struct queue *q)
 		if (!again)
 			break;
 	}
-	q->dirty = again;
+	q->dirty |= again;
 	wait = q->dispatch_stopped || q->stopping ? INT64_MAX : next_wait_us(q);
+	if (again && wait > TICK_US)
+		wait = TICK_US;
 	if (wait < INT64_MAX)
 		uv_timer_start(&q->tick, tick, (uint64_t)(wait + 999) / 1000, 0);
 	else
