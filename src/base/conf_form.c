@@ -261,6 +261,11 @@ static const char *pattern_fault(const char *text)
 	regex_t re;
 	size_t n;
 
+	if (strchr(text, '{') != NULL)
+		return "counts with { }, which can take any amount of memory; use ? * + instead";
+	for (const char *p = text; (p = strchr(p, '\\')) != NULL && p[1] != '\0'; p += 2)
+		if (p[1] >= '1' && p[1] <= '9')
+			return "refers back with \\1, which can take any amount of time";
 	if (regcomp(&re, text, REG_EXTENDED) != 0)
 		return "is not a POSIX extended regular expression";
 	n = re.re_nsub;

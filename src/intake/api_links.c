@@ -218,6 +218,15 @@ static void put_quotas(struct api *a, struct buf *b)
 	a->p.link_each(a->p.link_arg, put_quota_lines, &limit);
 }
 
+/* Of two families of one name Prometheus takes neither, nor anything else of the answer. */
+static bool has_family(const struct buf *b, const char *name)
+{
+	char head[DRIVER_FACT_NAME_MAX + 40];
+	int n = snprintf(head, sizeof(head), "# TYPE posthorn_%s ", name);
+
+	return memmem(buf_data(b), buf_len(b), head, (size_t)n) != NULL;
+}
+
 void api_metrics_told(struct api *a, struct buf *b)
 {
 	static const struct {
@@ -228,6 +237,7 @@ void api_metrics_told(struct api *a, struct buf *b)
 		[ALARM_TOTAL] = {"link_alarms_total", "counter", "Alarms of the link that began."},
 	};
 	struct samples s = {0};
+	bool fresh = false;
 
 	put_quotas(a, b);
 	for (unsigned i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
@@ -243,8 +253,9 @@ void api_metrics_told(struct api *a, struct buf *b)
 		const struct sample *x = &s.list[i];
 
 		if (i == 0 || strcmp(x->name, x[-1].name) != 0)
-			stats_text_head(b, x->name, "gauge", x->help);
-		stats_text_value(b, x->name, (const char *const[]){"link", x->link, NULL}, x->value);
+			fresh = !has_family(b, x->name) && stats_text_head(b, x->name, "gauge", x->help) == 0;
+		if (fresh)
+			stats_text_value(b, x->name, (const char *const[]){"link", x->link, NULL}, x->value);
 	}
 	free(s.list);
 }
