@@ -145,7 +145,7 @@ int msg_state_parse(const char *word);
 /* ---- the message ---------------------------------------------------------------------------------------- */
 
 #define MSG_REF_MAX  64 /* octets of ref, tag and campaign */
-#define MSG_FROM_MAX 20
+#define MSG_FROM_MAX 22 /* 11 characters of the GSM alphabet */
 #define MSG_TEXT_MAX 40000 /* octets of UTF-8: 64 parts of anything */
 
 #define MSG_FLASH  0x01 /* message class 0 */

@@ -44,6 +44,7 @@ struct qmsg {
 	uint64_t later;             /* its due row will bring the part back */
 	uint64_t tried;             /* parts that had their turn in attempt number `tries` */
 	uint64_t refused;           /* for good, by its link: the next one may get the message when all of it is back */
+	uint64_t answered;          /* under way again, but the carrier has taken the sending before: told late */
 	uint32_t refused_code;
 	uint8_t refused_reason;
 	uint8_t n_faults;           /* answers that ended its link's session, in a row */
@@ -151,6 +152,13 @@ struct link_forms {
 	bool retry; /* its parked receipts may be found now */
 };
 
+/* Of a link that a reload took away, and may bring back. */
+struct kept_pace {
+	struct kept_pace *next;
+	uint32_t link;
+	struct pace pace;
+};
+
 struct tag_cancel {
 	struct tag_cancel *next;
 	uint64_t n, upto_id;
@@ -207,6 +215,7 @@ struct queue {
 	bool aside_changed;          /* of some outlet */
 	struct choice *choices;
 	unsigned turn;               /* who begins: links with lanes of their own, or routes that choose */
+	struct kept_pace *paces;
 	bool any_parked;             /* when the last page of settled messages came */
 	uint32_t parked_max;
 	int64_t parked_age_ms;
@@ -244,6 +253,7 @@ struct queue {
 	uint32_t index_run;
 	struct tag_job *tag_jobs;
 	bool meta_busy, idem_busy, index_busy, purge_busy;
+	bool purge_more; /* the last step found as much as it may take: the next one follows in a second */
 	int64_t body_age_ms, number_age_ms, row_age_ms;
 	uint64_t spilling;
 	struct op_spill *spill_op;
@@ -320,6 +330,9 @@ void dispatch_take(struct queue *q, struct outlet *o, struct qmsg *qm, unsigned 
 void dispatch_settled(struct queue *q, struct qmsg *qm, unsigned n_parts);                   /* slots back */
 void dispatch_unplaced(struct queue *q, struct qmsg *qm, unsigned n_parts); /* of parts that were never submitted */
 void dispatch_rate(struct outlet *o);                       /* tps, burst or what the carrier takes has changed */
+void dispatch_keep_rate(struct queue *q, const struct outlet *o); /* it goes, and may come back */
+void dispatch_known_rate(struct queue *q, struct outlet *o);      /* it is back */
+void dispatch_drop_rates(struct queue *q, int64_t now_us);
 void dispatch_unsent(struct queue *q, struct qmsg *qm, uint64_t parts);
 void dispatch_stalled(struct queue *q, struct outlet *o);
 unsigned dispatch_bound_parts(const struct qmsg *qm);

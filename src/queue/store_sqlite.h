@@ -54,7 +54,8 @@
 		  " OR EXISTS (SELECT 1 FROM submit WHERE key BETWEEN ?1 AND ?2)")                                     \
 	X(W_SUBMIT, "INSERT INTO submit VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING")                               \
 	X(W_SUBMITTED_TO, "SELECT m.recipient, m.client, m.bits, coalesce(b.parts, 0), s.link = ?3 OR EXISTS"          \
-			  " (SELECT 1 FROM attempt a WHERE a.key = ?1 AND a.link = ?3 AND a.outcome = 0)"               \
+			  " (SELECT 1 FROM attempt a WHERE a.key = ?1 AND a.link = ?3 AND a.outcome = 0),"              \
+			  " min(m.created, s.at)"                                                                      \
 			  " FROM submit s JOIN message m ON m.id = ?2 LEFT JOIN bound b ON b.id = ?2"                  \
 			  " WHERE s.key = ?1")                                                                         \
 	X(W_ATTEMPT, "INSERT INTO attempt VALUES (?1, (SELECT coalesce(max(n), 0) + 1 FROM attempt WHERE key = ?1),"   \
@@ -78,11 +79,11 @@
 	X(W_PARKED_ID, "INSERT OR IGNORE INTO receipt_parked_id VALUES (?1, ?2, ?3)")                                  \
 	X(W_PARKED_FIND, "SELECT p.n, p.link, p.recipient, p.other, p.state, p.at, i.form, p.stat, p.err"              \
 			 " FROM receipt_parked_id i JOIN receipt_parked p ON p.n = i.n WHERE i.hash = ?1 ORDER BY i.n"  \
-			 " LIMIT 16")                                                                                  \
+			 " DESC LIMIT 64")                                                                             \
 	X(W_PARKED_IDS, "SELECT ids, hash FROM receipt_parked WHERE n = ?1")                                           \
 	X(W_PARKED_ID_DELETE, "DELETE FROM receipt_parked_id WHERE hash = ?1 AND n = ?2")                              \
 	X(W_PARKED_DELETE, "DELETE FROM receipt_parked WHERE n = ?1")                                                  \
-	X(W_PARKED_OLDEST, "SELECT n FROM receipt_parked WHERE at < ?1 ORDER BY n LIMIT ?2")                           \
+	X(W_PARKED_OLDEST, "SELECT n FROM (SELECT n, at FROM receipt_parked ORDER BY n LIMIT ?2) WHERE at < ?1")      \
 	X(W_NOTE, "INSERT INTO receipt SELECT ?1, (SELECT coalesce(max(n), 0) + 1 FROM receipt WHERE key = ?1),"       \
 		  " ?2, ?3, ?4, ?5, ?6 WHERE (SELECT count(*) FROM receipt WHERE key = ?1) < 16")                       \
 	X(W_FORM_DELETE, "DELETE FROM receipt_form WHERE link = ?1")                                                   \

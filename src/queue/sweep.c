@@ -271,6 +271,7 @@ static void purge_done(struct store_op *op)
 	struct queue *q = op->arg;
 
 	q->purge_busy = false;
+	q->purge_more = op->r == 0 && q->op_purge.ret_n >= PURGE_STEP;
 }
 
 static void purge(struct queue *q)
@@ -366,7 +367,7 @@ void sweep_second(uv_timer_t *t)
 	settle_flush_spill(q);
 	store_low(q);
 	index_next(q);
-	if (q->seconds % 60 == 30)
+	if (q->seconds % 60 == 30 || q->purge_more)
 		purge(q);
 	if (q->seconds % 3600 == 1)
 		idem_rotate(q);

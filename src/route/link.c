@@ -239,6 +239,8 @@ int link_reconfigure(struct link *l, const struct conf_link *c)
 		link_balance_soon(l);
 	if (l->window_by_hand && link_set_window(l, 0) < 0)
 		log_warn("window_by_hand_stays", "link=%s error=memory", l->name);
+	if (l->driver->reread)
+		l->driver->reread(l);
 	queue_outlet_changed(l->queue, &l->outlet);
 	if (l->outlet.receipt_form != was)
 		queue_retry_parked(l->queue, &l->outlet);
@@ -426,6 +428,26 @@ void link_ready(struct link *l)
 	queue_outlet_changed(l->queue, &l->outlet);
 }
 
+/* A carrier may invent as many codes as it likes: the first ones are told one by one. */
+static void count_code(struct link *l, const struct settle *s)
+{
+	struct link_code *c = l->code, *end = l->code + l->n_codes;
+
+	while (c < end && c->code != s->code)
+		c++;
+	if (c == l->code + LINK_CODES) {
+		l->codes_other++;
+		return;
+	}
+	if (c == end) {
+		l->n_codes++;
+		c->code = s->code;
+		snprintf(c->name, sizeof(c->name), "%s", s->text ? s->text : "");
+	}
+	c->outcome = s->outcome;
+	c->n++;
+}
+
 void link_settled(struct link *l, const struct settle *s)
 {
 	assert(!l->in_submit); /* driver.h: no part is settled from inside submit() */
@@ -433,6 +455,8 @@ void link_settled(struct link *l, const struct settle *s)
 		msg_key_part(s->key), l->name, outcome_name(s->outcome), s->code, s->smsc_id ? s->smsc_id : "");
 	if (s->outcome == OUTCOME_SENT || s->outcome == OUTCOME_DUPLICATE)
 		link_recent_taken(l);
+	if (s->code)
+		count_code(l, s);
 	queue_settle(l->queue, &l->outlet, s);
 	drained(l);
 }
@@ -538,7 +562,8 @@ void link_view(struct link *l, struct link_view *ret)
 	ret->since_ms = l->since_ms;
 	ret->outlet = &l->outlet;
 	ret->rate = pace_sent(&l->outlet.pace, clock_mono_us());
-	ret->rate_limit = l->outlet.adapt.limit > 0 ? l->outlet.adapt.limit : l->outlet.tps;
+	ret->slowed = l->outlet.adapt.limit > 0 && (l->outlet.tps <= 0 || l->outlet.adapt.limit < l->outlet.tps);
+	ret->rate_limit = ret->slowed ? l->outlet.adapt.limit : l->outlet.tps;
 	ret->tps_by_hand = l->tps_by_hand;
 	ret->window_by_hand = l->window_by_hand;
 	ret->receipts = l->receipts;
@@ -552,6 +577,9 @@ void link_view(struct link *l, struct link_view *ret)
 	ret->alarms = l->alarms.list;
 	ret->n_alarms = l->alarms.n;
 	ret->alarms_raised = l->alarms.raised;
+	ret->codes = l->code;
+	ret->n_codes = l->n_codes;
+	ret->codes_other = l->codes_other;
 	if (l->driver->stats)
 		l->driver->stats(l, &ret->driver_stats);
 }

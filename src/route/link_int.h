@@ -61,6 +61,9 @@ struct link {
 	uint64_t receipts, inbound;
 	int congestion; /* percent, as the carrier said last; -1: it has not */
 	bool tps_by_hand, window_by_hand; /* not as `conf` says */
+	struct link_code code[LINK_CODES];
+	unsigned n_codes;
+	uint64_t codes_other;
 	enum link_reports told_reports;
 	char account[48];         /* as the driver told it; "": not known */
 	struct outlet_price *prices;
