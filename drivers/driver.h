@@ -158,6 +158,28 @@ struct driver_pdu {
 	uint32_t n, n_whole;   /* kept, and what it had */
 };
 
+/* Something that a person wants to know of a link, and perhaps a graph: signal, operator, IMEI.  Lent for the call. */
+struct driver_fact {
+	const char *name;      /* a to z, digits and _, at most DRIVER_FACT_NAME_MAX: "signal_dbm".  The same on every call
+				* while its meaning is the same, and the same in all drivers */
+	const char *text;      /* when it is no number; UTF-8 */
+	double number;
+	bool is_number;        /* also a gauge of /metrics, posthorn_link_NAME */
+	const char *unit;      /* for people: "dBm"; NULL: none */
+	const char *help;      /* of a number: a sentence for /metrics; NULL: none */
+};
+#define DRIVER_FACT_NAME_MAX 40
+
+/* How a USSD dialogue went on. */
+struct driver_ussd {
+	int r;                 /* 0; -ETIMEDOUT: no answer in time; -ENOTCONN: the link went away; -ECONNABORTED: the
+				* network ended it; -EIO: refused.  Then `text` may say what was said */
+	const char *text;      /* UTF-8; NULL is "" */
+	bool more;             /* the network waits for an answer: the next ussd() is that */
+};
+typedef void driver_ussd_cb(void *arg, const struct driver_ussd *u);
+#define DRIVER_USSD_MAX 182 /* characters of what is sent: 160 octets hold so many septets (3GPP TS 23.038, 6.1.2.3) */
+
 struct driver {
 	const char *name;        /* what the configuration calls it: driver = "smpp" */
 	unsigned caps;           /* DRIVER_MO | DRIVER_DLR */
@@ -220,6 +242,16 @@ struct driver {
 	/* So many parts per bind may be in flight from here on, up to the setting's bound; link_up() tells the sum.  0
 	 * or -errno: nothing changed.  NULL: the driver has no such window. */
 	int (*set_window)(struct link *l, unsigned window);
+
+	/* Tell what is known of the link now, from memory: this waits for nothing.  What is not known is left out.  May
+	 * be NULL. */
+	void (*facts)(struct link *l, void (*each)(void *arg, const struct driver_fact *f), void *arg);
+
+	/* Send a USSD code, or the answer to what the network asked; "" ends the dialogue.  0: exactly one done()
+	 * follows, not from inside this call: when the network answered, when it took longer than the driver waits (a
+	 * minute at most), or when the link goes away; before link_stopped().  -ENOTCONN: not up; -EBUSY: not now (the
+	 * core asks for one at a time); -EINVAL: no such code.  NULL: the driver has none. */
+	int (*ussd)(struct link *l, const char *code, driver_ussd_cb *done, void *arg);
 };
 
 /* The table made from drivers.def.  On failure *ret_why says so: unknown, or built without something. */
@@ -245,6 +277,21 @@ void link_answered(struct link *l, const struct driver_answer *a);
 /* How full the carrier says it is, 0 to 100 percent (congestion_state, SMPP 5.0, 4.8.4.18: above 80 it wants less).
  * Told for each response that says it, on whichever bind, before the link_settled() of the same response. */
 void link_congestion(struct link *l, unsigned percent);
+
+/* Whose account its messages go on: the ICCID of the SIM, or its IMSI where that cannot be read.  Quotas are counted
+ * for it, so it is told before link_up() and whenever it changes.  "" or NULL: not known; then it is the link itself. */
+void link_identity(struct link *l, const char *account);
+
+/* Whether receipts will come, as found at run time: a modem that refuses every mode that gives them.  Without them what
+ * is taken ends as unconfirmed (no_reports).  Unknown, as at the start, is as the settings say. */
+enum link_reports { LINK_REPORTS_UNKNOWN, LINK_REPORTS_YES, LINK_REPORTS_NO };
+void link_reports(struct link *l, enum link_reports told);
+
+/* Something that a person must see to while the link may well be up: the SIM is full, it is not registered.  `code` is
+ * stable, at most LINK_ALARM_CODE_MAX octets; `text` is a sentence, NULL when it is over.  Told again it changes the
+ * text.  Logged once when it begins and once when it ends. */
+#define LINK_ALARM_CODE_MAX 32
+void link_alarm(struct link *l, const char *code, const char *text);
 
 void link_receipt(struct link *l, const struct link_receipt *r, struct driver_token token);
 void link_inbound(struct link *l, const struct link_inbound *m, struct driver_token token);

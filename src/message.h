@@ -112,6 +112,8 @@ enum msg_reason {
 	REASON_LINK_DRAIN,  /* its link drains */
 	REASON_HELD,        /* an operator holds it */
 	REASON_STORE,       /* waiting for the disk */
+	REASON_QUOTA,       /* what may leave over its link in this period has left */
+	REASON_GUARD,       /* its link failed too often and is set aside */
 	REASON_N
 };
 

@@ -58,6 +58,8 @@ enum conf_tlv_type {
 enum conf_on_uncertain_of {
 	CONF_ON_UNCERTAIN_OF_LINK, CONF_ON_UNCERTAIN_OF_RESEND, CONF_ON_UNCERTAIN_OF_HOLD, CONF_ON_UNCERTAIN_OF_FAIL
 };
+/* Which link of a route a message takes. */
+enum conf_choose { CONF_CHOOSE_ORDER, CONF_CHOOSE_LOAD, CONF_CHOOSE_PRICE, CONF_CHOOSE_STICKY };
 /* What the loopback driver answers and reports: as the final states, `none` is taken but never reported. */
 enum conf_outcome {
 	CONF_OUTCOME_DELIVERED,
@@ -138,6 +140,8 @@ struct conf_client_webhook {
 
 #define CONF_TLVS_MAX  16   /* of a link, and of a client */
 #define CONF_RULES_MAX 32
+#define CONF_PRICES_MAX 256
+#define CONF_POOL_MAX  64 /* links of a route that chooses among them */
 
 /* A value for whatever link declares a TLV of this name. */
 struct conf_client_tlv {
@@ -192,6 +196,39 @@ struct conf_dest_rule {
 	struct conf_strings prefix; /* none: all */
 	char *strip, *add;
 	int64_t ton, npi;
+};
+
+/* How much may leave over a link, or rather over its SIM, within calendar periods; 0: no bound. */
+struct conf_quota {
+	int64_t minute, hour, day, month; /* parts */
+	int64_t recipients_day, recipients_month;
+	int64_t reserve_otp; /* per cent of each for class otp */
+	char *zone;
+	int64_t month_day;
+	char *day_at; /* "HH:MM" */
+	int64_t day_at_minute; /* the same as a number */
+};
+
+/* When a link that fails too often is set aside; `failures` 0: never. */
+struct conf_guard {
+	double failures; /* share of the last parts that failed */
+	int64_t of;
+	int64_t minutes;
+	int64_t probe_minutes;
+};
+
+/* What is asked for by USSD, and what may be left; `ussd` "": nothing. */
+struct conf_balance {
+	char *ussd;
+	char *pattern; /* extended regular expression; the first group is the number */
+	int64_t every_hours;
+	double alarm_below;
+};
+
+/* What a part costs to numbers that begin so. */
+struct conf_price {
+	char *prefix;
+	double price;
 };
 
 /* Where a setting of a link was given. */
@@ -285,6 +322,15 @@ struct conf_link {
 	/* loopback */
 	int64_t delay_ms;
 	enum conf_outcome outcome;
+	char *sim;  /* "": it tells none */
+	char *ussd; /* "": the code */
+	struct conf_quota quota;
+	struct conf_guard guard;
+	struct conf_balance balance;
+	double price;
+	struct conf_price *prices;
+	size_t n_prices;
+	double weight;
 	/* carriers/NAME.conf, whose settings stand where the link has none of its own */
 	char *profile;
 	struct conf_origin *origins; /* of what is not at its default */
@@ -299,6 +345,7 @@ struct conf_route {
 	struct conf_strings client;
 	struct conf_strings sender;
 	struct conf_strings links;
+	enum conf_choose choose;
 	char *from; /* "": the message's */
 	char *from_fallback;
 	struct conf_strings from_allowed; /* kinds of senders; none: all */

@@ -6,6 +6,7 @@
  * 0.0.4).
  */
 #include "intake/api_impl.h"
+#include "intake/api_links.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -148,6 +149,8 @@ enum link_metric {
 	L_QUERY_SETTLED,
 	L_QUERY_OFF,
 	L_CONGESTION,
+	L_ASIDE,
+	L_ASIDES,
 	L_INBOUND,
 	L_BINDS,
 	L_RECONNECTS,
@@ -184,6 +187,8 @@ static const struct {
 	[L_QUERY_OFF] = {"link_query_refused", "gauge", "1 when it is to be asked and does not answer such questions."},
 	[L_CONGESTION] = {"link_congestion", "gauge",
 		"How full the carrier says it is, in percent (congestion_state); no line while it does not say."},
+	[L_ASIDE] = {"link_set_aside", "gauge", "1 while the link is set aside by its guard, as it failed too often."},
+	[L_ASIDES] = {"link_set_aside_total", "counter", "Times it was, failed probes among them."},
 	[L_INBOUND] = {"link_inbound_total", "counter", "Inbound messages received."},
 	[L_BINDS] = {"link_binds_up", "gauge", "Sessions that are bound."},
 	[L_RECONNECTS] = {"link_reconnects_total", "counter", "Times the link connected again."},
@@ -235,6 +240,8 @@ static double link_value(const struct link_view *v, enum link_metric m)
 	case L_QUERY_SETTLED: return (double)v->outlet->query_settled;
 	case L_QUERY_OFF: return v->outlet->queries && *v->outlet->query_off;
 	case L_CONGESTION: return v->congestion;
+	case L_ASIDE: return v->outlet->guard.state != GUARD_OPEN;
+	case L_ASIDES: return (double)v->outlet->guard.trips;
 	case L_INBOUND: return (double)v->inbound;
 	case L_BINDS: return d->binds_up;
 	case L_RECONNECTS: return (double)d->reconnects;
@@ -389,6 +396,7 @@ void api_metrics(struct api_call *c, const uint8_t *body, size_t n)
 	put_queue(a, &b);
 	put_store(a, &b);
 	put_links(a, &b);
+	api_metrics_told(a, &b);
 	put_hooks(a, &b);
 	put_http(a, &b);
 	/* Last, and its result stands for all: a buffer that was full once stays full. */

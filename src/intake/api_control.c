@@ -5,6 +5,7 @@
  * restart forgets it.
  */
 #include "intake/api_impl.h"
+#include "intake/api_links.h"
 
 #include "base/clock.h"
 #include "base/conf_table.h"
@@ -174,8 +175,8 @@ void api_cancel_tag(struct api_call *c, const uint8_t *body, size_t n)
 
 /* ---- Links. ---- */
 
-/* For the links themselves: 1,024 at most, and what each says without its binds. */
-#define LINKS_ROOM (1024u * 1024u)
+/* For the links themselves: what each says without its binds. */
+#define LINKS_ROOM (3u * 1024u * 1024u)
 
 static const char *reports_word(const struct link_view *v)
 {
@@ -288,11 +289,15 @@ static void put_codes(struct json_out *o, const struct link_view *v)
 	json_out_ku64(o, "errors_other", v->codes_other);
 }
 
-/* A link that is up has nothing to explain, unless the carrier takes less than it would send. */
+/* A link that is up has nothing to explain, unless less goes over it than it would take. */
 static const char *reason_word(const struct link_view *v)
 {
 	if (v->state == LINK_UP && v->slowed && !*v->reason)
 		return msg_reason_name(REASON_THROTTLED);
+	if (v->state == LINK_UP && v->outlet->guard.state != GUARD_OPEN)
+		return msg_reason_name(REASON_GUARD);
+	if (v->state == LINK_UP && v->outlet->no_quota)
+		return msg_reason_name(REASON_QUOTA);
 	return v->reason;
 }
 
@@ -346,6 +351,7 @@ static void put_link(void *arg, struct link *l)
 	json_out_ku64(o, "malformed", v.driver_stats.malformed);
 	json_out_ku64(o, "response_ms_p50", v.driver_stats.response_ms_p50);
 	json_out_ku64(o, "response_ms_p99", v.driver_stats.response_ms_p99);
+	api_put_told(o, l, &v);
 	put_binds(o, l);
 	json_out_close(o, '}');
 }

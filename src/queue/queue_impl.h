@@ -4,6 +4,7 @@
  *
  *     queue.c     intake (queue_add), start and stop, limits, views
  *     lane.c      lanes: which messages wait where, and for which link
+ *     choice.c    routes that choose among their links
  *     dispatch.c  from lanes to links: fair choice, tokens, lease, submit
  *     refs.c      references that join the parts of a long message
  *     settle.c    how attempts ended
@@ -11,6 +12,7 @@
  *     uncertain.c parts that were written and never answered
  *     ask.c       parts whose receipt does not come: the carrier is asked
  *     receipt.c   what receipts say, of which part, and how their ids are read
+ *     quota.c     what may leave over an account within a period
  *     refill.c    rows back into memory: backlog, due, restart
  *     cancel.c    by id and by tag
  *     sweep.c     what the clock does: expiry, deadlines, low water, housekeeping
@@ -99,6 +101,15 @@ struct lane {
 	int64_t since_ms;
 	struct store_minute *minutes; /* ttl ends of the rows, rising by minute */
 	unsigned n_minutes, cap_minutes;
+};
+
+/* A route that chooses among its links: its lanes hang on `o`, which is no link. */
+struct choice {
+	struct choice *next;
+	struct outlet o;
+	uint32_t route;
+	const struct queue_route *r; /* NULL: the route is gone, or does not choose any more */
+	bool ticks;                  /* a lane waits for its client's rate */
 };
 
 struct queue_client_state {
@@ -209,6 +220,10 @@ struct queue {
 	struct link_forms *forms;    /* by op.link */
 	struct receipt_job *looking; /* receipts on their way to the writer: what it may park, no row tells of yet */
 	uint32_t n_retries;          /* so often the meaning of what is parked has changed: queue_retry_parked() */
+	struct account *accounts;
+	bool aside_changed;          /* of some outlet */
+	struct choice *choices;
+	unsigned turn;               /* who begins: links with lanes of their own, or routes that choose */
 	struct kept_pace *paces;
 	bool any_parked;             /* when the last page of settled messages came */
 	uint32_t parked_max;
@@ -272,6 +287,7 @@ void queue_again_all(struct queue *q);
 void staged_add(struct queue *q, struct staged *st, uint64_t seq);
 void staged_done(struct staged *st);
 uint64_t staged_low(const struct queue *q); /* UINT64_MAX: nothing staged */
+void queue_guard_moved(struct queue *q, struct outlet *o); /* its state is another one now */
 struct outlet *queue_outlet_of(const struct queue *q, uint32_t id);
 uint64_t queue_take_id(struct queue *q); /* 0: none reserved */
 struct queue_client_state *queue_client_of(struct queue *q, uint32_t client);
@@ -335,6 +351,37 @@ void dispatch_submit(struct queue *q, struct qmsg *qm);     /* hand what is leas
 void dispatch_requeue(struct queue *q, struct qmsg *qm);    /* todo is not empty: back to the lane that fits */
 void dispatch_gone(struct queue *q, struct qmsg *qm);       /* nothing left to do in memory? then let it go */
 bool tokens_has(double *tokens, int64_t *at_us, double rate, double burst, int64_t now_us);
+
+enum msg_reason dispatch_no_room(struct queue *q, struct outlet *o, enum msg_class class); /* REASON_NONE: room */
+
+/* choice.c */
+#define SKIP_ONE 0x80 /* skip, of routes that choose: all links but the one of this index */
+bool outlet_serves(const struct outlet *o, enum msg_class class);
+/* What it is that outlet_serves() misses. */
+enum msg_reason outlet_why_not(const struct outlet *o, enum msg_class class);
+/* The link for a message of the lane that has room now; NULL and why. */
+struct outlet *choice_pick(struct queue *q, const struct lane *l, const struct qmsg *qm, enum msg_reason *ret_why);
+/* What stands for the links of the lane's route while one of them can send; NULL and why. */
+struct outlet *choice_up(const struct lane *l, enum msg_reason *ret_why);
+int choice_routes(struct queue *q, struct queue_route *routes, unsigned n); /* before the lanes are told */
+void choice_sweep(struct queue *q);                                        /* after: what no route has goes */
+int64_t choice_wait_us(struct queue *q, struct choice *c);
+
+/* quota.c */
+int quota_load(struct queue *q);
+void quota_take(struct queue *q, struct outlet *o, unsigned n_parts, uint64_t to); /* leased … */
+void quota_back(struct queue *q, struct outlet *o, unsigned n_parts);              /* … and not sent */
+unsigned quota_room(const struct outlet *o, enum msg_class class);                 /* parts; UINT_MAX: no bound */
+bool quota_fits(struct queue *q, struct outlet *o, enum msg_class class, uint64_t to, unsigned n_parts);
+bool quota_takes_new(const struct outlet *o, uint64_t to);
+double quota_share(const struct outlet *o); /* used of what is used most, 0 … 1 */
+void quota_clock(struct queue *q, struct outlet *o); /* a period may have ended */
+void quota_second(struct queue *q);
+void quota_done(struct queue *q);
+static inline bool quota_shut(const struct outlet *o, enum msg_class class)
+{
+	return class == CLASS_OTP ? o->no_quota_otp : o->no_quota;
+}
 
 /* receipt.c */
 struct idform *receipt_forms(struct queue *q, uint32_t link); /* NULL: no memory */

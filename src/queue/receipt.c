@@ -121,16 +121,17 @@ static void learn(struct queue *q, struct outlet *o, unsigned form)
 	queue_retry_parked(q, o);
 }
 
-static void judge(struct queue *q, struct outlet *o)
+static void judge(struct outlet *o)
 {
 	double rate;
+	char text[96];
 	int r = o->idform ? idform_judge(o->idform, o->match_alarm, &rate) : 0;
 
-	if (r > 0)
-		log_error("receipts_do_not_match", "link=%s rate=%.3f threshold=%.2f", names_text(q->names, NAME_LINK, o->id),
-			rate, o->match_alarm);
-	else if (r < 0)
-		log_info("receipts_match_again", "link=%s rate=%.3f", names_text(q->names, NAME_LINK, o->id), rate);
+	if (r == 0 || !o->ops->alarm)
+		return;
+	snprintf(text, sizeof(text), "only %.3f of the receipts find their message, where %.2f should", rate,
+		o->match_alarm);
+	o->ops->alarm(o, "receipts_do_not_match", r > 0 ? text : NULL);
 }
 
 static void retry_parked(struct queue *q, uint32_t link);
@@ -138,7 +139,7 @@ static void retry_parked(struct queue *q, uint32_t link);
 void receipt_second(struct queue *q)
 {
 	for (unsigned i = 0; i < q->n_outlets; i++)
-		judge(q, q->outlets[i]);
+		judge(q->outlets[i]);
 	for (struct link_forms *l = q->forms; l; l = l->next) {
 		if (q->seconds % 60 == 45)
 			store_forms_of(q, l);

@@ -313,9 +313,13 @@ int settle_receipt(struct queue *q, struct sent_entry *e, struct op_final *f, se
 	uint64_t b)
 {
 	struct final_job *j = stage_final(q, &e->msg, e->part, e->class, f->state, REASON_RECEIPT, f->error);
+	struct outlet *o = queue_outlet_of(q, e->link);
 
 	if (!j)
 		return -ENOMEM;
+	if (o && f->state == STATE_UNDELIVERED && o->guard_rule.failures > 0 &&
+		guard_end(&o->guard, &o->guard_rule, GUARD_UNDELIVERED, q->now_ms))
+		queue_guard_moved(q, o);
 	j->f.receipt = f->receipt;
 	j->f.parked = f->parked;
 	j->f.at = f->at;
@@ -598,6 +602,8 @@ static int next_link(const struct qmsg *qm, const struct outlet *o)
 {
 	int i = link_index(qm, o);
 
+	if (i >= 0 && qm->lane->route->choice)
+		return qm->lane->key.skip || qm->lane->route->n_links < 2 ? -1 : SKIP_ONE | i;
 	return i >= 0 && (unsigned)i + 1 < qm->lane->route->n_links ? i + 1 : -1;
 }
 
@@ -689,6 +695,36 @@ static void told_rate(struct queue *q, const struct qmsg *qm, struct outlet *o, 
 
 	if (adapt_answer(&o->adapt, answer, o->tps, sent, o->in_flight - o->pace.held - 1, now_us))
 		slowed(q, o, limit, sent);
+}
+
+/* What an answer, or a receipt, says of the link itself. */
+static void told_guard(struct queue *q, struct outlet *o, enum guard_end end)
+{
+	if (o->guard_rule.failures > 0 && guard_end(&o->guard, &o->guard_rule, end, q->now_ms))
+		queue_guard_moved(q, o);
+}
+
+static void told_health(struct queue *q, struct outlet *o, enum outcome outcome)
+{
+	switch (outcome) {
+	case OUTCOME_SENT:
+	case OUTCOME_DUPLICATE:
+		told_guard(q, o, GUARD_TAKEN);
+		break;
+	case OUTCOME_RETRY:
+	case OUTCOME_REJECTED:
+	case OUTCOME_UNKNOWN:
+	case OUTCOME_LINK_FAULT:
+		told_guard(q, o, GUARD_FAILED);
+		break;
+	case OUTCOME_RECIPIENT:
+		told_guard(q, o, GUARD_RECIPIENT);
+		break;
+	case OUTCOME_THROTTLED:
+	case OUTCOME_UNSENT:
+	case OUTCOME_N:
+		break;
+	}
 }
 
 void queue_congestion(struct queue *q, struct outlet *o, unsigned percent)
@@ -911,6 +947,7 @@ void queue_settle(struct queue *q, struct outlet *o, const struct settle *s)
 		return;
 	}
 	told_rate(q, qm, o, s);
+	told_health(q, o, s->outcome);
 	if ((qm->answered & bit) && s->outcome != OUTCOME_SENT && s->outcome != OUTCOME_DUPLICATE) {
 		second_ended(q, qm, o, part, s);
 		return;

@@ -32,10 +32,12 @@
 
 struct store;
 struct store_op;
+struct store_quota;
+struct store_quota_recipient;
 
 enum store_list { STORE_SETTLE, STORE_OTP, STORE_BULK, STORE_LISTS };
 
-enum name_kind { NAME_CLIENT = 1, NAME_CAMPAIGN, NAME_ROUTE, NAME_LINK };
+enum name_kind { NAME_CLIENT = 1, NAME_CAMPAIGN, NAME_ROUTE, NAME_LINK, NAME_ACCOUNT };
 
 enum event_kind {
 	EVENT_STATUS = 1, /* a message (part 0) or part changed its state */
@@ -91,6 +93,13 @@ int store_refs(struct store *s, uint32_t most, void (*each)(void *arg, uint32_t 
 /* What was learned of the ids in receipts; blocking, at start. */
 int store_forms(struct store *s, void (*each)(void *arg, uint32_t link, unsigned form, uint32_t hits), void *arg);
 
+/* What accounts have used of the periods that go on at `now_ms`; blocking, at start. */
+int store_quotas(struct store *s, int64_t now_ms, void (*each)(void *arg, const struct store_quota *v),
+	void (*each_recipient)(void *arg, const struct store_quota_recipient *v), void *arg);
+
+/* Rises with each hand-over: what was staged under the same number is still the loop's. */
+uint64_t store_turn(const struct store *s);
+
 /* While anything is staged or under way the store keeps the loop alive; idle, it does not. */
 void store_stage(struct store *s, enum store_list list, struct store_op *op);
 
@@ -115,6 +124,7 @@ enum store_op_kind {
 	OP_SPILL, OP_CANCEL, OP_CANCEL_DONE, OP_INBOUND, OP_EVENTS_DONE, OP_EVENTS_DEAD, OP_EVENTS_REPLAY, OP_STREAM,
 	OP_INBOUND_PART,
 	OP_NAME, OP_LANE, OP_META, OP_LOOKUP, OP_PURGE, OP_IDEM_ROTATE, OP_RESERVE, OP_RECEIPT_NOTE, OP_RECEIPT_FORM,
+	OP_QUOTA,
 	OP_N
 };
 
@@ -313,6 +323,30 @@ struct op_receipt_form {
 	struct store_op op;
 	uint32_t link;
 	uint32_t hits[IDFORM_N];
+};
+
+/* -- what an account has used of its periods: absolute numbers, so the last one of an account holds.  Staged before the
+ * leases that it counts, in the list that goes first, it is on disk with them or before. */
+enum quota_kind { QUOTA_MINUTE, QUOTA_HOUR, QUOTA_DAY, QUOTA_MONTH, QUOTA_KINDS };
+struct store_quota {
+	uint32_t account;
+	uint8_t kind;
+	int64_t start, end;    /* of the period */
+	uint64_t n;            /* parts */
+};
+struct store_quota_recipient {
+	uint32_t account;
+	uint8_t kind;          /* QUOTA_DAY, QUOTA_MONTH */
+	int64_t end;           /* of the period */
+	uint64_t hash;
+};
+struct op_quota {
+	struct store_op op;
+	struct store_quota rows[QUOTA_KINDS];
+	unsigned n_rows;
+	struct store_quota_recipient *recipients;
+	unsigned n_recipients, cap_recipients;
+	int64_t purge_before;  /* not 0: periods that ended before go, some at a time */
 };
 
 /* -- a due row fired: it becomes a backlog row */

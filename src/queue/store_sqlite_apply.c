@@ -423,3 +423,37 @@ int apply_lookup(struct writer *w, struct store_op *op)
 		rc = meta_set(w, "indexed_to", o->indexed_to);
 	return rc;
 }
+
+/* ---- quotas ---------------------------------------------------------------------------------------------- */
+
+static int purge_quota(struct writer *w, int64_t before)
+{
+	int rc;
+
+	BIND(w->st[W_PURGE_QUOTA], before);
+	rc = run(w->st[W_PURGE_QUOTA]);
+	if (rc)
+		return rc;
+	BIND(w->st[W_PURGE_QUOTA_RECIPIENT], before);
+	return run(w->st[W_PURGE_QUOTA_RECIPIENT]);
+}
+
+int apply_quota(struct writer *w, struct store_op *op)
+{
+	struct op_quota *o = (struct op_quota *)op;
+	int rc = SQLITE_OK;
+
+	for (unsigned i = 0; rc == SQLITE_OK && i < o->n_rows; i++) {
+		const struct store_quota *v = &o->rows[i];
+
+		BIND(w->st[W_QUOTA], v->account, v->kind, v->start, v->end, (int64_t)v->n);
+		rc = run(w->st[W_QUOTA]);
+	}
+	for (unsigned i = 0; rc == SQLITE_OK && i < o->n_recipients; i++) {
+		const struct store_quota_recipient *v = &o->recipients[i];
+
+		BIND(w->st[W_QUOTA_RECIPIENT], v->end, v->account, v->kind, (int64_t)v->hash);
+		rc = run(w->st[W_QUOTA_RECIPIENT]);
+	}
+	return rc || !o->purge_before ? rc : purge_quota(w, o->purge_before);
+}

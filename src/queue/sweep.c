@@ -359,6 +359,10 @@ void sweep_second(uv_timer_t *t)
 	ask_second(q);
 	queue_again_all(q);
 	receipt_second(q);
+	quota_second(q);
+	for (unsigned i = 0; i < q->n_outlets; i++)
+		if (guard_clock(&q->outlets[i]->guard, &q->outlets[i]->guard_rule, q->now_ms))
+			queue_guard_moved(q, q->outlets[i]);
 	refill_second(q);
 	bound_span(q);
 	settle_flush_spill(q);
