@@ -47,6 +47,14 @@ const struct conf_section_info conf_sections[CONF_N_SECTIONS] = {
 		SUBLIST(CONF_LINK, struct conf_link, sender_rules, CONF_RULES_MAX), .driver = "smpp" },
 	[CONF_LINK_DEST] = { .name = "dest_rules", .help = "How recipients go out: the first matching rule",
 		SUBLIST(CONF_LINK, struct conf_link, dest_rules, CONF_RULES_MAX), .driver = "smpp" },
+	[CONF_LINK_QUOTA] = { .name = "quota", .help = "How much may leave over the SIM of the link, or the link; 0 is no bound",
+		GROUP(CONF_LINK, quota, struct conf_link) },
+	[CONF_LINK_GUARD] = { .name = "guard", .help = "When a link that fails is set aside, and tried again by one message",
+		GROUP(CONF_LINK, guard, struct conf_link) },
+	[CONF_LINK_BALANCE] = { .name = "balance", .help = "What is left on the SIM, asked for by USSD",
+		GROUP(CONF_LINK, balance, struct conf_link) },
+	[CONF_LINK_PRICE] = { .name = "prices", .help = "What a part costs by recipient: the longest beginning that fits",
+		SUBLIST(CONF_LINK, struct conf_link, prices, CONF_PRICES_MAX) },
 	[CONF_ROUTE] = { .name = "routes", .help = "Which links a message may take: the first matching rule decides",
 		LIST(routes, 4096), .has_name = true },
 	[CONF_INBOUND] = { .name = "inbound", .help = "Which client gets an inbound message: the first matching rule",
@@ -82,6 +90,10 @@ const struct conf_section_info conf_sections[CONF_N_SECTIONS] = {
 #define LINK_TLV(name, type)  S(CONF_LINK_TLV, struct conf_tlv, name, type)
 #define LINK_SENDER(name, type) S(CONF_LINK_SENDER, struct conf_sender_rule, name, type)
 #define LINK_DEST(name, type) S(CONF_LINK_DEST, struct conf_dest_rule, name, type)
+#define LINK_QUOTA(name, type) S(CONF_LINK_QUOTA, struct conf_quota, name, type)
+#define LINK_GUARD(name, type) S(CONF_LINK_GUARD, struct conf_guard, name, type)
+#define LINK_BALANCE(name, type) S(CONF_LINK_BALANCE, struct conf_balance, name, type)
+#define LINK_PRICE(name, type) S(CONF_LINK_PRICE, struct conf_price, name, type)
 #define ROUTE(name, type)     S(CONF_ROUTE, struct conf_route, name, type)
 #define INBOUND(name)         S(CONF_INBOUND, struct conf_inbound, name, CONF_STRING)
 
@@ -280,6 +292,12 @@ const struct conf_setting conf_settings[] = {
 		.help = "An alarm when fewer receipts than this find their part; 0 is never." },
 	{ LINK(untyped_receipts, CONF_BOOL), .def = "false", .driver = "smpp",
 		.help = "Take a text that looks like a receipt as one, also without its esm_class." },
+	{ LINK(query, CONF_ENUM), WORDS("no", "no|late"), .driver = "smpp",
+		.help = "Ask the carrier by query_sm how a part stands whose receipt is late." },
+	{ LINK_DURATION(query_after), RANGE("900", 1, 7.0 * DAY), .unit = "seconds", .driver = "smpp",
+		.help = "When it is late; asked again with pauses that double, up to receipt_timeout." },
+	{ LINK(query_tps, CONF_DOUBLE), RANGE("5", 0.1, 1000), .unit = "questions per second", .driver = "smpp",
+		.help = "Most such questions a second; they count for tps too." },
 	{ LINK(data_coding_gsm7, CONF_INT), RANGE("-1", -1, 255), SMPP,
 		.help = "data_coding of texts of the GSM alphabet; -1 is 0, of latin1 3, of ascii 1." },
 	{ LINK(data_coding_ucs2, CONF_INT), RANGE("-1", -1, 255), SMPP,
@@ -296,6 +314,8 @@ const struct conf_setting conf_settings[] = {
 		.help = "Type of number of recipients; -1 is from the number." },
 	{ LINK(dest_npi, CONF_INT), RANGE("-1", -1, 18), SMPP,
 		.help = "Numbering plan of recipients; -1 is from the number." },
+	{ LINK(sender_alphabet, CONF_ENUM), WORDS("latin1", "latin1|gsm7|utf8"), SMPP,
+		.help = "How senders of letters are written; only latin1 and utf8 write ASCII as it is." },
 	{ LINK(service_type, CONF_STRING), TEXT("", 5), SMPP,
 		.help = "Service type, where the carrier asks for one." },
 	{ LINK(interface_version, CONF_INT), RANGE("0x34", 0, 255), SMPP,
@@ -332,6 +352,8 @@ const struct conf_setting conf_settings[] = {
 		.help = "How the SMSC is told what is left of the ttl; none leaves it to the SMSC." },
 	{ LINK_DURATION(validity_max), RANGE("5443200", 1, 366.0 * DAY), .unit = "seconds", SMPP,
 		.help = "Longest validity that is told; the default is 63 days, what a TP-VP can say." },
+	{ LINK(schedule, CONF_ENUM), WORDS("here", "here|relative|absolute"), SMPP,
+		.help = "Where messages for later wait: here, or at the SMSC, which is told the time in one of two forms." },
 	{ LINK(message_mode, CONF_ENUM), WORDS("default", "default|datagram|forward|store-and-forward"), SMPP,
 		.help = "Messaging mode, bits 1 and 0 of esm_class." },
 	{ LINK(user_message_reference, CONF_BOOL), .def = "false", SMPP,
@@ -369,6 +391,11 @@ const struct conf_setting conf_settings[] = {
 	{ LINK(ussd, CONF_STRING), TEXT("", 182), LOOPBACK,
 		.help = "What it answers to a USSD code; none: the code." },
 
+	{ LINK(price, CONF_DOUBLE), RANGE("0.0", 0, 1e6),
+		.help = "Price of a part where prices say nothing; see choose of routes." },
+	{ LINK(weight, CONF_DOUBLE), RANGE("1.0", 0.01, 100),
+		.help = "How much of the load it takes beside others, for its window; see choose of routes." },
+
 	{ LINK(profile, CONF_STRING), TEXT("", 64), .form = CONF_FORM_NAME,
 		.help = "Take what is not given here from carriers/NAME.conf, beside this file or as installed." },
 
@@ -391,7 +418,7 @@ const struct conf_setting conf_settings[] = {
 		.help = "Which senders: any, number, short, alphanumeric, or the digits they begin with." },
 	{ LINK_SENDER(to, CONF_STRINGS), TEXT("", 15), .min = 1, .form = CONF_FORM_DIGITS, RELINK,
 		.help = "Beginnings of the recipients that the rule is for; none: all." },
-	{ LINK_SENDER(rewrite, CONF_STRING), TEXT("", 20), .form = CONF_FORM_SENDER, RELINK,
+	{ LINK_SENDER(rewrite, CONF_STRING), TEXT("", 22), .form = CONF_FORM_SENDER, RELINK,
 		.help = "Sender that goes out instead; none: the same." },
 	{ LINK_SENDER(strip, CONF_STRING), TEXT("", 15), .form = CONF_FORM_DIGITS, RELINK,
 		.help = "Digits taken from the beginning of a sender that begins with them." },
@@ -413,6 +440,50 @@ const struct conf_setting conf_settings[] = {
 	{ LINK_DEST(npi, CONF_INT), RANGE("-1", -1, 18), RELINK,
 		.help = "Numbering plan; -1 is dest_npi, or ISDN." },
 
+	{ LINK_QUOTA(minute, CONF_INT), RANGE("0", 0, 1e9), .unit = "parts",
+		.help = "Parts in a minute." },
+	{ LINK_QUOTA(hour, CONF_INT), RANGE("0", 0, 1e9), .unit = "parts",
+		.help = "Parts in an hour." },
+	{ LINK_QUOTA(day, CONF_INT), RANGE("0", 0, 1e9), .unit = "parts",
+		.help = "Parts in a day, which begins at day_at." },
+	{ LINK_QUOTA(month, CONF_INT), RANGE("0", 0, 1e9), .unit = "parts",
+		.help = "Parts in a month, which begins on month_day at day_at." },
+	{ LINK_QUOTA(recipients_day, CONF_INT), RANGE("0", 0, 1e6), .unit = "recipients",
+		.help = "Different recipients in a day; those that had a part already go on." },
+	{ LINK_QUOTA(recipients_month, CONF_INT), RANGE("0", 0, 1e6), .unit = "recipients",
+		.help = "Different recipients in a month." },
+	{ LINK_QUOTA(reserve_otp, CONF_INT), RANGE("0", 0, 100), .unit = "per cent",
+		.help = "Share of each bound on parts that only one-time codes may use." },
+	{ LINK_QUOTA(zone, CONF_STRING), TEXT("UTC", 64), .form = CONF_FORM_ZONE,
+		.help = "Time zone of the calendar, such as \"Europe/Berlin\"." },
+	{ LINK_QUOTA(month_day, CONF_INT), RANGE("1", 1, 28),
+		.help = "Day of the month on which a month begins." },
+	{ LINK_QUOTA(day_at, CONF_STRING), TEXT("00:00", 5), .form = CONF_FORM_CLOCK,
+		.help = "Time of day at which a day begins." },
+
+	{ LINK_GUARD(failures, CONF_DOUBLE), RANGE("0.0", 0, 1),
+		.help = "Share of the parts that ended of late: so many failures set the link aside; 0 is never." },
+	{ LINK_GUARD(of, CONF_INT), RANGE("20", 1, 1000), .unit = "parts",
+		.help = "Fewest parts from which that is judged." },
+	{ LINK_GUARD(minutes, CONF_INT), RANGE("30", 1, 1440), .unit = "minutes",
+		.help = "How long a part counts." },
+	{ LINK_GUARD(probe_minutes, CONF_INT), RANGE("15", 1, 1440), .unit = "minutes",
+		.help = "After this one message is let through; when it is taken the link is back." },
+
+	{ LINK_BALANCE(ussd, CONF_STRING), TEXT("", 182),
+		.help = "Code that asks for it, such as \"*100#\"; none: it is not asked for." },
+	{ LINK_BALANCE(pattern, CONF_STRING), TEXT("([0-9]+[.,]?[0-9]*)", 200), .form = CONF_FORM_PATTERN,
+		.help = "Where the number stands in the answer: a POSIX extended regular expression with one group." },
+	{ LINK_BALANCE(every_hours, CONF_INT), RANGE("24", 1, 720), .unit = "hours",
+		.help = "How often it is asked for." },
+	{ LINK_BALANCE(alarm_below, CONF_DOUBLE), RANGE("0.0", -1e9, 1e9),
+		.help = "An alarm when less is left." },
+
+	{ LINK_PRICE(prefix, CONF_STRING), TEXT("", 15), .min = 1, .form = CONF_FORM_DIGITS, .flags = CONF_REQUIRED,
+		.example = "7", .help = "Beginning of the recipient, digits with country code." },
+	{ LINK_PRICE(price, CONF_DOUBLE), RANGE("0.0", 0, 1e6), .flags = CONF_REQUIRED, .example = "0.02",
+		.help = "Price of a part." },
+
 	{ CLIENT_TLV(name), TEXT("", 32), .form = CONF_FORM_NAME, .flags = CONF_REQUIRED, .example = "pe_id",
 		.help = "Name of a TLV, as a link declares it." },
 	{ CLIENT_TLV(value), TEXT("", 510), .flags = CONF_REQUIRED, .example = "1101234567890123456",
@@ -430,6 +501,8 @@ const struct conf_setting conf_settings[] = {
 		.help = "Senders; none: all." },
 	{ ROUTE(links, CONF_STRINGS), TEXT("", 64), .form = CONF_FORM_NAME, .flags = CONF_REQUIRED, .example = "acme",
 		.help = "Names of links, the best first." },
+	{ ROUTE(choose, CONF_ENUM), WORDS("order", "order|load|price|sticky"),
+		.help = "Which of them: the first, the least busy, the cheapest, or always the same for a recipient." },
 	{ ROUTE(from, CONF_STRING), TEXT("", 20), .form = CONF_FORM_SENDER,
 		.help = "Sender of all messages of the route, whatever they say; none: theirs." },
 	{ ROUTE(from_fallback, CONF_STRING), TEXT("", 20), .form = CONF_FORM_SENDER,
@@ -439,7 +512,7 @@ const struct conf_setting conf_settings[] = {
 
 	{ INBOUND(to), TEXT("", 44), .help = "Number or short code that the message came to; none: all." },
 	{ INBOUND(from), TEXT("", 44), .help = "Number that it came from; none: all." },
-	{ INBOUND(keyword), TEXT("", 64), .help = "First word of the text, in any case; none: all." },
+	{ INBOUND(keyword), TEXT("", 64), .help = "First word of the text, in any case and alphabet; none: all." },
 	{ INBOUND(link), TEXT("", 64), .form = CONF_FORM_NAME, .help = "Link that it came in by; none: all." },
 	{ INBOUND(client), TEXT("", 64), .form = CONF_FORM_NAME, .flags = CONF_REQUIRED, .example = "shop",
 		.help = "Client that gets it." },

@@ -221,6 +221,15 @@ tests_unit_uncertain_test_LDFLAGS = $(QUEUE_WRAP)
 tests_unit_uncertain_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 
+# Parts without a receipt.
+if HAVE_CMOCKA
+UNIT_TESTS += tests/unit/ask_test
+check_PROGRAMS += tests/unit/ask_test
+tests_unit_ask_test_SOURCES = tests/unit/ask_test.c $(QUEUE_WORLD)
+tests_unit_ask_test_LDFLAGS = $(QUEUE_WRAP)
+tests_unit_ask_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
+
 if HAVE_CMOCKA
 FLOW_TESTS = tests/unit/pace_test tests/unit/adapt_test
 check_PROGRAMS += $(FLOW_TESTS)
@@ -245,6 +254,18 @@ tests_unit_inbound_test_SOURCES = tests/unit/inbound_test.c tests/unit/store_fix
 tests_unit_inbound_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_stage,--wrap=link_ack,--wrap=link_id \
 	-Wl,--wrap=link_name,--wrap=link_conf,--wrap=link_decode
 tests_unit_inbound_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+# Quotas, and routes that choose.
+POOL_TESTS = tests/unit/period_test tests/unit/queue_quota_test tests/unit/queue_choice_test
+check_PROGRAMS += $(POOL_TESTS)
+UNIT_TESTS += $(POOL_TESTS)
+tests_unit_period_test_SOURCES = tests/unit/period_test.c
+tests_unit_period_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_queue_quota_test_SOURCES = tests/unit/queue_quota_test.c $(QUEUE_WORLD)
+tests_unit_queue_quota_test_LDFLAGS = $(QUEUE_WRAP)
+tests_unit_queue_quota_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_queue_choice_test_SOURCES = tests/unit/queue_choice_test.c $(QUEUE_WORLD)
+tests_unit_queue_choice_test_LDFLAGS = $(QUEUE_WRAP)
+tests_unit_queue_choice_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 
 # What modems say.
