@@ -144,6 +144,8 @@ static void see(struct finder *f, const char *path, bool by_path)
 		tty_forget(t);
 	}
 	if (t) {
+		if (!t->seen && strlen(path) < sizeof(t->path))
+			snprintf(t->path, sizeof(t->path), "%s", path); /* a symbolic link may have another name now */
 		t->seen = true;
 		t->absent = false;
 		t->by_path |= by_path;

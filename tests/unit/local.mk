@@ -263,10 +263,12 @@ endif
 
 if HAVE_CMOCKA
 if HAVE_SERIALPORT
-MODEM_PORT_TESTS = tests/unit/modem_port
+MODEM_PORT_TESTS = tests/unit/modem_port tests/unit/modem_finder
 check_PROGRAMS += $(MODEM_PORT_TESTS)
 UNIT_TESTS += $(MODEM_PORT_TESTS)
 tests_unit_modem_port_SOURCES = tests/unit/modem_port.c tests/unit/modem_wire.h
 tests_unit_modem_port_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_modem_finder_SOURCES = tests/unit/modem_finder.c tests/unit/modem_wire.h
+tests_unit_modem_finder_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 endif
