@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* port_owner.c -- see port_owner.h.
  *
- * A user without privileges sees the descriptors of its own processes only, and under hidepid (systemd: ProtectProc=)
- * nobody else's at all.  So there are three steps: who has it open; which of the usual programs runs; the usual names. */
+ * A user without privileges sees the descriptors of its own processes only, and with hidepid (systemd: ProtectProc=) no
+ * others at all.  So there are three steps: who has it open; which of the usual programs runs; the usual names. */
 #include "drivers/modem/port_owner.h"
 
 #include <ctype.h>
