@@ -53,6 +53,26 @@ libposthorn_a_SOURCES += \
 	drivers/modem/telnet.h \
 	drivers/modem/telnet.c \
 	drivers/modem/finder.h
+libposthorn_a_SOURCES += \
+	drivers/modem/modem.h \
+	drivers/modem/modem.c \
+	drivers/modem/life.h \
+	drivers/modem/life.c \
+	drivers/modem/ladder.h \
+	drivers/modem/ladder.c \
+	drivers/modem/startup.h \
+	drivers/modem/startup.c \
+	drivers/modem/startup_pin.c \
+	drivers/modem/pin_memory.h \
+	drivers/modem/pin_memory.c \
+	drivers/modem/startup_reports.c \
+	drivers/modem/network.h \
+	drivers/modem/network.c \
+	drivers/modem/facts.c \
+	drivers/modem/outgoing.h \
+	drivers/modem/outgoing.c \
+	drivers/modem/incoming.h \
+	drivers/modem/incoming.c
 endif
 
 if HAVE_SERIALPORT

@@ -39,7 +39,7 @@ enum chat_end {
 
 #define CHAT_LINES_MAX 64   /* of one answer; more go to `each`, or are dropped */
 #define CHAT_TEXT_MAX  1024 /* of a command, and of what is written after the prompt */
-#define CHAT_QUEUE_MAX 64
+#define CHAT_QUEUE_MAX 32
 
 struct chat_answer {
 	enum chat_end end;

@@ -4,13 +4,14 @@
  *     finder.c ─► port.c ─► chat.c ◄─► at.c            who is where; octets; commands and answers
  *                              │
  *     life.c    absent ─► opening ─► waking ─► starting ─► searching ─► ready      states, one place that changes them
- *     startup.c        PIN, memories, CNMI … once for each opening
+ *     ladder.c         what is tried when it does not answer
+ *     startup.c        memories, CNMI … once for each opening; startup_pin.c, startup_reports.c
  *     network.c        registration, signal, operator
  *     outgoing.c       SMS-SUBMIT: one part after the other, and what to believe when an answer is lost
- *     reports.c        SMS-STATUS-REPORT: find its part
- *     incoming.c       SMS-DELIVER: out of every memory, deleted after the commit
+ *     incoming.c       SMS-DELIVER and SMS-STATUS-REPORT: out of every memory, deleted after the commit
  *     ussd.c, calls.c  what else comes
  *     quirks.c         how makes differ, from conf/modems/
+ *     facts.c, trace.c what people see of it
  *     modem.c          the driver's operations
  *
  * All of it runs on the loop thread and waits for events only. */
@@ -20,22 +21,16 @@
 #include "driver.h"
 #include "drivers/modem/at_error.h"
 #include "drivers/modem/chat.h"
+#include "drivers/modem/finder.h"
 #include "drivers/modem/incoming.h"
+#include "drivers/modem/ladder.h"
+#include "drivers/modem/life.h"
+#include "drivers/modem/network.h"
 #include "drivers/modem/outgoing.h"
 #include "drivers/modem/port.h"
+#include "drivers/modem/startup.h"
 
-enum modem_state {
-	MODEM_STOPPED,
-	MODEM_ABSENT,    /* no such port, or nobody of that identity on any */
-	MODEM_OPENING,
-	MODEM_WAKING,    /* AT until OK */
-	MODEM_STARTING,  /* startup.c */
-	MODEM_SEARCHING, /* all set; no network that takes messages */
-	MODEM_READY,
-	MODEM_RESETTING, /* a step of the ladder */
-	MODEM_BLOCKED,   /* a person must act: PIN, PUK, no SIM, not a modem */
-	MODEM_STOPPING,
-};
+#define MODEM_WHY_MAX 256
 
 struct modem_identity {
 	char maker[32], model[48], firmware[64];
@@ -61,13 +56,20 @@ struct modem_ability {
 struct modem {
 	struct link *link;
 	uv_loop_t *loop;
-	enum modem_state state;
 	struct port *port;    /* NULL: none open */
 	struct chat *chat;    /* NULL: likewise */
+	char port_name[300];  /* as found */
+	unsigned port_baud;
 	struct modem_identity id;
 	struct modem_ability can;
+	struct life life;
+	struct ladder ladder;
+	struct startup start;
+	struct network net;
 	struct outgoing out;
 	struct incoming in;
+	unsigned n_handles;   /* of libuv, not yet closed; with the last one the link has stopped */
+	uint64_t n_unknown;   /* unsolicited lines that nobody knows */
 };
 
 /* The port does not answer, or what it answers cannot be trusted: the ladder begins (life.c). */
@@ -76,5 +78,19 @@ void modem_stuck(struct modem *m, const char *why);
 void modem_pause(struct modem *m, enum at_class class, const char *why);
 /* How long AT+CMGS may take. */
 unsigned modem_sms_timeout_ms(const struct modem *m);
+/* Nothing is unsettled any more (outgoing.c). */
+void modem_drained(struct modem *m);
+
+/* One of n_handles. */
+void modem_handle_closed(struct modem *m);
+
+/* A command of ours with `m` for its callback. */
+int modem_ask(struct modem *m, const char *text, const char *prefix, chat_done_cb done);
+/* "AT+CPIN: no answer", "CME 10: SIM not inserted": why a command ended otherwise than by OK. */
+const char *modem_refusal(const struct chat_answer *a, char *buf, size_t n_buf);
+enum at_class modem_class(const struct chat_answer *a);
+
+/* facts.c */
+void modem_facts(struct link *l, void (*each)(void *arg, const struct driver_fact *f), void *arg);
 
 #endif

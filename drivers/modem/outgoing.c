@@ -102,6 +102,8 @@ static void settle(struct modem *m, struct outgoing_part *p, struct settle s)
 	memmove(p, p + 1, (o->n - i - 1) * sizeof(*p));
 	o->n--;
 	link_settled(m->link, &s);
+	if (o->n == 0)
+		modem_drained(m);
 }
 
 static void settle_sent(struct modem *m, struct outgoing_part *p, int mr)

@@ -41,7 +41,7 @@ struct outgoing_part {
 
 struct outgoing_recent {
 	uint8_t mr;
-	char id[40];                 /* as settled: what its report must say */
+	char id[44];                 /* as settled: what its report must say */
 	char tail[OUTGOING_TAIL + 1];
 	bool reported;
 };
@@ -85,7 +85,7 @@ void outgoing_abandon(struct modem *m, const char *why);
 bool outgoing_late(struct modem *m, const char *line);
 /* A status report: the ids under which its part may be known, in `id` and, "" or another one, in `id2`.  It may settle a
  * part in doubt first. */
-#define OUTGOING_ID_SIZE 40
+#define OUTGOING_ID_SIZE 44
 void outgoing_reported(struct modem *m, uint8_t mr, const char *recipient, char id[static OUTGOING_ID_SIZE],
 	char id2[static OUTGOING_ID_SIZE]);
 /* A message that the modem keeps as sent, as hexadecimal.  True: it is a part in doubt, and was sent then. */

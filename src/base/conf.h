@@ -65,6 +65,14 @@ enum conf_outcome {
 	CONF_OUTCOME_NONE
 };
 
+/* What a modem is asked for; auto: the best that it takes. */
+enum conf_modem_reports {
+	CONF_MODEM_REPORTS_AUTO,
+	CONF_MODEM_REPORTS_DIRECT,
+	CONF_MODEM_REPORTS_STORED,
+	CONF_MODEM_REPORTS_NONE
+};
+
 struct conf_strings {
 	char **item;
 	size_t n;
@@ -271,14 +279,22 @@ struct conf_link {
 	size_t n_dest_rules;
 	/* modem */
 	char *device;
+	int64_t baud;  /* 0: tried out */
+	bool rtscts;
 	char *pin;
 	char *smsc;
+	struct conf_strings init;
+	struct conf_strings memories;
+	enum conf_modem_reports reports;
+	struct conf_strings power_command; /* a program and its arguments */
+	bool hang_up_calls;
 	/* loopback */
 	int64_t delay_ms;
 	enum conf_outcome outcome;
 	char *sim;  /* "": it tells none */
 	char *ussd; /* "": the code */
 	const struct conf_strings *modem_ports; /* those of the whole configuration */
+	const char *data_dir;                   /* likewise */
 	/* carriers/NAME.conf, whose settings stand where the link has none of its own */
 	char *profile;
 	struct conf_origin *origins; /* of what is not at its default */

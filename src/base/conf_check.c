@@ -307,6 +307,7 @@ static int check_links(struct conf_loader *l, const config_setting_t *root)
 		const config_setting_t *group = item_of(root, "links", i);
 
 		c->links[i].modem_ports = &c->modem_ports;
+		c->links[i].data_dir = c->data_dir;
 		r = check_link(l, group, &c->links[i]);
 		for (size_t j = 0; j < i && r == 0; j++) {
 			if (strcmp(c->links[j].name, c->links[i].name) == 0)
