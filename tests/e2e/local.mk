@@ -78,3 +78,9 @@ EXTRA_DIST += tests/e2e/carrier.py $(PART_TESTS)
 SIM_TESTS = tests/e2e/0850-link-facts.py
 E2E_TESTS += $(SIM_TESTS)
 EXTRA_DIST += $(SIM_TESTS)
+# Modems and their ports.
+MODEM_PORT_E2E = tests/e2e/0960-modem-ports.py
+if HAVE_SERIALPORT
+E2E_TESTS += $(MODEM_PORT_E2E)
+endif
+EXTRA_DIST += $(MODEM_PORT_E2E)
