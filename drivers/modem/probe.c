@@ -111,7 +111,10 @@ int probe_pcui(const char *line)
 {
 	const char *at = strstr(line, "PCUI:");
 
-	return at && isdigit((unsigned char)at[5]) ? atoi(at + 5) : -1;
+	/* One digit or two: it is the number of an interface. */
+	if (!at || !isdigit((unsigned char)at[5]))
+		return -1;
+	return isdigit((unsigned char)at[6]) ? 10 * (at[5] - '0') + at[6] - '0' : at[5] - '0';
 }
 
 /* "+CGMI: "huawei"" and "huawei" are the same. */
