@@ -69,6 +69,8 @@ libposthorn_a_SOURCES += \
 	drivers/modem/network.h \
 	drivers/modem/network.c \
 	drivers/modem/facts.c \
+	drivers/modem/quirks.h \
+	drivers/modem/quirks.c \
 	drivers/modem/outgoing.h \
 	drivers/modem/outgoing.c \
 	drivers/modem/incoming.h \

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/conf_make.h"
 #include "drivers/modem/modem.h"
 
 #define SMS_TIMEOUT_MS 120000u /* for AT+CMGS where nothing is set; spec: 60 to 180 s */
@@ -18,6 +19,7 @@ static int modem_open(struct link *l, const struct conf_link *c)
 		return -ENOMEM;
 	m->link = l;
 	m->loop = link_loop(l);
+	m->makes = conf_makes_ref(c->makes);
 	link_set_driver_data(l, m);
 	return 0;
 }
@@ -68,6 +70,7 @@ static void modem_close(struct link *l)
 	struct modem *m = link_driver_data(l);
 
 	link_set_driver_data(l, NULL);
+	conf_makes_unref(m->makes);
 	free(m);
 }
 

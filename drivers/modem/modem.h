@@ -28,6 +28,7 @@
 #include "drivers/modem/network.h"
 #include "drivers/modem/outgoing.h"
 #include "drivers/modem/port.h"
+#include "drivers/modem/quirks.h"
 #include "drivers/modem/startup.h"
 
 #define MODEM_WHY_MAX 256
@@ -62,6 +63,8 @@ struct modem {
 	unsigned port_baud;
 	struct modem_identity id;
 	struct modem_ability can;
+	struct conf_makes *makes;     /* ours until the link closes */
+	const struct conf_make *make; /* NULL: none of them, or not known yet; see quirks() */
 	struct life life;
 	struct ladder ladder;
 	struct startup start;

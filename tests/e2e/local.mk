@@ -78,3 +78,7 @@ EXTRA_DIST += tests/e2e/carrier.py $(PART_TESTS)
 SIM_TESTS = tests/e2e/0850-link-facts.py
 E2E_TESTS += $(SIM_TESTS)
 EXTRA_DIST += $(SIM_TESTS)
+# Modems.
+MODEM_TESTS_E2E = tests/e2e/0900-modem-start.py
+E2E_TESTS += $(MODEM_TESTS_E2E)
+EXTRA_DIST += tests/e2e/modems.py $(MODEM_TESTS_E2E)
