@@ -37,9 +37,11 @@ static int modem_start(struct link *l)
 		r = outgoing_init(m);
 	if (r == 0)
 		r = incoming_init(m);
+	if (r == 0)
+		r = ussd_init(m);
 	if (r < 0)
 		return r; /* timers of libuv cannot fail */
-	m->n_handles = 5;
+	m->n_handles = 6;
 	m->life.was_absent = false;
 	life_event(m, EV_START, NULL);
 	return 0;
@@ -53,6 +55,11 @@ static int modem_submit(struct link *l, const struct part *p)
 static void modem_ack(struct link *l, struct driver_token token, int status)
 {
 	incoming_ack(link_driver_data(l), token, status);
+}
+
+static int modem_ussd(struct link *l, const char *code, driver_ussd_cb *done, void *arg)
+{
+	return ussd_ask(link_driver_data(l), code, done, arg);
 }
 
 static void modem_stop(struct link *l)
@@ -146,4 +153,5 @@ const struct driver modem_driver = {
 	.retry = modem_retry,
 	.binds = modem_binds,
 	.facts = modem_facts,
+	.ussd = modem_ussd,
 };

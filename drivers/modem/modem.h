@@ -20,6 +20,7 @@
 
 #include "driver.h"
 #include "drivers/modem/at_error.h"
+#include "drivers/modem/calls.h"
 #include "drivers/modem/chat.h"
 #include "drivers/modem/finder.h"
 #include "drivers/modem/incoming.h"
@@ -30,6 +31,7 @@
 #include "drivers/modem/port.h"
 #include "drivers/modem/quirks.h"
 #include "drivers/modem/startup.h"
+#include "drivers/modem/ussd.h"
 
 #define MODEM_WHY_MAX 256
 
@@ -71,6 +73,8 @@ struct modem {
 	struct network net;
 	struct outgoing out;
 	struct incoming in;
+	struct ussd ussd;
+	struct calls calls;
 	unsigned n_handles;   /* of libuv, not yet closed; with the last one the link has stopped */
 	uint64_t n_unknown;   /* unsolicited lines that nobody knows */
 };

@@ -74,6 +74,10 @@ static const struct counter {
 	{ "AT^CPIN?", "^CPIN:", 3 },         /* ^CPIN: SIM PIN,3,10,3,10,3 */
 	{ "AT+SPIC", "+SPIC:", 0 },          /* +SPIC: 3,10,0,10 */
 	{ "AT+QPINC=\"SC\"", "+QPINC:", 1 }, /* +QPINC: "SC",3,10 */
+	{ "AT^SPIC", "^SPIC:", 0 },          /* ^SPIC: 3, of what the SIM wants now */
+	{ "AT+ZPINPUK=?", "+ZPINPUK:", 0 },  /* +ZPINPUK: 3,10 */
+	{ "AT+UPINCNT", "+UPINCNT:", 0 },    /* +UPINCNT: 3,3,10,10 */
+	{ "AT#PCT", "#PCT:", 0 },            /* #PCT: 3, likewise */
 };
 #define N_COUNTERS (sizeof(counters) / sizeof(counters[0]))
 
