@@ -660,6 +660,12 @@ int port_open(uv_loop_t *loop, const struct port_conf *c, const struct port_ops 
 	return 0;
 }
 
+void port_set_pace(struct port *p, unsigned chunk, unsigned gap_ms)
+{
+	p->chunk = chunk;
+	p->gap_ms = gap_ms;
+}
+
 int port_error(const struct port *p)
 {
 	return p->err;

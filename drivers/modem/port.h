@@ -47,6 +47,8 @@ int port_open(uv_loop_t *loop, const struct port_conf *c, const struct port_ops 
 int port_write(struct port *p, const void *data, size_t n);
 /* Inside gone() and after it: -EBUSY (somebody else has it), -EACCES, -EIO … */
 int port_error(const struct port *p);
+/* From the next write on; what conf said before nobody knew whose port it is. */
+void port_set_pace(struct port *p, unsigned chunk, unsigned gap_ms);
 /* Must be called once, also after gone(); it never waits, and what is not sent is dropped.  No callback after this.
  * The port may be opened again at once.  The memory goes when libuv has closed the handles. */
 void port_close(struct port *p);

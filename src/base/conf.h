@@ -295,6 +295,7 @@ struct conf_link {
 	char *ussd; /* "": the code */
 	const struct conf_strings *modem_ports; /* those of the whole configuration */
 	const char *data_dir;                   /* likewise */
+	struct conf_makes *makes;               /* likewise; NULL where no link is a modem (conf_make.h) */
 	/* carriers/NAME.conf, whose settings stand where the link has none of its own */
 	char *profile;
 	struct conf_origin *origins; /* of what is not at its default */
@@ -326,8 +327,11 @@ struct conf_inbound {
 	char *client;
 };
 
+struct conf_makes;
+
 struct conf {
 	char *data_dir;
+	struct conf_makes *makes;
 	int64_t stop_timeout_ms;
 	int64_t node;
 	enum log_level log_level;

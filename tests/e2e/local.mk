@@ -84,3 +84,7 @@ if HAVE_SERIALPORT
 E2E_TESTS += $(MODEM_PORT_E2E)
 endif
 EXTRA_DIST += $(MODEM_PORT_E2E)
+# Modems.
+MODEM_TESTS_E2E = tests/e2e/0900-modem-start.py
+E2E_TESTS += $(MODEM_TESTS_E2E)
+EXTRA_DIST += tests/e2e/modems.py $(MODEM_TESTS_E2E)

@@ -7,7 +7,7 @@ import subprocess
 import threading
 
 from harness import *
-from harness import BUILD, Program
+from harness import BUILD, SOURCE, Program
 
 
 class Modems(Program):
@@ -65,6 +65,16 @@ class Modems(Program):
 
 def modem(sim, name="sim1", port="sim0", **over):
     return merge({"name": name, "driver": "modem", "device": sim.ports[port]}, over)
+
+
+def makes():
+    """What differs between makes, as it is installed; for Gateway's `files`."""
+    folder = os.path.join(SOURCE, "conf", "modems")
+    files = {}
+    for name in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, name), encoding="utf-8") as f:
+            files[f"modems/{name}"] = f.read()
+    return files
 
 
 def facts(gw, name="sim1"):
