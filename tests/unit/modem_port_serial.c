@@ -228,7 +228,8 @@ static int open_as_nobody(void)
 		return 1;
 	wire_open(&s->wire);
 	if (geteuid() == 0) {
-		if (chown(s->wire.path, 0, 5) < 0 || chmod(s->wire.path, 0660) < 0 || setgid(65534) < 0 || setuid(65534) < 0)
+		if (chown(s->wire.path, 0, 5) < 0 || chmod(s->wire.path, 0660) < 0 || setgid(65534) < 0 ||
+			setuid(65534) < 0)
 			return 2;
 	} else if (chmod(s->wire.path, 0) < 0) {
 		return 2;
