@@ -69,6 +69,13 @@ libposthorn_a_SOURCES += \
 	drivers/modem/network.h \
 	drivers/modem/network.c \
 	drivers/modem/facts.c \
+	drivers/modem/quirks.h \
+	drivers/modem/quirks.c \
+	drivers/modem/ussd.h \
+	drivers/modem/ussd.c \
+	drivers/modem/ussd_text.c \
+	drivers/modem/calls.h \
+	drivers/modem/calls.c \
 	drivers/modem/outgoing.h \
 	drivers/modem/outgoing.c \
 	drivers/modem/incoming.h \

@@ -56,7 +56,8 @@ static void on_unsolicited(void *arg, const char *line, const char *pdu)
 {
 	struct modem *m = arg;
 
-	if (incoming_urc(m, line, pdu) || outgoing_late(m, line) || network_urc(m, line))
+	if (incoming_urc(m, line, pdu) || outgoing_late(m, line) || network_urc(m, line) || ussd_urc(m, line) ||
+		calls_urc(m, line))
 		return;
 	startup_urc(m, line);
 }
@@ -103,6 +104,7 @@ void life_close_port(struct modem *m, bool restarted, const char *why)
 	m->port = NULL;
 	if (c)
 		chat_stop(c);
+	ussd_end(m, -ENOTCONN, why);
 	outgoing_down(m, restarted, why);
 	incoming_down(m);
 	if (p)
@@ -334,6 +336,7 @@ static void stop_finish(struct modem *m, const char *why)
 	uv_close((uv_handle_t *)&m->life.timer, on_closed);
 	uv_close((uv_handle_t *)&m->start.timer, on_closed);
 	uv_close((uv_handle_t *)&m->net.timer, on_closed);
+	uv_close((uv_handle_t *)&m->ussd.timer, on_closed);
 }
 
 /* ---- the table ---- */

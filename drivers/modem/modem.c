@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/conf_make.h"
 #include "drivers/modem/modem.h"
 
 #define SMS_TIMEOUT_MS 120000u /* for AT+CMGS where nothing is set; spec: 60 to 180 s */
@@ -18,6 +19,7 @@ static int modem_open(struct link *l, const struct conf_link *c)
 		return -ENOMEM;
 	m->link = l;
 	m->loop = link_loop(l);
+	m->makes = conf_makes_ref(c->makes);
 	link_set_driver_data(l, m);
 	return 0;
 }
@@ -35,9 +37,11 @@ static int modem_start(struct link *l)
 		r = outgoing_init(m);
 	if (r == 0)
 		r = incoming_init(m);
+	if (r == 0)
+		r = ussd_init(m);
 	if (r < 0)
 		return r; /* timers of libuv cannot fail */
-	m->n_handles = 5;
+	m->n_handles = 6;
 	m->life.was_absent = false;
 	life_event(m, EV_START, NULL);
 	return 0;
@@ -51,6 +55,11 @@ static int modem_submit(struct link *l, const struct part *p)
 static void modem_ack(struct link *l, struct driver_token token, int status)
 {
 	incoming_ack(link_driver_data(l), token, status);
+}
+
+static int modem_ussd(struct link *l, const char *code, driver_ussd_cb *done, void *arg)
+{
+	return ussd_ask(link_driver_data(l), code, done, arg);
 }
 
 static void modem_stop(struct link *l)
@@ -68,6 +77,7 @@ static void modem_close(struct link *l)
 	struct modem *m = link_driver_data(l);
 
 	link_set_driver_data(l, NULL);
+	conf_makes_unref(m->makes);
 	free(m);
 }
 
@@ -143,4 +153,5 @@ const struct driver modem_driver = {
 	.retry = modem_retry,
 	.binds = modem_binds,
 	.facts = modem_facts,
+	.ussd = modem_ussd,
 };

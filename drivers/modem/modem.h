@@ -20,6 +20,7 @@
 
 #include "driver.h"
 #include "drivers/modem/at_error.h"
+#include "drivers/modem/calls.h"
 #include "drivers/modem/chat.h"
 #include "drivers/modem/finder.h"
 #include "drivers/modem/incoming.h"
@@ -28,7 +29,9 @@
 #include "drivers/modem/network.h"
 #include "drivers/modem/outgoing.h"
 #include "drivers/modem/port.h"
+#include "drivers/modem/quirks.h"
 #include "drivers/modem/startup.h"
+#include "drivers/modem/ussd.h"
 
 #define MODEM_WHY_MAX 256
 
@@ -63,12 +66,16 @@ struct modem {
 	unsigned port_baud;
 	struct modem_identity id;
 	struct modem_ability can;
+	struct conf_makes *makes;     /* ours until the link closes */
+	const struct conf_make *make; /* NULL: none of them, or not known yet; see quirks() */
 	struct life life;
 	struct ladder ladder;
 	struct startup start;
 	struct network net;
 	struct outgoing out;
 	struct incoming in;
+	struct ussd ussd;
+	struct calls calls;
 	unsigned n_handles;   /* of libuv, not yet closed; with the last one the link has stopped */
 	uint64_t n_unknown;   /* unsolicited lines that nobody knows */
 };

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/conf_make.h"
 #include "base/log.h"
 #include "drivers/modem/modem.h"
 
@@ -204,17 +205,33 @@ static void radio(struct modem *m)
 }
 
 
+static void choose_make(struct modem *m)
+{
+	quirks_choose(m);
+	startup_next(m);
+}
+
 static void on_init(void *arg, const struct chat_answer *a);
+
+/* Those of the make, then the operator's own; NULL: no more. */
+static const char *init_command(const struct modem *m)
+{
+	const struct conf_strings *make = &quirks(m)->init, *own = &link_conf(m->link)->init;
+	size_t i = m->start.sub;
+
+	if (i < make->n)
+		return make->item[i];
+	return i - make->n < own->n ? own->item[i - make->n] : NULL;
+}
 
 static void init_next(struct modem *m)
 {
-	const struct conf_strings *init = &link_conf(m->link)->init;
+	const char *command = init_command(m);
 
-	if (m->start.sub >= init->n) {
+	if (command)
+		modem_ask(m, command, NULL, on_init);
+	else
 		startup_next(m);
-		return;
-	}
-	modem_ask(m, init->item[m->start.sub], NULL, on_init);
 }
 
 static void on_init(void *arg, const struct chat_answer *a)
@@ -226,7 +243,7 @@ static void on_init(void *arg, const struct chat_answer *a)
 		return;
 	if (a->end != CHAT_OK)
 		log_warn("modem_init_refused", "link=%s command=%s answer=%s", link_name(m->link),
-			link_conf(m->link)->init.item[m->start.sub], modem_refusal(a, text, sizeof(text)));
+			init_command(m), modem_refusal(a, text, sizeof(text)));
 	m->start.sub++;
 	init_next(m);
 }
@@ -236,6 +253,19 @@ static const char *const iccid_commands[] = {
 	"AT+CCID", "AT+ICCID", "AT^ICCID?", "AT+QCCID", "AT+CICCID", "AT^SCID", "AT+CCID?", "AT#CCID", "AT!ICCID?",
 	"AT+ZGETICCID",
 };
+#define N_ICCID (sizeof(iccid_commands) / sizeof(iccid_commands[0]))
+
+static void on_iccid(void *arg, const struct chat_answer *a);
+
+/* What is known of the make first. */
+static void ask_iccid(struct modem *m)
+{
+	const char *known = quirks(m)->iccid;
+	const char *command = *known && m->start.sub == 0 ? known : iccid_commands[m->start.sub - (*known != 0)];
+
+	/* SIMCom answers to AT+CICCID by another name. */
+	modem_ask(m, command, strcmp(command, "AT+CICCID") == 0 ? "+ICCID:" : NULL, on_iccid);
+}
 
 static void on_iccid(void *arg, const struct chat_answer *a)
 {
@@ -247,15 +277,10 @@ static void on_iccid(void *arg, const struct chat_answer *a)
 	/* 3GPP TS 31.102, 4.2.2, ITU-T E.118: 18 to 20 digits. */
 	if (strlen(m->id.iccid) < 18)
 		m->id.iccid[0] = '\0';
-	if (m->id.iccid[0] || ++m->start.sub == sizeof(iccid_commands) / sizeof(iccid_commands[0]))
+	if (m->id.iccid[0] || ++m->start.sub == N_ICCID + (*quirks(m)->iccid != 0))
 		startup_next(m);
 	else
-		modem_ask(m, iccid_commands[m->start.sub], NULL, on_iccid);
-}
-
-static void ask_iccid(struct modem *m)
-{
-	modem_ask(m, iccid_commands[m->start.sub], NULL, on_iccid);
+		ask_iccid(m);
 }
 
 static void ask_iccid_again(struct modem *m)
@@ -296,8 +321,6 @@ static void identity(struct modem *m)
 		return;
 	}
 	link_identity(m->link, m->id.iccid[0] ? m->id.iccid : m->id.imsi);
-	log_info("modem", "link=%s maker=%s model=%s firmware=%s", link_name(m->link), m->id.maker,
-		m->id.model, m->id.firmware);
 	startup_next(m);
 }
 
@@ -435,6 +458,7 @@ static const struct step {
 	{ "model", ask_model },
 	{ "firmware", ask_firmware },
 	{ "IMEI", ask_imei },
+	{ "make", choose_make },
 	{ "init", init_next },
 	{ "radio", radio },
 	{ "ICCID", ask_iccid }, /* most tell it before the PIN, and what is known of a PIN is known of this SIM */
@@ -532,8 +556,11 @@ static bool begins_with(const char *line, const char *s)
 
 void startup_urc(struct modem *m, const char *line)
 {
+	const struct conf_strings *more = &quirks(m)->ready;
 	bool ready = false;
 
+	for (size_t i = 0; i < more->n; i++)
+		ready = ready || begins_with(line, more->item[i]);
 	for (size_t i = 0; i < sizeof(ready_lines) / sizeof(ready_lines[0]); i++)
 		ready = ready || begins_with(line, ready_lines[i]);
 	if (m->start.running) {

@@ -348,6 +348,7 @@ struct conf_link {
 	struct conf_price *prices;
 	size_t n_prices;
 	double weight;
+	struct conf_makes *makes;               /* likewise; NULL where no link is a modem (conf_make.h) */
 	/* carriers/NAME.conf, whose settings stand where the link has none of its own */
 	char *profile;
 	struct conf_origin *origins; /* of what is not at its default */
@@ -380,8 +381,11 @@ struct conf_inbound {
 	char *client;
 };
 
+struct conf_makes;
+
 struct conf {
 	char *data_dir;
+	struct conf_makes *makes;
 	int64_t stop_timeout_ms;
 	int64_t node;
 	enum log_level log_level;

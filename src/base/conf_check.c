@@ -12,6 +12,7 @@
 
 #include "base/conf_form.h"
 #include "base/conf_int.h"
+#include "base/conf_make.h"
 #include "base/conf_table.h"
 #include "base/period.h"
 #include "base/secret.h"
@@ -328,6 +329,17 @@ static int check_link(struct conf_loader *l, const config_setting_t *group, stru
 	return r;
 }
 
+/* What is known of makes is read with the configuration, so that a fault in it is found here, and once for all. */
+static int load_makes(struct conf_loader *l, struct conf_link *link)
+{
+	int r = 0;
+
+	if (strcmp(link->driver, "modem") == 0 && !l->c->makes)
+		r = conf_makes_load(l->folder, &l->c->makes, l->err, l->n_err);
+	link->makes = l->c->makes;
+	return r;
+}
+
 static int check_links(struct conf_loader *l, const config_setting_t *root)
 {
 	struct conf *c = l->c;
@@ -338,6 +350,9 @@ static int check_links(struct conf_loader *l, const config_setting_t *root)
 
 		c->links[i].modem_ports = &c->modem_ports;
 		c->links[i].data_dir = c->data_dir;
+		r = load_makes(l, &c->links[i]);
+		if (r < 0)
+			break;
 		r = check_link(l, group, &c->links[i]);
 		for (size_t j = 0; j < i && r == 0; j++) {
 			if (strcmp(c->links[j].name, c->links[i].name) == 0)

@@ -6,26 +6,40 @@ from modems import *
 
 def start(w, *lines, profile="generic", **over):
     sim = Modems(w, *lines, profile=profile)
-    return sim, w.gateway(links=[modem(sim, **over)])
+    return sim, w.gateway(links=[modem(sim, **over)], files=makes())
 
 
-# How each make reports, as it was measured and written down: directly, stored, not at all.
-MAKES = {
-    "generic": "direct", "huawei-e173": "direct", "zte": None, "sim800": "direct", "sim7600": "direct", "ec25": "direct",
-    "mc35": "stored", "cinterion": "direct", "telit": "direct", "sierra": None, "u-blox": "direct", "wavecom": "none",
-    "qualcomm": "stored",
-}
+# Profile of the simulator, the make it is taken for, and how that reports: directly, stored, not at all.
+MAKES = (
+    ("generic", "standard", "direct"), ("huawei-e173", "huawei-packed-ussd", "direct"), ("zte", "zte", "direct"),
+    ("sim800", "simcom-800", "direct"), ("sim7600", "simcom-7600", "direct"), ("ec25", "quectel", "direct"),
+    ("mc35", "siemens", "stored"), ("cinterion", "siemens", "direct"), ("telit", "telit", "direct"),
+    ("sierra", "sierra", "direct"), ("u-blox", "u-blox", "direct"), ("wavecom", "wavecom", "none"),
+    ("qualcomm", "qualcomm", "stored"),
+)
 
-for make, reports in MAKES.items():
-    @case(f"{make} comes up, and is known by its facts")
-    def _(w, make=make, reports=reports):
-        sim, gw = start(w, profile=make)
+for profile, make, reports in MAKES:
+    @case(f"{profile} comes up, and is known by its facts")
+    def _(w, profile=profile, make=make, reports=reports):
+        sim, gw = start(w, profile=profile)
+        gw.wait_line(rf"event=modem_make .*make={make}$")
         gw.wait_link("sim1", seconds=20)
         f = facts(gw)
         check(len(f["imei"]) == 15 and len(f["imsi"]) == 15, f"identity: {f}")
         check(18 <= len(f["iccid"]) <= 20, f"ICCID: {f}")
         check(f["model"] and f["modem_state"] == "ready", f"state: {f}")
-        check(reports is None or f["reports"] == reports, f"reports: {f}")
+        equal(f["reports"], reports, "reports")
+
+
+@case("a make of one's own, beside the configuration, wins; a fault in it is told with its line")
+def _(w):
+    sim = Modems(w)
+    own = 'modems = ( { name = "mine";\n maker = "posthorn"; model = "simulated"; init = [ "AT+CSQ" ]; } );\n'
+    gw = w.gateway(links=[modem(sim)], files={**makes(), "modems/mine.conf": own})
+    gw.wait_line(r"event=modem_make .*make=mine$")
+    gw.wait_link("sim1")
+    gw.write_file("modems/mine.conf", own.replace("init", "innit"))
+    gw.reload(r"event=reload_refused .*modems/mine\.conf:2: innit: unknown setting")
 
 
 @case("what the settings ask for is sent: service centre, memories, reports, commands of one's own")

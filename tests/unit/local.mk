@@ -284,11 +284,19 @@ endif
 
 if HAVE_CMOCKA
 if HAVE_SERIALPORT
-MODEM_PORT_TESTS = tests/unit/modem_port
+MODEM_PORT_TESTS = tests/unit/modem_port tests/unit/modem_port_serial tests/unit/modem_finder
 check_PROGRAMS += $(MODEM_PORT_TESTS)
 UNIT_TESTS += $(MODEM_PORT_TESTS)
 tests_unit_modem_port_SOURCES = tests/unit/modem_port.c tests/unit/modem_wire.h
 tests_unit_modem_port_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_modem_port_serial_SOURCES = tests/unit/modem_port_serial.c tests/unit/modem_wire.h
+# libserialport is the test's.
+tests_unit_modem_port_serial_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sp_get_port_by_name,--wrap=sp_open,--wrap=sp_close \
+	-Wl,--wrap=sp_free_port,--wrap=sp_get_port_handle,--wrap=sp_set_baudrate,--wrap=sp_set_bits \
+	-Wl,--wrap=sp_set_parity,--wrap=sp_set_stopbits,--wrap=sp_set_flowcontrol
+tests_unit_modem_port_serial_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_modem_finder_SOURCES = tests/unit/modem_finder.c tests/unit/modem_wire.h
+tests_unit_modem_finder_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 endif
 
