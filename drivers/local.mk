@@ -71,6 +71,8 @@ libposthorn_a_SOURCES += \
 	drivers/modem/facts.c \
 	drivers/modem/quirks.h \
 	drivers/modem/quirks.c \
+	drivers/modem/at_trace.h \
+	drivers/modem/at_trace.c \
 	drivers/modem/ussd.h \
 	drivers/modem/ussd.c \
 	drivers/modem/ussd_text.c \

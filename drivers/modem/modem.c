@@ -78,6 +78,7 @@ static void modem_close(struct link *l)
 
 	link_set_driver_data(l, NULL);
 	conf_makes_unref(m->makes);
+	at_trace_stop(&m->trace);
 	free(m);
 }
 
@@ -127,6 +128,24 @@ static void modem_binds(struct link *l, void (*each)(void *arg, const struct dri
 	each(arg, &b);
 }
 
+static int modem_trace(struct link *l, bool on)
+{
+	struct modem *m = link_driver_data(l);
+
+	if (on)
+		return at_trace_start(&m->trace, uv_now(m->loop));
+	at_trace_stop(&m->trace);
+	return 0;
+}
+
+static bool modem_traced(struct link *l, void (*each)(void *arg, const struct driver_pdu *p), void *arg)
+{
+	const struct modem *m = link_driver_data(l);
+
+	at_trace_each(&m->trace, each, arg);
+	return m->trace.until_ms > uv_now(m->loop);
+}
+
 /* `response_timeout` is made for networks of carriers; the radio is slower, where the operator does not say. */
 unsigned modem_sms_timeout_ms(const struct modem *m)
 {
@@ -154,4 +173,6 @@ const struct driver modem_driver = {
 	.binds = modem_binds,
 	.facts = modem_facts,
 	.ussd = modem_ussd,
+	.trace = modem_trace,
+	.traced = modem_traced,
 };

@@ -11,7 +11,7 @@
  *     incoming.c       SMS-DELIVER and SMS-STATUS-REPORT: out of every memory, deleted after the commit
  *     ussd.c, calls.c  what else comes
  *     quirks.c         how makes differ, from conf/modems/
- *     facts.c, trace.c what people see of it
+ *     facts.c, at_trace.c  what people see of it
  *     modem.c          the driver's operations
  *
  * All of it runs on the loop thread and waits for events only. */
@@ -20,6 +20,7 @@
 
 #include "driver.h"
 #include "drivers/modem/at_error.h"
+#include "drivers/modem/at_trace.h"
 #include "drivers/modem/calls.h"
 #include "drivers/modem/chat.h"
 #include "drivers/modem/finder.h"
@@ -75,6 +76,7 @@ struct modem {
 	struct incoming in;
 	struct ussd ussd;
 	struct calls calls;
+	struct at_trace trace;
 	unsigned n_handles;   /* of libuv, not yet closed; with the last one the link has stopped */
 	uint64_t n_unknown;   /* unsolicited lines that nobody knows */
 };

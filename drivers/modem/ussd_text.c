@@ -84,7 +84,7 @@ static bool looks_packed(const char *s, size_t n, const uint8_t *o, int n_octets
 		return false;
 	for (size_t i = 0; i < n_septets; i++) {
 		/* Greek capitals are rare, and so many in a row are not text. */
-		if (septets[i] < 0x20 && septets[i] != '\n' && septets[i] != '\r' && septets[i] > 0x0f)
+		if (septets[i] > 0x0f && septets[i] < 0x20 && septets[i] != GSM7_ESC)
 			return false;
 	}
 	return true;

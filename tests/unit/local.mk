@@ -270,3 +270,12 @@ tests_unit_modem_port_SOURCES = tests/unit/modem_port.c tests/unit/modem_wire.h
 tests_unit_modem_port_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 endif
+
+if HAVE_CMOCKA
+if HAVE_SERIALPORT
+check_PROGRAMS += tests/unit/modem_ussd
+UNIT_TESTS += tests/unit/modem_ussd
+tests_unit_modem_ussd_SOURCES = tests/unit/modem_ussd.c
+tests_unit_modem_ussd_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
+endif
