@@ -188,6 +188,13 @@ struct message {
 	const uint8_t *tlvs; /* see above; n_tlvs octets */
 };
 
+/* A recipient whose number was scrubbed: bit 63, its first digits, and how many it had.  Never given to a link. */
+uint64_t msg_to_scrub(uint64_t to);
+bool msg_to_is_scrubbed(uint64_t to);
+/* "+12025550142", or "+1202*******" of one that was scrubbed. */
+#define MSG_TO_TEXT 40
+const char *msg_to_text(uint64_t to, char dst[static MSG_TO_TEXT]);
+
 /* Copy `m` with its strings into one new allocation; NULL when memory is out.  Freed by message_free(). */
 struct message *message_new(const struct message *m);
 void message_free(struct message *m);

@@ -18,6 +18,7 @@
 #include <assert.h>
 #include <ctype.h>
 #include <errno.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -26,6 +27,8 @@
 
 #define TIMEOUT_MS  5000u  /* local commands; spec: at-commands, 1 */
 #define PROMPT_MS   10000u
+#define FORMALITY_MS 3000u /* from the answer to a text to its OK */
+#define TORN_MAX 40
 #define SYNC_MS     1000u  /* for the answer to an AT, and … */
 #define SYNC_TRIES  10u    /* … so often */
 #define QUIET_MS    250u
@@ -84,6 +87,9 @@ struct chat {
 	/* A command that ended without an answer may get it yet. */
 	char late_prefix[PREFIX_MAX]; /* "": none */
 	bool late_final;              /* … its line came: the next OK is its */
+	/* A line that may be the first half of one: "O", then something unsolicited, then "K". */
+	char torn[TORN_MAX];          /* "": none */
+	bool torn_between;            /* … and something unsolicited came behind it */
 	struct slot slot[CHAT_QUEUE_MAX + 1];
 };
 
@@ -662,8 +668,12 @@ static void on_own(struct chat *c, const char *line)
 {
 	if (c->want_second) /* a header where its second line should stand */
 		add_line(c, "");
-	if (c->running)
-		add_line(c, line);
+	if (!c->running)
+		return;
+	add_line(c, line);
+	/* "+CMGS: 17": the rest is a formality, and some modems forget it. */
+	if (c->state == SENT && c->answer.body_written)
+		arm(c, SENT, FORMALITY_MS);
 }
 
 /* The answer to a command that we have given up. */
@@ -678,12 +688,46 @@ static void note_late(struct chat *c, const char *line)
 	c->late_final = true;
 }
 
+/* Some firmware cuts a line in two to say something else.  The half is dealt with as it stands, since most short lines
+ * are whole; but where the other half makes a final result of it, or the answer that is waited for, that is what it is. */
+static bool is_torn_half(struct chat *c, const char *line, char joined[static AT_LINE_MAX + TORN_MAX])
+{
+	int code;
+
+	if (!c->torn_between)
+		return false;
+	snprintf(joined, AT_LINE_MAX + TORN_MAX, "%s%s", c->torn, line);
+	c->torn[0] = '\0';
+	c->torn_between = false;
+	return at_line_kind(joined, &code) != AT_LINE ||
+		(c->running && c->running->cmd.prefix && at_after(joined, c->running->cmd.prefix));
+}
+
+static void note_torn(struct chat *c, const char *line)
+{
+	size_t n = name_length(line);
+
+	if (n > 0 && line[n] == ':') {
+		c->torn_between = c->torn[0] != '\0';
+		return;
+	}
+	c->torn_between = false;
+	c->torn[0] = '\0';
+	if (c->running && strlen(line) < TORN_MAX)
+		snprintf(c->torn, TORN_MAX, "%s", line);
+}
+
 /* In the order of what is surest. */
 static void on_text(struct chat *c, const char *line)
 {
+	char joined[AT_LINE_MAX + TORN_MAX];
 	int code = -1;
-	enum at_kind kind = at_line_kind(line, &code);
+	enum at_kind kind;
 
+	if (is_torn_half(c, line, joined))
+		line = joined;
+	note_torn(c, line);
+	kind = at_line_kind(line, &code);
 	if (c->ussd[0] && ussd_goes_on(c, line, kind))
 		return;
 	if (c->stopped)

@@ -27,7 +27,7 @@
 #include "drivers/modem/modem.h"
 
 #define LOOK_MS         60000
-#define LOOK_REPORTS_MS 5000   /* status reports are to come, and are only stored */
+#define LOOK_REPORTS_MS 5000   /* status reports are to come */
 #define AGAIN_MS        5000   /* after the core took nothing */
 #define STORAGE_MS      30000  /* spec: listing a full SIM takes seconds */
 
@@ -101,16 +101,25 @@ static uint8_t data_coding_of(uint8_t octet)
 	return dcs_make(d.alphabet == DCS_GSM7 ? ENC_GSM7 : d.alphabet == DCS_UCS2 ? ENC_UCS2 : ENC_BINARY, false);
 }
 
-/* The same message read twice, and no other, gives the same. */
-static uint64_t digest_of(const struct modem *m, const struct tpdu *t)
+/* The same message read twice, and no other, gives the same: from one place of one SIM. */
+static uint64_t digest_of(const struct modem *m, const struct tpdu *t, const struct incoming_place *at)
 {
 	uint64_t h = hash_bytes(1, m->id.iccid, strlen(m->id.iccid));
 
+	if (at) {
+		h = hash_bytes(h, at->memory, strlen(at->memory));
+		h = hash_bytes(h, &at->index, sizeof(at->index));
+	}
 	h = hash_bytes(h, t->address.text, strlen(t->address.text));
 	h = hash_bytes(h, t->scts.raw, sizeof(t->scts.raw));
 	h = hash_bytes(h, &t->udl, 1);
 	h = hash_bytes(h, t->ud, t->n_ud);
 	return h ? h : 1;
+}
+
+static const struct incoming_place *place_of(const struct modem *m, struct driver_token token)
+{
+	return token.b ? NULL : &m->in.open[token.a & 0xffffffffu].place;
 }
 
 static void give_message(struct modem *m, const struct tpdu *t, struct driver_token token)
@@ -124,7 +133,7 @@ static void give_message(struct modem *m, const struct tpdu *t, struct driver_to
 		.raw = raw,
 		.data_coding = data_coding_of(t->dcs),
 		.esm_class = t->n_udh ? ESM_UDH : 0,
-		.digest = digest_of(m, t),
+		.digest = digest_of(m, t, place_of(m, token)),
 	};
 	size_t n;
 
@@ -495,6 +504,7 @@ static void look_begin(struct modem *m)
 {
 	struct incoming *in = &m->in;
 
+	in->looked_ms = uv_now(m->loop);
 	in->look = 0;
 	in->look_again = in->looked_at = in->blocked = false;
 	in->used = in->total = 0;
@@ -528,12 +538,34 @@ static void pump(struct modem *m)
 
 /* ---- the next look ---- */
 
+/* A +CDS that was torn on its way was never acknowledged, and such a modem says nothing more until it is, or after a time
+ * sets ds to 0 and never says anything again (3GPP TS 27.005, 3.4.1).  Refused, the report comes again; where nothing is
+ * open this is an error 340, and that is all. */
+static void unblock_reports(struct modem *m)
+{
+	const struct chat_command refuse = { .text = "AT+CNMA=2" }, again = { .text = m->can.cnmi };
+	struct incoming *in = &m->in;
+
+	if (m->can.must_ack && outgoing_awaits_reports(m) && in->reports == in->reports_then && m->chat) {
+		chat_command(m->chat, &refuse);
+		if (m->can.cnmi[0])
+			chat_command(m->chat, &again);
+	}
+	in->reports_then = in->reports;
+}
+
 static void on_timer(uv_timer_t *t)
 {
 	struct modem *m = t->data;
 
-	arm(m, m->can.reports == REPORTS_STORED && outgoing_awaits_reports(m) ? LOOK_REPORTS_MS : LOOK_MS);
-	incoming_drain(m);
+	struct incoming *in = &m->in;
+	bool reports = outgoing_awaits_reports(m);
+	uint64_t now = uv_now(m->loop);
+
+	arm(m, reports ? LOOK_REPORTS_MS : LOOK_MS);
+	unblock_reports(m);
+	if (in->blocked || (reports && m->can.reports == REPORTS_STORED) || now - in->looked_ms >= LOOK_MS)
+		incoming_drain(m);
 }
 
 static void arm(struct modem *m, uint64_t ms)
@@ -554,7 +586,7 @@ void incoming_drain(struct modem *m)
 
 void incoming_reports_expected(struct modem *m)
 {
-	if (m->can.reports == REPORTS_STORED && m->in.up && uv_timer_get_due_in(&m->in.timer) > LOOK_REPORTS_MS)
+	if (m->in.up && uv_timer_get_due_in(&m->in.timer) > LOOK_REPORTS_MS)
 		arm(m, LOOK_REPORTS_MS);
 }
 

@@ -48,6 +48,8 @@ struct incoming {
 	bool look_again, blocked; /* blocked: open[] was full, or the core took nothing */
 	unsigned used, total;   /* of all memories, as seen last */
 	unsigned used_now, total_now;
+	uint64_t looked_ms;     /* uv_now() */
+	uint64_t reports_then;  /* at the last look */
 	uint64_t messages, reports, undecodable, full;
 };
 

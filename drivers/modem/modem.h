@@ -50,6 +50,7 @@ enum modem_reports {
 
 struct modem_ability {
 	enum modem_reports reports;
+	char cnmi[32];        /* the command that says so; "" none was taken */
 	bool direct_inbound;  /* +CMT; else +CMTI or by looking */
 	bool must_ack;        /* +CSMS: 1: +CMT and +CDS want AT+CNMA */
 	bool more_messages;   /* AT+CMMS */

@@ -7,9 +7,9 @@
  *
  *  1. The line itself, late or without its OK: "+CMGS: 17" is the network's acceptance.
  *  2. The reference of the next part.  A modem counts its submissions in TP-MR (3GPP TS 23.040, 9.2.3.6), also those
- *     whose answer we never saw: from 16 to 18 means that 17 was this part; from 16 to 17 that it never left.  Not
- *     after a restart of the modem, which may count from elsewhere, nor where it always says the same, nor where more
- *     than one part is in doubt.
+ *     whose answer we never saw: from 16 to 18 means that 17 was this part; from 16 to 17 that it never left, unless
+ *     the modem began anew in between and had not written down its count.  Nothing is said by one that always says the
+ *     same, nor where more than one part is in doubt.
  *  3. A status report that names its recipient with a reference that we know of no other part.
  *  4. What the modem keeps in its memory as sent.
  *
@@ -25,10 +25,15 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/hash.h"
 #include "base/log.h"
 #include "drivers/modem/at_error.h"
 #include "drivers/modem/modem.h"
 
+#define REPORT_SOON_MS   600000  /* most reports come within; the others are found as well, later */
+#define ANSWERS_MEAN     16      /* answers that make a habit */
+#define TIMEOUT_MIN_MS   15000   /* beyond which, and so many times the mean, an answer is lost */
+#define TIMEOUT_MEANS    5
 #define PROMPTS_LOST_MAX 3       /* then the port is not to be trusted */
 #define EVIDENCE_MS      30000   /* a status report as a rule comes sooner */
 
@@ -69,23 +74,26 @@ static const char *sim_of(const struct modem *m)
 	return n > 6 ? s + n - 6 : n ? s : "0";
 }
 
-/* mr -1: one whose reference says nothing. */
+/* mr -1: one whose reference says nothing.  Ids are logged and outlive numbers, so of the number there is only what tells
+ * it from others. */
 static void make_id(const struct modem *m, int mr, const char *tail, char id[static OUTGOING_ID_SIZE])
 {
+	unsigned mark = (unsigned)(hash_bytes(OUTGOING_TAIL, tail, strlen(tail)) & 0xfffff);
+
 	if (mr < 0)
-		snprintf(id, OUTGOING_ID_SIZE, "%s-x-%s", sim_of(m), tail);
+		snprintf(id, OUTGOING_ID_SIZE, "%s-x-%05x", sim_of(m), mark);
 	else
-		snprintf(id, OUTGOING_ID_SIZE, "%s-%d-%s", sim_of(m), mr, tail);
+		snprintf(id, OUTGOING_ID_SIZE, "%s-%d-%05x", sim_of(m), mr, mark);
 }
 
-static void note_sent(struct outgoing *o, int mr, const char *tail, const char *id)
+static void note_sent(struct outgoing *o, uint64_t now_ms, int mr, const char *tail, const char *id)
 {
 	struct outgoing_recent *r = &o->recent[o->at];
 
 	o->at = (o->at + 1) % OUTGOING_RECENT;
 	if (o->n_recent < OUTGOING_RECENT)
 		o->n_recent++;
-	*r = (struct outgoing_recent){ .mr = (uint8_t)mr };
+	*r = (struct outgoing_recent){ .mr = (uint8_t)mr, .sent_ms = now_ms };
 	snprintf(r->tail, sizeof(r->tail), "%s", tail);
 	snprintf(r->id, sizeof(r->id), "%s", id);
 }
@@ -115,7 +123,7 @@ static void settle_sent(struct modem *m, struct outgoing_part *p, int mr)
 	tail_of(number, tail);
 	make_id(m, mr < 0 || o->mr_useless ? -1 : mr, tail, id);
 	if (p->want_receipt) {
-		note_sent(o, mr < 0 ? 0 : mr, tail, id);
+		note_sent(o, uv_now(m->loop), mr < 0 ? 0 : mr, tail, id);
 		incoming_reports_expected(m);
 	}
 	o->sent++;
@@ -169,6 +177,7 @@ static void doubt(struct modem *m, struct outgoing_part *p)
 	o->doubted++;
 	p->state = OUT_DOUBTFUL;
 	p->mr_before = o->mr_last;
+	p->restarted = false;
 	p->until_ms = uv_now(m->loop) + EVIDENCE_MS;
 	log_warn("modem_answer_lost", "link=%s msg=%" PRIu64 " part=%u", link_name(m->link), msg_key_id(p->key),
 		msg_key_part(p->key));
@@ -209,7 +218,7 @@ static void judge_by_reference(struct modem *m, int mr)
 	steps = (unsigned)(mr - p->mr_before) & 0xff;
 	if (steps == 2)
 		believe_sent(m, p, (p->mr_before + 1) & 0xff, "reference");
-	else if (steps == 1)
+	else if (steps == 1 && !p->restarted)
 		believe_unsent(m, p, "reference");
 }
 
@@ -303,9 +312,12 @@ void outgoing_reported(struct modem *m, uint8_t mr, const char *recipient, char 
 
 bool outgoing_awaits_reports(const struct modem *m)
 {
-	for (unsigned i = 0; i < m->out.n_recent; i++)
-		if (!m->out.recent[i].reported)
+	for (unsigned i = 0; i < m->out.n_recent; i++) {
+		const struct outgoing_recent *r = &m->out.recent[i];
+
+		if (!r->reported && uv_now(m->loop) - r->sent_ms < REPORT_SOON_MS)
 			return true;
+	}
 	return false;
 }
 
@@ -336,11 +348,32 @@ static void note_reference(struct outgoing *o, int mr)
 	o->mr_last = mr;
 }
 
+/* A mean of about the last sixteen. */
+static void note_answer_time(struct modem *m)
+{
+	struct outgoing *o = &m->out;
+	uint64_t took_ms = uv_now(m->loop) - o->sent_ms;
+
+	if (o->n_answers < ANSWERS_MEAN)
+		o->n_answers++;
+	o->mean_ms += ((int64_t)took_ms - (int64_t)o->mean_ms) / (int64_t)o->n_answers;
+}
+
+unsigned outgoing_timeout_ms(const struct modem *m)
+{
+	const struct outgoing *o = &m->out;
+	unsigned most = modem_sms_timeout_ms(m);
+	uint64_t learned = TIMEOUT_MIN_MS + TIMEOUT_MEANS * o->mean_ms;
+
+	return o->n_answers < ANSWERS_MEAN || learned > most ? most : (unsigned)learned;
+}
+
 static void taken(struct modem *m, struct outgoing_part *p, int mr)
 {
 	struct outgoing *o = &m->out;
 
 	o->errors_in_row = 0;
+	note_answer_time(m);
 	if (mr >= 0) {
 		note_reference(o, mr);
 		judge_by_reference(m, mr);
@@ -454,7 +487,7 @@ static void send_next(struct modem *m)
 	struct chat_command cmd = {
 		.text = text,
 		.prefix = "+CMGS:",
-		.timeout_ms = modem_sms_timeout_ms(m),
+		.timeout_ms = outgoing_timeout_ms(m),
 		.done = on_sent,
 		.arg = m,
 	};
@@ -467,6 +500,7 @@ static void send_next(struct modem *m)
 	snprintf(text, sizeof(text), "AT+CMGS=%u", p->n_tpdu);
 	cmd.body = p->pdu;
 	p->state = OUT_ON_AIR;
+	o->sent_ms = uv_now(m->loop);
 	if (chat_command(m->chat, &cmd) < 0)
 		p->state = OUT_WAITING; /* its queue is full: what is in there ends, and calls us by incoming.c */
 }
@@ -532,8 +566,8 @@ void outgoing_down(struct modem *m, bool restarted, const char *why)
 	struct outgoing_part *p;
 
 	o->up = false;
-	if (restarted)
-		forget_reference(o);
+	for (unsigned i = 0; i < o->n; i++)
+		o->part[i].restarted |= restarted;
 	while ((p = part_in(o, OUT_WAITING)))
 		settle_unsent(m, p, why);
 }

@@ -37,12 +37,14 @@ struct outgoing_part {
 	/* of a doubtful one */
 	uint64_t until_ms;           /* of the loop's clock */
 	int mr_before;               /* the reference that was given last before it; -1: its count proves nothing */
+	bool restarted;              /* since then: only a gap in the count is proof */
 };
 
 struct outgoing_recent {
 	uint8_t mr;
 	char id[44];                 /* as settled: what its report must say */
 	char tail[OUTGOING_TAIL + 1];
+	uint64_t sent_ms;            /* uv_now() */
 	bool reported;
 };
 
@@ -64,6 +66,8 @@ struct outgoing {
 	unsigned errors_in_row;      /* plain ERROR */
 	unsigned at_refusal;         /* of refusal[], a ring */
 	struct outgoing_refusal refusal[OUTGOING_REFUSALS];
+	unsigned n_answers;          /* of the mean below */
+	uint64_t sent_ms, mean_ms;   /* AT+CMGS was written; how long it takes as a rule */
 	uint64_t sent, failed, doubted, believed_sent, believed_unsent; /* counters for people */
 };
 
@@ -81,6 +85,8 @@ bool outgoing_is_empty(const struct modem *m);
 /* No more time: all that is left is settled, what is in doubt as UNKNOWN. */
 void outgoing_abandon(struct modem *m, const char *why);
 
+/* How long AT+CMGS may take: what the setting says, or less where this modem answers sooner as a rule. */
+unsigned outgoing_timeout_ms(const struct modem *m);
 /* A +CMGS: line that no command waited for.  True: it told of a part in doubt. */
 bool outgoing_late(struct modem *m, const char *line);
 /* A status report: the ids under which its part may be known, in `id` and, "" or another one, in `id2`.  It may settle a
@@ -90,7 +96,7 @@ void outgoing_reported(struct modem *m, uint8_t mr, const char *recipient, char 
 	char id2[static OUTGOING_ID_SIZE]);
 /* A message that the modem keeps as sent, as hexadecimal.  True: it is a part in doubt, and was sent then. */
 bool outgoing_stored_as_sent(struct modem *m, const char *pdu);
-/* Some part of the last hour may still be reported on. */
+/* A report may come any moment. */
 bool outgoing_awaits_reports(const struct modem *m);
 
 #endif

@@ -199,6 +199,7 @@ static void settled(struct modem *m, const struct cnmi *c)
 {
 	struct modem_ability *can = &m->can;
 
+	snprintf(m->can.cnmi, sizeof(m->can.cnmi), "AT+CNMI=%d,%d,%d,%d,%d", c->mode, c->mt, c->bm, c->ds, c->bfr);
 	can->reports = c->ds == 1 ? REPORTS_DIRECT : c->ds == 2 ? REPORTS_STORED : REPORTS_NONE;
 	can->direct_inbound = c->mt == 2;
 	can->must_ack = m->start.csms && (c->ds == 1 || c->mt == 2);

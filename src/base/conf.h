@@ -123,6 +123,7 @@ struct conf_http {
 
 struct conf_retention {
 	int64_t body_days; /* 0: for ever */
+	int64_t number_days;
 	int64_t row_days;
 };
 

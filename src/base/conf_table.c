@@ -132,7 +132,9 @@ const struct conf_setting conf_settings[] = {
 		.help = "File with the private key, PEM." },
 
 	{ RETENTION(body_days), RANGE("30", 0, 36500), .unit = "days",
-		.help = "Texts of finished messages are scrubbed after this; 0 keeps them." },
+		.help = "Texts of finished messages, and of inbound ones, are scrubbed after this; 0 keeps them." },
+	{ RETENTION(number_days), RANGE("0", 0, 36500), .unit = "days",
+		.help = "Of numbers of people only the first four digits are kept after this; 0: as long as their rows." },
 	{ RETENTION(row_days), RANGE("180", 0, 36500), .unit = "days",
 		.help = "Finished messages are deleted after this; 0 keeps them." },
 

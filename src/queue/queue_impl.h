@@ -229,7 +229,7 @@ struct queue {
 	uint32_t index_run;
 	struct tag_job *tag_jobs;
 	bool meta_busy, idem_busy, index_busy, purge_busy;
-	int64_t body_age_ms, row_age_ms;
+	int64_t body_age_ms, number_age_ms, row_age_ms;
 	uint64_t spilling;
 	struct op_spill *spill_op;
 

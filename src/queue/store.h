@@ -453,7 +453,7 @@ struct op_lookup {
  * pages. */
 struct op_purge {
 	struct store_op op;
-	int64_t bodies_before, rows_before; /* created; 0 = leave */
+	int64_t bodies_before, numbers_before, rows_before; /* created; 0 = leave */
 	int64_t parked_before; /* received; 0 = leave */
 	unsigned limit;
 	uint64_t ret_n;        /* rows looked at; less than limit: nothing more to do for now */

@@ -130,6 +130,12 @@
 	X(W_IS_FINAL, "SELECT at FROM final WHERE key = ?1")                                                           \
 	X(W_OLD_BODIES, "SELECT id FROM body WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3")                         \
 	X(W_OLD_MESSAGES, "SELECT id FROM message WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3")                    \
+	X(W_OLD_NUMBERS, "SELECT id, recipient FROM message WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3")          \
+	X(W_SCRUB_NUMBER, "UPDATE message SET recipient = ?2 WHERE id = ?1")                                           \
+	X(W_SCRUB_LOOKUP, "DELETE FROM lookup WHERE run = ?1 AND hash = ?2 AND id = ?3")                               \
+	X(W_OLD_INBOUND, "SELECT n, at FROM inbound WHERE n > ?1 ORDER BY n LIMIT ?2")                                 \
+	X(W_SCRUB_TEXT, "UPDATE inbound SET text = '', raw = x'' WHERE n = ?1")                                        \
+	X(W_SCRUB_SENDER, "UPDATE inbound SET sender = '' WHERE n = ?1")                                               \
 	X(W_PURGE_BODY, "DELETE FROM body WHERE id = ?1")                                                              \
 	X(W_PURGE_MESSAGE, "DELETE FROM message WHERE id = ?1")                                                        \
 	X(W_PURGE_BOUND, "DELETE FROM bound WHERE id = ?1")                                                            \
@@ -322,6 +328,8 @@ struct writer {
 		int64_t idem_at;     /* when it began */
 		size_t n_wakes;
 		uint64_t purge_body, purge_message, purge_hash, purge_key; /* cursors of retention */
+		uint64_t numbers_upto;             /* every message below has no number any more */
+		uint64_t texts_upto, senders_upto; /* of inbound, up to this n */
 	} m, saved;
 };
 

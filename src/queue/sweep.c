@@ -283,6 +283,7 @@ static void purge(struct queue *q)
 	q->op_purge.op.done = purge_done;
 	q->op_purge.op.arg = q;
 	q->op_purge.bodies_before = q->body_age_ms ? q->now_ms - q->body_age_ms : 0;
+	q->op_purge.numbers_before = q->number_age_ms ? q->now_ms - q->number_age_ms : 0;
 	q->op_purge.rows_before = q->row_age_ms ? q->now_ms - q->row_age_ms : 0;
 	q->op_purge.parked_before = q->parked_age_ms ? q->now_ms - q->parked_age_ms : 0;
 	q->op_purge.limit = PURGE_STEP;

@@ -70,6 +70,10 @@ EXTRA_DIST += $(PROFILE_TESTS)
 UNCERTAIN_E2E = tests/e2e/0340-uncertain.py
 E2E_TESTS += $(UNCERTAIN_E2E)
 EXTRA_DIST += $(UNCERTAIN_E2E)
+# The database looked after from outside.
+CARE_TESTS = tests/e2e/0750-check-and-backup.py
+E2E_TESTS += $(CARE_TESTS)
+EXTRA_DIST += $(CARE_TESTS)
 # Inbound messages in parts.
 PART_TESTS = tests/e2e/0535-inbound-parts.py
 E2E_TESTS += $(PART_TESTS)
@@ -82,3 +86,9 @@ EXTRA_DIST += $(SIM_TESTS)
 MODEM_TESTS_E2E = tests/e2e/0900-modem-start.py
 E2E_TESTS += $(MODEM_TESTS_E2E)
 EXTRA_DIST += tests/e2e/modems.py $(MODEM_TESTS_E2E)
+# Messages through modems.
+if HAVE_SERIALPORT
+MODEM_MESSAGE_TESTS = tests/e2e/0905-modem-messages.py
+E2E_TESTS += $(MODEM_MESSAGE_TESTS)
+endif
+EXTRA_DIST += tests/e2e/0905-modem-messages.py

@@ -6,21 +6,26 @@ import socket
 import subprocess
 import threading
 
+from faults import *
 from harness import *
 from harness import BUILD, SOURCE, Program
+
+SCRIPTS = os.path.join(SOURCE, "tests", "peers", "modem-scripts")
 
 
 class Modems(Program):
     """posthorn-modem-sim.  ports["sim0"] is where the first answers; do() takes a line of its script, stats() what it
     counted."""
 
-    def __init__(self, world, *lines, profile="generic", n=1, args=()):
+    def __init__(self, world, *lines, profile="generic", n=1, scripts=(), args=()):
         number = world.number("modems")
         self.dir = world.path(f"ports{number}")
         os.mkdir(self.dir)
         self.audit = world.path(f"modems{number}.audit")
         argv = [os.path.join(BUILD, "posthorn-modem-sim"), "--dir", self.dir, "--control", "127.0.0.1:0", "--log",
                 self.audit, "--profile", profile, "--modems", str(n), *args]
+        for name in scripts:
+            argv += ["--script", os.path.join(SCRIPTS, name + ".modem")]
         for line in lines:
             argv += ["--line", line]
         super().__init__(world, f"modems{number}", argv, stdout=subprocess.PIPE)
@@ -54,6 +59,15 @@ class Modems(Program):
     @property
     def stats(self):
         return json.loads(self.do("stats"))
+
+    def events(self, kind):
+        with open(self.audit, encoding="utf-8") as f:
+            rows = [json.loads(line) for line in f if line.endswith("\n")]
+        return [r for r in rows if r["event"] == kind]
+
+    def submits(self):
+        """What the network took, in order; `to` without its plus, as faults.taken() wants it."""
+        return [{**r, "to": r["to"].lstrip("+")} for r in self.events("submit")]
 
     def close(self):
         self._answers.close()

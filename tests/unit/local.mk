@@ -277,5 +277,13 @@ check_PROGRAMS += tests/unit/modem_ussd
 UNIT_TESTS += tests/unit/modem_ussd
 tests_unit_modem_ussd_SOURCES = tests/unit/modem_ussd.c
 tests_unit_modem_ussd_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+# What is believed of a modem that sends.
+if HAVE_CMOCKA
+if HAVE_SERIALPORT
+check_PROGRAMS += tests/unit/modem_outgoing
+UNIT_TESTS += tests/unit/modem_outgoing
+tests_unit_modem_outgoing_SOURCES = tests/unit/modem_outgoing.c
+tests_unit_modem_outgoing_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=uv_timer_start,--wrap=uv_timer_stop
+tests_unit_modem_outgoing_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 endif
