@@ -689,7 +689,8 @@ static void note_late(struct chat *c, const char *line)
 }
 
 /* Some firmware cuts a line in two to say something else.  The half is dealt with as it stands, since most short lines
- * are whole; but where the other half makes a final result of it, or the answer that is waited for, that is what it is. */
+ * are whole; but where the other half makes a final result of it, or the answer that is waited for, that is what it
+ * is. */
 static bool is_torn_half(struct chat *c, const char *line, char joined[static AT_LINE_MAX + TORN_MAX])
 {
 	int code;

@@ -83,9 +83,10 @@ SIM_TESTS = tests/e2e/0850-link-facts.py
 E2E_TESTS += $(SIM_TESTS)
 EXTRA_DIST += $(SIM_TESTS)
 # Modems.
-MODEM_TESTS_E2E = tests/e2e/0900-modem-start.py
-E2E_TESTS += $(MODEM_TESTS_E2E)
-EXTRA_DIST += tests/e2e/modems.py $(MODEM_TESTS_E2E)
+if HAVE_SERIALPORT
+E2E_TESTS += tests/e2e/0900-modem-start.py
+endif
+EXTRA_DIST += tests/e2e/modems.py tests/e2e/0900-modem-start.py
 # Messages through modems.
 if HAVE_SERIALPORT
 MODEM_MESSAGE_TESTS = tests/e2e/0905-modem-messages.py
