@@ -7,9 +7,9 @@
  *
  *  1. The line itself, late or without its OK: "+CMGS: 17" is the network's acceptance.
  *  2. The reference of the next part.  A modem counts its submissions in TP-MR (3GPP TS 23.040, 9.2.3.6), also those
- *     whose answer we never saw: from 16 to 18 means that 17 was this part; from 16 to 17 that it never left, unless
- *     the modem began anew in between and had not written down its count.  Nothing is said by one that always says the
- *     same, nor where more than one part is in doubt.
+ *     whose answer we never saw: from 16 to 18 means that 17 was this part; from 16 to 17 that it never left.  Not over a
+ *     restart of the modem: it counts before the radio has done its work, and may forget what it counted.  Nor where
+ *     it always says the same, or where more than one part is in doubt.
  *  3. A status report that names its recipient with a reference that we know of no other part.
  *  4. What the modem keeps in its memory as sent.
  *
@@ -177,7 +177,6 @@ static void doubt(struct modem *m, struct outgoing_part *p)
 	o->doubted++;
 	p->state = OUT_DOUBTFUL;
 	p->mr_before = o->mr_last;
-	p->restarted = false;
 	p->until_ms = uv_now(m->loop) + EVIDENCE_MS;
 	log_warn("modem_answer_lost", "link=%s msg=%" PRIu64 " part=%u", link_name(m->link), msg_key_id(p->key),
 		msg_key_part(p->key));
@@ -218,7 +217,7 @@ static void judge_by_reference(struct modem *m, int mr)
 	steps = (unsigned)(mr - p->mr_before) & 0xff;
 	if (steps == 2)
 		believe_sent(m, p, (p->mr_before + 1) & 0xff, "reference");
-	else if (steps == 1 && !p->restarted)
+	else if (steps == 1)
 		believe_unsent(m, p, "reference");
 }
 
@@ -566,8 +565,8 @@ void outgoing_down(struct modem *m, bool restarted, const char *why)
 	struct outgoing_part *p;
 
 	o->up = false;
-	for (unsigned i = 0; i < o->n; i++)
-		o->part[i].restarted |= restarted;
+	if (restarted)
+		forget_reference(o);
 	while ((p = part_in(o, OUT_WAITING)))
 		settle_unsent(m, p, why);
 }

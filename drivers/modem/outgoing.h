@@ -37,7 +37,6 @@ struct outgoing_part {
 	/* of a doubtful one */
 	uint64_t until_ms;           /* of the loop's clock */
 	int mr_before;               /* the reference that was given last before it; -1: its count proves nothing */
-	bool restarted;              /* since then: only a gap in the count is proof */
 };
 
 struct outgoing_recent {
