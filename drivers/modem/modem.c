@@ -146,6 +146,26 @@ static bool modem_traced(struct link *l, void (*each)(void *arg, const struct dr
 	return m->trace.until_ms > uv_now(m->loop);
 }
 
+enum at_class modem_text_class(const struct modem *m, enum at_kind kind, int code, unsigned *ret_bound)
+{
+	static const enum at_class classes[] = {
+		[CONF_ERROR_PERMANENT] = AT_CLASS_PERMANENT,
+		[CONF_ERROR_RECIPIENT] = AT_CLASS_RECIPIENT,
+		[CONF_ERROR_TEMPORARY] = AT_CLASS_TEMPORARY,
+		[CONF_ERROR_THROTTLE] = AT_CLASS_THROTTLE,
+		[CONF_ERROR_LINK_FATAL] = AT_CLASS_DEVICE,
+		[CONF_ERROR_DUPLICATE] = AT_CLASS_DUPLICATE,
+	};
+	const struct conf_link *c = link_conf(m->link); /* asked each time: a reload may have changed it */
+
+	*ret_bound = 0;
+	for (size_t i = 0; i < c->cms_errors.n && kind == AT_CMS_ERROR && code >= 0; i++)
+		if ((uint32_t)code >= c->cms_error[i].first && (uint32_t)code <= c->cms_error[i].last)
+			return classes[c->cms_error[i].class];
+	*ret_bound = at_error_bound(kind, code);
+	return at_error_class(kind, code);
+}
+
 /* `response_timeout` is made for networks of carriers; the radio is slower, where the operator does not say. */
 unsigned modem_sms_timeout_ms(const struct modem *m)
 {

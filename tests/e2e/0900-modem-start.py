@@ -171,6 +171,14 @@ def _(w):
     equal(gw.operator().call("POST", "/v1/links/sim1/ussd", {"code": "*100#"}).expect(200).json["text"], "Saldo 5", "")
 
 
+@case("what a code means on one link may be said by its settings")
+def _(w):
+    sim, gw = start(w, "on submit cms 500", cms_errors=["500:permanent"])
+    gw.wait_link("sim1")
+    api = gw.api()
+    api.wait_state(api.send()["id"], "rejected")
+
+
 @case("a call is counted and refused, where the settings say so")
 def _(w):
     sim, gw = start(w, hang_up_calls=True)
