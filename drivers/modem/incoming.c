@@ -239,6 +239,8 @@ static void take_stored(struct modem *m, const struct incoming_place *at, long s
 	struct incoming *in = &m->in;
 	struct incoming_open *o;
 
+	if (!*pdu && length > 0)
+		return; /* the line was lost on the wire, not the message: the next look reads it again */
 	if (stat == STAT_SENT)
 		outgoing_stored_as_sent(m, pdu);
 	if (stat == STAT_SENT || stat == STAT_UNSENT || open_find(in, at))

@@ -67,7 +67,16 @@ static void on_stuck(void *arg)
 	modem_stuck(arg, "does not answer");
 }
 
-static const struct chat_ops chat_ops = { .write = on_write, .urc = on_unsolicited, .stuck = on_stuck };
+static void on_wire(void *arg, bool out, const char *line, size_t n, bool body)
+{
+	struct modem *m = arg;
+
+	at_trace_add(&m->trace, uv_now(m->loop), out, line, n);
+}
+
+static const struct chat_ops chat_ops = {
+	.write = on_write, .urc = on_unsolicited, .stuck = on_stuck, .wire = on_wire,
+};
 
 static void on_opened(void *arg)
 {

@@ -11,7 +11,7 @@
  *     incoming.c       SMS-DELIVER and SMS-STATUS-REPORT: out of every memory, deleted after the commit
  *     ussd.c, calls.c  what else comes
  *     quirks.c         how makes differ, from conf/modems/
- *     facts.c, trace.c what people see of it
+ *     facts.c, at_trace.c  what people see of it
  *     modem.c          the driver's operations
  *
  * All of it runs on the loop thread and waits for events only. */
@@ -20,6 +20,7 @@
 
 #include "driver.h"
 #include "drivers/modem/at_error.h"
+#include "drivers/modem/at_trace.h"
 #include "drivers/modem/calls.h"
 #include "drivers/modem/chat.h"
 #include "drivers/modem/finder.h"
@@ -76,6 +77,7 @@ struct modem {
 	struct incoming in;
 	struct ussd ussd;
 	struct calls calls;
+	struct at_trace trace;
 	unsigned n_handles;   /* of libuv, not yet closed; with the last one the link has stopped */
 	uint64_t n_unknown;   /* unsolicited lines that nobody knows */
 };
@@ -97,6 +99,8 @@ int modem_ask(struct modem *m, const char *text, const char *prefix, chat_done_c
 /* "AT+CPIN: no answer", "CME 10: SIM not inserted": why a command ended otherwise than by OK. */
 const char *modem_refusal(const struct chat_answer *a, char *buf, size_t n_buf);
 enum at_class modem_class(const struct chat_answer *a);
+/* What a refusal of a text means: `cms_errors` of the link, then the table.  *ret_bound: as at_error_bound(). */
+enum at_class modem_text_class(const struct modem *m, enum at_kind kind, int code, unsigned *ret_bound);
 
 /* facts.c */
 void modem_facts(struct link *l, void (*each)(void *arg, const struct driver_fact *f), void *arg);

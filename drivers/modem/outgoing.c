@@ -407,23 +407,27 @@ static unsigned refusals(struct outgoing *o, uint64_t key, uint32_t code)
 	return r->n;
 }
 
-static enum at_class class_of(struct outgoing *o, enum at_kind kind, int code)
+static enum at_class class_of(struct modem *m, enum at_kind kind, int code, unsigned *ret_bound)
 {
+	struct outgoing *o = &m->out;
+	enum at_class class = modem_text_class(m, kind, code, ret_bound);
+
 	o->errors_in_row = kind == AT_ERROR ? o->errors_in_row + 1 : 0;
-	return o->errors_in_row >= AT_PLAIN_ERROR_MAX ? AT_CLASS_CONFIG : at_error_class(kind, code);
+	return o->errors_in_row >= AT_PLAIN_ERROR_MAX ? AT_CLASS_CONFIG : class;
 }
 
 static void refused(struct modem *m, struct outgoing_part *p, const struct chat_answer *a)
 {
 	struct outgoing *o = &m->out;
 	enum at_kind kind = a->end == CHAT_CMS_ERROR ? AT_CMS_ERROR : a->end == CHAT_CME_ERROR ? AT_CME_ERROR : AT_ERROR;
-	enum at_class class = class_of(o, kind, a->code);
+	unsigned bound;
+	enum at_class class = class_of(m, kind, a->code, &bound);
 	uint32_t code = a->code > 0 ? (uint32_t)a->code : 0;
 	char text[120];
 	struct settle s = {
 		.code = code,
 		.text = at_error_text(kind, a->code, text, sizeof(text)),
-		.outcome = at_error_outcome(class, at_error_bound(kind, a->code), refusals(o, p->key, code)),
+		.outcome = at_error_outcome(class, bound, refusals(o, p->key, code)),
 	};
 
 	forget_reference(o);

@@ -2,7 +2,7 @@
 /* startup.c -- from a port that answers to a modem that is set up.
  *
  * What a modem remembers from before (echo, error form, where it reports to) is nobody's business: all is set anew.
- * What it refuses is a fact of this modem, not a failure, except where nothing works without it: the SIM and PDU mode. */
+ * What it refuses is a fact of this modem and no failure, except where nothing works without: the SIM and PDU mode. */
 #include <config.h>
 
 #include <errno.h>
@@ -142,19 +142,18 @@ static void take_digits(const struct chat_answer *a, char *dst, size_t n_dst)
 	dst[n] = '\0';
 }
 
-#define TEXT_STEP(name, command, take, field)                                          \
-	static void on_##name(void *arg, const struct chat_answer *a)                  \
-	{                                                                              \
-		struct modem *m = arg;                                                 \
-                                                                                       \
-		if (startup_deals_with(m, a))                                          \
-			return;                                                        \
-		take(a, m->id.field, sizeof(m->id.field));                             \
-		startup_next(m);                                                       \
-	}                                                                              \
-	static void ask_##name(struct modem *m)                                        \
-	{                                                                              \
-		modem_ask(m, command, NULL, on_##name);                                \
+#define TEXT_STEP(name, command, take, field) \
+	static void on_##name(void *arg, const struct chat_answer *a) \
+	{ \
+		struct modem *m = arg; \
+		if (startup_deals_with(m, a)) \
+			return; \
+		take(a, m->id.field, sizeof(m->id.field)); \
+		startup_next(m); \
+	} \
+	static void ask_##name(struct modem *m) \
+	{ \
+		modem_ask(m, command, NULL, on_##name); \
 	}
 
 TEXT_STEP(maker, "AT+CGMI", take_text, maker)

@@ -28,7 +28,10 @@ static bool is_ucs2_scheme(long dcs)
 
 static int nibble(char c)
 {
-	return c >= '0' && c <= '9' ? c - '0' : c >= 'A' && c <= 'F' ? c - 'A' + 10 : c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
 }
 
 /* -1: it is not all hexadecimal. */
@@ -84,7 +87,7 @@ static bool looks_packed(const char *s, size_t n, const uint8_t *o, int n_octets
 		return false;
 	for (size_t i = 0; i < n_septets; i++) {
 		/* Greek capitals are rare, and so many in a row are not text. */
-		if (septets[i] < 0x20 && septets[i] != '\n' && septets[i] != '\r' && septets[i] > 0x0f)
+		if (septets[i] > 0x0f && septets[i] < 0x20 && septets[i] != GSM7_ESC)
 			return false;
 	}
 	return true;
@@ -186,7 +189,8 @@ int ussd_write(const char *code, enum conf_make_ussd form, char *dst, size_t cap
 	if (form == CONF_MAKE_USSD_PACKED)
 		return put_packed(code, dst, cap);
 	if (form == CONF_MAKE_USSD_UCS2)
-		return n > DRIVER_USSD_MAX || ucs2_from_utf8(code, n, o, sizeof(o), &n) < 0 ? -EMSGSIZE : put_hex(o, n, dst, cap);
+		return n > DRIVER_USSD_MAX || ucs2_from_utf8(code, n, o, sizeof(o), &n) < 0 ? -EMSGSIZE :
+			put_hex(o, n, dst, cap);
 	for (const char *s = code; *s; s++) {
 		if ((unsigned char)*s < ' ' || (unsigned char)*s > '~' || *s == '"')
 			return -EINVAL;

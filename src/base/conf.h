@@ -332,6 +332,8 @@ struct conf_link {
 	struct conf_strings init;
 	struct conf_strings memories;
 	enum conf_modem_reports reports;
+	struct conf_strings cms_errors;
+	struct conf_error *cms_error;      /* `cms_errors`, parsed */
 	struct conf_strings power_command; /* a program and its arguments */
 	bool hang_up_calls;
 	/* loopback */

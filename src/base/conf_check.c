@@ -265,17 +265,17 @@ static int check_data_codings(struct conf_loader *l, const config_setting_t *gro
 	return 0;
 }
 
-static int parse_errors(struct conf_loader *l, struct conf_link *link)
+static int parse_errors(struct conf_loader *l, const struct conf_strings *list, struct conf_error **ret)
 {
 	const char *fault;
 
-	if (link->errors.n == 0)
+	if (list->n == 0)
 		return 0;
-	link->error = calloc(link->errors.n, sizeof(*link->error));
-	if (link->error == NULL)
+	*ret = calloc(list->n, sizeof(**ret));
+	if (*ret == NULL)
 		return conf_no_memory(l);
-	for (size_t i = 0; i < link->errors.n; i++)
-		conf_form_error(link->errors.item[i], &link->error[i], &fault); /* its form has been checked */
+	for (size_t i = 0; i < list->n; i++)
+		conf_form_error(list->item[i], &(*ret)[i], &fault); /* its form has been checked */
 	return 0;
 }
 
@@ -319,7 +319,9 @@ static int check_link(struct conf_loader *l, const config_setting_t *group, stru
 	if (r == 0)
 		r = check_data_codings(l, group, link);
 	if (r == 0)
-		r = parse_errors(l, link);
+		r = parse_errors(l, &link->errors, &link->error);
+	if (r == 0)
+		r = parse_errors(l, &link->cms_errors, &link->cms_error);
 	if (r == 0)
 		r = check_quota(l, group, link);
 	if (r == 0)

@@ -103,10 +103,10 @@ static int read_strings(struct reader *r, const config_setting_t *cs, const stru
 static int read_number(struct reader *r, const config_setting_t *cs, const struct field *f, int64_t *dst)
 {
 	int type = config_setting_type(cs);
-	double v = type == CONFIG_TYPE_FLOAT ? config_setting_get_float(cs) : (double)config_setting_get_int64(cs);
+	bool whole = type == CONFIG_TYPE_INT || type == CONFIG_TYPE_INT64;
+	double v = whole ? (double)config_setting_get_int64(cs) : config_setting_get_float(cs);
 
-	if ((type != CONFIG_TYPE_INT && type != CONFIG_TYPE_INT64 && (type != CONFIG_TYPE_FLOAT || f->kind == NUMBER)) ||
-		!(v >= 0 && v <= f->max))
+	if ((!whole && (type != CONFIG_TYPE_FLOAT || f->kind == NUMBER)) || !(v >= 0 && v <= f->max))
 		return refuse(r, cs, "is no number, or out of range");
 	*dst = (int64_t)(f->kind == SECONDS ? v * 1000 + 0.5 : v);
 	return 0;

@@ -377,6 +377,8 @@ const struct conf_setting conf_settings[] = {
 		.help = "Memories that are read and emptied; none: all that the modem names." },
 	{ LINK(reports, CONF_ENUM), WORDS("auto", "auto|direct|stored|none"), MODEM,
 		.help = "How status reports come, sent on or stored; auto is the best that the modem takes." },
+	{ LINK(cms_errors, CONF_STRINGS), TEXT("", 80), .min = 1, .form = CONF_FORM_ERROR, .driver = "modem",
+		.help = "What a +CMS ERROR means on this link, CODE:CLASS each; the first that fits decides." },
 	{ LINK(power_command, CONF_STRINGS), TEXT("", 4000), MODEM,
 		.help = "Program and arguments that switch the modem off and on, run without a shell when nothing else helps." },
 	{ LINK(hang_up_calls, CONF_BOOL), .def = "false", MODEM,

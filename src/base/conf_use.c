@@ -72,6 +72,7 @@ void conf_free(struct conf *c)
 			free(c->links[i].origins[k].file);
 		free(c->links[i].origins);
 		free(c->links[i].error);
+		free(c->links[i].cms_error);
 	}
 	free_section(CONF_TOP, c);
 	free(c);

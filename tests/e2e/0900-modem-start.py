@@ -141,5 +141,67 @@ def _(w):
     equal(facts(gw)["watchdog_reopens"], 1, "reopened")
 
 
+# What real ones do, and worse; each as a line of the simulator's script.
+NOISE = ("echo-stuck on", "creg-quotes on", "cpin-no-ok on", "noise 20", "urc-inside 30%", "garbage 5%", "lose-to-host 0.2%",
+         "lose-to-modem 0.2%", "answer-delay 50 300", "on command +CMGF no-answer", "on command +CGSN 1 error")
+for line in NOISE:
+    @case(f"it comes up all the same: {line}")
+    def _(w, line=line):
+        sim, gw = start(w, line, profile="huawei-e173" if line.startswith("noise") else "generic")
+        if "no-answer" in line:
+            wait_for(lambda: "start-up" in gw.link("sim1")["reason"] or "watchdog" in str(gw.lines), 40, "what is wrong")
+        else:
+            gw.wait_link("sim1", seconds=60)
+
+
+@case("USSD in each form, also of several lines; what the network does not support")
+def _(w):
+    sim, gw = start(w, 'ussd *100# "Balance: 12.50" plain', 'ussd *101# "Guthaben {12}" packed', 'ussd *102# "Баланс" ucs2')
+    gw.wait_link("sim1")
+    for code, text in (("*100#", "Balance: 12.50"), ("*101#", "Guthaben {12}"), ("*102#", "Баланс")):
+        answer = gw.operator().call("POST", "/v1/links/sim1/ussd", {"code": code}).expect(200).json
+        equal(answer, {"text": text, "done": True}, code)
+    check(gw.operator().call("POST", "/v1/links/sim1/ussd", {"code": "*999#"}).status >= 400, "not supported")
+
+
+@case("USSD of a make that packs")
+def _(w):
+    sim, gw = start(w, 'ussd *100# "Saldo 5"', profile="huawei-e173")
+    gw.wait_link("sim1")
+    equal(gw.operator().call("POST", "/v1/links/sim1/ussd", {"code": "*100#"}).expect(200).json["text"], "Saldo 5", "")
+
+
+@case("what a code means on one link may be said by its settings")
+def _(w):
+    sim, gw = start(w, "on submit cms 500", cms_errors=["500:permanent"])
+    gw.wait_link("sim1")
+    api = gw.api()
+    api.wait_state(api.send()["id"], "rejected")
+
+
+@case("a call is counted and refused, where the settings say so")
+def _(w):
+    sim, gw = start(w, hang_up_calls=True)
+    gw.wait_link("sim1")
+    sim.do("call +491711234567")
+    wait_for(lambda: facts(gw)["calls"] == 1, 10, "the call")
+    wait_for(lambda: '"calls_hung_up":1' in sim.do("stats").replace(" ", ""), 10, "the call to be hung up")
+
+
+@case("a trace shows lines, and neither the PIN nor a text")
+def _(w):
+    sim, gw = start(w, "pin 1234", pin="1234")
+    ops = gw.operator()
+    ops.call("POST", "/v1/links/sim1/trace").expect(202)
+    gw.wait_link("sim1", seconds=20)
+    api = gw.api()
+    api.wait_state(api.send(text="hellohello")["id"], "sent", "delivered")
+    pdus = ops.get("/v1/links/sim1/trace").expect(200).json["pdus"]
+    said = [p["command"] for p in pdus]
+    check(any(c.startswith("AT+CMGS=") for c in said) and any(c.startswith("+CMGS:") for c in said), said)
+    check("SMS-SUBMIT" in said and not any("1234" in c for c in said if "CPIN" in c), said)
+    check(not any("e8329bfd" in p["octets"] for p in pdus), "the text is masked")
+
+
 if __name__ == "__main__":
     main()

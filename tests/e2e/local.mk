@@ -84,6 +84,11 @@ EXTRA_DIST += tests/e2e/carrier.py $(PART_TESTS)
 SIM_TESTS = tests/e2e/0850-link-facts.py tests/e2e/0860-quotas.py
 E2E_TESTS += $(SIM_TESTS)
 EXTRA_DIST += $(SIM_TESTS)
+# Modems.
+if HAVE_SERIALPORT
+E2E_TESTS += tests/e2e/0900-modem-start.py
+endif
+EXTRA_DIST += tests/e2e/modems.py tests/e2e/0900-modem-start.py
 # Messages through modems.
 if HAVE_SERIALPORT
 MODEM_MESSAGE_TESTS = tests/e2e/0905-modem-messages.py

@@ -300,6 +300,15 @@ tests_unit_modem_finder_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 endif
 
+if HAVE_CMOCKA
+if HAVE_SERIALPORT
+check_PROGRAMS += tests/unit/modem_ussd
+UNIT_TESTS += tests/unit/modem_ussd
+tests_unit_modem_ussd_SOURCES = tests/unit/modem_ussd.c
+tests_unit_modem_ussd_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
+endif
+
 # What is believed of a modem that sends.
 if HAVE_CMOCKA
 if HAVE_SERIALPORT

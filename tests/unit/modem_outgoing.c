@@ -102,6 +102,12 @@ void modem_pause(struct modem *m, enum at_class class, const char *why)
 	w.n_pause++;
 }
 
+enum at_class modem_text_class(const struct modem *m, enum at_kind kind, int code, unsigned *ret_bound)
+{
+	*ret_bound = at_error_bound(kind, code);
+	return at_error_class(kind, code);
+}
+
 unsigned modem_sms_timeout_ms(const struct modem *m)
 {
 	(void)m;
