@@ -234,6 +234,28 @@ static void open_free(struct incoming *in, struct incoming_open *o)
 	in->n_open--;
 }
 
+/* As many octets as were announced, with or without the service centre.  Some modems count wrongly. */
+static bool is_whole(long length, const char *pdu)
+{
+	uint8_t centre = 0;
+	size_t n = strlen(pdu);
+
+	octets_of(pdu, &centre, 1);
+	return length < 0 || n == 2 * (size_t)length || n == 2 * ((size_t)length + 1 + centre);
+}
+
+/* Octets of it were lost on the wire: the good copy is still there, and is read once more. */
+static bool looks_torn(struct incoming *in, const struct incoming_place *at, long length, const char *pdu)
+{
+	if (is_whole(length, pdu) || same_place(&in->torn, at) || in->n_read == INCOMING_READS) {
+		in->torn = (struct incoming_place){ "", 0 };
+		return false;
+	}
+	in->torn = *at;
+	in->read[in->n_read++] = *at;
+	return true;
+}
+
 static void take_stored(struct modem *m, const struct incoming_place *at, long stat, long length, const char *pdu)
 {
 	struct incoming *in = &m->in;
@@ -243,7 +265,7 @@ static void take_stored(struct modem *m, const struct incoming_place *at, long s
 		return; /* the line was lost on the wire, not the message: the next look reads it again */
 	if (stat == STAT_SENT)
 		outgoing_stored_as_sent(m, pdu);
-	if (stat == STAT_SENT || stat == STAT_UNSENT || open_find(in, at))
+	if (stat == STAT_SENT || stat == STAT_UNSENT || open_find(in, at) || looks_torn(in, at, length, pdu))
 		return;
 	o = open_new(in, at);
 	if (!o) {
@@ -540,9 +562,9 @@ static void pump(struct modem *m)
 
 /* ---- the next look ---- */
 
-/* A +CDS that was torn on its way was never acknowledged, and such a modem says nothing more until it is, or after a time
- * sets ds to 0 and never says anything again (3GPP TS 27.005, 3.4.1).  Refused, the report comes again; where nothing is
- * open this is an error 340, and that is all. */
+/* A +CDS that was torn on its way was never acknowledged, and such a modem says nothing more until it is, or after a
+ * time sets ds to 0 and never says anything again (3GPP TS 27.005, 3.4.1).  Refused, the report comes again; where
+ * nothing is open this is an error 340, and that is all. */
 static void unblock_reports(struct modem *m)
 {
 	const struct chat_command refuse = { .text = "AT+CNMA=2" }, again = { .text = m->can.cnmi };
@@ -627,6 +649,20 @@ static long length_in(const char *fields)
 	return end == last ? -1 : v;
 }
 
+/* One that lost octets may say anything: it is refused once, and comes again. */
+static void take_direct(struct modem *m, long length, const char *pdu)
+{
+	struct incoming *in = &m->in;
+
+	if (m->can.must_ack && !in->direct_torn && !is_whole(length, pdu)) {
+		in->direct_torn = true;
+		ack_direct(m, -EBADMSG);
+		return;
+	}
+	in->direct_torn = false;
+	give(m, pdu, length, direct_token);
+}
+
 bool incoming_urc(struct modem *m, const char *line, const char *pdu)
 {
 	const char *rest;
@@ -634,7 +670,7 @@ bool incoming_urc(struct modem *m, const char *line, const char *pdu)
 	if ((rest = at_after(line, "+CMTI:")) || (rest = at_after(line, "+CDSI:")))
 		announced(m, rest);
 	else if (pdu && ((rest = at_after(line, "+CMT:")) || (rest = at_after(line, "+CDS:"))))
-		give(m, pdu, length_in(rest), direct_token);
+		take_direct(m, length_in(rest), pdu);
 	else
 		return false;
 	return true;

@@ -98,6 +98,7 @@ void modem_handle_closed(struct modem *m);
 int modem_ask(struct modem *m, const char *text, const char *prefix, chat_done_cb done);
 /* "AT+CPIN: no answer", "CME 10: SIM not inserted": why a command ended otherwise than by OK. */
 const char *modem_refusal(const struct chat_answer *a, char *buf, size_t n_buf);
+enum at_kind modem_error_kind(const struct chat_answer *a);
 enum at_class modem_class(const struct chat_answer *a);
 /* What a refusal of a text means: `cms_errors` of the link, then the table.  *ret_bound: as at_error_bound(). */
 enum at_class modem_text_class(const struct modem *m, enum at_kind kind, int code, unsigned *ret_bound);

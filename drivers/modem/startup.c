@@ -29,14 +29,14 @@ int modem_ask(struct modem *m, const char *text, const char *prefix, chat_done_c
 	return m->chat ? chat_command(m->chat, &cmd) : -ENOTCONN;
 }
 
-static enum at_kind kind_of(const struct chat_answer *a)
+enum at_kind modem_error_kind(const struct chat_answer *a)
 {
 	return a->end == CHAT_CMS_ERROR ? AT_CMS_ERROR : a->end == CHAT_CME_ERROR ? AT_CME_ERROR : AT_ERROR;
 }
 
 enum at_class modem_class(const struct chat_answer *a)
 {
-	return at_error_class(kind_of(a), a->code);
+	return at_error_class(modem_error_kind(a), a->code);
 }
 
 const char *modem_refusal(const struct chat_answer *a, char *buf, size_t n_buf)
@@ -44,7 +44,7 @@ const char *modem_refusal(const struct chat_answer *a, char *buf, size_t n_buf)
 	if (a->end == CHAT_TIMEOUT || a->end == CHAT_GONE)
 		snprintf(buf, n_buf, "no answer");
 	else
-		at_error_text(kind_of(a), a->code, buf, n_buf);
+		at_error_text(modem_error_kind(a), a->code, buf, n_buf);
 	return buf;
 }
 

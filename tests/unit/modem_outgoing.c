@@ -89,6 +89,11 @@ void modem_stuck(struct modem *m, const char *why)
 	w.n_stuck++;
 }
 
+enum at_kind modem_error_kind(const struct chat_answer *a)
+{
+	return a->end == CHAT_CMS_ERROR ? AT_CMS_ERROR : AT_ERROR;
+}
+
 void modem_drained(struct modem *m)
 {
 	(void)m;
