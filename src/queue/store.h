@@ -399,6 +399,7 @@ struct op_inbound {
 	uint32_t n_raw;
 	uint8_t dcs, esm_class;
 	uint8_t parts;         /* of how many parts it is; 0 counts as 1 */
+	uint64_t digest;       /* as in struct link_inbound; one that is there already: nothing is written, n is 0 */
 	const char *missing;   /* the numbers of those that never came: "2,5"; NULL: none */
 	/* Joined from parts: the set that is done with it, and how many parts had been read.  -EEXIST: it was joined
 	 * before; -ESTALE: one more has come since, read it again.  Neither writes anything.  0: no set. */

@@ -106,7 +106,8 @@
 	X(W_STREAMS_DROP, "DELETE FROM stream WHERE at < ?1")                                                          \
 	X(W_CANCEL, "INSERT INTO cancel VALUES (NULL, ?1, ?2, ?3, ?4)")                                                \
 	X(W_CANCEL_DELETE, "DELETE FROM cancel WHERE n = ?1")                                                          \
-	X(W_INBOUND, "INSERT INTO inbound VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")                \
+	X(W_INBOUND, "INSERT INTO inbound VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"            \
+		     " ON CONFLICT (digest) WHERE digest IS NOT NULL DO NOTHING")                                      \
 	X(W_SET, "INSERT INTO inbound_set VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, 0, 1, 0)")                 \
 	X(W_SET_FIND, "SELECT n, have, joined FROM inbound_set WHERE link = ?1 AND sender = ?2 AND recipient = ?3"     \
 		      " AND wide = ?4 AND ref = ?5 AND total = ?6 AND current = 1")                                    \

@@ -194,6 +194,8 @@ static const char *const migrate[SCHEMA_VERSION] = {
 	      " end INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (account, kind)) WITHOUT ROWID;"
 	      "CREATE TABLE quota_recipient (end INTEGER NOT NULL, account INTEGER NOT NULL, kind INTEGER NOT NULL,"
 	      " hash INTEGER NOT NULL, PRIMARY KEY (end, account, kind, hash)) WITHOUT ROWID",
+	[6] = "ALTER TABLE inbound ADD COLUMN digest INTEGER;"
+	      "CREATE UNIQUE INDEX inbound_digest ON inbound (digest) WHERE digest IS NOT NULL",
 };
 
 static int migrate_all(sqlite3 *db, int64_t from)
