@@ -644,7 +644,7 @@ static bool is_torn_half(struct chat *c, const char *line, char joined[static AT
 
 static void note_torn(struct chat *c, const char *line)
 {
-	size_t n = line_name_length(line);
+	size_t n = line_name_length(line), n_line = strlen(line);
 
 	if (n > 0 && line[n] == ':') {
 		c->torn_between = c->torn[0] != '\0';
@@ -652,8 +652,8 @@ static void note_torn(struct chat *c, const char *line)
 	}
 	c->torn_between = false;
 	c->torn[0] = '\0';
-	if (c->running && strlen(line) < TORN_MAX)
-		snprintf(c->torn, TORN_MAX, "%s", line);
+	if (c->running && n_line < TORN_MAX)
+		memcpy(c->torn, line, n_line + 1);
 }
 
 /* In the order of what is surest. */

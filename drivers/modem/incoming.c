@@ -628,7 +628,7 @@ static void announced(struct modem *m, const char *fields)
 		index < 0 || index > UINT16_MAX || in->n_read == INCOMING_READS) {
 		in->look_again = true;
 	} else {
-		snprintf(p->memory, sizeof(p->memory), "%s", memory);
+		memcpy(p->memory, memory, sizeof(p->memory));
 		p->index = (uint16_t)index;
 		in->n_read++;
 	}
