@@ -1,12 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# run: 45 s
 """0900: modems of all makes come up, and say why when they do not."""
 from modems import *
-
-
-def start(w, *lines, profile="generic", **over):
-    sim = Modems(w, *lines, profile=profile)
-    return sim, w.gateway(links=[modem(sim, **over)], files=makes())
 
 
 # Profile of the simulator, the make it is taken for, and how that reports: directly, stored, not at all.
@@ -21,7 +17,7 @@ MAKES = (
 for profile, make, reports in MAKES:
     @case(f"{profile} comes up, and is known by its facts")
     def _(w, profile=profile, make=make, reports=reports):
-        sim, gw = start(w, profile=profile)
+        sim, gw = start_modem(w, profile=profile)
         gw.wait_line(rf"event=modem_make .*make={make}$")
         gw.wait_link("sim1", seconds=20)
         f = facts(gw)
@@ -44,7 +40,7 @@ def _(w):
 
 @case("what the settings ask for is sent: service centre, memories, reports, commands of one's own")
 def _(w):
-    sim, gw = start(w, smsc="+46705008999", memories=["SM"], reports="none", init=["AT+CSQ", "AT+NONSENSE"])
+    sim, gw = start_modem(w, smsc="+46705008999", memories=["SM"], reports="none", init=["AT+CSQ", "AT+NONSENSE"])
     gw.wait_link("sim1")
     equal(facts(gw)["reports"], "none", "reports")
     gw.wait_line(r"event=modem_init_refused .*AT\+NONSENSE")
@@ -52,13 +48,13 @@ def _(w):
 
 @case("a SIM that is busy is waited for")
 def _(w):
-    sim, gw = start(w, "ready-after 2s", "restart")
+    sim, gw = start_modem(w, "ready-after 2s", "restart")
     gw.wait_link("sim1", seconds=30)
 
 
 @case("the PIN is entered once")
 def _(w):
-    sim, gw = start(w, "pin 1234", pin="1234")
+    sim, gw = start_modem(w, "pin 1234", pin="1234")
     gw.wait_link("sim1", seconds=20)
     gw.wait_line(r"event=modem_pin .*result=taken")
     check(not any("1234" in line and "event=" in line and "link_setting" not in line for line in gw.lines
@@ -67,7 +63,7 @@ def _(w):
 
 @case("a wrong PIN is given once, also after a restart of the gateway, and the link says so")
 def _(w):
-    sim, gw = start(w, "pin 1234", pin="4321")
+    sim, gw = start_modem(w, "pin 1234", pin="4321")
     gw.wait_line(r"event=modem_pin .*result=refused", 20)
     check("refused the PIN" in gw.link("sim1")["reason"], gw.link("sim1"))
     n = len(gw.lines)
@@ -79,7 +75,7 @@ def _(w):
 
 @case("without a PIN in the settings none is tried; a SIM that wants its PUK is told of")
 def _(w):
-    sim, gw = start(w, "pin 1234")
+    sim, gw = start_modem(w, "pin 1234")
     wait_for(lambda: "none is set" in gw.link("sim1")["reason"], 20, "the reason")
     sim.do("sim puk")
     gw.operator().call("POST", "/v1/links/sim1/start").expect(202)
@@ -88,13 +84,13 @@ def _(w):
 
 @case("the last try for the PIN is left to a person")
 def _(w):
-    sim, gw = start(w, "pin 1234", "pin-retries 1", pin="1234")
+    sim, gw = start_modem(w, "pin 1234", "pin-retries 1", pin="1234")
     wait_for(lambda: "by hand" in gw.link("sim1")["reason"], 20, "the reason")
 
 
 @case("no network: the link pauses, and comes back with it")
 def _(w):
-    sim, gw = start(w)
+    sim, gw = start_modem(w)
     gw.wait_link("sim1")
     sim.do("reg 2")
     gw.wait_link("sim1", "down")
@@ -106,13 +102,13 @@ def _(w):
 
 @case("LTE only: CREG says no, CEREG yes")
 def _(w):
-    sim, gw = start(w, "creg 0", "cgreg 0", "cereg 1")
+    sim, gw = start_modem(w, "creg 0", "cgreg 0", "cereg 1")
     gw.wait_link("sim1")
 
 
 @case("the SIM is taken out and put in again")
 def _(w):
-    sim, gw = start(w)
+    sim, gw = start_modem(w)
     gw.wait_link("sim1")
     sim.do("sim out")
     wait_for(lambda: "SIM" in gw.link("sim1")["reason"], 20, "the reason")
@@ -122,7 +118,7 @@ def _(w):
 
 @case("the modem is unplugged and plugged in again")
 def _(w):
-    sim, gw = start(w)
+    sim, gw = start_modem(w)
     gw.wait_link("sim1")
     sim.do("unplug")
     gw.wait_link("sim1", "down")
@@ -132,7 +128,7 @@ def _(w):
 
 @case("one that stops answering is brought back by opening its port anew")
 def _(w):
-    sim, gw = start(w, "on command +CSQ 3 silent until-reopen")
+    sim, gw = start_modem(w, "on command +CSQ 3 silent until-reopen")
     gw.wait_link("sim1")
     for _ in range(2):  # told to look, it asks at once
         gw.operator().call("POST", "/v1/links/sim1/start").expect(202)
@@ -141,22 +137,9 @@ def _(w):
     equal(facts(gw)["watchdog_reopens"], 1, "reopened")
 
 
-# What real ones do, and worse; each as a line of the simulator's script.
-NOISE = ("echo-stuck on", "creg-quotes on", "cpin-no-ok on", "noise 20", "urc-inside 30%", "garbage 5%", "lose-to-host 0.2%",
-         "lose-to-modem 0.2%", "answer-delay 50 300", "on command +CMGF no-answer", "on command +CGSN 1 error")
-for line in NOISE:
-    @case(f"it comes up all the same: {line}")
-    def _(w, line=line):
-        sim, gw = start(w, line, profile="huawei-e173" if line.startswith("noise") else "generic")
-        if "no-answer" in line:
-            wait_for(lambda: "start-up" in gw.link("sim1")["reason"] or "watchdog" in str(gw.lines), 40, "what is wrong")
-        else:
-            gw.wait_link("sim1", seconds=60)
-
-
 @case("USSD in each form, also of several lines; what the network does not support")
 def _(w):
-    sim, gw = start(w, 'ussd *100# "Balance: 12.50" plain', 'ussd *101# "Guthaben {12}" packed', 'ussd *102# "Баланс" ucs2')
+    sim, gw = start_modem(w, 'ussd *100# "Balance: 12.50" plain', 'ussd *101# "Guthaben {12}" packed', 'ussd *102# "Баланс" ucs2')
     gw.wait_link("sim1")
     for code, text in (("*100#", "Balance: 12.50"), ("*101#", "Guthaben {12}"), ("*102#", "Баланс")):
         answer = gw.operator().call("POST", "/v1/links/sim1/ussd", {"code": code}).expect(200).json
@@ -166,14 +149,14 @@ def _(w):
 
 @case("USSD of a make that packs")
 def _(w):
-    sim, gw = start(w, 'ussd *100# "Saldo 5"', profile="huawei-e173")
+    sim, gw = start_modem(w, 'ussd *100# "Saldo 5"', profile="huawei-e173")
     gw.wait_link("sim1")
     equal(gw.operator().call("POST", "/v1/links/sim1/ussd", {"code": "*100#"}).expect(200).json["text"], "Saldo 5", "")
 
 
 @case("what a code means on one link may be said by its settings")
 def _(w):
-    sim, gw = start(w, "on submit cms 500", cms_errors=["500:permanent"])
+    sim, gw = start_modem(w, "on submit cms 500", cms_errors=["500:permanent"])
     gw.wait_link("sim1")
     api = gw.api()
     api.wait_state(api.send()["id"], "rejected")
@@ -181,7 +164,7 @@ def _(w):
 
 @case("a call is counted and refused, where the settings say so")
 def _(w):
-    sim, gw = start(w, hang_up_calls=True)
+    sim, gw = start_modem(w, hang_up_calls=True)
     gw.wait_link("sim1")
     sim.do("call +491711234567")
     wait_for(lambda: facts(gw)["calls"] == 1, 10, "the call")
@@ -190,7 +173,7 @@ def _(w):
 
 @case("a trace shows lines, and neither the PIN nor a text")
 def _(w):
-    sim, gw = start(w, "pin 1234", pin="1234")
+    sim, gw = start_modem(w, "pin 1234", pin="1234")
     ops = gw.operator()
     ops.call("POST", "/v1/links/sim1/trace").expect(202)
     gw.wait_link("sim1", seconds=20)

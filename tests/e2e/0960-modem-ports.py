@@ -66,7 +66,7 @@ def _(w):
 def _(w):
     sim = Modems(w)
     path = os.path.realpath(sim.ports["sim0"])
-    with open(path, "rb+", buffering=0) as port:
+    with open(path, "rb+", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NOCTTY)) as port:
         fcntl.flock(port, fcntl.LOCK_EX)
         gw = w.gateway(links=[modem(sim)])
         reason(gw, f"{path} is in use by python")

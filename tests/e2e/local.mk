@@ -86,9 +86,9 @@ E2E_TESTS += $(SIM_TESTS)
 EXTRA_DIST += $(SIM_TESTS)
 # Modems.
 if HAVE_SERIALPORT
-E2E_TESTS += tests/e2e/0900-modem-start.py
+E2E_TESTS += tests/e2e/0900-modem-start.py tests/e2e/0901-modem-noise.py
 endif
-EXTRA_DIST += tests/e2e/modems.py tests/e2e/0900-modem-start.py
+EXTRA_DIST += tests/e2e/modems.py tests/e2e/0900-modem-start.py tests/e2e/0901-modem-noise.py
 # Messages through modems.
 if HAVE_SERIALPORT
 MODEM_MESSAGE_TESTS = tests/e2e/0905-modem-messages.py
@@ -101,7 +101,3 @@ if HAVE_SERIALPORT
 E2E_TESTS += $(MODEM_PORT_E2E)
 endif
 EXTRA_DIST += $(MODEM_PORT_E2E)
-# Modems.
-MODEM_TESTS_E2E = tests/e2e/0900-modem-start.py
-E2E_TESTS += $(MODEM_TESTS_E2E)
-EXTRA_DIST += tests/e2e/modems.py $(MODEM_TESTS_E2E)

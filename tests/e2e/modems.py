@@ -93,3 +93,8 @@ def makes():
 
 def facts(gw, name="sim1"):
     return gw.link(name)["facts"]
+
+
+def start_modem(w, *lines, profile="generic", **over):
+    sim = Modems(w, *lines, profile=profile)
+    return sim, w.gateway(links=[modem(sim, **over)], files=makes())
