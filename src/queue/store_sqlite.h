@@ -75,7 +75,7 @@
 	X(W_DEAD_DELETE, "DELETE FROM dead WHERE endpoint = ?1 AND seq = ?2")                                          \
 	X(W_WAITING, "INSERT OR IGNORE INTO waiting VALUES (?1, ?2)")                                                  \
 	X(W_WAITING_FIND, "SELECT key FROM waiting WHERE hash = ?1 ORDER BY key DESC LIMIT 64")                        \
-	X(W_PARKED, "INSERT INTO receipt_parked VALUES (NULL, ?1, ?2, ?9, ?3, ?4, ?10, ?11, ?5, ?12, ?6, ?7, ?8, ?13)") \
+	X(W_PARKED, "INSERT INTO receipt_parked VALUES (?14, ?1, ?2, ?9, ?3, ?4, ?10, ?11, ?5, ?12, ?6, ?7, ?8, ?13)") \
 	X(W_PARKED_ID, "INSERT OR IGNORE INTO receipt_parked_id VALUES (?1, ?2, ?3)")                                  \
 	X(W_PARKED_FIND, "SELECT p.n, p.link, p.recipient, p.other, p.state, p.at, i.form, p.stat, p.err"              \
 			 " FROM receipt_parked_id i JOIN receipt_parked p ON p.n = i.n WHERE i.hash = ?1 ORDER BY i.n"  \
@@ -328,6 +328,7 @@ struct writer {
 	struct writer_marks {
 		uint64_t seq;        /* last event */
 		uint64_t n_parked, n_parked_expired, n_parked_dropped;
+		uint64_t last_parked; /* SQLite would number the next row as one that has gone, which may still be meant */
 		uint64_t n_inbound_open;
 		uint64_t next_block; /* counter, next to be reserved */
 		unsigned idem;       /* current generation */

@@ -296,6 +296,7 @@ static int boot(struct writer *w, struct store_boot *ret)
 	if (m->seq < (uint64_t)meta_get(w->db, "seq", 0))
 		m->seq = meta_get(w->db, "seq", 0);
 	m->n_parked = ask(w->db, "SELECT count(*) FROM receipt_parked", 0);
+	m->last_parked = ask(w->db, "SELECT max(n) FROM receipt_parked", 0);
 	m->n_inbound_open = ask(w->db, "SELECT count(*) FROM inbound_set WHERE joined = 0", 0);
 	atomic_store(&w->store->inbound_open, m->n_inbound_open);
 	m->purge_hash = (uint64_t)INT64_MIN;
