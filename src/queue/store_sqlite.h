@@ -106,7 +106,7 @@
 	X(W_STREAMS_DROP, "DELETE FROM stream WHERE at < ?1")                                                          \
 	X(W_CANCEL, "INSERT INTO cancel VALUES (NULL, ?1, ?2, ?3, ?4)")                                                \
 	X(W_CANCEL_DELETE, "DELETE FROM cancel WHERE n = ?1")                                                          \
-	X(W_INBOUND, "INSERT INTO inbound VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")                \
+	X(W_INBOUND, "INSERT INTO inbound VALUES (?12, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")                 \
 	X(W_SET, "INSERT INTO inbound_set VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, 0, 1, 0)")                 \
 	X(W_SET_FIND, "SELECT n, have, joined FROM inbound_set WHERE link = ?1 AND sender = ?2 AND recipient = ?3"     \
 		      " AND wide = ?4 AND ref = ?5 AND total = ?6 AND current = 1")                                    \
@@ -328,7 +328,8 @@ struct writer {
 	struct writer_marks {
 		uint64_t seq;        /* last event */
 		uint64_t n_parked, n_parked_expired, n_parked_dropped;
-		uint64_t last_parked; /* SQLite would number the next row as one that has gone, which may still be meant */
+		/* SQLite would number the next row as one that has gone, which may still be meant. */
+		uint64_t last_parked, last_inbound;
 		uint64_t n_inbound_open;
 		uint64_t next_block; /* counter, next to be reserved */
 		unsigned idem;       /* current generation */

@@ -96,6 +96,11 @@ static int64_t ask(sqlite3 *db, const char *sql, int64_t otherwise)
 	return v;
 }
 
+static uint64_t most(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 static int prepare_all(sqlite3 *db, const char *const *sql, int n, sqlite3_stmt **st)
 {
 	for (int i = 0; i < n; i++) {
@@ -303,6 +308,9 @@ static int boot(struct writer *w, struct store_boot *ret)
 	m->numbers_upto = meta_get(w->db, "numbers_upto", 0);
 	m->texts_upto = meta_get(w->db, "texts_upto", 0);
 	m->senders_upto = meta_get(w->db, "senders_upto", 0);
+	m->last_inbound = ask(w->db, "SELECT max(n) FROM inbound", 0);
+	m->last_inbound = most(m->last_inbound, meta_get(w->db, "last_inbound", 0));
+	m->last_inbound = most(m->last_inbound, most(m->texts_upto, m->senders_upto)); /* of before it was kept */
 	m->idem = meta_get(w->db, "idem", 0);
 	m->idem_at = meta_get(w->db, "idem_at", 0);
 	if (!m->idem_at) {

@@ -211,8 +211,9 @@ static int insert_inbound(struct writer *w, struct op_inbound *o)
 	sqlite3_bind_text(st, 6, o->text ? o->text : "", o->n_text, SQLITE_STATIC);
 	sqlite3_bind_blob(st, 7, o->raw ? (const void *)o->raw : "", o->n_raw, SQLITE_STATIC);
 	bind_text_or_null(st, 11, o->missing);
+	o->n = ++w->m.last_inbound;
+	sqlite3_bind_int64(st, 12, (int64_t)o->n);
 	rc = run(st);
-	o->n = sqlite3_last_insert_rowid(w->db);
 	if (rc || !o->endpoint)
 		return rc;
 	return add_event(w, o->endpoint, o->n % w->shards,
