@@ -259,6 +259,7 @@ static void a_number_never_comes_again(void **state)
 	fixture_reopen(f);
 	assert_int_equal(put(f, OP_INBOUND, &o.op), 0);
 	assert_int_equal(o.n, 4);
+	assert_int_equal(sql(f, "SELECT n FROM inbound"), 4);
 }
 
 static void new_sets_take_old_ones_away(void **state)
