@@ -120,10 +120,14 @@ struct link_inbound {
 	const uint8_t *raw;   /* the octets of the text as received, UDH first */
 	uint32_t n_raw;
 	uint8_t data_coding, esm_class; /* as SMPP numbers them: a TP-DCS below 10 goes as 00, 04 or 08 (dcs_make()) */
+	/* Equal only where it is the same message read again, from a memory that was not emptied in time: it is then
+	 * acknowledged and not stored a second time.  0: there is no telling.  Parts of messages need none. */
+	uint64_t digest;
 };
 
 #define DRIVER_MO  0x01 /* can receive messages */
 #define DRIVER_DLR 0x02 /* can receive receipts */
+#define DRIVER_OWN_IDS 0x04 /* its ids are its own making: receipts spell them as the answer did */
 
 /* What a driver tells of itself for /v1/links and /metrics. */
 struct driver_stats {
@@ -182,7 +186,7 @@ typedef void driver_ussd_cb(void *arg, const struct driver_ussd *u);
 
 struct driver {
 	const char *name;        /* what the configuration calls it: driver = "smpp" */
-	unsigned caps;           /* DRIVER_MO | DRIVER_DLR */
+	unsigned caps;           /* DRIVER_MO | DRIVER_DLR | DRIVER_OWN_IDS */
 
 	/* Would open() succeed?  Looks at what settings name (files), keeps nothing.  0, or -errno and what to mend.
 	 * May be NULL: there is nothing to look at. */

@@ -70,6 +70,14 @@ enum conf_outcome {
 	CONF_OUTCOME_NONE
 };
 
+/* What a modem is asked for; auto: the best that it takes. */
+enum conf_modem_reports {
+	CONF_MODEM_REPORTS_AUTO,
+	CONF_MODEM_REPORTS_DIRECT,
+	CONF_MODEM_REPORTS_STORED,
+	CONF_MODEM_REPORTS_NONE
+};
+
 struct conf_strings {
 	char **item;
 	size_t n;
@@ -317,13 +325,24 @@ struct conf_link {
 	size_t n_dest_rules;
 	/* modem */
 	char *device;
+	int64_t baud;  /* 0: tried out */
+	bool rtscts;
 	char *pin;
 	char *smsc;
+	struct conf_strings init;
+	struct conf_strings memories;
+	enum conf_modem_reports reports;
+	struct conf_strings cms_errors;
+	struct conf_error *cms_error;      /* `cms_errors`, parsed */
+	struct conf_strings power_command; /* a program and its arguments */
+	bool hang_up_calls;
 	/* loopback */
 	int64_t delay_ms;
 	enum conf_outcome outcome;
 	char *sim;  /* "": it tells none */
 	char *ussd; /* "": the code */
+	const struct conf_strings *modem_ports; /* those of the whole configuration */
+	const char *data_dir;                   /* likewise */
 	struct conf_quota quota;
 	struct conf_guard guard;
 	struct conf_balance balance;
@@ -331,6 +350,7 @@ struct conf_link {
 	struct conf_price *prices;
 	size_t n_prices;
 	double weight;
+	struct conf_makes *makes;               /* likewise; NULL where no link is a modem (conf_make.h) */
 	/* carriers/NAME.conf, whose settings stand where the link has none of its own */
 	char *profile;
 	struct conf_origin *origins; /* of what is not at its default */
@@ -363,8 +383,11 @@ struct conf_inbound {
 	char *client;
 };
 
+struct conf_makes;
+
 struct conf {
 	char *data_dir;
+	struct conf_makes *makes;
 	int64_t stop_timeout_ms;
 	int64_t node;
 	enum log_level log_level;

@@ -12,6 +12,7 @@
 
 #include "base/conf_form.h"
 #include "base/conf_int.h"
+#include "base/conf_make.h"
 #include "base/conf_table.h"
 #include "base/period.h"
 #include "base/secret.h"
@@ -264,17 +265,17 @@ static int check_data_codings(struct conf_loader *l, const config_setting_t *gro
 	return 0;
 }
 
-static int parse_errors(struct conf_loader *l, struct conf_link *link)
+static int parse_errors(struct conf_loader *l, const struct conf_strings *list, struct conf_error **ret)
 {
 	const char *fault;
 
-	if (link->errors.n == 0)
+	if (list->n == 0)
 		return 0;
-	link->error = calloc(link->errors.n, sizeof(*link->error));
-	if (link->error == NULL)
+	*ret = calloc(list->n, sizeof(**ret));
+	if (*ret == NULL)
 		return conf_no_memory(l);
-	for (size_t i = 0; i < link->errors.n; i++)
-		conf_form_error(link->errors.item[i], &link->error[i], &fault); /* its form has been checked */
+	for (size_t i = 0; i < list->n; i++)
+		conf_form_error(list->item[i], &(*ret)[i], &fault); /* its form has been checked */
 	return 0;
 }
 
@@ -318,13 +319,26 @@ static int check_link(struct conf_loader *l, const config_setting_t *group, stru
 	if (r == 0)
 		r = check_data_codings(l, group, link);
 	if (r == 0)
-		r = parse_errors(l, link);
+		r = parse_errors(l, &link->errors, &link->error);
+	if (r == 0)
+		r = parse_errors(l, &link->cms_errors, &link->cms_error);
 	if (r == 0)
 		r = check_quota(l, group, link);
 	if (r == 0)
 		r = check_prices(l, group, link);
 	if (r == 0)
 		r = conf_check_link_lists(l, group, link);
+	return r;
+}
+
+/* What is known of makes is read with the configuration, so that a fault in it is found here, and once for all. */
+static int load_makes(struct conf_loader *l, struct conf_link *link)
+{
+	int r = 0;
+
+	if (strcmp(link->driver, "modem") == 0 && !l->c->makes)
+		r = conf_makes_load(l->folder, &l->c->makes, l->err, l->n_err);
+	link->makes = l->c->makes;
 	return r;
 }
 
@@ -336,6 +350,11 @@ static int check_links(struct conf_loader *l, const config_setting_t *root)
 	for (size_t i = 0; i < c->n_links && r == 0; i++) {
 		const config_setting_t *group = item_of(root, "links", i);
 
+		c->links[i].modem_ports = &c->modem_ports;
+		c->links[i].data_dir = c->data_dir;
+		r = load_makes(l, &c->links[i]);
+		if (r < 0)
+			break;
 		r = check_link(l, group, &c->links[i]);
 		for (size_t j = 0; j < i && r == 0; j++) {
 			if (strcmp(c->links[j].name, c->links[i].name) == 0)

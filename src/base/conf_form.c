@@ -255,6 +255,30 @@ static bool is_sender(const char *text)
 	return n <= 11;
 }
 
+static bool has_digits(const char *text, size_t min, size_t max)
+{
+	size_t n = strlen(text);
+
+	return n >= min && n <= max && only(text, DIGITS);
+}
+
+/* IMEI and IMSI: 3GPP TS 23.003, 6.2 and 2.2; ICCID: ITU-T E.118, 4.1. */
+static bool is_device(const char *text)
+{
+	char host[256];
+	int port;
+
+	if (strncmp(text, "imei:", 5) == 0)
+		return has_digits(text + 5, 14, 16);
+	if (strncmp(text, "iccid:", 6) == 0)
+		return has_digits(text + 6, 18, 20);
+	if (strncmp(text, "imsi:", 5) == 0)
+		return has_digits(text + 5, 14, 15);
+	if (strncmp(text, "tcp:", 4) == 0)
+		return conf_form_host_port(text + 4, host, sizeof(host), &port) == 0 && port != 0;
+	return text[0] == '/' || text[0] == '\0';
+}
+
 /* The number is taken from the first group, so there must be one. */
 static const char *pattern_fault(const char *text)
 {
@@ -321,6 +345,10 @@ const char *conf_form_fault(enum conf_form form, const char *text)
 			       ? NULL
 			       : "is not a host with or without a port, such as \"smsc.example:2775\" or "
 				 "\"[2001:db8::1]:2775\"";
+	case CONF_FORM_DEVICE:
+		return is_device(text) ? NULL
+				       : "is no modem: \"/dev/ttyUSB0\", \"imei:\" and 14 to 16 digits, \"iccid:\" and 18 to "
+					 "20, \"imsi:\" and 14 or 15, or \"tcp:HOST:PORT\"";
 	case CONF_FORM_ADDRESS:
 		return inet_pton(AF_INET, text, addr) == 1 || inet_pton(AF_INET6, text, addr) == 1
 			       ? NULL

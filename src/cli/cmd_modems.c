@@ -139,10 +139,10 @@ static json_t *row_of(const struct cli *cli, const json_t *link)
 
 static void show_modems(const struct cli *cli, const json_t *links)
 {
-	static const struct view_column columns[] = { { "name", NULL }, { "state", NULL }, { "reason", NULL },
-		{ "operator", NULL }, { "registration", "network" }, { "signal", NULL }, { "imei", "IMEI" }, { "sim", "SIM" },
+	static const struct view_column columns[] = { { "name", NULL }, { "state", NULL }, { "operator", NULL },
+		{ "registration", "network" }, { "signal", NULL }, { "imei", "IMEI" }, { "sim", "SIM" },
 		{ "sent_hour", "sent/h" }, { "quota", "quota left" }, { "failures", NULL }, { "last_sent", "last sent" },
-		{ "alarms", NULL }, { 0 } };
+		{ "reason", NULL }, { "alarms", NULL }, { 0 } };
 	json_t *rows = json_array(), *link;
 	struct table *t;
 	size_t i;

@@ -35,6 +35,7 @@ posthorn_LDADD += $(SQLITE_LIBS)
 posthorn_SOURCES += \
 	drivers/smpp/status.c drivers/smpp/status.h \
 	src/cli/cmd_decode.c src/cli/cmd_decode.h \
+	src/cli/cmd_decode_at.c src/cli/cmd_decode_at.h drivers/modem/at.c drivers/modem/at_error.c \
 	src/cli/cmd_decode_pdu.c \
 	src/cli/cmd_decode_tpdu.c \
 	src/cli/cmd_encode.c \

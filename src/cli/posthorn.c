@@ -26,7 +26,7 @@ static const struct command commands[] = {
 	{ "queue", "show what waits, and why (operator)", cmd_queue },
 	{ "webhooks", "show endpoints; replay dead letters", cmd_webhooks },
 	{ "receipts", "show receipts that matched nothing yet (operator)", cmd_receipts },
-	{ "decode", "show what a TPDU or an SMPP PDU says (no gateway)", cmd_decode },
+	{ "decode", "show what a TPDU, a PDU of SMPP or a modem says (no gateway)", cmd_decode },
 	{ "encode", "show the parts and TPDUs of a text (no gateway)", cmd_encode },
 	{ "check", "look for damage in a database (on the gateway's machine)", cmd_check },
 	{ "backup", "copy a database while it is in use (likewise)", cmd_backup },

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The store, version 6 (kept in user_version).  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
+-- The store, version 7 (kept in user_version).  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
 -- values.  Keys are integers: id = node << 49 | counter, key = id << 8 | part, part 0 is the message itself.
 -- Times are Unix milliseconds.  Executed as it stands on an empty database; later versions migrate (store_sqlite.c).
 
@@ -103,12 +103,14 @@ CREATE TABLE dead (
 ) WITHOUT ROWID;
 CREATE INDEX dead_died ON dead (died); -- for retention
 
--- client: who gets it, 0 = nobody yet (kept and listed for operators).  missing: "2,5", parts that never came.
+-- client: who gets it, 0 = nobody yet (kept and listed for operators).  missing: "2,5", parts that never came.  digest:
+-- of what a modem may give a second time.
 CREATE TABLE inbound (
 	n INTEGER PRIMARY KEY, at INTEGER NOT NULL, link INTEGER NOT NULL, client INTEGER NOT NULL,
 	sender TEXT NOT NULL, recipient TEXT NOT NULL, text TEXT NOT NULL, raw BLOB NOT NULL, dcs INTEGER NOT NULL,
-	esm_class INTEGER NOT NULL, parts INTEGER NOT NULL DEFAULT 1, missing TEXT
+	esm_class INTEGER NOT NULL, parts INTEGER NOT NULL DEFAULT 1, missing TEXT, digest INTEGER
 );
+CREATE UNIQUE INDEX inbound_digest ON inbound (digest) WHERE digest IS NOT NULL;
 -- Inbound messages in parts, see op_inbound_part.  joined: inbound.n, 0 = open.  current: it takes parts.  have: how
 -- many are there.  due: open ones are joined then (0: now), joined ones go then.  A number never comes again, as an
 -- operation under way may mean the old one.

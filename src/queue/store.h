@@ -66,6 +66,7 @@ struct store_boot {
 	uint64_t indexed_to; /* the look-up table covers every id below */
 	uint32_t next_lane;
 	bool fresh;          /* the database was just made */
+	int64_t written_ms;  /* when an earlier process wrote to it last, by its file; 0: never */
 };
 
 /* Open or make the database, migrate it, start the threads.  -errno and a sentence in `err` on failure:
@@ -399,6 +400,7 @@ struct op_inbound {
 	uint32_t n_raw;
 	uint8_t dcs, esm_class;
 	uint8_t parts;         /* of how many parts it is; 0 counts as 1 */
+	uint64_t digest;       /* as in struct link_inbound; one that is there already: nothing is written, n is 0 */
 	const char *missing;   /* the numbers of those that never came: "2,5"; NULL: none */
 	/* Joined from parts: the set that is done with it, and how many parts had been read.  -EEXIST: it was joined
 	 * before; -ESTALE: one more has come since, read it again.  Neither writes anything.  0: no set. */

@@ -106,7 +106,8 @@
 	X(W_STREAMS_DROP, "DELETE FROM stream WHERE at < ?1")                                                          \
 	X(W_CANCEL, "INSERT INTO cancel VALUES (NULL, ?1, ?2, ?3, ?4)")                                                \
 	X(W_CANCEL_DELETE, "DELETE FROM cancel WHERE n = ?1")                                                          \
-	X(W_INBOUND, "INSERT INTO inbound VALUES (?12, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")                 \
+	X(W_INBOUND, "INSERT INTO inbound VALUES (?13, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"             \
+		     " ON CONFLICT (digest) WHERE digest IS NOT NULL DO NOTHING")                                      \
 	X(W_SET, "INSERT INTO inbound_set VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, 0, 1, 0)")                 \
 	X(W_SET_FIND, "SELECT n, have, joined FROM inbound_set WHERE link = ?1 AND sender = ?2 AND recipient = ?3"     \
 		      " AND wide = ?4 AND ref = ?5 AND total = ?6 AND current = 1")                                    \
@@ -517,6 +518,7 @@ struct store {
 
 /* store_sqlite_db.c */
 int db_lock(struct store *s, char *err, size_t n_err);
+int64_t db_written_ms(const struct store *s); /* 0: there is nothing */
 void db_unlock(struct store *s);
 int db_open_writer(struct store *s, struct store_boot *ret_boot, char *err, size_t n_err);
 int db_open_reader(struct store *s, sqlite3 **ret_db);

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -79,6 +80,29 @@ void db_unlock(struct store *s)
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
 	s->lock_fd = -1;
+}
+
+static int64_t file_written_ms(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || st.st_size == 0)
+		return 0;
+	return (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+}
+
+int64_t db_written_ms(const struct store *s)
+{
+	int64_t db = file_written_ms(s->path), wal;
+	size_t n = strlen(s->path) + sizeof "-wal";
+	char *path = malloc(n);
+
+	if (!path)
+		return db;
+	snprintf(path, n, "%s-wal", s->path);
+	wal = file_written_ms(path);
+	free(path);
+	return wal > db ? wal : db;
 }
 
 /* ---- connections ----------------------------------------------------------------------------------------- */
@@ -199,6 +223,8 @@ static const char *const migrate[SCHEMA_VERSION] = {
 	      " end INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (account, kind)) WITHOUT ROWID;"
 	      "CREATE TABLE quota_recipient (end INTEGER NOT NULL, account INTEGER NOT NULL, kind INTEGER NOT NULL,"
 	      " hash INTEGER NOT NULL, PRIMARY KEY (end, account, kind, hash)) WITHOUT ROWID",
+	[6] = "ALTER TABLE inbound ADD COLUMN digest INTEGER;"
+	      "CREATE UNIQUE INDEX inbound_digest ON inbound (digest) WHERE digest IS NOT NULL",
 };
 
 static int migrate_all(sqlite3 *db, int64_t from)

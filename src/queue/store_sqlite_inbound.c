@@ -211,10 +211,14 @@ static int insert_inbound(struct writer *w, struct op_inbound *o)
 	sqlite3_bind_text(st, 6, o->text ? o->text : "", o->n_text, SQLITE_STATIC);
 	sqlite3_bind_blob(st, 7, o->raw ? (const void *)o->raw : "", o->n_raw, SQLITE_STATIC);
 	bind_text_or_null(st, 11, o->missing);
-	o->n = ++w->m.last_inbound;
-	sqlite3_bind_int64(st, 12, (int64_t)o->n);
+	if (o->digest)
+		sqlite3_bind_int64(st, 12, (int64_t)o->digest);
+	else
+		sqlite3_bind_null(st, 12);
+	sqlite3_bind_int64(st, 13, (int64_t)w->m.last_inbound + 1);
 	rc = run(st);
-	if (rc || !o->endpoint)
+	o->n = rc || !sqlite3_changes(w->db) ? 0 : ++w->m.last_inbound;
+	if (rc || !o->n || !o->endpoint)
 		return rc;
 	return add_event(w, o->endpoint, o->n % w->shards,
 		&(struct store_event_row){.kind = EVENT_INBOUND, .key = o->n, .at = o->at});

@@ -53,7 +53,7 @@ struct link {
 	const struct conf_link *conf;
 	char name[64];
 	enum link_state state;
-	char reason[200];
+	char reason[400];
 	int64_t since_ms;
 	bool in_submit, removing, finishing;
 	uv_timer_t farewell;      /* runs finish() from the loop, never from inside a callback */

@@ -45,7 +45,7 @@ import time
 import traceback
 import urllib.parse
 
-__all__ = ["BUILD", "SOURCE", "SANITIZED", "FINAL", "Api", "Gateway", "Sink", "Smsc", "World", "case", "check", "equal",
+__all__ = ["BUILD", "SOURCE", "SANITIZED", "FINAL", "Api", "Gateway", "Program", "Sink", "Smsc", "World", "case", "check", "equal",
            "main", "merge", "patience", "smpp", "skip", "wait_for", "free_port", "new_key", "conf_text", "json", "os",
            "time", "threading", "rfc3339", "json_lines", "run"]
 

@@ -84,3 +84,24 @@ EXTRA_DIST += tests/e2e/carrier.py $(PART_TESTS)
 SIM_TESTS = tests/e2e/0850-link-facts.py tests/e2e/0860-quotas.py
 E2E_TESTS += $(SIM_TESTS)
 EXTRA_DIST += $(SIM_TESTS)
+# Modems.
+if HAVE_SERIALPORT
+E2E_TESTS += tests/e2e/0900-modem-start.py
+endif
+EXTRA_DIST += tests/e2e/modems.py tests/e2e/0900-modem-start.py
+# Messages through modems.
+if HAVE_SERIALPORT
+MODEM_MESSAGE_TESTS = tests/e2e/0905-modem-messages.py
+E2E_TESTS += $(MODEM_MESSAGE_TESTS)
+endif
+EXTRA_DIST += tests/e2e/0905-modem-messages.py
+# Modems and their ports.
+MODEM_PORT_E2E = tests/e2e/0960-modem-ports.py
+if HAVE_SERIALPORT
+E2E_TESTS += $(MODEM_PORT_E2E)
+endif
+EXTRA_DIST += $(MODEM_PORT_E2E)
+# Modems.
+MODEM_TESTS_E2E = tests/e2e/0900-modem-start.py
+E2E_TESTS += $(MODEM_TESTS_E2E)
+EXTRA_DIST += tests/e2e/modems.py $(MODEM_TESTS_E2E)

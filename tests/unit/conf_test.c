@@ -148,8 +148,23 @@ static const struct bad {
 		"t.conf:1: clients[0].key_sha256: may have hexadecimal digits only"},
 	{SMPP("password = \"123456789\";"),
 		"t.conf:2: links[0].password: must have 1 to 8 characters, has 9"},
-	{"links = ( { name = \"m\"; driver = \"modem\"; device = \"d\"; pin = \"12a4\"; } );",
+	{"links = ( { name = \"m\"; driver = \"modem\"; device = \"/dev/d\"; pin = \"12a4\"; } );",
 		"t.conf:1: links[0].pin: may have digits only"},
+	{"links = ( { name = \"m\"; driver = \"modem\"; device = \"ttyUSB0\"; } );",
+		"t.conf:1: links[0].device: \"ttyUSB0\" is no modem: \"/dev/ttyUSB0\", \"imei:\" and 14 to 16 digits, \"iccid:\" and 18 to 20, \"imsi:\" "
+		"and 14 or 15, or \"tcp:HOST:PORT\""},
+	{"links = ( { name = \"m\"; driver = \"modem\"; device = \"imei:4901542032375\"; } );",
+		"t.conf:1: links[0].device: \"imei:4901542032375\" is no modem: \"/dev/ttyUSB0\", \"imei:\" and 14 to 16 digits, \"iccid:\" and 18 to 20, \"imsi:\" "
+		"and 14 or 15, or \"tcp:HOST:PORT\""},
+	{"links = ( { name = \"m\"; driver = \"modem\"; device = \"imei:49015420323751A\"; } );",
+		"t.conf:1: links[0].device: \"imei:49015420323751A\" is no modem: \"/dev/ttyUSB0\", \"imei:\" and 14 to 16 digits, \"iccid:\" and 18 to 20, \"imsi:\" "
+		"and 14 or 15, or \"tcp:HOST:PORT\""},
+	{"links = ( { name = \"m\"; driver = \"modem\"; device = \"imsi:\"; } );",
+		"t.conf:1: links[0].device: \"imsi:\" is no modem: \"/dev/ttyUSB0\", \"imei:\" and 14 to 16 digits, \"iccid:\" and 18 to 20, \"imsi:\" "
+		"and 14 or 15, or \"tcp:HOST:PORT\""},
+	{"links = ( { name = \"m\"; driver = \"modem\"; device = \"tcp:terminal\"; } );",
+		"t.conf:1: links[0].device: \"tcp:terminal\" is no modem: \"/dev/ttyUSB0\", \"imei:\" and 14 to 16 digits, \"iccid:\" and 18 to 20, \"imsi:\" "
+		"and 14 or 15, or \"tcp:HOST:PORT\""},
 	/* quotas, guards, balances, prices, and routes that choose */
 	{SMPP("quota: { zone = \"Europe/Berlinn\"; };"),
 		"t.conf:2: links[0].quota.zone: \"Europe/Berlinn\" is not a time zone, such as \"Europe/Berlin\""},
