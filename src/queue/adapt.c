@@ -21,6 +21,15 @@
 #define FULL_LEAST    3
 #define FULL_SHARE    10      /* a full queue is the link's when it is every tenth answer, else a recipient's */
 
+#define USELESS       2       /* decreases in a row that did not help */
+#define USELESS_US    2500000 /* refused so soon after a decrease; about the rate, it takes longer to climb back */
+#define USELESS_N     4       /* answers; of fewer a share says nothing */
+#define FALL_US       10000000 /* decreases no farther apart are one fall */
+#define SHARE_LEAST   0.01
+#define SHARE_MOST    0.5     /* a carrier that refuses more than it takes is too busy */
+#define SHARE_MORE    0.25    /* of what was taken, refused too: now it is about the rate */
+#define STALE_US      10000000 /* a carrier that tells of congestion does so with each answer */
+
 /* SMPP 5.0, 4.8.4.18: up to 79 low to high load, 80 to 89 optimum, 90 to 99 nearing congestion, 100 congested. */
 #define CONGESTION_OPTIMUM 80
 #define CONGESTION_NEAR    90
@@ -70,6 +79,7 @@ static void decrease(struct adapt *a, double to, double tps, double sent, unsign
 	a->n_blocked = a->taken ? 0 : a->n_blocked + 1;
 	a->taken = false;
 	a->cut_us = a->grown_us = now_us;
+	a->n_taken = a->n_refused = 0;
 	a->cuts++;
 }
 
@@ -80,12 +90,67 @@ static bool effective(const struct adapt *a, int64_t now_us)
 	       (a->old == 0 && now_us - a->cut_us >= (a->taken ? SETTLE_US : BLOCKED_US));
 }
 
+static double share_of(unsigned n_refused, unsigned n_taken)
+{
+	return n_refused ? (double)n_refused / (n_refused + n_taken) : 0;
+}
+
+/* Are as many refused as before the last decrease? */
+static bool was_useless(const struct adapt *a, int64_t now_us)
+{
+	double share = share_of(a->n_refused, a->n_taken);
+
+	return a->cut_us && now_us - a->cut_us <= USELESS_US && a->n_taken >= USELESS_N && share >= SHARE_LEAST &&
+	       share <= SHARE_MOST && share >= a->share / 2;
+}
+
+/* Of a constant share: is it larger now?  Also when nothing at all is taken any more. */
+static bool is_larger(struct adapt *a, int64_t now_us)
+{
+	unsigned n_refused = meter_sum(&a->refused, now_us), n_taken = meter_sum(&a->accepted, now_us);
+
+	if (n_taken == 0)
+		return n_refused >= USELESS_N;
+	return n_refused + n_taken >= FEW &&
+	       share_of(n_refused, n_taken) > a->share + (1 - a->share) * SHARE_MORE;
+}
+
+/* The limit from which it falls: of one fall, though it be in several steps. */
+static void note_before(struct adapt *a, int64_t now_us)
+{
+	if (a->cut_us == 0 || now_us - a->cut_us > FALL_US || a->limit <= 0)
+		a->before = a->limit;
+	else if (a->before > 0 && a->before < a->limit)
+		a->before = a->limit;
+}
+
+/* True: what is refused is not about the rate, and nothing is decreased for it. */
+static bool is_constant(struct adapt *a, int64_t now_us)
+{
+	if (a->constant)
+		return !is_larger(a, now_us);
+	if (!was_useless(a, now_us)) {
+		a->n_useless = 0;
+		a->share = share_of(meter_sum(&a->refused, now_us), meter_sum(&a->accepted, now_us));
+		note_before(a, now_us);
+		return false;
+	}
+	a->share = share_of(a->n_refused, a->n_taken);
+	if (++a->n_useless < USELESS)
+		return false;
+	a->constant = true;
+	a->limit = a->known = a->before;
+	return true;
+}
+
 static bool refused(struct adapt *a, double tps, double sent, unsigned in_flight, int64_t now_us)
 {
 	double base = base_of(a, tps, sent), taken = meter_sum(&a->accepted, now_us) * 1000.0 / METER_MS, to;
 
+	if (now_us - a->refused_us > FORGET_US)
+		a->constant = false;
 	a->refused_us = now_us;
-	if (!effective(a, now_us))
+	if (!effective(a, now_us) || is_constant(a, now_us))
 		return false;
 	if (is_doubling(a) && a->taken) {
 		base = a->limit;
@@ -95,6 +160,11 @@ static bool refused(struct adapt *a, double tps, double sent, unsigned in_flight
 	if (to < base * DOWN_MOST)
 		to = base * DOWN_MOST;
 	decrease(a, to, tps, sent, in_flight, now_us);
+	if (a->constant) { /* it was, up to here */
+		a->constant = false;
+		a->n_useless = 0;
+		a->before = a->limit;
+	}
 	return true;
 }
 
@@ -103,8 +173,12 @@ bool adapt_answer(struct adapt *a, enum adapt_answer answer, double tps, double 
 {
 	unsigned full;
 
-	if (a->old)
+	if (a->old) {
 		a->old--;
+	} else {
+		a->n_taken += answer == ADAPT_TAKEN;
+		a->n_refused += answer == ADAPT_REFUSED || answer == ADAPT_FULL;
+	}
 	switch (answer) {
 	case ADAPT_TAKEN:
 		meter_add(&a->accepted, 1, now_us);
@@ -135,10 +209,18 @@ bool adapt_congestion(struct adapt *a, unsigned percent, double tps, double sent
 	if (percent > CONGESTION_FULL)
 		return false; /* reserved */
 	a->congestion = (uint8_t)percent;
+	a->congestion_us = now_us;
 	if (percent < CONGESTION_NEAR || !effective(a, now_us))
 		return false;
+	a->constant = false;
+	a->n_useless = 0;
 	decrease(a, base * (percent == CONGESTION_FULL ? DOWN_MOST : DOWN), tps, sent, in_flight, now_us);
 	return true;
+}
+
+void adapt_new_sessions(struct adapt *a)
+{
+	a->congestion = 0;
 }
 
 /* Per second, in parts per second: see the head of adapt.h. */
@@ -170,12 +252,14 @@ void adapt_grow(struct adapt *a, double tps, int64_t now_us)
 	a->grown_us = now_us;
 	if (s > 1)
 		s = 1;
+	if (a->congestion && now_us - a->congestion_us > STALE_US)
+		a->congestion = 0;
 	/* Nothing is learnt from a rate that is not used, nor gained while the carrier says that it is enough. */
 	taken = meter_sum(&a->accepted, now_us);
 	if (taken == 0 || !a->taken || a->congestion >= CONGESTION_OPTIMUM)
 		return;
 	doubling = is_doubling(a) && taken >= a->limit * USED;
-	if (a->refused_us && now_us - a->refused_us < (doubling ? BLOCKED_US : SETTLE_US))
+	if (!a->constant && a->refused_us && now_us - a->refused_us < (doubling ? BLOCKED_US : SETTLE_US))
 		return;
 	if (doubling) {
 		a->limit *= exp2(s / DOUBLE_S);
@@ -190,7 +274,7 @@ void adapt_grow(struct adapt *a, double tps, int64_t now_us)
 
 unsigned adapt_pause_ms(const struct adapt *a, unsigned first_ms)
 {
-	unsigned ms = first_ms;
+	unsigned ms = a->constant ? 0 : first_ms;
 
 	for (unsigned i = 0; i < a->n_blocked && ms < PAUSE_MOST_MS; i++)
 		ms *= 2;

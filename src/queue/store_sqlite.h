@@ -75,7 +75,7 @@
 	X(W_DEAD_DELETE, "DELETE FROM dead WHERE endpoint = ?1 AND seq = ?2")                                          \
 	X(W_WAITING, "INSERT OR IGNORE INTO waiting VALUES (?1, ?2)")                                                  \
 	X(W_WAITING_FIND, "SELECT key FROM waiting WHERE hash = ?1 ORDER BY key DESC LIMIT 64")                        \
-	X(W_PARKED, "INSERT INTO receipt_parked VALUES (NULL, ?1, ?2, ?9, ?3, ?4, ?10, ?11, ?5, ?12, ?6, ?7, ?8, ?13)") \
+	X(W_PARKED, "INSERT INTO receipt_parked VALUES (?14, ?1, ?2, ?9, ?3, ?4, ?10, ?11, ?5, ?12, ?6, ?7, ?8, ?13)") \
 	X(W_PARKED_ID, "INSERT OR IGNORE INTO receipt_parked_id VALUES (?1, ?2, ?3)")                                  \
 	X(W_PARKED_FIND, "SELECT p.n, p.link, p.recipient, p.other, p.state, p.at, i.form, p.stat, p.err"              \
 			 " FROM receipt_parked_id i JOIN receipt_parked p ON p.n = i.n WHERE i.hash = ?1 ORDER BY i.n"  \
@@ -106,7 +106,7 @@
 	X(W_STREAMS_DROP, "DELETE FROM stream WHERE at < ?1")                                                          \
 	X(W_CANCEL, "INSERT INTO cancel VALUES (NULL, ?1, ?2, ?3, ?4)")                                                \
 	X(W_CANCEL_DELETE, "DELETE FROM cancel WHERE n = ?1")                                                          \
-	X(W_INBOUND, "INSERT INTO inbound VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"            \
+	X(W_INBOUND, "INSERT INTO inbound VALUES (?13, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"             \
 		     " ON CONFLICT (digest) WHERE digest IS NOT NULL DO NOTHING")                                      \
 	X(W_SET, "INSERT INTO inbound_set VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, 0, 1, 0)")                 \
 	X(W_SET_FIND, "SELECT n, have, joined FROM inbound_set WHERE link = ?1 AND sender = ?2 AND recipient = ?3"     \
@@ -329,6 +329,8 @@ struct writer {
 	struct writer_marks {
 		uint64_t seq;        /* last event */
 		uint64_t n_parked, n_parked_expired, n_parked_dropped;
+		/* SQLite would number the next row as one that has gone, which may still be meant. */
+		uint64_t last_parked, last_inbound;
 		uint64_t n_inbound_open;
 		uint64_t next_block; /* counter, next to be reserved */
 		unsigned idem;       /* current generation */

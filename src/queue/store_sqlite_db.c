@@ -120,6 +120,11 @@ static int64_t ask(sqlite3 *db, const char *sql, int64_t otherwise)
 	return v;
 }
 
+static uint64_t most(uint64_t a, uint64_t b)
+{
+	return a > b ? a : b;
+}
+
 static int prepare_all(sqlite3 *db, const char *const *sql, int n, sqlite3_stmt **st)
 {
 	for (int i = 0; i < n; i++) {
@@ -322,12 +327,16 @@ static int boot(struct writer *w, struct store_boot *ret)
 	if (m->seq < (uint64_t)meta_get(w->db, "seq", 0))
 		m->seq = meta_get(w->db, "seq", 0);
 	m->n_parked = ask(w->db, "SELECT count(*) FROM receipt_parked", 0);
+	m->last_parked = ask(w->db, "SELECT max(n) FROM receipt_parked", 0);
 	m->n_inbound_open = ask(w->db, "SELECT count(*) FROM inbound_set WHERE joined = 0", 0);
 	atomic_store(&w->store->inbound_open, m->n_inbound_open);
 	m->purge_hash = (uint64_t)INT64_MIN;
 	m->numbers_upto = meta_get(w->db, "numbers_upto", 0);
 	m->texts_upto = meta_get(w->db, "texts_upto", 0);
 	m->senders_upto = meta_get(w->db, "senders_upto", 0);
+	m->last_inbound = ask(w->db, "SELECT max(n) FROM inbound", 0);
+	m->last_inbound = most(m->last_inbound, meta_get(w->db, "last_inbound", 0));
+	m->last_inbound = most(m->last_inbound, most(m->texts_upto, m->senders_upto)); /* of before it was kept */
 	m->idem = meta_get(w->db, "idem", 0);
 	m->idem_at = meta_get(w->db, "idem_at", 0);
 	if (!m->idem_at) {

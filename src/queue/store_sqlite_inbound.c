@@ -215,8 +215,9 @@ static int insert_inbound(struct writer *w, struct op_inbound *o)
 		sqlite3_bind_int64(st, 12, (int64_t)o->digest);
 	else
 		sqlite3_bind_null(st, 12);
+	sqlite3_bind_int64(st, 13, (int64_t)w->m.last_inbound + 1);
 	rc = run(st);
-	o->n = rc || !sqlite3_changes(w->db) ? 0 : sqlite3_last_insert_rowid(w->db);
+	o->n = rc || !sqlite3_changes(w->db) ? 0 : ++w->m.last_inbound;
 	if (rc || !o->n || !o->endpoint)
 		return rc;
 	return add_event(w, o->endpoint, o->n % w->shards,

@@ -241,6 +241,14 @@ static int purge_lookup(struct writer *w, struct step *s)
 	return delete_some(w, s, W_PURGE_LOOKUP, lookup_run(id));
 }
 
+/* Readers' cursors, events and what was scrubbed go by the number: it never comes again, also after a restart. */
+static int purge_inbound(struct writer *w, struct step *s, int64_t before)
+{
+	int rc = delete_some(w, s, W_PURGE_INBOUND, before);
+
+	return rc || !sqlite3_changes64(w->db) ? rc : meta_set(w, "last_inbound", (int64_t)w->m.last_inbound);
+}
+
 static int purge_rows(struct writer *w, struct step *s, int64_t before)
 {
 	int rc = walk(w, s, W_OLD_MESSAGES, &w->m.purge_message, before, delete_message);
@@ -248,7 +256,7 @@ static int purge_rows(struct writer *w, struct step *s, int64_t before)
 	if (!rc)
 		rc = purge_lookup(w, s);
 	if (!rc)
-		rc = delete_some(w, s, W_PURGE_INBOUND, before);
+		rc = purge_inbound(w, s, before);
 	return rc ? rc : delete_some(w, s, W_PURGE_DEAD, before);
 }
 

@@ -162,7 +162,7 @@ static int park(struct writer *w, struct op_receipt *o)
 	uint8_t ids[IDFORM_TRIES_MAX * ID_OCTETS];
 	sqlite3_stmt *st = w->st[W_PARKED];
 	unsigned n_ids = o->n_park < IDFORM_TRIES_MAX ? o->n_park : IDFORM_TRIES_MAX;
-	uint64_t n;
+	uint64_t n = ++w->m.last_parked;
 	int rc;
 
 	for (unsigned i = 0; i < n_ids; i++) {
@@ -176,8 +176,8 @@ static int park(struct writer *w, struct op_receipt *o)
 	bind_text(st, 11, o->err);
 	bind_text(st, 12, o->smsc_id2);
 	sqlite3_bind_blob(st, 13, ids, (int)(n_ids * ID_OCTETS), SQLITE_STATIC);
+	sqlite3_bind_int64(st, 14, (int64_t)n);
 	rc = run(st);
-	n = sqlite3_last_insert_rowid(w->db);
 	o->ret_parked = n;
 	w->m.n_parked++;
 	for (unsigned i = 0; !rc && i < n_ids; i++) {

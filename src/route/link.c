@@ -428,6 +428,8 @@ void link_up(struct link *l, unsigned window)
 	l->outlet.window = window;
 	if (l->state == LINK_DOWN)
 		l->congestion = -1; /* of the sessions before */
+	if (l->state == LINK_STARTING || l->state == LINK_DOWN)
+		adapt_new_sessions(&l->outlet.adapt);
 	if (l->state == LINK_STARTING || l->state == LINK_DOWN) {
 		set_state(l, LINK_UP, "");
 		link_balance_soon(l);

@@ -31,13 +31,28 @@ struct carrier {
 	unsigned used;
 	struct meter m;
 	unsigned taken, refused, asked;
+	unsigned every; /* refuses one of so many, whatever the rate; 0: none */
+	bool random;    /* … in no order */
+	uint32_t seed;
 };
+
+static bool is_refused_anyway(struct carrier *c)
+{
+	if (!c->every)
+		return false;
+	c->seed = c->seed * 1664525u + 1013904223u;
+	return c->random ? (c->seed >> 8) % c->every == 0 : c->asked % c->every == 0;
+}
 
 static bool takes(struct carrier *c, int64_t now_us)
 {
 	bool yes = false;
 
 	c->asked++;
+	if (is_refused_anyway(c)) {
+		c->refused++;
+		return false;
+	}
 	switch (c->by) {
 	case BUCKET:
 		c->tokens += c->rate * (double)(now_us - c->at_us) / 1e6;
@@ -181,6 +196,60 @@ static void it_is_found_quickly(void **state)
 			fail_msg("%s: %.1f %% of the first 20 s", steadies[i].why,
 				c.taken / (allowed_per_s(&c) * 20) * 100);
 	}
+}
+
+/* Of what is not about the rate a lower rate does not rid us: it costs its share, and no more. */
+static void a_constant_share_does_not_slow_the_link_down(void **state)
+{
+	static const struct {
+		const char *why;
+		struct carrier c;
+		double tps;
+		unsigned window;
+		double least; /* taken in a minute, per second */
+	} v[] = {
+		{ "every tenth, a thousand configured", { .every = 10 }, 1000, 50, 800 },
+		{ "every tenth, nothing configured", { .every = 10 }, 0, 50, 3500 },
+		{ "every tenth, ten configured", { .every = 10 }, 10, 50, 8 },
+		{ "one of ten, a hundred configured", { .every = 10, .random = true }, 100, 50, 80 },
+		{ "one of ten, a thousand configured", { .every = 10, .random = true }, 1000, 50, 800 },
+		{ "one of three", { .every = 3, .random = true }, 100, 50, 55 },
+		{ "one of fifty", { .every = 50, .random = true }, 100, 50, 80 },
+		{ "one of a hundred", { .every = 100, .random = true }, 1000, 50, 800 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		struct sender *s = sender(v[i].tps, v[i].window, 10);
+		struct carrier c = v[i].c;
+		unsigned early;
+
+		c.by = BUCKET;
+		c.rate = c.bucket = 1e6;
+		play(s, &c, 5000);
+		early = c.taken;
+		play(s, &c, 55000);
+		print_message("%-40s %6.1f per second at first, then %6.1f\n", v[i].why, early / 5.0,
+			(c.taken - early) / 55.0);
+		if (c.taken < v[i].least * 60)
+			fail_msg("%s: %.1f per second", v[i].why, c.taken / 60.0);
+	}
+}
+
+/* … also of a carrier that has both: its limit is still found. */
+static void a_limit_is_found_beside_a_constant_share(void **state)
+{
+	struct sender *s = sender(0, 50, 10);
+	struct carrier c = { .by = BUCKET, .rate = 100, .bucket = 10, .every = 10, .random = true };
+
+	(void)state;
+	play(s, &c, 10000);
+	c.taken = c.refused = 0;
+	play(s, &c, 60000);
+	print_message("%.1f per second, %.1f %% refused\n", c.taken / 60.0,
+		100.0 * c.refused / (c.taken + c.refused));
+	assert_true(c.taken >= 70 * 60);
+	assert_true(c.refused <= c.taken / 2);
 }
 
 static void refused(struct adapt *a, unsigned n, unsigned in_flight, int64_t now, unsigned *cuts)
@@ -378,6 +447,29 @@ static void congestion_state(void **state)
 	}
 }
 
+/* Old news of congestion holds nothing back: the sessions are new, or the carrier has not said so for long. */
+static void congestion_is_over_when_nobody_tells_of_it(void **state)
+{
+	struct adapt a = { .limit = 80, .known = 80, .cut_us = SECOND, .grown_us = 9 * SECOND };
+
+	(void)state;
+	adapt_congestion(&a, 85, 100, 80, 10, 9 * SECOND);
+	for (unsigned i = 0; i < 9; i++) {
+		adapt_answer(&a, ADAPT_TAKEN, 100, 80, 10, (10 + i) * SECOND);
+		adapt_grow(&a, 100, (10 + i) * SECOND);
+		assert_true(a.limit == 80);
+	}
+	adapt_answer(&a, ADAPT_TAKEN, 100, 80, 10, 20 * SECOND);
+	adapt_grow(&a, 100, 20 * SECOND);
+	assert_true(a.limit > 80);
+	a.limit = 80;
+	adapt_congestion(&a, 85, 100, 80, 10, 20 * SECOND);
+	adapt_new_sessions(&a);
+	adapt_answer(&a, ADAPT_TAKEN, 100, 80, 10, 21 * SECOND);
+	adapt_grow(&a, 100, 21 * SECOND);
+	assert_true(a.limit > 80);
+}
+
 static void five_minutes_of_calm_forget_it(void **state)
 {
 	struct adapt a = { 0 };
@@ -396,6 +488,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_steady_limit_is_used),
 		cmocka_unit_test(it_is_found_quickly),
+		cmocka_unit_test(a_constant_share_does_not_slow_the_link_down),
+		cmocka_unit_test(a_limit_is_found_beside_a_constant_share),
 		cmocka_unit_test(a_burst_of_refusals_decreases_once),
 		cmocka_unit_test(what_was_sent_before_does_not_decrease_again),
 		cmocka_unit_test(a_stuck_carrier_is_asked_once_a_second),
@@ -405,6 +499,7 @@ int main(void)
 		cmocka_unit_test(a_full_queue_may_be_one_recipients),
 		cmocka_unit_test(a_pause_doubles_while_nothing_is_taken),
 		cmocka_unit_test(congestion_state),
+		cmocka_unit_test(congestion_is_over_when_nobody_tells_of_it),
 		cmocka_unit_test(five_minutes_of_calm_forget_it),
 	};
 

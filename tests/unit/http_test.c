@@ -285,12 +285,18 @@ static void client_say(struct app *a, struct client *c, const char *text)
 	client_send(a, c, text, strlen(text));
 }
 
+/* strstr() of AddressSanitizer looks at all of the text each time, which is too slow for much of it. */
 static unsigned count(const char *in, const char *what)
 {
+	size_t n_what = strlen(what);
 	unsigned n = 0;
 
-	for (; (in = strstr(in, what)) != NULL; in += strlen(what))
-		n++;
+	while ((in = strchr(in, what[0])) != NULL) {
+		bool is = strncmp(in, what, n_what) == 0;
+
+		n += is;
+		in += is ? n_what : 1;
+	}
 	return n;
 }
 

@@ -262,6 +262,44 @@ static void a_receipt_that_is_claimed_while_it_is_tried_again_counts_once(void *
 	world_free(w);
 }
 
+/* … and what is parked meanwhile is another receipt, which waits for its own response. */
+static void a_receipt_is_not_taken_for_one_that_was_parked_before_it(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+	char id[2][32];
+
+	(void)state;
+	world_up(w, false);
+	a = link_of(w, RECEIPT_ID_TEXT);
+	world_add(w, 1, (struct message){.to = TO}, NULL);
+	world_add(w, 1, (struct message){.to = TO}, NULL);
+	RUN_UNTIL(w, a->n == 2);
+	for (unsigned i = 0; i < 2; i++)
+		snprintf(id[i], sizeof(id[i]), "%llu", (unsigned long long)a->key[i]);
+	assert_int_equal(receive(w, a, id[0], TO, RECEIPT_DELIVERED), 0);
+	world_quiet(w);
+	world_hold_answer(Q_PARKED);
+	queue_retry_parked(w->queue, &a->o);
+	world_seconds(w, 2);
+	assert_int_equal(world_held(), 1);
+	fake_end(w, a, a->key[0], OUTCOME_SENT);
+	world_quiet(w);
+	assert_int_equal(parked(w), 0);
+	assert_int_equal(receive(w, a, id[1], TO, RECEIPT_DELIVERED), 0);
+	world_quiet(w);
+	world_release(w);
+	world_quiet(w);
+	assert_int_equal(parked(w), 1);
+	fake_end(w, a, a->key[1], OUTCOME_SENT);
+	world_quiet(w);
+	assert_int_equal(parked(w), 0);
+	assert_int_equal(w->final[STATE_DELIVERED], 2);
+	assert_int_equal(stats(w).receipts_matched, 2);
+	world_halt(w);
+	world_free(w);
+}
+
 /* "7" is 7 in both bases: whichever form is tried first would get the hit. */
 static void an_id_that_is_the_same_in_both_bases_teaches_nothing(void **state)
 {
@@ -484,6 +522,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_receipt_that_fits_two_parts_settles_neither),
 		cmocka_unit_test(a_receipt_that_is_parked_late_is_tried_again_all_the_same),
 		cmocka_unit_test(a_receipt_that_is_claimed_while_it_is_tried_again_counts_once),
+		cmocka_unit_test(a_receipt_is_not_taken_for_one_that_was_parked_before_it),
 		cmocka_unit_test(an_id_that_is_the_same_in_both_bases_teaches_nothing),
 		cmocka_unit_test(a_repeated_receipt_is_known_after_a_restart),
 		cmocka_unit_test(a_repeated_receipt_that_is_being_parked_is_claimed_after_a_restart),

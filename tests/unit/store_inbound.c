@@ -239,6 +239,29 @@ static void joined_sets_go_when_their_time_has_passed(void **state)
 	assert_int_equal(sql(f, "SELECT due - at FROM inbound_set WHERE joined <> 0"), HOUR);
 }
 
+/* A reader's cursor, events and retention go by it. */
+static void a_number_never_comes_again(void **state)
+{
+	struct fixture *f = *state;
+	struct op_purge p = {.limit = 100, .rows_before = 3};
+	struct op_inbound o = {.link = 9, .from = "1", .to = "2", .text = "", .raw = (const uint8_t *)""};
+
+	for (o.at = 1; o.at < 3; o.at++)
+		assert_int_equal(put(f, OP_INBOUND, &o.op), 0);
+	assert_int_equal(o.n, 2);
+	assert_int_equal(put(f, OP_PURGE, &p.op), 0);
+	assert_int_equal(count(f, "inbound"), 0);
+	assert_int_equal(put(f, OP_INBOUND, &o.op), 0);
+	assert_int_equal(o.n, 3);
+	p.rows_before = 4;
+	assert_int_equal(put(f, OP_PURGE, &p.op), 0);
+	assert_int_equal(count(f, "inbound"), 0);
+	fixture_reopen(f);
+	assert_int_equal(put(f, OP_INBOUND, &o.op), 0);
+	assert_int_equal(o.n, 4);
+	assert_int_equal(sql(f, "SELECT n FROM inbound"), 4);
+}
+
 static void new_sets_take_old_ones_away(void **state)
 {
 	struct fixture *f = *state;
@@ -308,6 +331,7 @@ int main(void)
 		TEST(joined_sets_go_when_their_time_has_passed),
 		TEST(new_sets_take_old_ones_away),
 		TEST(more_are_due_than_a_page_holds),
+		TEST(a_number_never_comes_again),
 		TEST(the_event_and_the_list_tell_what_is_missing),
 	};
 
