@@ -18,6 +18,7 @@ struct flight {
 	struct modem_verdict v;
 	char verb[8];
 	char hex[2 * (TPDU_SCA_MAX + TPDU_MAX) + 1];
+	uint32_t radio_ms; /* how long the network took, which no program can shorten */
 	uint8_t mr;
 };
 
@@ -340,9 +341,9 @@ static void log_submit(struct modem *m, const struct flight *f, bool again)
 
 	if (m->sim->log.fd < 0)
 		return;
-	o = json_pack("{s:s, s:s, s:I, s:i, s:s, s:i, s:i, s:b, s:b, s:s}", "event", "submit", "modem", m->name, "time",
-		(json_int_t)modem_wall(), "mr", f->mr, "to", s->to, "dcs", s->dcs, "pid", s->pid, "srr", s->srr,
-		"duplicate", again, "pdu", f->hex);
+	o = json_pack("{s:s, s:s, s:f, s:i, s:i, s:s, s:i, s:i, s:b, s:b, s:s}", "event", "submit", "modem", m->name, "time",
+		modem_wall_exactly(), "radio_ms", (int)f->radio_ms, "mr", f->mr, "to", s->to, "dcs", s->dcs, "pid", s->pid,
+		"srr", s->srr, "duplicate", again, "pdu", f->hex);
 	if (!o)
 		return;
 	if (s->concat)
@@ -496,6 +497,7 @@ void modem_net_submit(struct modem_port *p, const uint8_t *pdu, size_t n, unsign
 	snprintf(f->verb, sizeof(f->verb), "%s", verb);
 	modem_judge(p->m, ON_SUBMIT, "", f->s.to, &f->v);
 	ms = radio_ms(p->m, &f->v);
+	f->radio_ms = ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
 	if (ms > 0) {
 		p->busy = true;
 		modem_later(p->m, ms, on_radio, f);
