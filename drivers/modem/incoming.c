@@ -29,6 +29,7 @@
 #define LOOK_MS         60000
 #define LOOK_REPORTS_MS 5000   /* status reports are to come */
 #define AGAIN_MS        5000   /* after the core took nothing */
+#define TORN_MAX        3      /* PDUs in a row whose length is wrong */
 #define STORAGE_MS      30000  /* spec: listing a full SIM takes seconds */
 
 #define ESM_UDH 0x40           /* driver.h: as SMPP numbers it (SMPP 3.4, 5.2.12) */
@@ -180,6 +181,50 @@ static size_t octets_of(const char *hex, uint8_t *dst, size_t cap)
 	return n;
 }
 
+/* ---- acknowledging ---- */
+
+/* It came too late, behind a command that took long or over a modem that was silent: such a modem has set mt and ds to 0
+ * meanwhile and hands on nothing more (3GPP TS 27.005, 3.4.1). */
+static void on_acknowledged(void *arg, const struct chat_answer *a)
+{
+	struct modem *m = arg;
+	const struct chat_command again = { .text = m->can.cnmi, .urgent = true };
+
+	if (a->end == CHAT_OK || a->end == CHAT_GONE || !m->can.cnmi[0] || !m->chat)
+		return;
+	log_info("modem_routing_again", "link=%s cnmi=%s", link_name(m->link), m->can.cnmi);
+	chat_command(m->chat, &again);
+}
+
+static void ack_direct(struct modem *m, int status)
+{
+	/* Without it the network sends it again; some modems then report no more until it is given (27.005, 3.4.4). */
+	const struct chat_command cmd = {
+		.text = status < 0 ? "AT+CNMA=2" : "AT+CNMA=1", .urgent = true, .done = on_acknowledged, .arg = m,
+	};
+
+	if (m->can.must_ack && m->chat)
+		chat_command(m->chat, &cmd);
+}
+
+/* ---- reading ---- */
+
+/* What lost octets on its way here is refused, and comes again from the network; but not for ever, as a modem may count
+ * wrongly. */
+static bool send_again(struct modem *m, const uint8_t *octets, size_t n, long length, struct driver_token token)
+{
+	bool whole = n > 0 && length > 0 && ((long)n == length || (long)n == length + 1 + octets[0]);
+
+	if (whole)
+		m->in.n_torn = 0;
+	if (whole || !token.b || !m->can.must_ack || m->in.n_torn >= TORN_MAX)
+		return false;
+	m->in.n_torn++;
+	log_info("modem_pdu_torn", "link=%s octets=%zu told=%ld", link_name(m->link), n, length);
+	ack_direct(m, -1);
+	return true;
+}
+
 /* `length`: octets of the TPDU as the modem counts them, which many do wrongly.  Only where it is all there is, there
  * is no service centre in front (some old modems). */
 static void give(struct modem *m, const char *pdu, long length, struct driver_token token)
@@ -189,6 +234,10 @@ static void give(struct modem *m, const char *pdu, long length, struct driver_to
 	struct tpdu_fault fault = { .why = "no octets" };
 	struct tpdu t;
 
+	if (send_again(m, octets, n, length, token))
+		return;
+	if (n == 0 && token.b)
+		return; /* nothing came but its announcement */
 	if (n == 0 || tpdu_read(octets, n, TPDU_MT, length != (long)n, &t, &fault) < 0)
 		give_octets(m, octets, n, fault.why, token);
 	else if (t.type == TPDU_DELIVER)
@@ -249,17 +298,6 @@ static void take_stored(struct modem *m, const struct incoming_place *at, long s
 		return;
 	}
 	give(m, pdu, length, token_of(in, o));
-}
-
-/* ---- acknowledging ---- */
-
-static void ack_direct(struct modem *m, int status)
-{
-	/* Without it the network sends it again; some modems then report no more until it is given (27.005, 3.4.4). */
-	const struct chat_command cmd = { .text = status < 0 ? "AT+CNMA=2" : "AT+CNMA=1", .urgent = true };
-
-	if (m->can.must_ack && m->chat)
-		chat_command(m->chat, &cmd);
 }
 
 static void arm(struct modem *m, uint64_t ms);
@@ -631,8 +669,8 @@ bool incoming_urc(struct modem *m, const char *line, const char *pdu)
 
 	if ((rest = at_after(line, "+CMTI:")) || (rest = at_after(line, "+CDSI:")))
 		announced(m, rest);
-	else if (pdu && ((rest = at_after(line, "+CMT:")) || (rest = at_after(line, "+CDS:"))))
-		give(m, pdu, length_in(rest), direct_token);
+	else if ((rest = at_after(line, "+CMT:")) || (rest = at_after(line, "+CDS:")))
+		give(m, pdu ? pdu : "", length_in(rest), direct_token);
 	else
 		return false;
 	return true;
