@@ -84,7 +84,7 @@ E2E_TESTS += $(SIM_TESTS)
 EXTRA_DIST += $(SIM_TESTS)
 # Messages through modems.
 if HAVE_SERIALPORT
-MODEM_MESSAGE_TESTS = tests/e2e/0905-modem-messages.py
+MODEM_MESSAGE_TESTS = tests/e2e/0905-modem-messages.py tests/e2e/0910-modem-faults.py
 E2E_TESTS += $(MODEM_MESSAGE_TESTS)
 endif
-EXTRA_DIST += tests/e2e/0905-modem-messages.py
+EXTRA_DIST += tests/e2e/0905-modem-messages.py tests/e2e/0910-modem-faults.py
