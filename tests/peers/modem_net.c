@@ -11,6 +11,8 @@
 
 #include "modem_at.h"
 
+#define CENTRE_RETRY_MS 1000u /* what was refused comes again; real ones wait for longer */
+
 /* One message between its PDU and its answer. */
 struct flight {
 	struct at_port_ref ref; /* first: it is also the argument of the port's events */
@@ -129,6 +131,11 @@ static void route_directly(struct modem *m, struct net_item *item)
 	modem_later(m, m->conf.cnma_timeout, on_unacknowledged, serial);
 }
 
+static void on_pump(struct modem *m, void *arg)
+{
+	modem_net_pump(m);
+}
+
 void modem_net_acknowledge(struct modem *m, bool good)
 {
 	struct net_item *item = m->unacked;
@@ -141,10 +148,9 @@ void modem_net_acknowledge(struct modem *m, bool good)
 			m->counts.mo_acked++;
 		free(item);
 	} else {
-		TAILQ_INSERT_TAIL(&m->waiting, item, entry); /* the centre tries again */
+		TAILQ_INSERT_TAIL(&m->waiting, item, entry);
 	}
-	if (good)
-		modem_net_pump_soon(m);
+	modem_later(m, good ? 0 : CENTRE_RETRY_MS, on_pump, NULL);
 }
 
 static void say_stored(struct modem *m, bool report, const char *mem, int at)
@@ -253,11 +259,6 @@ void modem_net_pump(struct modem *m)
 			m->counts.mo_shown++;
 		free(item);
 	}
-}
-
-static void on_pump(struct modem *m, void *arg)
-{
-	modem_net_pump(m);
 }
 
 void modem_net_pump_soon(struct modem *m)
