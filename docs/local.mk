@@ -2,3 +2,4 @@
 EXTRA_DIST += docs/openapi.yaml
 EXTRA_DIST += docs/architecture.md
 EXTRA_DIST += docs/driver-howto.md docs/quirks.md docs/durability.md docs/encoding.md
+EXTRA_DIST += docs/modem-faults.md

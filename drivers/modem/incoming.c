@@ -183,8 +183,8 @@ static size_t octets_of(const char *hex, uint8_t *dst, size_t cap)
 
 /* ---- acknowledging ---- */
 
-/* It came too late, behind a command that took long or over a modem that was silent: such a modem has set mt and ds to 0
- * meanwhile and hands on nothing more (3GPP TS 27.005, 3.4.1). */
+/* It came too late, behind a command that took long or after a silence: such a modem has set mt and ds to 0 meanwhile and
+ * hands on nothing more (3GPP TS 27.005, 3.4.1). */
 static void on_acknowledged(void *arg, const struct chat_answer *a)
 {
 	struct modem *m = arg;
@@ -576,9 +576,9 @@ static void pump(struct modem *m)
 
 /* ---- the next look ---- */
 
-/* A +CDS that was torn on its way was never acknowledged, and such a modem says nothing more until it is, or after a time
- * sets ds to 0 and never says anything again (3GPP TS 27.005, 3.4.1).  Refused, the report comes again; where nothing is
- * open this is an error 340, and that is all. */
+/* A +CDS that was torn on its way was never acknowledged, and such a modem says nothing more until it is, or after a
+ * time sets ds to 0 and never says anything again (3GPP TS 27.005, 3.4.1).  Refused, the report comes again; where
+ * nothing is open this is an error 340, and that is all. */
 static void unblock_reports(struct modem *m)
 {
 	const struct chat_command refuse = { .text = "AT+CNMA=2" }, again = { .text = m->can.cnmi };
@@ -598,11 +598,13 @@ static void on_timer(uv_timer_t *t)
 
 	struct incoming *in = &m->in;
 	bool reports = outgoing_awaits_reports(m);
+	bool stored = m->can.reports == REPORTS_STORED || !in->direct;
 	uint64_t now = uv_now(m->loop);
 
 	arm(m, reports ? LOOK_REPORTS_MS : LOOK_MS);
 	unblock_reports(m);
-	if (in->blocked || (reports && m->can.reports == REPORTS_STORED) || now - in->looked_ms >= LOOK_MS)
+	/* Some take the setting for direct reports and store them all the same, without a word (ZTE). */
+	if (in->blocked || (reports && stored) || now - in->looked_ms >= LOOK_MS)
 		incoming_drain(m);
 }
 
@@ -673,6 +675,7 @@ bool incoming_urc(struct modem *m, const char *line, const char *pdu)
 		give(m, pdu ? pdu : "", length_in(rest), direct_token);
 	else
 		return false;
+	m->in.direct = m->in.direct || at_after(line, "+CDS:");
 	return true;
 }
 
@@ -692,6 +695,7 @@ void incoming_down(struct modem *m)
 	struct incoming *in = &m->in;
 
 	in->up = in->busy = in->blocked = in->reading_pdu = in->looked_at = in->look_again = false;
+	in->direct = false;
 	in->life++;
 	in->n_read = 0;
 	in->n_open = 0;

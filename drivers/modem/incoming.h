@@ -49,6 +49,7 @@ struct incoming {
 	unsigned used, total;   /* of all memories, as seen last */
 	unsigned used_now, total_now;
 	uint64_t looked_ms;     /* uv_now() */
+	bool direct;            /* a status report was handed on, so they are */
 	unsigned n_torn;        /* PDUs in a row that came with a wrong length */
 	uint64_t reports_then;  /* at the last look */
 	uint64_t messages, reports, undecodable, full;

@@ -17,8 +17,8 @@
  * When the prompt never came nothing was sent: the part is tried again, here, at no cost.  Status reports name a part by
  * TP-MR and recipient, and TP-MR is one octet: the id that the core keeps for a part is made of the SIM, the reference
  * and the last digits of the recipient, which a report has in whatever form it writes the number.  Where a modem says 0
- * each time, the reference is left out of it; where a line was torn by another ("+CMGS: 1" of 17), it is a wrong one, and
- * the report is known by its recipient. */
+ * each time, the reference is left out of it; where a line was torn by another ("+CMGS: 1" of 17), it is wrong, and the
+ * report is known by its recipient. */
 #include <config.h>
 
 #include <assert.h>
@@ -296,7 +296,9 @@ static void reported_on_air(struct modem *m, int mr, const char *tail)
 {
 	struct outgoing_part *p = part_in(&m->out, OUT_ON_AIR);
 
-	if (!p || m->out.mr_useless || m->out.mr_last < 0 || mr != ((m->out.mr_last + 1) & 0xff) || !is_recipient(p, tail))
+	if (!p || m->out.mr_useless || m->out.mr_last < 0 || mr != ((m->out.mr_last + 1) & 0xff))
+		return;
+	if (!is_recipient(p, tail))
 		return;
 	p->mr_reported = mr;
 	chat_hurry(m->chat, ANSWER_AFTER_REPORT_MS);

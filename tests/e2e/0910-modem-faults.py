@@ -120,6 +120,11 @@ def _(w):
     goes_well(w, 5, "report-silent on", reports="stored")
 
 
+@case("direct reports are promised, and stored without a word: they are looked for")
+def _(w):
+    goes_well(w, 5, profile="zte")
+
+
 @case("a report is acknowledged too late, and the modem hands on no more: it is told to again")
 def _(w):
     sims, gw = start(w, "cnma-timeout 300", "on command +CNMA 1 silent 600")
