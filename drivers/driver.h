@@ -44,6 +44,7 @@ struct part {
 	bool flash;
 	bool want_receipt;
 	uint32_t validity_s;  /* what is left of the ttl */
+	int64_t send_at_ms;   /* the peer shall keep it until then; 0: not.  Of links that schedule only */
 	struct segment_wire wire; /* UDH and text; for CONCAT_PAYLOAD see text/n_text */
 	const char *text;     /* the whole UTF-8 text, for drivers that send it whole */
 	uint32_t n_text;
@@ -64,6 +65,32 @@ struct settle {
 	bool late;            /* an answer for a part that was already settled as UNKNOWN */
 };
 
+/* A question about a part that the carrier took (query_sm, SMPP 3.4, 4.8).  Lent for the call. */
+struct driver_question {
+	uint64_t key;         /* what link_answered() gives back */
+	const char *smsc_id;  /* as link_settled() gave it */
+	const char *from;     /* as in struct part */
+	uint64_t to;
+};
+
+/* What came of it. */
+enum answer_kind {
+	ANSWER_STATE,         /* the carrier says how the part stands */
+	ANSWER_UNKNOWN,       /* it does not know the part */
+	ANSWER_FAILED,        /* it could not say, and perhaps it never can */
+	ANSWER_UNSUPPORTED,   /* it answers no such question */
+	ANSWER_LATER,         /* not now: its limits */
+	ANSWER_NONE,          /* nothing came in time */
+	ANSWER_UNSENT         /* the connection went away first */
+};
+struct driver_answer {
+	uint64_t key;
+	enum answer_kind kind;
+	enum receipt_state state;        /* of ANSWER_STATE … */
+	const char *stat_raw, *err;      /* … and as received */
+	const char *text;                /* of the others: what a person reads */
+};
+
 /* Names an inbound PDU to its driver when it may be acknowledged. */
 struct driver_token {
 	uint64_t a, b;
@@ -80,6 +107,8 @@ struct link_receipt {
 	const char *stat_raw; /* the word or number as received */
 	const char *err;      /* error code, raw; "" = none */
 	const char *quoted;   /* the beginning of the message's text, as far as it quotes it; NULL or "" = not at all */
+	bool numbered;        /* it gives back the number that we gave the part (msg_key_number()) … */
+	uint16_t number;      /* … this one */
 	bool intermediate;
 };
 
@@ -159,6 +188,10 @@ struct driver {
 	const char *name;        /* what the configuration calls it: driver = "smpp" */
 	unsigned caps;           /* DRIVER_MO | DRIVER_DLR | DRIVER_OWN_IDS */
 
+	/* Would open() succeed?  Looks at what settings name (files), keeps nothing.  0, or -errno and what to mend.
+	 * May be NULL: there is nothing to look at. */
+	int (*check)(const struct conf_link *c, char *err, size_t n_err);
+
 	/* Read settings, allocate, touch no wire.  Sets link_driver_data().  On failure leave nothing behind. */
 	int (*open)(struct link *l, const struct conf_link *c);
 
@@ -168,6 +201,11 @@ struct driver {
 	 * -EAGAIN: no room on the wire now, link_ready() or link_down() follows.  -ENOTCONN: not up.
 	 * -EMSGSIZE: no PDU of this link can hold it; nothing was taken. */
 	int (*submit)(struct link *l, const struct part *p);
+
+	/* Ask the carrier how a part stands.  0: exactly one link_answered() follows, never from inside the call.
+	 * -EAGAIN: no room on the wire now.  -ENOTCONN: not up.  -EINVAL: it cannot be asked for by this id.  May be
+	 * NULL: the driver has no such question. */
+	int (*ask)(struct link *l, const struct driver_question *question);
 
 	/* What a sender becomes on this link for that recipient; lent until the next call.  May be NULL: it never
 	 * changes.  It is asked when a part was taken, so that the timeline can tell. */
@@ -191,8 +229,12 @@ struct driver {
 
 	/* An operator says: what failed may be tried again now, without waiting for the pause to end.  May be NULL. */
 	void (*retry)(struct link *l);
-	/* An operator says: bind again, one session after the other, with nothing in flight lost.  May be NULL. */
+	/* An operator says: bind again, one session after the other, with nothing in flight lost; what waits after a
+	 * failure does so at once.  May be NULL. */
 	void (*rebind)(struct link *l);
+	/* The configuration was read again, and nothing changed that open() has read; the files that it names may have.
+	 * May be NULL. */
+	void (*reread)(struct link *l);
 	/* Tell of each session.  May be NULL: it has none to speak of. */
 	void (*binds)(struct link *l, void (*each)(void *arg, const struct driver_bind *b), void *arg);
 
@@ -233,6 +275,8 @@ void link_down(struct link *l, const char *reason);        /* lent string, for p
                                                             * attempt failed for another reason */
 void link_ready(struct link *l);                           /* after -EAGAIN: room again */
 void link_settled(struct link *l, const struct settle *s);
+
+void link_answered(struct link *l, const struct driver_answer *a);
 
 /* How full the carrier says it is, 0 to 100 percent (congestion_state, SMPP 5.0, 4.8.4.18: above 80 it wants less).
  * Told for each response that says it, on whichever bind, before the link_settled() of the same response. */

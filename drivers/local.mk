@@ -11,7 +11,9 @@ libposthorn_a_SOURCES += \
 	drivers/modem/at_error.h \
 	drivers/modem/at_error.c \
 	drivers/modem/chat.h \
-	drivers/modem/chat.c
+	drivers/modem/chat.c \
+	drivers/modem/chat_line.h \
+	drivers/modem/chat_line.c
 EXTRA_DIST += drivers/modem/at_error.def
 
 if HAVE_SMPP34
@@ -69,6 +71,15 @@ libposthorn_a_SOURCES += \
 	drivers/modem/network.h \
 	drivers/modem/network.c \
 	drivers/modem/facts.c \
+	drivers/modem/quirks.h \
+	drivers/modem/quirks.c \
+	drivers/modem/at_trace.h \
+	drivers/modem/at_trace.c \
+	drivers/modem/ussd.h \
+	drivers/modem/ussd.c \
+	drivers/modem/ussd_text.c \
+	drivers/modem/calls.h \
+	drivers/modem/calls.c \
 	drivers/modem/outgoing.h \
 	drivers/modem/outgoing.c \
 	drivers/modem/incoming.h \

@@ -24,6 +24,7 @@
 #include <strings.h>
 
 #include "drivers/modem/chat.h"
+#include "drivers/modem/chat_line.h"
 
 #define TIMEOUT_MS  5000u  /* local commands; spec: at-commands, 1 */
 #define PROMPT_MS   10000u
@@ -130,66 +131,11 @@ static void release(struct chat *c, struct slot *s)
 	slots_add(&c->unused, s);
 }
 
-/* ---- what is known of lines ---- */
-
-/* Beginnings of what modems say unasked; those of one make only stand in conf/modems. */
-static const char *const urcs[] = {
-	/* messages, calls, network: 3GPP TS 27.005, 27.007 */
-	"+CMTI:", "+CMT:", "+CDSI:", "+CDS:", "+CBMI:", "+CBM:", "+CUSD:", "+CMGS:", "+CRING:", "+CLIP:", "+CCWA:", "+CSSU:",
-	"+CSSI:", "+CREG:", "+CGREG:", "+CEREG:", "+C5GREG:", "+CGEV:", "+CIEV:", "+CTZV:", "+CTZE:", "+CTZDST:", "+CIEV:",
-	"+CPIN:", "+CFUN:", "+CSQN:", "+CCED:", "+CMWI:", "+CIREGU:", "+CNEMIU:", "+CNEMS1:",
-	"RING", "RDY", "NO CARRIER", "BUSY", "NO ANSWER", "CONNECT",
-	"Call Ready", "SMS Ready", "SMS DONE", "PB DONE", "NORMAL POWER DOWN", "UNDER-VOLTAGE", "OVER-VOLTAGE",
-};
-
-static bool begins_with_one_of(const char *line, const char *const *list, size_t n)
-{
-	for (size_t i = 0; i < n; i++) {
-		if (strncasecmp(line, list[i], strlen(list[i])) == 0)
-			return true;
-	}
-	return false;
-}
+/* ---- whose a line is ---- */
 
 static bool is_known_urc(const struct chat *c, const char *line)
 {
-	return begins_with_one_of(line, urcs, sizeof(urcs) / sizeof(urcs[0])) ||
-	       begins_with_one_of(line, c->habits.noise, c->habits.n_noise);
-}
-
-static bool is_hex(const char *s)
-{
-	size_t n = strspn(s, "0123456789ABCDEFabcdef");
-
-	return n >= 2 && s[n] == '\0';
-}
-
-static bool wants_pdu(const char *line)
-{
-	return at_after(line, "+CMT:") || at_after(line, "+CDS:") || at_after(line, "+CBM:");
-}
-
-/* The length of "+CSQ" in "+CSQ: 1,2", of "^ICCID" in "AT^ICCID?" behind its AT; 0: no such name. */
-static size_t name_length(const char *s)
-{
-	size_t n = 1;
-
-	if (!*s || !strchr("+^*$%#!&_", *s))
-		return 0;
-	while (isalnum((unsigned char)s[n]))
-		n++;
-	return n > 1 ? n : 0;
-}
-
-/* Without a prefix to look for: "+CGMR: 1" belongs to AT+CGMR, "+QIND: 1" does not; "MC35i" belongs to anything. */
-static bool may_be_answer_of(const char *line, const char *command)
-{
-	size_t n = name_length(line);
-
-	if (n == 0 || line[n] != ':')
-		return true;
-	return strncasecmp(command, "AT", 2) == 0 && name_length(command + 2) == n &&
-	       strncasecmp(line, command + 2, n) == 0;
+	return line_is_urc(line) || line_begins_with(line, c->habits.noise, c->habits.n_noise);
 }
 
 static bool is_own(const struct chat *c, const char *line)
@@ -201,7 +147,7 @@ static bool is_own(const struct chat *c, const char *line)
 	cmd = &c->running->cmd;
 	if (cmd->prefix)
 		return at_after(line, cmd->prefix) != NULL;
-	return !is_known_urc(c, line) && may_be_answer_of(line, cmd->text);
+	return !is_known_urc(c, line) && line_may_answer(line, cmd->text);
 }
 
 /* Echo is switched off at the start, and on by some modems when they reset themselves. */
@@ -209,7 +155,7 @@ static bool is_echo(const struct chat *c, const char *line)
 {
 	const struct chat_command *cmd = c->running ? &c->running->cmd : NULL;
 
-	if (strncasecmp(line, "AT", 2) == 0 && (line[2] == '\0' || name_length(line + 2) > 0))
+	if (strncasecmp(line, "AT", 2) == 0 && (line[2] == '\0' || line_name_length(line + 2) > 0))
 		return true;
 	return cmd && (strcmp(line, cmd->text) == 0 || (cmd->body && strcmp(line, cmd->body) == 0));
 }
@@ -549,7 +495,7 @@ static bool drop_header(struct chat *c)
 
 static void on_urc(struct chat *c, const char *line)
 {
-	if (wants_pdu(line)) {
+	if (line_wants_pdu(line)) {
 		if (!drop_header(c))
 			return;
 		memcpy(c->header, line, strlen(line) + 1);
@@ -566,14 +512,6 @@ static void on_pdu(struct chat *c, const char *pdu)
 	memcpy(header, c->header, sizeof(header));
 	c->header[0] = '\0';
 	tell_urc(c, header, pdu);
-}
-
-static bool is_open_ussd(const char *line)
-{
-	const char *rest = at_after(line, "+CUSD:");
-	const char *quote = rest ? strchr(rest, '"') : NULL;
-
-	return quote && !strchr(quote + 1, '"');
 }
 
 static void ussd_close(struct chat *c)
@@ -695,7 +633,8 @@ static void note_late(struct chat *c, const char *line)
 }
 
 /* Some firmware cuts a line in two to say something else.  The half is dealt with as it stands, since most short lines
- * are whole; but where the other half makes a final result of it, or the answer that is waited for, that is what it is. */
+ * are whole; but where the other half makes a final result of it, or the answer that is waited for, that is what it
+ * is. */
 static bool is_torn_half(struct chat *c, const char *line, char joined[static AT_LINE_MAX + TORN_MAX])
 {
 	int code;
@@ -711,7 +650,7 @@ static bool is_torn_half(struct chat *c, const char *line, char joined[static AT
 
 static void note_torn(struct chat *c, const char *line)
 {
-	size_t n = name_length(line);
+	size_t n = line_name_length(line);
 
 	if (n > 0 && line[n] == ':') {
 		c->torn_between = c->torn[0] != '\0';
@@ -738,13 +677,13 @@ static void on_text(struct chat *c, const char *line)
 		return;
 	if (c->stopped)
 		return;
-	if (c->header[0] && is_hex(line)) {
+	if (c->header[0] && line_is_hex(line)) {
 		on_pdu(c, line);
 		return;
 	}
 	if (c->header[0] && c->header_age++ >= SECOND_WAIT && !drop_header(c))
 		return;
-	if (c->running && c->want_second && is_hex(line)) {
+	if (c->running && c->want_second && line_is_hex(line)) {
 		add_line(c, line);
 		return;
 	}
@@ -757,7 +696,7 @@ static void on_text(struct chat *c, const char *line)
 	note_late(c, line);
 	if (is_own(c, line) && !(c->late_final && c->state == PROMPT)) {
 		on_own(c, line);
-	} else if (is_open_ussd(line)) {
+	} else if (line_is_open_ussd(line)) {
 		memcpy(c->ussd, line, strlen(line) + 1);
 		c->ussd_lines = 0;
 	} else {

@@ -74,6 +74,7 @@ static void counters(const struct modem *m, const struct teller *t)
 		"How often a modem was told to reset itself because it did not answer.");
 	number(t, "watchdog_power_cycles", (double)m->ladder.n_powers, NULL,
 		"How often power_command was run because a modem did not answer.");
+	number(t, "calls", (double)m->calls.n, NULL, "Incoming calls of a modem.");
 	number(t, "port_losses", (double)m->life.n_lost, NULL, "How often the port of a modem went away.");
 	number(t, "answers_lost", (double)m->out.doubted, NULL,
 		"Parts that were written to a modem and whose answer was lost.");

@@ -23,6 +23,7 @@
 #define SCAN_IDLE_MS 60000
 #define RETRY_MIN_MS 500
 #define RETRY_MAX_MS 30000
+#define LASTED_MS    10000 /* what hung up sooner than that does so again */
 
 static struct finder *finders; /* one for each loop that has modems; loops of different threads are not foreseen */
 static char sysfs_root[FINDER_PATH_MAX] = "/sys";
@@ -63,7 +64,13 @@ static void on_changed(void *arg)
 {
 	struct finder *f = arg;
 
-	at_most(&f->scan_ms, uv_now(f->loop) + SETTLE_MS);
+	uint64_t soon = uv_now(f->loop) + SETTLE_MS;
+
+	at_most(&f->scan_ms, soon);
+	/* What was in vain may be so no more. */
+	for (struct finder_want *w = f->wants; w; w = w->next)
+		if (!w->held && w->kind != WANT_NETWORK)
+			at_most(&w->due_ms, soon);
 	if (!f->in_turn)
 		plan(f);
 }
@@ -136,6 +143,7 @@ static void tell_found(struct finder_want *w, struct tty *t)
 	};
 
 	w->held = true;
+	w->found_ms = uv_now(w->finder->loop);
 	w->told[0] = '\0';
 	w->tty = t;
 	if (t) {
@@ -314,12 +322,14 @@ void finder_again(struct finder_want *w, enum finder_trouble trouble, const char
 	uint64_t pause = (uint64_t)RETRY_MIN_MS << (w->fails < 6 ? w->fails : 6);
 
 	assert(w->held);
+	if (pause > RETRY_MAX_MS)
+		pause = RETRY_MAX_MS;
 	let_go(w);
 	w->due_ms = 0;
 	if (trouble == FINDER_HUNG_UP) {
 		/* Whoever comes back there may be another; and the name is there for a moment after the end. */
-		w->fails = 0;
-		w->due_ms = uv_now(f->loop) + SETTLE_MS;
+		w->fails = uv_now(f->loop) - w->found_ms < LASTED_MS ? w->fails + 1 : 0;
+		w->due_ms = uv_now(f->loop) + (w->fails > 1 ? pause : SETTLE_MS);
 		if (t) {
 			tty_forget(t);
 			t->due_ms = w->due_ms;
@@ -327,7 +337,7 @@ void finder_again(struct finder_want *w, enum finder_trouble trouble, const char
 		at_most(&f->scan_ms, w->due_ms);
 	} else {
 		w->fails++;
-		w->due_ms = uv_now(f->loop) + (pause < RETRY_MAX_MS ? pause : RETRY_MAX_MS);
+		w->due_ms = uv_now(f->loop) + pause;
 		if (t && trouble == FINDER_NOT_MODEM) {
 			tty_forget(t);
 			tty_pause(t, FINDER_PORT_SILENT, why ? why : "it did not answer as a modem");

@@ -63,7 +63,7 @@ enum finder_trouble {
 	FINDER_NOT_OPEN,  /* it could not be opened: pause, longer each time */
 	FINDER_NOT_MODEM, /* it answers nothing, or is somebody else: likewise, and what was known of it is forgotten */
 };
-/* The link has closed the port, or never had it; found() or absent() follows.  `why` is kept for people; may be NULL. */
+/* The link has closed the port, or never had it; found() or absent() follows.  `why`: for people; may be NULL. */
 void finder_again(struct finder_want *w, enum finder_trouble t, const char *why);
 
 /* Who answered on the port that was found; "" unknown.  -ENXIO: not whom the link wants (then close the port and call

@@ -63,6 +63,7 @@ struct finder_want {
 	unsigned baud;
 	bool held;                    /* found() was told */
 	struct tty *tty;              /* … of this one; NULL for tcp: */
+	uint64_t found_ms;            /* when found() was told */
 	uint64_t due_ms;              /* not to be found before */
 	unsigned fails;
 	char told[FINDER_WHY_MAX];    /* by the last absent() */

@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* finder_scan.c -- the ports that there are, who answers on each, and which of them an identity means.
  *
- * Asking a port is not free: it may belong to something that is no modem at all, or be the second port of a modem that
- * is busy.  So a port is asked only while a link looks for an identity; once, and again only when its device changes or,
- * where it said nothing, after pauses that grow.  All ports of a stick are one modem: once a link has one of them, the
- * others are left alone.
+ * Asking a port is not free: it may belong to something that is no modem at all, or be the second port of a modem
+ * that is busy.  So a port is asked only while a link looks for an identity; once, and again only when its device
+ * changes or, where it said nothing, after pauses that grow.  All ports of a stick are one modem: once a link has one
+ * of them, the others are left alone.
  *
  * An identity is looked up when no port is left that was never asked: a second modem with the same IMEI must be noticed
  * before the first is used, for a text that leaves by the wrong SIM cannot be taken back. */
@@ -144,6 +144,8 @@ static void see(struct finder *f, const char *path, bool by_path)
 		tty_forget(t);
 	}
 	if (t) {
+		if (!t->seen && strlen(path) < sizeof(t->path))
+			snprintf(t->path, sizeof(t->path), "%s", path); /* a symbolic link may have another name now */
 		t->seen = true;
 		t->absent = false;
 		t->by_path |= by_path;
@@ -364,8 +366,8 @@ uint64_t finder_ask_due(const struct finder *f)
 
 /* ---- who is meant ---- */
 
-/* The last digit of an IMEI is a check digit, which some leave out; an IMEISV has two of another kind in its place (3GPP
- * TS 23.003, 6.2).  The last of an ICCID likewise (ITU-T E.118, 4.1). */
+/* The last digit of an IMEI is a check digit, which some leave out; an IMEISV has two of another kind in its place
+ * (3GPP TS 23.003, 6.2).  The last of an ICCID likewise (ITU-T E.118, 4.1). */
 static bool same_number(enum want_kind kind, const char *a, const char *b)
 {
 	size_t na = strlen(a), nb = strlen(b), n = na < nb ? na : nb;

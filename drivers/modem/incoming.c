@@ -29,7 +29,6 @@
 #define LOOK_MS         60000
 #define LOOK_REPORTS_MS 5000   /* status reports are to come */
 #define AGAIN_MS        5000   /* after the core took nothing */
-#define TORN_MAX        3      /* PDUs in a row whose length is wrong */
 #define STORAGE_MS      30000  /* spec: listing a full SIM takes seconds */
 
 #define ESM_UDH 0x40           /* driver.h: as SMPP numbers it (SMPP 3.4, 5.2.12) */
@@ -209,22 +208,6 @@ static void ack_direct(struct modem *m, int status)
 
 /* ---- reading ---- */
 
-/* What lost octets on its way here is refused, and comes again from the network; but not for ever, as a modem may count
- * wrongly. */
-static bool send_again(struct modem *m, const uint8_t *octets, size_t n, long length, struct driver_token token)
-{
-	bool whole = n > 0 && length > 0 && ((long)n == length || (long)n == length + 1 + octets[0]);
-
-	if (whole)
-		m->in.n_torn = 0;
-	if (whole || !token.b || !m->can.must_ack || m->in.n_torn >= TORN_MAX)
-		return false;
-	m->in.n_torn++;
-	log_info("modem_pdu_torn", "link=%s octets=%zu told=%ld", link_name(m->link), n, length);
-	ack_direct(m, -1);
-	return true;
-}
-
 /* `length`: octets of the TPDU as the modem counts them, which many do wrongly.  Only where it is all there is, there
  * is no service centre in front (some old modems). */
 static void give(struct modem *m, const char *pdu, long length, struct driver_token token)
@@ -234,8 +217,6 @@ static void give(struct modem *m, const char *pdu, long length, struct driver_to
 	struct tpdu_fault fault = { .why = "no octets" };
 	struct tpdu t;
 
-	if (send_again(m, octets, n, length, token))
-		return;
 	if (n == 0 && token.b)
 		return; /* nothing came but its announcement */
 	if (n == 0 || tpdu_read(octets, n, TPDU_MT, length != (long)n, &t, &fault) < 0)
@@ -283,14 +264,38 @@ static void open_free(struct incoming *in, struct incoming_open *o)
 	in->n_open--;
 }
 
+/* As many octets as were announced, with or without the service centre.  Some modems count wrongly. */
+static bool is_whole(long length, const char *pdu)
+{
+	uint8_t centre = 0;
+	size_t n = strlen(pdu);
+
+	octets_of(pdu, &centre, 1);
+	return length < 0 || n == 2 * (size_t)length || n == 2 * ((size_t)length + 1 + centre);
+}
+
+/* Octets of it were lost on the wire: the good copy is still there, and is read once more. */
+static bool looks_torn(struct incoming *in, const struct incoming_place *at, long length, const char *pdu)
+{
+	if (is_whole(length, pdu) || same_place(&in->torn, at) || in->n_read == INCOMING_READS) {
+		in->torn = (struct incoming_place){ "", 0 };
+		return false;
+	}
+	in->torn = *at;
+	in->read[in->n_read++] = *at;
+	return true;
+}
+
 static void take_stored(struct modem *m, const struct incoming_place *at, long stat, long length, const char *pdu)
 {
 	struct incoming *in = &m->in;
 	struct incoming_open *o;
 
+	if (!*pdu && length > 0)
+		return; /* the line was lost on the wire, not the message: the next look reads it again */
 	if (stat == STAT_SENT)
 		outgoing_stored_as_sent(m, pdu);
-	if (stat == STAT_SENT || stat == STAT_UNSENT || open_find(in, at))
+	if (stat == STAT_SENT || stat == STAT_UNSENT || open_find(in, at) || looks_torn(in, at, length, pdu))
 		return;
 	o = open_new(in, at);
 	if (!o) {
@@ -665,6 +670,20 @@ static long length_in(const char *fields)
 	return end == last ? -1 : v;
 }
 
+/* One that lost octets may say anything: it is refused once, and comes again. */
+static void take_direct(struct modem *m, long length, const char *pdu)
+{
+	struct incoming *in = &m->in;
+
+	if (m->can.must_ack && !in->direct_torn && !is_whole(length, pdu)) {
+		in->direct_torn = true;
+		ack_direct(m, -EBADMSG);
+		return;
+	}
+	in->direct_torn = false;
+	give(m, pdu, length, direct_token);
+}
+
 bool incoming_urc(struct modem *m, const char *line, const char *pdu)
 {
 	const char *rest;
@@ -672,7 +691,7 @@ bool incoming_urc(struct modem *m, const char *line, const char *pdu)
 	if ((rest = at_after(line, "+CMTI:")) || (rest = at_after(line, "+CDSI:")))
 		announced(m, rest);
 	else if ((rest = at_after(line, "+CMT:")) || (rest = at_after(line, "+CDS:")))
-		give(m, pdu ? pdu : "", length_in(rest), direct_token);
+		take_direct(m, length_in(rest), pdu ? pdu : "");
 	else
 		return false;
 	m->in.direct = m->in.direct || at_after(line, "+CDS:");

@@ -42,6 +42,8 @@ struct incoming {
 	bool reading_pdu;       /* the next line is a PDU, of `at`, and this was said of it: */
 	long list_stat, list_length;
 	struct incoming_place at;
+	struct incoming_place torn; /* read once, and shorter than announced */
+	bool direct_torn;       /* likewise, and refused */
 	char selected[3];       /* memory of AT+CPMS; "": unknown */
 	unsigned look;          /* of can.memories: the next one; can.n_memories: no look runs */
 	bool looked_at;         /* … and this one was just selected */
@@ -50,7 +52,6 @@ struct incoming {
 	unsigned used_now, total_now;
 	uint64_t looked_ms;     /* uv_now() */
 	bool direct;            /* a status report was handed on, so they are */
-	unsigned n_torn;        /* PDUs in a row that came with a wrong length */
 	uint64_t reports_then;  /* at the last look */
 	uint64_t messages, reports, undecodable, full;
 };

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "base/conf_make.h"
 #include "base/log.h"
 #include "drivers/modem/modem.h"
 
@@ -57,12 +58,13 @@ static void step_reopen(struct modem *m, const char *why)
 /* It may hear although it does not answer. */
 static void step_reset(struct modem *m, const char *why)
 {
-	static const char line[] = "\x1b\rAT+CFUN=1,1\r";
+	char line[64];
+	int n = snprintf(line, sizeof(line), "\x1b\r%s\r", quirks(m)->reset);
 
 	m->ladder.n_resets++;
-	tell(m, why, "AT+CFUN=1,1 was sent");
+	tell(m, why, "it was told to reset itself");
 	if (m->port)
-		port_write(m->port, line, sizeof(line) - 1);
+		port_write(m->port, line, (size_t)n);
 	be_patient(m);
 	life_arm(m, RESET_MS);
 }
@@ -150,7 +152,9 @@ static enum ladder_step step_after(const struct modem *m, enum ladder_step step)
 	case LADDER_ALARM:
 		return LADDER_REOPEN;
 	case LADDER_REOPEN:
-		return LADDER_RESET;
+		if (*quirks(m)->reset)
+			return LADDER_RESET;
+		/* fall through */
 	case LADDER_RESET:
 		return has_power_command(m) ? LADDER_POWER : LADDER_ALARM;
 	case LADDER_POWER:

@@ -56,7 +56,8 @@ static void on_unsolicited(void *arg, const char *line, const char *pdu)
 {
 	struct modem *m = arg;
 
-	if (incoming_urc(m, line, pdu) || outgoing_late(m, line) || network_urc(m, line))
+	if (incoming_urc(m, line, pdu) || outgoing_late(m, line) || network_urc(m, line) || ussd_urc(m, line) ||
+		calls_urc(m, line))
 		return;
 	startup_urc(m, line);
 }
@@ -66,7 +67,16 @@ static void on_stuck(void *arg)
 	modem_stuck(arg, "does not answer");
 }
 
-static const struct chat_ops chat_ops = { .write = on_write, .urc = on_unsolicited, .stuck = on_stuck };
+static void on_wire(void *arg, bool out, const char *line, size_t n, bool body)
+{
+	struct modem *m = arg;
+
+	at_trace_add(&m->trace, uv_now(m->loop), out, line, n);
+}
+
+static const struct chat_ops chat_ops = {
+	.write = on_write, .urc = on_unsolicited, .stuck = on_stuck, .wire = on_wire,
+};
 
 static void on_opened(void *arg)
 {
@@ -103,6 +113,7 @@ void life_close_port(struct modem *m, bool restarted, const char *why)
 	m->port = NULL;
 	if (c)
 		chat_stop(c);
+	ussd_end(m, -ENOTCONN, why);
 	outgoing_down(m, restarted, why);
 	incoming_down(m);
 	if (p)
@@ -334,6 +345,7 @@ static void stop_finish(struct modem *m, const char *why)
 	uv_close((uv_handle_t *)&m->life.timer, on_closed);
 	uv_close((uv_handle_t *)&m->start.timer, on_closed);
 	uv_close((uv_handle_t *)&m->net.timer, on_closed);
+	uv_close((uv_handle_t *)&m->ussd.timer, on_closed);
 }
 
 /* ---- the table ---- */

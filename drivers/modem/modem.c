@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/conf_make.h"
 #include "drivers/modem/modem.h"
 
 #define SMS_TIMEOUT_MS 120000u /* for AT+CMGS where nothing is set; spec: 60 to 180 s */
@@ -18,6 +19,7 @@ static int modem_open(struct link *l, const struct conf_link *c)
 		return -ENOMEM;
 	m->link = l;
 	m->loop = link_loop(l);
+	m->makes = conf_makes_ref(c->makes);
 	link_set_driver_data(l, m);
 	return 0;
 }
@@ -35,9 +37,11 @@ static int modem_start(struct link *l)
 		r = outgoing_init(m);
 	if (r == 0)
 		r = incoming_init(m);
+	if (r == 0)
+		r = ussd_init(m);
 	if (r < 0)
 		return r; /* timers of libuv cannot fail */
-	m->n_handles = 5;
+	m->n_handles = 6;
 	m->life.was_absent = false;
 	life_event(m, EV_START, NULL);
 	return 0;
@@ -51,6 +55,11 @@ static int modem_submit(struct link *l, const struct part *p)
 static void modem_ack(struct link *l, struct driver_token token, int status)
 {
 	incoming_ack(link_driver_data(l), token, status);
+}
+
+static int modem_ussd(struct link *l, const char *code, driver_ussd_cb *done, void *arg)
+{
+	return ussd_ask(link_driver_data(l), code, done, arg);
 }
 
 static void modem_stop(struct link *l)
@@ -68,6 +77,8 @@ static void modem_close(struct link *l)
 	struct modem *m = link_driver_data(l);
 
 	link_set_driver_data(l, NULL);
+	conf_makes_unref(m->makes);
+	at_trace_stop(&m->trace);
 	free(m);
 }
 
@@ -117,6 +128,44 @@ static void modem_binds(struct link *l, void (*each)(void *arg, const struct dri
 	each(arg, &b);
 }
 
+static int modem_trace(struct link *l, bool on)
+{
+	struct modem *m = link_driver_data(l);
+
+	if (on)
+		return at_trace_start(&m->trace, uv_now(m->loop));
+	at_trace_stop(&m->trace);
+	return 0;
+}
+
+static bool modem_traced(struct link *l, void (*each)(void *arg, const struct driver_pdu *p), void *arg)
+{
+	const struct modem *m = link_driver_data(l);
+
+	at_trace_each(&m->trace, each, arg);
+	return m->trace.until_ms > uv_now(m->loop);
+}
+
+enum at_class modem_text_class(const struct modem *m, enum at_kind kind, int code, unsigned *ret_bound)
+{
+	static const enum at_class classes[] = {
+		[CONF_ERROR_PERMANENT] = AT_CLASS_PERMANENT,
+		[CONF_ERROR_RECIPIENT] = AT_CLASS_RECIPIENT,
+		[CONF_ERROR_TEMPORARY] = AT_CLASS_TEMPORARY,
+		[CONF_ERROR_THROTTLE] = AT_CLASS_THROTTLE,
+		[CONF_ERROR_LINK_FATAL] = AT_CLASS_DEVICE,
+		[CONF_ERROR_DUPLICATE] = AT_CLASS_DUPLICATE,
+	};
+	const struct conf_link *c = link_conf(m->link); /* asked each time: a reload may have changed it */
+
+	*ret_bound = 0;
+	for (size_t i = 0; i < c->cms_errors.n && kind == AT_CMS_ERROR && code >= 0; i++)
+		if ((uint32_t)code >= c->cms_error[i].first && (uint32_t)code <= c->cms_error[i].last)
+			return classes[c->cms_error[i].class];
+	*ret_bound = at_error_bound(kind, code);
+	return at_error_class(kind, code);
+}
+
 /* `response_timeout` is made for networks of carriers; the radio is slower, where the operator does not say. */
 unsigned modem_sms_timeout_ms(const struct modem *m)
 {
@@ -143,4 +192,7 @@ const struct driver modem_driver = {
 	.retry = modem_retry,
 	.binds = modem_binds,
 	.facts = modem_facts,
+	.ussd = modem_ussd,
+	.trace = modem_trace,
+	.traced = modem_traced,
 };

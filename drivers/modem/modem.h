@@ -11,7 +11,7 @@
  *     incoming.c       SMS-DELIVER and SMS-STATUS-REPORT: out of every memory, deleted after the commit
  *     ussd.c, calls.c  what else comes
  *     quirks.c         how makes differ, from conf/modems/
- *     facts.c, trace.c what people see of it
+ *     facts.c, at_trace.c  what people see of it
  *     modem.c          the driver's operations
  *
  * All of it runs on the loop thread and waits for events only. */
@@ -20,6 +20,8 @@
 
 #include "driver.h"
 #include "drivers/modem/at_error.h"
+#include "drivers/modem/at_trace.h"
+#include "drivers/modem/calls.h"
 #include "drivers/modem/chat.h"
 #include "drivers/modem/finder.h"
 #include "drivers/modem/incoming.h"
@@ -28,7 +30,9 @@
 #include "drivers/modem/network.h"
 #include "drivers/modem/outgoing.h"
 #include "drivers/modem/port.h"
+#include "drivers/modem/quirks.h"
 #include "drivers/modem/startup.h"
+#include "drivers/modem/ussd.h"
 
 #define MODEM_WHY_MAX 256
 
@@ -63,12 +67,17 @@ struct modem {
 	unsigned port_baud;
 	struct modem_identity id;
 	struct modem_ability can;
+	struct conf_makes *makes;     /* ours until the link closes */
+	const struct conf_make *make; /* NULL: none of them, or not known yet; see quirks() */
 	struct life life;
 	struct ladder ladder;
 	struct startup start;
 	struct network net;
 	struct outgoing out;
 	struct incoming in;
+	struct ussd ussd;
+	struct calls calls;
+	struct at_trace trace;
 	unsigned n_handles;   /* of libuv, not yet closed; with the last one the link has stopped */
 	uint64_t n_unknown;   /* unsolicited lines that nobody knows */
 };
@@ -89,7 +98,10 @@ void modem_handle_closed(struct modem *m);
 int modem_ask(struct modem *m, const char *text, const char *prefix, chat_done_cb done);
 /* "AT+CPIN: no answer", "CME 10: SIM not inserted": why a command ended otherwise than by OK. */
 const char *modem_refusal(const struct chat_answer *a, char *buf, size_t n_buf);
+enum at_kind modem_error_kind(const struct chat_answer *a);
 enum at_class modem_class(const struct chat_answer *a);
+/* What a refusal of a text means: `cms_errors` of the link, then the table.  *ret_bound: as at_error_bound(). */
+enum at_class modem_text_class(const struct modem *m, enum at_kind kind, int code, unsigned *ret_bound);
 
 /* facts.c */
 void modem_facts(struct link *l, void (*each)(void *arg, const struct driver_fact *f), void *arg);

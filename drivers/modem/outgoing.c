@@ -7,18 +7,19 @@
  *
  *  1. The line itself, late or without its OK: "+CMGS: 17" is the network's acceptance.
  *  2. The reference of the next part.  A modem counts its submissions in TP-MR (3GPP TS 23.040, 9.2.3.6), also those
- *     whose answer we never saw: from 16 to 18 means that 17 was this part; from 16 to 17 that it never left.  Not over a
- *     restart of the modem: it counts before the radio has done its work, and may forget what it counted.  Nor where
+ *     whose answer we never saw: from 16 to 18 means that 17 was this part; from 16 to 17 that it never left.  Not over
+ *     a restart of the modem: it counts before the radio has done its work, and may forget what it counted.  Nor where
  *     it always says the same, or where more than one part is in doubt.
  *  3. A status report that names its recipient with a reference that we know of no other part.  Where it comes while
  *     the answer is still waited for, the answer has a few seconds left.
  *  4. What the modem keeps in its memory as sent.
  *
- * When the prompt never came nothing was sent: the part is tried again, here, at no cost.  Status reports name a part by
- * TP-MR and recipient, and TP-MR is one octet: the id that the core keeps for a part is made of the SIM, the reference
- * and the last digits of the recipient, which a report has in whatever form it writes the number.  Where a modem says 0
- * each time, the reference is left out of it; where a line was torn by another ("+CMGS: 1" of 17), it is wrong, and the
- * report is known by its recipient. */
+ * When the prompt never came nothing was sent: the part is tried again, here, at no cost.
+ *
+ * Status reports name a part by TP-MR and recipient, and TP-MR is one octet.  The id that the core keeps for a part is
+ * made of the SIM, the reference, and a mark of the last digits of the recipient, which a report has in whatever form
+ * it writes the number.  Where a modem says 0 each time, the reference is left out of it; where a line was torn by
+ * another ("+CMGS: 1" of 17), it is wrong, and the report is known by its recipient. */
 #include <config.h>
 
 #include <assert.h>
@@ -77,8 +78,8 @@ static const char *sim_of(const struct modem *m)
 	return n > 6 ? s + n - 6 : n ? s : "0";
 }
 
-/* mr -1: one whose reference says nothing.  Ids are logged and outlive numbers, so of the number there is only what tells
- * it from others. */
+/* mr -1: one whose reference says nothing.  Ids are logged and outlive numbers, so of the number there is only what
+ * tells it from others. */
 static void make_id(const struct modem *m, int mr, const char *tail, char id[static OUTGOING_ID_SIZE])
 {
 	unsigned mark = (unsigned)(hash_bytes(OUTGOING_TAIL, tail, strlen(tail)) & 0xfffff);
@@ -435,23 +436,27 @@ static unsigned refusals(struct outgoing *o, uint64_t key, uint32_t code)
 	return r->n;
 }
 
-static enum at_class class_of(struct outgoing *o, enum at_kind kind, int code)
+static enum at_class class_of(struct modem *m, enum at_kind kind, int code, unsigned *ret_bound)
 {
+	struct outgoing *o = &m->out;
+	enum at_class class = modem_text_class(m, kind, code, ret_bound);
+
 	o->errors_in_row = kind == AT_ERROR ? o->errors_in_row + 1 : 0;
-	return o->errors_in_row >= AT_PLAIN_ERROR_MAX ? AT_CLASS_CONFIG : at_error_class(kind, code);
+	return o->errors_in_row >= AT_PLAIN_ERROR_MAX ? AT_CLASS_CONFIG : class;
 }
 
 static void refused(struct modem *m, struct outgoing_part *p, const struct chat_answer *a)
 {
 	struct outgoing *o = &m->out;
-	enum at_kind kind = a->end == CHAT_CMS_ERROR ? AT_CMS_ERROR : a->end == CHAT_CME_ERROR ? AT_CME_ERROR : AT_ERROR;
-	enum at_class class = class_of(o, kind, a->code);
+	enum at_kind kind = modem_error_kind(a);
+	unsigned bound;
+	enum at_class class = class_of(m, kind, a->code, &bound);
 	uint32_t code = a->code > 0 ? (uint32_t)a->code : 0;
 	char text[120];
 	struct settle s = {
 		.code = code,
 		.text = at_error_text(kind, a->code, text, sizeof(text)),
-		.outcome = at_error_outcome(class, at_error_bound(kind, a->code), refusals(o, p->key, code)),
+		.outcome = at_error_outcome(class, bound, refusals(o, p->key, code)),
 	};
 
 	forget_reference(o);

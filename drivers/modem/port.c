@@ -3,17 +3,17 @@
  *
  * A tty is opened in steps, by a thread of the pool, since each of them may wait for a device that hangs:
  *
- *  1. our own open() with O_NONBLOCK (no waiting for a carrier), flock(), a look whether somebody has made it exclusive.
- *     Only a port that is ours by then is touched: whoever has it would lose his settings else;
+ *  1. our own open() with O_NONBLOCK (no waiting for a carrier), flock(), a look whether somebody has made it
+ *     exclusive.  Only a port that is ours by then is touched: whoever has it would lose his settings else;
  *  2. libserialport opens it and sets it up.  Where it cannot (not in sysfs, no modem lines) we set raw termios;
- *  3. what libserialport leaves open: VMIN 1, so that a read of 0 octets means "hung up" and nothing else; CLOCAL, since a
- *     modem without a call has no carrier; not HUPCL, so that a restart of the gateway does not drop DTR, at which
- *     some modems reset and lose the network; DTR and RTS raised; nothing old in the buffers.
+ *  3. what libserialport leaves open: VMIN 1, so that a read of 0 octets means "hung up" and nothing else; CLOCAL,
+ *     since a modem without a call has no carrier; not HUPCL, so that a restart of the gateway does not drop DTR, at
+ *     which some modems reset and lose the network; DTR and RTS raised; nothing old in the buffers.
  *
  * close() is the thread's too.  The lock is given up before, on the loop, so that the port may be opened again at once.
  *
- * TCP is the stream of the HTTP server and of SMPP, with telnet taken out.  Modems do not hang up there when the wire is
- * cut: keepalive notices in 15 s and 3 more probes. */
+ * TCP is the stream of the HTTP server and of SMPP, with telnet taken out.  Nobody hangs up there when the wire is cut:
+ * TCP's keepalive has to notice. */
 #include <config.h>
 
 #include "drivers/modem/port.h"
@@ -54,7 +54,7 @@ struct job {
 	char path[PATH_SIZE];
 	unsigned baud;
 	bool rtscts, closing;
-	bool pty; /* its flags outlive who set them, so TIOCEXCL of one who crashed would hold for ever: flock() must do */
+	bool pty; /* TIOCEXCL outlives who set it there, and would hold for ever after a crash: flock() must do */
 	int fd, err;
 	struct sp_port *sp; /* NULL: not by libserialport */
 	char why[PORT_WHY_MAX];
@@ -658,6 +658,12 @@ int port_open(uv_loop_t *loop, const struct port_conf *c, const struct port_ops 
 	}
 	*ret = p;
 	return 0;
+}
+
+void port_set_pace(struct port *p, unsigned chunk, unsigned gap_ms)
+{
+	p->chunk = chunk;
+	p->gap_ms = gap_ms;
 }
 
 int port_error(const struct port *p)

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* port.h -- a serial port, or what stands in for one: "/dev/ttyUSB0", a symbolic link to it, "tcp:HOST:PORT".
  *
- * port.c is the only file that knows libserialport.  It opens ports for us where it can: names are resolved first, since
- * 0.1.1 refuses symbolic links; ttys that are in no sysfs (pseudo terminals) or have no modem lines get raw termios of
- * our own.  From then on a port is one descriptor under uv_poll.
+ * port.c is the only file that knows libserialport.  It opens ports for us where it can: names are resolved first,
+ * since 0.1.1 refuses symbolic links; ttys that are in no sysfs (pseudo terminals) or have no modem lines get raw
+ * termios of our own.  From then on a port is one descriptor under uv_poll.
  *
  * A port is ours alone: flock() and TIOCEXCL; -EBUSY with a sentence that names the likely owner when it is not.
  *
@@ -47,8 +47,10 @@ int port_open(uv_loop_t *loop, const struct port_conf *c, const struct port_ops 
 int port_write(struct port *p, const void *data, size_t n);
 /* Inside gone() and after it: -EBUSY (somebody else has it), -EACCES, -EIO … */
 int port_error(const struct port *p);
-/* Must be called once, also after gone(); it never waits, and what is not sent is dropped.  No callback after this.  The
- * port may be opened again at once.  The memory goes when libuv has closed the handles. */
+/* From the next write on; what conf said before nobody knew whose port it is. */
+void port_set_pace(struct port *p, unsigned chunk, unsigned gap_ms);
+/* Must be called once, also after gone(); it never waits, and what is not sent is dropped.  No callback after this.
+ * The port may be opened again at once.  The memory goes when libuv has closed the handles. */
 void port_close(struct port *p);
 /* What it really is, "/dev/ttyUSB2". */
 const char *port_path(const struct port *p);

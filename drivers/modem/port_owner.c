@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* port_owner.c -- see port_owner.h.
  *
- * A user without privileges sees the descriptors of its own processes only, and under hidepid (systemd: ProtectProc=)
- * nobody else's at all.  So there are three steps: who has it open; which of the usual programs runs; the usual names. */
+ * A user without privileges sees the descriptors of its own processes only, and with hidepid (systemd: ProtectProc=) no
+ * others at all.  So there are four steps: who has locked it, which everybody may know; who has it open; which of the
+ * usual programs runs; the usual names. */
 #include "drivers/modem/port_owner.h"
 
 #include <ctype.h>
@@ -17,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
 #define COMM_SIZE 17 /* TASK_COMM_LEN and a NUL */
@@ -93,6 +95,26 @@ static bool has_open(long pid, const char *path)
 	return found;
 }
 
+/* The process that has it locked by flock(); else 0.  "1: FLOCK  ADVISORY  WRITE 812 00:05:433 0 EOF" (proc(5)). */
+static long locked_by(const char *path)
+{
+	FILE *f = fopen("/proc/locks", "re");
+	char line[200], kind[16];
+	long owner = 0, pid;
+	unsigned major_, minor_;
+	unsigned long inode;
+	struct stat st;
+
+	if (f && stat(path, &st) == 0)
+		while (!owner && fgets(line, sizeof(line), f))
+			if (sscanf(line, "%*d: %15s %*s %*s %ld %x:%x:%lu", kind, &pid, &major_, &minor_, &inode) == 5 &&
+				strcmp(kind, "FLOCK") == 0 && inode == st.st_ino && makedev(major_, minor_) == st.st_dev)
+				owner = pid;
+	if (f)
+		fclose(f);
+	return owner > 0 ? owner : 0;
+}
+
 /* The process that has it open; else 0, and *ret_suspect is a program of the table that runs, or NULL. */
 static long look_for(const char *path, const struct habit **ret_suspect)
 {
@@ -122,10 +144,12 @@ static long look_for(const char *path, const struct habit **ret_suspect)
 void port_say_busy(const char *path, pid_t pid, char *why, size_t n_why)
 {
 	const struct habit *suspect = NULL, *h;
-	long owner = pid ? pid : look_for(path, &suspect);
+	long owner = pid ? pid : locked_by(path);
 	char comm[COMM_SIZE] = "";
 
-	if (!owner && has_open(getpid(), path)) {
+	if (!owner)
+		owner = look_for(path, &suspect);
+	if (owner == getpid() || (!owner && has_open(getpid(), path))) {
 		snprintf(why, n_why, "%s is in use by another link of this gateway", path);
 	} else if (owner && read_comm(owner, comm)) {
 		h = habit_of(comm);

@@ -8,8 +8,8 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* A lock file as minicom, pppd and others write it (/run/lock/LCK..ttyUSB0): the process, if it lives and is not we; else
- * 0. */
+/* A lock file as minicom, pppd and others write it (/run/lock/LCK..ttyUSB0): the process, if it lives and is not we;
+ * else 0. */
 pid_t port_lock_file_owner(const char *path);
 /* "/dev/ttyUSB0 is in use by gammu-smsd (process 812): …".  `pid` 0: look for it. */
 void port_say_busy(const char *path, pid_t pid, char *why, size_t n_why);

@@ -2,8 +2,8 @@
 /* probe.c -- see probe.h.
  *
  * Whether anybody is there is found out by knocking, before there is a conversation: at a wrong speed a modem answers
- * noise or nothing, and most ports of a stick are for other things.  A modem that was left in the middle of a text takes
- * ESC first; one that was told to be quiet or to speak in numbers is told otherwise. */
+ * noise or nothing, and most ports of a stick are for other things.  A modem that was left in the middle of a text
+ * takes ESC first; one that was told to be quiet or to speak in numbers is told otherwise. */
 #include <config.h>
 
 #include "drivers/modem/probe.h"
@@ -31,13 +31,14 @@ static const unsigned speeds[] = { 115200, 9600, 19200, 38400, 57600, 230400, 46
 static const char *const knocks[] = { "AT\r", "\x1b" "ATE0Q0V1\r", "AT\r" };
 #define N_KNOCKS (sizeof(knocks) / sizeof(knocks[0]))
 
-enum step { MAKER, MODEL, IMEI, IMSI, ICCID, ICCID_LAST = ICCID + 5, PORT_MODE, N_STEPS };
+enum step { MAKER, MODEL, IMEI, IMSI, ICCID, ICCID_LAST = ICCID + 7, PORT_MODE, N_STEPS };
 
 /* The SIM's number is the vendors' own, save for the last one, which reads the file of the SIM (ETSI TS 102 221, 13.2;
  * 3GPP TS 27.007, 8.18). */
 static const char *const commands[N_STEPS] = {
 	[MAKER] = "AT+CGMI", [MODEL] = "AT+CGMM", [IMEI] = "AT+CGSN", [IMSI] = "AT+CIMI",
-	[ICCID] = "AT+CCID", "AT^ICCID?", "AT+ICCID", "AT+QCCID", "AT+CICCID", "AT+CRSM=176,12258,0,0,10",
+	[ICCID] = "AT+CCID", "AT^ICCID?", "AT+ICCID", "AT+QCCID", "AT+CICCID", "AT^SCID", "AT#CCID",
+	"AT+CRSM=176,12258,0,0,10",
 	[PORT_MODE] = "AT^GETPORTMODE",
 };
 
@@ -110,7 +111,10 @@ int probe_pcui(const char *line)
 {
 	const char *at = strstr(line, "PCUI:");
 
-	return at && isdigit((unsigned char)at[5]) ? atoi(at + 5) : -1;
+	/* One digit or two: it is the number of an interface. */
+	if (!at || !isdigit((unsigned char)at[5]))
+		return -1;
+	return isdigit((unsigned char)at[6]) ? 10 * (at[5] - '0') + at[6] - '0' : at[5] - '0';
 }
 
 /* "+CGMI: "huawei"" and "huawei" are the same. */

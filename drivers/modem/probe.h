@@ -41,8 +41,8 @@ void probe_cancel(struct probe *p);
 
 /* The first run of min to max digits; false: there is none. */
 bool probe_digits(const char *line, size_t min, size_t max, char *dst, size_t n_dst);
-/* An ICCID, with its digits in order: some modems show them as they lie on the SIM, in swapped pairs.  All begin with 89
- * (ITU-T E.118, 4.1). */
+/* An ICCID, with its digits in order: some modems show them as they lie on the SIM, in swapped pairs.  All begin with
+ * 89 (ITU-T E.118, 4.1). */
 bool probe_iccid(const char *line, char dst[static 24]);
 /* Huawei's "^GETPORTMODE: TYPE: WCDMA: huawei,MDM:0,PCUI:2,…": 2; -1: not there. */
 int probe_pcui(const char *line);

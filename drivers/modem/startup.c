@@ -2,7 +2,7 @@
 /* startup.c -- from a port that answers to a modem that is set up.
  *
  * What a modem remembers from before (echo, error form, where it reports to) is nobody's business: all is set anew.
- * What it refuses is a fact of this modem, not a failure, except where nothing works without it: the SIM and PDU mode. */
+ * What it refuses is a fact of this modem and no failure, except where nothing works without: the SIM and PDU mode. */
 #include <config.h>
 
 #include <errno.h>
@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/conf_make.h"
 #include "base/log.h"
 #include "drivers/modem/modem.h"
 
@@ -28,14 +29,14 @@ int modem_ask(struct modem *m, const char *text, const char *prefix, chat_done_c
 	return m->chat ? chat_command(m->chat, &cmd) : -ENOTCONN;
 }
 
-static enum at_kind kind_of(const struct chat_answer *a)
+enum at_kind modem_error_kind(const struct chat_answer *a)
 {
 	return a->end == CHAT_CMS_ERROR ? AT_CMS_ERROR : a->end == CHAT_CME_ERROR ? AT_CME_ERROR : AT_ERROR;
 }
 
 enum at_class modem_class(const struct chat_answer *a)
 {
-	return at_error_class(kind_of(a), a->code);
+	return at_error_class(modem_error_kind(a), a->code);
 }
 
 const char *modem_refusal(const struct chat_answer *a, char *buf, size_t n_buf)
@@ -43,7 +44,7 @@ const char *modem_refusal(const struct chat_answer *a, char *buf, size_t n_buf)
 	if (a->end == CHAT_TIMEOUT || a->end == CHAT_GONE)
 		snprintf(buf, n_buf, "no answer");
 	else
-		at_error_text(kind_of(a), a->code, buf, n_buf);
+		at_error_text(modem_error_kind(a), a->code, buf, n_buf);
 	return buf;
 }
 
@@ -141,19 +142,18 @@ static void take_digits(const struct chat_answer *a, char *dst, size_t n_dst)
 	dst[n] = '\0';
 }
 
-#define TEXT_STEP(name, command, take, field)                                          \
-	static void on_##name(void *arg, const struct chat_answer *a)                  \
-	{                                                                              \
-		struct modem *m = arg;                                                 \
-                                                                                       \
-		if (startup_deals_with(m, a))                                          \
-			return;                                                        \
-		take(a, m->id.field, sizeof(m->id.field));                             \
-		startup_next(m);                                                       \
-	}                                                                              \
-	static void ask_##name(struct modem *m)                                        \
-	{                                                                              \
-		modem_ask(m, command, NULL, on_##name);                                \
+#define TEXT_STEP(name, command, take, field) \
+	static void on_##name(void *arg, const struct chat_answer *a) \
+	{ \
+		struct modem *m = arg; \
+		if (startup_deals_with(m, a)) \
+			return; \
+		take(a, m->id.field, sizeof(m->id.field)); \
+		startup_next(m); \
+	} \
+	static void ask_##name(struct modem *m) \
+	{ \
+		modem_ask(m, command, NULL, on_##name); \
 	}
 
 TEXT_STEP(maker, "AT+CGMI", take_text, maker)
@@ -204,17 +204,33 @@ static void radio(struct modem *m)
 }
 
 
+static void choose_make(struct modem *m)
+{
+	quirks_choose(m);
+	startup_next(m);
+}
+
 static void on_init(void *arg, const struct chat_answer *a);
+
+/* Those of the make, then the operator's own; NULL: no more. */
+static const char *init_command(const struct modem *m)
+{
+	const struct conf_strings *make = &quirks(m)->init, *own = &link_conf(m->link)->init;
+	size_t i = m->start.sub;
+
+	if (i < make->n)
+		return make->item[i];
+	return i - make->n < own->n ? own->item[i - make->n] : NULL;
+}
 
 static void init_next(struct modem *m)
 {
-	const struct conf_strings *init = &link_conf(m->link)->init;
+	const char *command = init_command(m);
 
-	if (m->start.sub >= init->n) {
+	if (command)
+		modem_ask(m, command, NULL, on_init);
+	else
 		startup_next(m);
-		return;
-	}
-	modem_ask(m, init->item[m->start.sub], NULL, on_init);
 }
 
 static void on_init(void *arg, const struct chat_answer *a)
@@ -226,7 +242,7 @@ static void on_init(void *arg, const struct chat_answer *a)
 		return;
 	if (a->end != CHAT_OK)
 		log_warn("modem_init_refused", "link=%s command=%s answer=%s", link_name(m->link),
-			link_conf(m->link)->init.item[m->start.sub], modem_refusal(a, text, sizeof(text)));
+			init_command(m), modem_refusal(a, text, sizeof(text)));
 	m->start.sub++;
 	init_next(m);
 }
@@ -236,6 +252,19 @@ static const char *const iccid_commands[] = {
 	"AT+CCID", "AT+ICCID", "AT^ICCID?", "AT+QCCID", "AT+CICCID", "AT^SCID", "AT+CCID?", "AT#CCID", "AT!ICCID?",
 	"AT+ZGETICCID",
 };
+#define N_ICCID (sizeof(iccid_commands) / sizeof(iccid_commands[0]))
+
+static void on_iccid(void *arg, const struct chat_answer *a);
+
+/* What is known of the make first. */
+static void ask_iccid(struct modem *m)
+{
+	const char *known = quirks(m)->iccid;
+	const char *command = *known && m->start.sub == 0 ? known : iccid_commands[m->start.sub - (*known != 0)];
+
+	/* SIMCom answers to AT+CICCID by another name. */
+	modem_ask(m, command, strcmp(command, "AT+CICCID") == 0 ? "+ICCID:" : NULL, on_iccid);
+}
 
 static void on_iccid(void *arg, const struct chat_answer *a)
 {
@@ -247,15 +276,10 @@ static void on_iccid(void *arg, const struct chat_answer *a)
 	/* 3GPP TS 31.102, 4.2.2, ITU-T E.118: 18 to 20 digits. */
 	if (strlen(m->id.iccid) < 18)
 		m->id.iccid[0] = '\0';
-	if (m->id.iccid[0] || ++m->start.sub == sizeof(iccid_commands) / sizeof(iccid_commands[0]))
+	if (m->id.iccid[0] || ++m->start.sub == N_ICCID + (*quirks(m)->iccid != 0))
 		startup_next(m);
 	else
-		modem_ask(m, iccid_commands[m->start.sub], NULL, on_iccid);
-}
-
-static void ask_iccid(struct modem *m)
-{
-	modem_ask(m, iccid_commands[m->start.sub], NULL, on_iccid);
+		ask_iccid(m);
 }
 
 static void ask_iccid_again(struct modem *m)
@@ -296,8 +320,6 @@ static void identity(struct modem *m)
 		return;
 	}
 	link_identity(m->link, m->id.iccid[0] ? m->id.iccid : m->id.imsi);
-	log_info("modem", "link=%s maker=%s model=%s firmware=%s", link_name(m->link), m->id.maker,
-		m->id.model, m->id.firmware);
 	startup_next(m);
 }
 
@@ -435,6 +457,7 @@ static const struct step {
 	{ "model", ask_model },
 	{ "firmware", ask_firmware },
 	{ "IMEI", ask_imei },
+	{ "make", choose_make },
 	{ "init", init_next },
 	{ "radio", radio },
 	{ "ICCID", ask_iccid }, /* most tell it before the PIN, and what is known of a PIN is known of this SIM */
@@ -532,8 +555,11 @@ static bool begins_with(const char *line, const char *s)
 
 void startup_urc(struct modem *m, const char *line)
 {
+	const struct conf_strings *more = &quirks(m)->ready;
 	bool ready = false;
 
+	for (size_t i = 0; i < more->n; i++)
+		ready = ready || begins_with(line, more->item[i]);
 	for (size_t i = 0; i < sizeof(ready_lines) / sizeof(ready_lines[0]); i++)
 		ready = ready || begins_with(line, ready_lines[i]);
 	if (m->start.running) {

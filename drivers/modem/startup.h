@@ -23,6 +23,7 @@ struct startup {
 	uv_timer_t timer;
 	/* startup_pin.c */
 	long pin_tries;          /* left; -1: unknown */
+	unsigned counters_left;  /* ways of asking for it */
 	bool pin_entered;
 	/* startup_reports.c */
 	char cnmi_can[5][24];    /* of AT+CNMI=?; "" unknown */

@@ -10,6 +10,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/conf_make.h"
 #include "base/log.h"
 #include "base/secret.h"
 #include "drivers/modem/modem.h"
@@ -73,6 +74,10 @@ static const struct counter {
 	{ "AT^CPIN?", "^CPIN:", 3 },         /* ^CPIN: SIM PIN,3,10,3,10,3 */
 	{ "AT+SPIC", "+SPIC:", 0 },          /* +SPIC: 3,10,0,10 */
 	{ "AT+QPINC=\"SC\"", "+QPINC:", 1 }, /* +QPINC: "SC",3,10 */
+	{ "AT^SPIC", "^SPIC:", 0 },          /* ^SPIC: 3, of what the SIM wants now */
+	{ "AT+ZPINPUK=?", "+ZPINPUK:", 0 },  /* +ZPINPUK: 3,10 */
+	{ "AT+UPINCNT", "+UPINCNT:", 0 },    /* +UPINCNT: 3,3,10,10 */
+	{ "AT#PCT", "#PCT:", 0 },            /* #PCT: 3, likewise */
 };
 #define N_COUNTERS (sizeof(counters) / sizeof(counters[0]))
 
@@ -150,10 +155,21 @@ static void on_counter(void *arg, const struct chat_answer *a)
 		return;
 	if (a->end == CHAT_OK)
 		s->pin_tries = tries_in(&counters[s->sub], a);
-	if (s->pin_tries < 0 && ++s->sub < N_COUNTERS)
+	s->sub = (s->sub + 1) % N_COUNTERS;
+	if (s->pin_tries < 0 && --s->counters_left > 0)
 		modem_ask(m, counters[s->sub].command, counters[s->sub].prefix, on_counter);
 	else
 		judge(m);
+}
+
+/* What is known of the make. */
+static unsigned first_counter(const struct modem *m)
+{
+	for (unsigned i = 0; i < N_COUNTERS; i++) {
+		if (strcmp(quirks(m)->pin_retries, counters[i].command) == 0)
+			return i;
+	}
+	return 0;
 }
 
 static void pin_wanted(struct modem *m)
@@ -167,9 +183,10 @@ static void pin_wanted(struct modem *m)
 	} else if (s->pin_entered) {
 		startup_block(m, 0, "the SIM took the PIN, and wants it again");
 	} else {
-		s->sub = 0;
+		s->sub = first_counter(m);
+		s->counters_left = N_COUNTERS;
 		s->pin_tries = -1;
-		modem_ask(m, counters[0].command, counters[0].prefix, on_counter);
+		modem_ask(m, counters[s->sub].command, counters[s->sub].prefix, on_counter);
 	}
 }
 

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/conf_make.h"
 #include "base/log.h"
 #include "drivers/modem/modem.h"
 
@@ -71,6 +72,8 @@ static void on_memories(void *arg, const struct chat_answer *a)
 	if (startup_deals_with(m, a))
 		return;
 	own = &link_conf(m->link)->memories;
+	if (own->n == 0)
+		own = &quirks(m)->memories;
 	for (size_t i = 0; i < own->n; i++)
 		add_memory(&m->can, own->item[i]);
 	for (unsigned i = 0; i < a->n_lines && own->n == 0; i++) {
@@ -154,12 +157,29 @@ static unsigned ds_order(const struct modem *m, int order[3])
 	return 1;
 }
 
+/* What is known of the make, where the settings leave it open. */
+static bool known(const struct modem *m, unsigned nth, struct cnmi *ret)
+{
+	const struct conf_strings *list = &quirks(m)->reports;
+	struct cnmi c;
+
+	if (link_conf(m->link)->reports != CONF_MODEM_REPORTS_AUTO || nth >= list->n ||
+		sscanf(list->item[nth], "%d,%d,%d,%d,%d", &c.mode, &c.mt, &c.bm, &c.ds, &c.bfr) != 5)
+		return false;
+	*ret = c;
+	return true;
+}
+
 /* The nth that the modem may take; false: there are no more. */
 static bool candidate(const struct modem *m, unsigned nth, struct cnmi *ret)
 {
 	int order[3];
 	unsigned n_ds = ds_order(m, order), n = 0;
 
+	while (known(m, n, ret)) {
+		if (n++ == nth)
+			return true;
+	}
 	for (unsigned d = 0; d < n_ds; d++) {
 		for (unsigned i = 0; i < 3 * 3 * 2; i++) {
 			struct cnmi c = { modes[i / 6], mts[i / 2 % 3], 0, order[d], bfrs[i % 2] };

@@ -23,7 +23,8 @@ struct telnet {
 #define TELNET_ANSWER_MAX(n) (9 + (n))
 
 void telnet_init(struct telnet *t);
-/* Move what is data to the front of data[]; its length.  What must be answered goes to answer[], TELNET_ANSWER_MAX(n). */
+/* Move what is data to the front of data[]; its length.  What must be answered goes to answer[], which has room for
+ * TELNET_ANSWER_MAX(n). */
 size_t telnet_read(struct telnet *t, uint8_t *data, size_t n, uint8_t *answer, size_t *ret_n_answer);
 
 #endif

@@ -158,9 +158,10 @@ static bool makes_modems(unsigned vendor)
 {
 	static const unsigned makers[] = {
 		0x12d1 /* Huawei */, 0x19d2 /* ZTE */, 0x2c7c /* Quectel */, 0x1e0e /* SIMCom */, 0x1bc7 /* Telit */,
-		0x1199 /* Sierra */, 0x0f3d /* AirPrime */, 0x1e2d /* Cinterion */, 0x0681 /* Siemens */, 0x0af0 /* Option */,
-		0x1410 /* Novatel */, 0x1c9e /* Longcheer */, 0x1bbb /* TCT */, 0x0bdb /* Ericsson */, 0x2cb7 /* Fibocom */,
-		0x1508 /* Fibocom */, 0x1546 /* u-blox */, 0x201e /* Haier */, 0x2001 /* D-Link */, 0x2357 /* TP-Link */,
+		0x1199 /* Sierra */, 0x0f3d /* AirPrime */, 0x1e2d /* Cinterion */, 0x0681 /* Siemens */,
+		0x0af0 /* Option */, 0x1410 /* Novatel */, 0x1c9e /* Longcheer */, 0x1bbb /* TCT */,
+		0x0bdb /* Ericsson */, 0x2cb7 /* Fibocom */, 0x1508 /* Fibocom */, 0x1546 /* u-blox */,
+		0x201e /* Haier */, 0x2001 /* D-Link */, 0x2357 /* TP-Link */,
 	};
 
 	for (size_t i = 0; i < sizeof(makers) / sizeof(makers[0]); i++)

@@ -14,8 +14,8 @@ struct usb_facts {
 	unsigned number;   /* the bus's own count: another device in the same socket has another */
 	int interface;     /* -1 unknown */
 	unsigned subclass, protocol; /* of the interface */
-	/* The device is one modem and all its ports are that modem's.  Else each port leads to a wire of its own (USB to
-	 * RS-232), with a speed that matters. */
+	/* The device is one modem and all its ports are that modem's.  Else each port leads to a wire of its own, with
+	 * a speed that matters: USB to RS-232. */
 	bool native;
 };
 

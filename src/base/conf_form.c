@@ -3,12 +3,14 @@
 #include <config.h>
 
 #include "base/conf_form.h"
+#include "base/period.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <regex.h>
 #include <string.h>
 
 #define DIGITS	"0123456789"
@@ -277,6 +279,24 @@ static bool is_device(const char *text)
 	return text[0] == '/' || text[0] == '\0';
 }
 
+/* The number is taken from the first group, so there must be one. */
+static const char *pattern_fault(const char *text)
+{
+	regex_t re;
+	size_t n;
+
+	if (strchr(text, '{') != NULL)
+		return "counts with { }, which can take any amount of memory; use ? * + instead";
+	for (const char *p = text; (p = strchr(p, '\\')) != NULL && p[1] != '\0'; p += 2)
+		if (p[1] >= '1' && p[1] <= '9')
+			return "refers back with \\1, which can take any amount of time";
+	if (regcomp(&re, text, REG_EXTENDED) != 0)
+		return "is not a POSIX extended regular expression";
+	n = re.re_nsub;
+	regfree(&re);
+	return n >= 1 ? NULL : "has no group ( ) around the number";
+}
+
 const char *conf_form_fault(enum conf_form form, const char *text)
 {
 	struct conf_cidr net;
@@ -316,6 +336,10 @@ const char *conf_form_fault(enum conf_form form, const char *text)
 			       : "is not an address and port, such as \"127.0.0.1:8775\" or \"[::1]:8775\"";
 	case CONF_FORM_HOST:
 		return only(text, LETTERS DIGITS ".-:_") ? NULL : "is not a host name or address";
+	case CONF_FORM_CLOCK: return period_clock(text) >= 0 ? NULL : "is not a time of day, such as \"06:30\"";
+	case CONF_FORM_ZONE:
+		return period_zone_known(text) ? NULL : "is not a time zone, such as \"Europe/Berlin\"";
+	case CONF_FORM_PATTERN: return pattern_fault(text);
 	case CONF_FORM_HOST_PORT:
 		return conf_form_host_port(text, host, sizeof(host), &port) == 0
 			       ? NULL

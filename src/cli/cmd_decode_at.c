@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cmd_decode_at.c -- see cmd_decode_at.h.
  *
- * Transcripts come from minicom, from logs of other gateways, out of mails.  What stands in front of a line of the modem
- * (times, arrows, "RX:") is skipped: a line begins where something that only modems say begins.  A line that says nothing
- * we know is shown without a meaning, so that nothing of the conversation is missing. */
+ * Transcripts come from minicom, from logs of other gateways, out of mails.  What stands in front of a line of the
+ * modem (times, arrows, "RX:") is skipped: a line begins where something that only modems say begins.  A line that says
+ * nothing we know is shown without a meaning, so that nothing of the conversation is missing. */
 #include "config.h"
 
 #include "cli/cmd_decode_at.h"

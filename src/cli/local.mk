@@ -5,6 +5,7 @@ posthorn_SOURCES = \
 	src/cli/api_client.c src/cli/api_client.h \
 	src/cli/cli.c src/cli/cli.h \
 	src/cli/cmd_key.c \
+	src/cli/cmd_modems.c \
 	src/cli/cmd_operate.c \
 	src/cli/cmd_preview.c \
 	src/cli/cmd_query.c \

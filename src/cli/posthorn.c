@@ -21,6 +21,8 @@ static const struct command commands[] = {
 	{ "inbound", "list received messages", cmd_inbound },
 	{ "streams", "show how far a submission is", cmd_streams },
 	{ "links", "show, start, stop, drain, rebind or change links (operator)", cmd_links },
+	{ "modems", "show the links that have a SIM: network, signal, quota (operator)", cmd_modems },
+	{ "ussd", "send a USSD code over a link and show the answer (operator)", cmd_ussd },
 	{ "queue", "show what waits, and why (operator)", cmd_queue },
 	{ "webhooks", "show endpoints; replay dead letters", cmd_webhooks },
 	{ "receipts", "show receipts that matched nothing yet (operator)", cmd_receipts },

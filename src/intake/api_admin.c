@@ -145,6 +145,12 @@ enum link_metric {
 	L_MATCH_RATE,
 	L_MATCH_ALARM,
 	L_MATCH_ALARMS,
+	L_QUERIED,
+	L_QUERY_SETTLED,
+	L_QUERY_OFF,
+	L_CONGESTION,
+	L_ASIDE,
+	L_ASIDES,
 	L_INBOUND,
 	L_BINDS,
 	L_RECONNECTS,
@@ -176,6 +182,13 @@ static const struct {
 		"Share of the last thousand receipts or so that found their part; 1 while there was none."},
 	[L_MATCH_ALARM] = {"link_receipt_match_alarm", "gauge", "1 when that share was good and is too low now."},
 	[L_MATCH_ALARMS] = {"link_receipt_match_alarms_total", "counter", "Times it became so."},
+	[L_QUERIED] = {"link_queries_total", "counter", "Parts that the carrier was asked about by query_sm."},
+	[L_QUERY_SETTLED] = {"link_queries_settled_total", "counter", "Parts that its answer made final."},
+	[L_QUERY_OFF] = {"link_query_refused", "gauge", "1 when it is to be asked and does not answer such questions."},
+	[L_CONGESTION] = {"link_congestion", "gauge",
+		"How full the carrier says it is, in percent (congestion_state); no line while it does not say."},
+	[L_ASIDE] = {"link_set_aside", "gauge", "1 while the link is set aside by its guard, as it failed too often."},
+	[L_ASIDES] = {"link_set_aside_total", "counter", "Times it was, failed probes among them."},
 	[L_INBOUND] = {"link_inbound_total", "counter", "Inbound messages received."},
 	[L_BINDS] = {"link_binds_up", "gauge", "Sessions that are bound."},
 	[L_RECONNECTS] = {"link_reconnects_total", "counter", "Times the link connected again."},
@@ -223,6 +236,12 @@ static double link_value(const struct link_view *v, enum link_metric m)
 	case L_MATCH_RATE: return match_ratio(f);
 	case L_MATCH_ALARM: return f && f->alarm;
 	case L_MATCH_ALARMS: return f ? (double)f->alarms : 0;
+	case L_QUERIED: return (double)v->outlet->queried;
+	case L_QUERY_SETTLED: return (double)v->outlet->query_settled;
+	case L_QUERY_OFF: return v->outlet->queries && *v->outlet->query_off;
+	case L_CONGESTION: return v->congestion;
+	case L_ASIDE: return v->outlet->guard.state != GUARD_OPEN;
+	case L_ASIDES: return (double)v->outlet->guard.trips;
 	case L_INBOUND: return (double)v->inbound;
 	case L_BINDS: return d->binds_up;
 	case L_RECONNECTS: return (double)d->reconnects;
@@ -242,8 +261,29 @@ static void put_link_line(void *arg, struct link *l)
 	struct link_view v;
 
 	link_view(l, &v);
+	if (ll->metric == L_CONGESTION && v.congestion < 0)
+		return;
 	stats_text_value(ll->b, link_metrics[ll->metric].name, (const char *const[]){"link", v.name, NULL},
 		link_value(&v, ll->metric));
+}
+
+static void put_link_codes(void *arg, struct link *l)
+{
+	struct buf *b = arg;
+	struct link_view v;
+	char code[16];
+
+	link_view(l, &v);
+	for (unsigned i = 0; i < v.n_codes; i++) {
+		snprintf(code, sizeof(code), "%u", v.codes[i].code);
+		stats_text_value(b, "link_errors_total",
+			(const char *const[]){"link", v.name, "code", code, "name", v.codes[i].name, NULL},
+			(double)v.codes[i].n);
+	}
+	if (v.codes_other)
+		stats_text_value(b, "link_errors_total",
+			(const char *const[]){"link", v.name, "code", "other", "name", "", NULL},
+			(double)v.codes_other);
 }
 
 static void put_links(struct api *a, struct buf *b)
@@ -254,6 +294,8 @@ static void put_links(struct api *a, struct buf *b)
 		stats_text_head(b, link_metrics[i].name, link_metrics[i].type, link_metrics[i].help);
 		a->p.link_each(a->p.link_arg, put_link_line, &ll);
 	}
+	stats_text_head(b, "link_errors_total", "counter", "Answers of carriers that were no \"taken\", by code.");
+	a->p.link_each(a->p.link_arg, put_link_codes, b);
 }
 
 enum hook_metric { H_POSTED, H_DELIVERED, H_FAILED, H_DEAD, H_N };

@@ -175,8 +175,8 @@ void api_cancel_tag(struct api_call *c, const uint8_t *body, size_t n)
 
 /* ---- Links. ---- */
 
-/* For the links themselves: 1,024 at most, and what each says without its binds. */
-#define LINKS_ROOM (1024u * 1024u)
+/* For the links themselves: what each says without its binds. */
+#define LINKS_ROOM (3u * 1024u * 1024u)
 
 static const char *reports_word(const struct link_view *v)
 {
@@ -225,6 +225,19 @@ static void put_receipts(struct json_out *o, const struct outlet *out)
 	json_out_close(o, '}');
 }
 
+/* query_sm: is the carrier asked about what has no receipt, and what does it say? */
+static void put_query(struct json_out *o, const struct outlet *out)
+{
+	json_out_key(o, "query");
+	json_out_open(o, '{');
+	json_out_kstr(o, "state", !out->queries ? "no" : *out->query_off ? "refused" : "on");
+	json_out_kstr(o, "reason", out->queries ? out->query_off : "");
+	json_out_ku64(o, "asked", out->queried);
+	json_out_ku64(o, "answered", out->query_answered);
+	json_out_ku64(o, "settled", out->query_settled);
+	json_out_close(o, '}');
+}
+
 static void put_bind(void *arg, const struct driver_bind *b)
 {
 	struct json_out *o = arg;
@@ -258,11 +271,33 @@ static void put_binds(struct json_out *o, const struct link *l)
 		json_out_rewind(o, m);
 }
 
-/* A link that is up has nothing to explain, unless the carrier takes less than it would send. */
+static void put_codes(struct json_out *o, const struct link_view *v)
+{
+	json_out_key(o, "errors");
+	json_out_open(o, '[');
+	for (unsigned i = 0; i < v->n_codes; i++) {
+		const struct link_code *c = &v->codes[i];
+
+		json_out_open(o, '{');
+		json_out_ku64(o, "code", c->code);
+		json_out_kstr(o, "name", c->name);
+		json_out_kstr(o, "class", outcome_class(c->outcome));
+		json_out_ku64(o, "count", c->n);
+		json_out_close(o, '}');
+	}
+	json_out_close(o, ']');
+	json_out_ku64(o, "errors_other", v->codes_other);
+}
+
+/* A link that is up has nothing to explain, unless less goes over it than it would take. */
 static const char *reason_word(const struct link_view *v)
 {
-	if (v->state == LINK_UP && v->outlet->adapt.limit > 0 && !*v->reason)
+	if (v->state == LINK_UP && v->slowed && !*v->reason)
 		return msg_reason_name(REASON_THROTTLED);
+	if (v->state == LINK_UP && v->outlet->guard.state != GUARD_OPEN)
+		return msg_reason_name(REASON_GUARD);
+	if (v->state == LINK_UP && v->outlet->no_quota)
+		return msg_reason_name(REASON_QUOTA);
 	return v->reason;
 }
 
@@ -302,8 +337,11 @@ static void put_link(void *arg, struct link *l)
 	json_out_ku64(o, "rejected", v.outlet->rejected);
 	json_out_ku64(o, "throttled", v.outlet->throttled);
 	json_out_ku64(o, "uncertain", v.outlet->uncertain);
+	put_codes(o, &v);
 	json_out_ku64(o, "receipts", v.receipts);
 	put_receipts(o, v.outlet);
+	if (v.can_ask)
+		put_query(o, v.outlet);
 	json_out_ku64(o, "inbound", v.inbound);
 	json_out_ku64(o, "binds_total", v.driver_stats.binds);
 	json_out_ku64(o, "binds_up", v.driver_stats.binds_up);

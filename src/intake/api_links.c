@@ -2,6 +2,7 @@
 /* api_links.c -- what links tell beside their counters: facts and alarms, for the API and for graphs; and USSD. */
 #include "intake/api_links.h"
 
+#include "base/clock.h"
 #include "base/log.h"
 #include "report/stats.h"
 
@@ -40,13 +41,71 @@ static void put_alarms(struct json_out *o, const struct link_view *v)
 	json_out_close(o, ']');
 }
 
+static void put_used(struct json_out *o, const char *name, const struct quota_used *u, bool any)
+{
+	if (!any)
+		return;
+	json_out_key(o, name);
+	json_out_open(o, '{');
+	json_out_ku64(o, "used", u->used);
+	json_out_key(o, "limit");
+	if (u->limit)
+		json_out_u64(o, u->limit);
+	else
+		json_out_null(o);
+	json_out_ktime(o, "until", u->end_ms);
+	json_out_close(o, '}');
+}
+
+/* Parts are counted for all periods where one has a bound, recipients only where they have. */
+static void put_quota(struct json_out *o, const struct link_view *v)
+{
+	static const char *const parts[QUOTA_KINDS] = { "minute", "hour", "day", "month" };
+	static const char *const recipients[QUOTA_KINDS] = { "", "", "recipients_day", "recipients_month" };
+
+	if (!v->outlet->quota.any)
+		return;
+	json_out_key(o, "quota");
+	json_out_open(o, '{');
+	for (unsigned k = 0; k < QUOTA_KINDS; k++)
+		put_used(o, parts[k], &v->quota.parts[k], true);
+	for (unsigned k = 0; k < QUOTA_KINDS; k++)
+		put_used(o, recipients[k], &v->quota.recipients[k], v->quota.recipients[k].limit);
+	json_out_ktime(o, "used_up_until", v->quota.until_ms);
+	json_out_close(o, '}');
+}
+
+static void put_guard(struct json_out *o, const struct outlet *out)
+{
+	static const char *const words[] = { [GUARD_OPEN] = "open", [GUARD_ASIDE] = "aside", [GUARD_PROBE] = "probe" };
+	unsigned failed, all;
+
+	if (out->guard_rule.failures <= 0)
+		return;
+	guard_counts(&out->guard, &out->guard_rule, clock_ms(), &failed, &all);
+	json_out_key(o, "guard");
+	json_out_open(o, '{');
+	json_out_kstr(o, "state", words[out->guard.state]);
+	json_out_ku64(o, "failed", failed);
+	json_out_ku64(o, "of", all);
+	json_out_ktime(o, "probe_at", out->guard.state == GUARD_ASIDE ? out->guard.probe_ms : 0);
+	json_out_ku64(o, "set_aside", out->guard.trips);
+	json_out_close(o, '}');
+}
+
 void api_put_told(struct json_out *o, struct link *l, const struct link_view *v)
 {
 	json_out_key(o, "facts");
 	json_out_open(o, '{');
 	link_facts(l, put_fact, o);
 	json_out_close(o, '}');
+	json_out_ku64(o, "sent_hour", v->sent_hour);
+	json_out_ktime(o, "last_sent", v->last_sent_ms);
 	put_alarms(o, v);
+	if (*v->account)
+		json_out_kstr(o, "account", v->account);
+	put_quota(o, v);
+	put_guard(o, v->outlet);
 }
 
 /* ---- /metrics ---- */
@@ -125,6 +184,49 @@ static void put_alarm_lines(void *arg, struct link *l)
 			(const char *const[]){"link", v.name, "alarm", v.alarms[i].code, NULL}, 1);
 }
 
+struct quota_lines {
+	struct buf *b;
+	const char *name;
+	bool limit;
+};
+
+static void put_quota_lines(void *arg, struct link *l)
+{
+	static const char *const words[2][QUOTA_KINDS] = { { "minute", "hour", "day", "month" },
+		{ "", "", "recipients_day", "recipients_month" } };
+	const struct quota_lines *q = arg;
+	struct link_view v;
+
+	link_view(l, &v);
+	for (unsigned i = 0; i < 2 * QUOTA_KINDS; i++) {
+		const struct quota_used *u = i < QUOTA_KINDS ? &v.quota.parts[i] : &v.quota.recipients[i - QUOTA_KINDS];
+
+		if (u->limit)
+			stats_text_value(q->b, q->name, (const char *const[]){ "link", v.name, "of",
+				words[i / QUOTA_KINDS][i % QUOTA_KINDS], NULL },
+				(double)(q->limit ? u->limit : u->used));
+	}
+}
+
+static void put_quotas(struct api *a, struct buf *b)
+{
+	struct quota_lines used = { b, "link_quota_used", false }, limit = { b, "link_quota_limit", true };
+
+	stats_text_head(b, used.name, "gauge", "Parts or recipients of the period, of links with a bound on them.");
+	a->p.link_each(a->p.link_arg, put_quota_lines, &used);
+	stats_text_head(b, limit.name, "gauge", "That bound.");
+	a->p.link_each(a->p.link_arg, put_quota_lines, &limit);
+}
+
+/* Of two families of one name Prometheus takes neither, nor anything else of the answer. */
+static bool has_family(const struct buf *b, const char *name)
+{
+	char head[DRIVER_FACT_NAME_MAX + 40];
+	int n = snprintf(head, sizeof(head), "# TYPE posthorn_%s ", name);
+
+	return memmem(buf_data(b), buf_len(b), head, (size_t)n) != NULL;
+}
+
 void api_metrics_told(struct api *a, struct buf *b)
 {
 	static const struct {
@@ -135,7 +237,9 @@ void api_metrics_told(struct api *a, struct buf *b)
 		[ALARM_TOTAL] = {"link_alarms_total", "counter", "Alarms of the link that began."},
 	};
 	struct samples s = {0};
+	bool fresh = false;
 
+	put_quotas(a, b);
 	for (unsigned i = 0; i < sizeof(families) / sizeof(families[0]); i++) {
 		struct alarm_lines lines = {b, i};
 
@@ -149,8 +253,9 @@ void api_metrics_told(struct api *a, struct buf *b)
 		const struct sample *x = &s.list[i];
 
 		if (i == 0 || strcmp(x->name, x[-1].name) != 0)
-			stats_text_head(b, x->name, "gauge", x->help);
-		stats_text_value(b, x->name, (const char *const[]){"link", x->link, NULL}, x->value);
+			fresh = !has_family(b, x->name) && stats_text_head(b, x->name, "gauge", x->help) == 0;
+		if (fresh)
+			stats_text_value(b, x->name, (const char *const[]){"link", x->link, NULL}, x->value);
 	}
 	free(s.list);
 }

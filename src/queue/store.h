@@ -32,6 +32,8 @@
 
 struct store;
 struct store_op;
+struct store_quota;
+struct store_quota_recipient;
 
 enum store_list { STORE_SETTLE, STORE_OTP, STORE_BULK, STORE_LISTS };
 
@@ -91,6 +93,13 @@ int store_refs(struct store *s, uint32_t most, void (*each)(void *arg, uint32_t 
 /* What was learned of the ids in receipts; blocking, at start. */
 int store_forms(struct store *s, void (*each)(void *arg, uint32_t link, unsigned form, uint32_t hits), void *arg);
 
+/* What accounts have used of the periods that go on at `now_ms`; blocking, at start. */
+int store_quotas(struct store *s, int64_t now_ms, void (*each)(void *arg, const struct store_quota *v),
+	void (*each_recipient)(void *arg, const struct store_quota_recipient *v), void *arg);
+
+/* Rises with each hand-over: what was staged under the same number is still the loop's. */
+uint64_t store_turn(const struct store *s);
+
 /* While anything is staged or under way the store keeps the loop alive; idle, it does not. */
 void store_stage(struct store *s, enum store_list list, struct store_op *op);
 
@@ -115,6 +124,7 @@ enum store_op_kind {
 	OP_SPILL, OP_CANCEL, OP_CANCEL_DONE, OP_INBOUND, OP_EVENTS_DONE, OP_EVENTS_DEAD, OP_EVENTS_REPLAY, OP_STREAM,
 	OP_INBOUND_PART,
 	OP_NAME, OP_LANE, OP_META, OP_LOOKUP, OP_PURGE, OP_IDEM_ROTATE, OP_RESERVE, OP_RECEIPT_NOTE, OP_RECEIPT_FORM,
+	OP_QUOTA,
 	OP_N
 };
 
@@ -198,9 +208,11 @@ struct op_submit {
 	uint32_t link;
 	uint64_t hash;         /* of (link, normalised id); 0: no receipt will come */
 	uint64_t to;           /* recipient, to verify a parked receipt */
+	int64_t since;         /* one that was parked before is another's; 0: any may be meant */
 	char smsc_id[66];
 	char sender[MSG_FROM_MAX + 1]; /* that went out; "": the message's */
 	bool last;             /* with it every part is submitted: event "sent" when report is all */
+	bool ended;            /* the message was final before: its receipt, which corrects, is waited for on disk */
 	bool known;            /* its submit row was read from disk: only look for a parked receipt */
 	/* results */
 	unsigned ret_claimed;  /* so many parked receipts were its; the last one … */
@@ -239,7 +251,8 @@ struct op_final {
 	bool unless_submitted; /* part 0: do nothing (r = -EBUSY) when a part has a lease or submit row */
 	uint16_t receipt;      /* receipt_mark(), or 0 */
 	uint64_t hash;         /* not 0: when it may still be corrected, a waiting row keeps it findable */
-	uint64_t parked;       /* not 0: this parked receipt said so, and goes with it */
+	uint64_t parked;       /* not 0: this parked receipt said so, and goes with it … */
+	bool ret_unparked;     /* … if it was still there: its own submit may have claimed it */
 	bool while_parked;     /* do nothing (r = -ENOENT) when that is not parked any more: it was another's */
 	/* results */
 	bool ret_new;          /* it was not final before */
@@ -285,6 +298,9 @@ struct op_receipt {
 	int8_t ret_msg_state;
 };
 
+/* A parked receipt that is older than the message by more than this is another's: clocks are set. */
+#define PARKED_EARLY_MS 60000
+
 /* The form by which a receipt found its part, as the rows keep it; 0 is "by no receipt". */
 static inline uint16_t receipt_mark(unsigned form)
 {
@@ -309,6 +325,30 @@ struct op_receipt_form {
 	uint32_t hits[IDFORM_N];
 };
 
+/* -- what an account has used of its periods: absolute numbers, so the last one of an account holds.  Staged before the
+ * leases that it counts, in the list that goes first, it is on disk with them or before. */
+enum quota_kind { QUOTA_MINUTE, QUOTA_HOUR, QUOTA_DAY, QUOTA_MONTH, QUOTA_KINDS };
+struct store_quota {
+	uint32_t account;
+	uint8_t kind;
+	int64_t start, end;    /* of the period */
+	uint64_t n;            /* parts */
+};
+struct store_quota_recipient {
+	uint32_t account;
+	uint8_t kind;          /* QUOTA_DAY, QUOTA_MONTH */
+	int64_t end;           /* of the period */
+	uint64_t hash;
+};
+struct op_quota {
+	struct store_op op;
+	struct store_quota rows[QUOTA_KINDS];
+	unsigned n_rows;
+	struct store_quota_recipient *recipients;
+	unsigned n_recipients, cap_recipients;
+	int64_t purge_before;  /* not 0: periods that ended before go, some at a time */
+};
+
 /* -- a due row fired: it becomes a backlog row */
 struct op_due_fire {
 	struct store_op op;
@@ -331,6 +371,7 @@ struct store_spill {
 	uint32_t lane;         /* backlog row to delete */
 	uint64_t seq;
 	bool single;           /* the caller's: a message of one part */
+	bool scheduled;        /* no receipt: the whole message waits for its time (REASON_SCHEDULED), key part 0 */
 };
 struct op_spill {
 	struct store_op op;
@@ -521,8 +562,10 @@ struct q_load {
 	uint64_t from_id, upto_id;
 	unsigned limit;
 	bool no_body;
-	bool settled;          /* Q_FRESH: the final ones instead, for receipts that repeat or correct */
+	/* Q_FRESH: the final ones instead, for receipts that repeat or correct.  Q_LOAD: `sent` has final parts too. */
+	bool settled;
 	bool held;             /* Q_DUE: only what is held for evidence; lease_link is that of its last attempt */
+	bool unconfirmed;      /* Q_DUE: only what waits for its receipt */
 	/* results */
 	struct store_loaded *rows;
 	unsigned n_rows;

@@ -54,7 +54,8 @@
 		  " OR EXISTS (SELECT 1 FROM submit WHERE key BETWEEN ?1 AND ?2)")                                     \
 	X(W_SUBMIT, "INSERT INTO submit VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING")                               \
 	X(W_SUBMITTED_TO, "SELECT m.recipient, m.client, m.bits, coalesce(b.parts, 0), s.link = ?3 OR EXISTS"          \
-			  " (SELECT 1 FROM attempt a WHERE a.key = ?1 AND a.link = ?3 AND a.outcome = 0)"               \
+			  " (SELECT 1 FROM attempt a WHERE a.key = ?1 AND a.link = ?3 AND a.outcome = 0),"              \
+			  " min(m.created, s.at)"                                                                      \
 			  " FROM submit s JOIN message m ON m.id = ?2 LEFT JOIN bound b ON b.id = ?2"                  \
 			  " WHERE s.key = ?1")                                                                         \
 	X(W_ATTEMPT, "INSERT INTO attempt VALUES (?1, (SELECT coalesce(max(n), 0) + 1 FROM attempt WHERE key = ?1),"   \
@@ -78,11 +79,11 @@
 	X(W_PARKED_ID, "INSERT OR IGNORE INTO receipt_parked_id VALUES (?1, ?2, ?3)")                                  \
 	X(W_PARKED_FIND, "SELECT p.n, p.link, p.recipient, p.other, p.state, p.at, i.form, p.stat, p.err"              \
 			 " FROM receipt_parked_id i JOIN receipt_parked p ON p.n = i.n WHERE i.hash = ?1 ORDER BY i.n"  \
-			 " LIMIT 16")                                                                                  \
+			 " DESC LIMIT 64")                                                                             \
 	X(W_PARKED_IDS, "SELECT ids, hash FROM receipt_parked WHERE n = ?1")                                           \
 	X(W_PARKED_ID_DELETE, "DELETE FROM receipt_parked_id WHERE hash = ?1 AND n = ?2")                              \
 	X(W_PARKED_DELETE, "DELETE FROM receipt_parked WHERE n = ?1")                                                  \
-	X(W_PARKED_OLDEST, "SELECT n FROM receipt_parked WHERE at < ?1 ORDER BY n LIMIT ?2")                           \
+	X(W_PARKED_OLDEST, "SELECT n FROM (SELECT n, at FROM receipt_parked ORDER BY n LIMIT ?2) WHERE at < ?1")      \
 	X(W_NOTE, "INSERT INTO receipt SELECT ?1, (SELECT coalesce(max(n), 0) + 1 FROM receipt WHERE key = ?1),"       \
 		  " ?2, ?3, ?4, ?5, ?6 WHERE (SELECT count(*) FROM receipt WHERE key = ?1) < 16")                       \
 	X(W_FORM_DELETE, "DELETE FROM receipt_form WHERE link = ?1")                                                   \
@@ -151,6 +152,12 @@
 			" (SELECT endpoint, seq FROM dead WHERE died < ?1 ORDER BY died LIMIT ?2)")                    \
 	X(W_OLD_WAITING, "SELECT hash, key FROM waiting WHERE (hash, key) > (?1, ?2) ORDER BY hash, key LIMIT ?3")     \
 	X(W_PURGE_WAITING, "DELETE FROM waiting WHERE hash = ?1 AND key = ?2")                                         \
+	X(W_QUOTA, "INSERT INTO quota VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET start = excluded.start,"    \
+		   " end = excluded.end, n = excluded.n")                                                              \
+	X(W_QUOTA_RECIPIENT, "INSERT OR IGNORE INTO quota_recipient VALUES (?1, ?2, ?3, ?4)")                          \
+	X(W_PURGE_QUOTA, "DELETE FROM quota WHERE end < ?1")                                                           \
+	X(W_PURGE_QUOTA_RECIPIENT, "DELETE FROM quota_recipient WHERE (end, account, kind, hash) IN (SELECT end,"      \
+		   " account, kind, hash FROM quota_recipient WHERE end < ?1 LIMIT 1000)")                             \
 	X(W_VACUUM, "PRAGMA incremental_vacuum(64)")
 
 #define READER_STATEMENTS(X)                                                                                           \
@@ -339,6 +346,7 @@ apply_fn apply_accept, apply_lease, apply_unlease, apply_due_fire, apply_backlog
 	apply_events_replay, apply_stream,
 	apply_name, apply_lane, apply_meta, apply_lookup, apply_idem_rotate, apply_reserve;
 apply_fn apply_submit, apply_attempt, apply_final, apply_receipt, apply_receipt_note, apply_receipt_form;
+apply_fn apply_quota;
 apply_fn apply_purge;
 
 /* Sets joined long enough ago; ret_n: how many. */
@@ -479,6 +487,7 @@ struct store {
 	uv_async_t async;
 	struct op_list staged[STORE_LISTS];
 	bool any_staged;
+	uint64_t turn;           /* hand-overs so far */
 	size_t pending[STORE_LISTS], n_pending; /* n_pending: operations and queries */
 	void (*closed)(void *arg);
 	void *closed_arg;

@@ -271,6 +271,7 @@ static void purge_done(struct store_op *op)
 	struct queue *q = op->arg;
 
 	q->purge_busy = false;
+	q->purge_more = op->r == 0 && q->op_purge.ret_n >= PURGE_STEP;
 }
 
 static void purge(struct queue *q)
@@ -354,15 +355,20 @@ void sweep_second(uv_timer_t *t)
 		expire_memory(q);
 		expire_backlog(q);
 	}
-	sent_sweep(q->sent, SENT_MAX / 60, (uint32_t)(q->now_ms / 1000), settle_late, q);
+	sent_sweep(q->sent, SENT_MAX / 60, (uint32_t)(q->now_ms / 1000), settle_late, ask_entry, q);
+	ask_second(q);
 	queue_again_all(q);
 	receipt_second(q);
+	quota_second(q);
+	for (unsigned i = 0; i < q->n_outlets; i++)
+		if (guard_clock(&q->outlets[i]->guard, &q->outlets[i]->guard_rule, q->now_ms))
+			queue_guard_moved(q, q->outlets[i]);
 	refill_second(q);
 	bound_span(q);
 	settle_flush_spill(q);
 	store_low(q);
 	index_next(q);
-	if (q->seconds % 60 == 30)
+	if (q->seconds % 60 == 30 || q->purge_more)
 		purge(q);
 	if (q->seconds % 3600 == 1)
 		idem_rotate(q);

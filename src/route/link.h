@@ -58,6 +58,15 @@ struct link_alarm_view {
 	int64_t since_ms;
 };
 
+/* How often a carrier answered so, since the link was made. */
+#define LINK_CODES 32
+struct link_code {
+	uint32_t code;
+	enum outcome outcome; /* what became of the part when it was last so */
+	char name[48];        /* "ESME_RTHROTTLED"; "" when the driver has no word for it */
+	uint64_t n;
+};
+
 struct link_view {
 	const char *name, *driver, *reason;
 	enum link_state state;
@@ -65,15 +74,23 @@ struct link_view {
 	const struct outlet *outlet;
 	double rate;            /* parts per second that left of late */
 	double rate_limit;      /* what they may be now: tps, or less while the carrier refuses; 0: no limit */
+	bool slowed;            /* it is less */
 	struct driver_stats driver_stats;
 	uint64_t receipts, inbound;
 	int congestion; /* percent, as the carrier said last; -1: it has not */
 	bool tps_by_hand, window_by_hand;
+	bool can_ask;   /* its driver can ask carriers about parts */
 	enum link_reports told_reports;
 	const char *account;    /* as the driver told it: ICCID or IMSI; "": not known */
+	struct quota_view quota;
+	uint64_t sent_hour;     /* parts taken within the last 60 minutes */
+	int64_t last_sent_ms;   /* the last of all; 0: none yet */
 	const struct link_alarm_view *alarms;
 	unsigned n_alarms;
 	uint64_t alarms_raised;
+	const struct link_code *codes; /* in the order in which they came first; lent until the next event */
+	unsigned n_codes;
+	uint64_t codes_other;          /* answers with a code beyond the first LINK_CODES */
 };
 void link_view(struct link *l, struct link_view *ret);
 /* Keep what goes over the wire for some minutes; see driver.h. */

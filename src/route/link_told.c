@@ -19,14 +19,17 @@
 
 /* ---- identity -------------------------------------------------------------------------------------------- */
 
-/* A SIM by its number, wherever it sits; a link that has none by its name, in words that no SIM has. */
+/* A SIM by its number, wherever it sits; a link that has none by its name, which has no colon. */
 void link_take_account(struct link *l)
 {
-	char name[80];
+	char name[MSG_REF_MAX + 1];
 
-	snprintf(name, sizeof(name), "%s%s", *l->account ? "sim:" : "link:", *l->account ? l->account : l->name);
+	if (*l->account)
+		snprintf(name, sizeof(name), "sim:%s", l->account);
+	else
+		snprintf(name, sizeof(name), "%s", l->name);
 	l->outlet.account = names_get(l->names, NAME_ACCOUNT, name);
-	queue_outlet_changed(l->queue, &l->outlet);
+	queue_quota_changed(l->queue, &l->outlet);
 }
 
 void link_identity(struct link *l, const char *account)
@@ -38,6 +41,7 @@ void link_identity(struct link *l, const char *account)
 	snprintf(l->account, sizeof(l->account), "%s", account);
 	log_info("link_account", "link=%s known=%s", l->name, *account ? "yes" : "no"); /* an ICCID is a person's */
 	link_take_account(l);
+	link_balance_forget(l);
 }
 
 /* ---- receipts -------------------------------------------------------------------------------------------- */
@@ -146,4 +150,41 @@ void link_facts(struct link *l, void (*each)(void *arg, const struct driver_fact
 
 	if (l->driver->facts)
 		l->driver->facts(l, checked, &out);
+	if (!l->balance.known)
+		return;
+	each(arg, &(struct driver_fact){ .name = "balance", .number = l->balance.amount, .is_number = true,
+		.help = "What is left on the SIM, as its network said last." });
+	each(arg, &(struct driver_fact){ .name = "balance_text", .text = l->balance.text });
+}
+
+/* ---- of late --------------------------------------------------------------------------------------------- */
+
+static void recent_move(struct link_recent *r, int64_t minute)
+{
+	if (minute - r->minute >= LINK_MINUTES || minute < r->minute)
+		memset(r->taken, 0, sizeof(r->taken));
+	else
+		for (int64_t i = r->minute + 1; i <= minute; i++)
+			r->taken[i % LINK_MINUTES] = 0;
+	r->minute = minute;
+}
+
+void link_recent_taken(struct link *l)
+{
+	int64_t now = clock_ms(), minute = now / 60000;
+
+	if (l->recent.minute != minute)
+		recent_move(&l->recent, minute);
+	l->recent.taken[minute % LINK_MINUTES]++;
+	l->recent.last_ms = now;
+}
+
+uint64_t link_recent_sum(struct link *l)
+{
+	uint64_t n = 0;
+
+	recent_move(&l->recent, clock_ms() / 60000);
+	for (unsigned i = 0; i < LINK_MINUTES; i++)
+		n += l->recent.taken[i];
+	return n;
 }

@@ -335,6 +335,10 @@ void link_congestion(struct link *l, unsigned percent)
 {
 }
 
+void link_answered(struct link *l, const struct driver_answer *a)
+{
+}
+
 void link_receipt(struct link *l, const struct link_receipt *r, struct driver_token token)
 {
 	l->driver->ack(l, token, 0);

@@ -123,6 +123,21 @@ void link_settled(struct link *l, const struct settle *s)
 	seen(l);
 }
 
+void link_answered(struct link *l, const struct driver_answer *a)
+{
+	must(!l->in_submit, "answered from inside ask()");
+	must(!l->stopped, "answered after link_stopped()");
+	must(l->n_asked > l->n_answered, "an answer to nothing");
+	must(a->kind != ANSWER_STATE || (a->stat_raw && a->err), "a state without its raw words");
+	must(a->kind == ANSWER_STATE || a->text, "no reason given");
+	l->answer = *a;
+	snprintf(l->answer_stat, sizeof(l->answer_stat), "%s", a->kind == ANSWER_STATE ? a->stat_raw : "");
+	snprintf(l->answer_err, sizeof(l->answer_err), "%s", a->kind == ANSWER_STATE ? a->err : "");
+	snprintf(l->answer_text, sizeof(l->answer_text), "%s", a->kind == ANSWER_STATE ? "" : a->text);
+	l->n_answered++;
+	seen(l);
+}
+
 void link_congestion(struct link *l, unsigned percent)
 {
 	must(l->started && !l->in_submit && !l->stopped, "congestion at a wrong time");

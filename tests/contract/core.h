@@ -45,6 +45,9 @@ struct link {
 	struct link_receipt receipt; /* the last; its strings below */
 	char receipt_id[70], receipt_id2[70], receipt_stat[32], receipt_err[32];
 	unsigned congestion, n_congestion; /* congestion_state as told last */
+	unsigned n_asked, n_answered;        /* questions; the last answer, its strings below */
+	struct driver_answer answer;
+	char answer_stat[16], answer_err[16], answer_text[64];
 	char account[64];                  /* as told last */
 	enum link_reports reports;
 	char alarms[16][LINK_ALARM_CODE_MAX + 1];

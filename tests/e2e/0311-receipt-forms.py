@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# run: 36 s
 """0311: the form of ids is learned, receipts find their message whatever the carrier does, and what they say is kept.
 
 Every case counts: of so many receipts, so many found their message."""
@@ -19,6 +20,8 @@ FORMS = {
     "response decimal, receipt hexadecimal": ("id dec-resp-hex-receipt\nreceipt form text\n", {}, "text+hex"),
     "decimal in the TLV too": ("id hex-resp-dec-receipt\n", {}, "tlv+dec"),
     "text and TLV in different bases": ("id tlv-differs\n", {}, "tlv"),
+    "ids of 81 octets": ("id long\n", {}, "tlv"),
+    "ids of 81 octets, text only": ("id long\nreceipt form text\n", {}, "text"),
     "a name in front": ("id name-in-front\nreceipt form text\n", {}, "text+cut-front"),
     "a name behind": ("id name-behind\n", {}, "tlv+cut-back"),
     "a name in the response": ("id name-in-resp\nreceipt form text\n", {}, "text+add-front"),

@@ -81,5 +81,15 @@ def modem(sim, name="sim1", port="sim0", **over):
     return merge({"name": name, "driver": "modem", "device": sim.ports[port]}, over)
 
 
+def makes():
+    """What differs between makes, as it is installed; for Gateway's `files`."""
+    folder = os.path.join(SOURCE, "conf", "modems")
+    files = {}
+    for name in sorted(os.listdir(folder)):
+        with open(os.path.join(folder, name), encoding="utf-8") as f:
+            files[f"modems/{name}"] = f.read()
+    return files
+
+
 def facts(gw, name="sim1"):
     return gw.link(name)["facts"]

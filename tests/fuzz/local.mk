@@ -81,3 +81,13 @@ EXTRA_DIST += tests/fuzz/corpus/fuzz_at
 tests_fuzz_fuzz_at_SOURCES = tests/fuzz/fuzz_at.c tests/fuzz/replay.c $(VIRTUAL_TIMER)
 tests_fuzz_fuzz_at_LDFLAGS = $(VIRTUAL_TIMER_WRAP)
 tests_fuzz_fuzz_at_LDADD = libposthorn.a $(UV_LIBS)
+
+# What terminal servers say, and modems that are asked who they are.
+EXTRA_DIST += tests/fuzz/corpus/fuzz_telnet
+if HAVE_SERIALPORT
+TELNET_FUZZ = tests/fuzz/fuzz_telnet
+check_PROGRAMS += $(TELNET_FUZZ)
+FUZZ_TARGETS += $(TELNET_FUZZ)
+tests_fuzz_fuzz_telnet_SOURCES = tests/fuzz/fuzz_telnet.c tests/fuzz/replay.c
+tests_fuzz_fuzz_telnet_LDADD = $(POSTHORN_LIBS)
+endif

@@ -13,6 +13,8 @@
 #define MO_MAX	  4096u
 #define STATES	  (1u << 16)
 #define CANCELLED (UINT64_C(1) << 63)
+#define NUMBERED  (UINT64_C(1) << 62) /* the number: 16 bits from NUMBER_AT on */
+#define NUMBER_AT 40
 
 static const struct smsc_list empty_list = {SMSC_NONE, SMSC_NONE};
 
@@ -206,6 +208,12 @@ uint32_t smsc_receipts_new_mo(struct smsc_receipts *q, uint8_t account, const st
 	return i;
 }
 
+void smsc_receipts_number(struct smsc_receipts *q, uint64_t id, const struct smsc_message *m)
+{
+	if (q->script->receipt_numbered && m->numbered)
+		q->states[id % STATES] |= NUMBERED | (uint64_t)m->number << NUMBER_AT;
+}
+
 static void place(struct smsc_receipts *q, uint32_t i)
 {
 	struct smsc_item *it = smsc_item(q, i);
@@ -285,6 +293,8 @@ void smsc_receipts_pop(struct smsc_receipts *q, uint8_t account)
 	q->n_ready--;
 }
 
+#define NAME_60 "gateway-07.cluster-eu-central-1.messaging.carrier.example.net"
+
 size_t smsc_id_format(enum smsc_id_form form, bool receipt, uint64_t id, char *buf)
 {
 	unsigned long long v = id;
@@ -307,6 +317,7 @@ size_t smsc_id_format(enum smsc_id_form form, bool receipt, uint64_t id, char *b
 	case ID_NAME_IN_FRONT: n = snprintf(buf, SMSC_ID_MAX, receipt ? "acme-%llu" : "%llu", v); break;
 	case ID_NAME_BEHIND: n = snprintf(buf, SMSC_ID_MAX, receipt ? "%llu@smsc" : "%llu", v); break;
 	case ID_NAME_IN_RESP: n = snprintf(buf, SMSC_ID_MAX, receipt ? "%llu" : "acme-%llu", v); break;
+	case ID_LONG: n = snprintf(buf, SMSC_ID_MAX, "%s-%020llu", NAME_60, v); break;
 	case ID_TLV_DIFFERS: n = snprintf(buf, SMSC_ID_MAX, receipt ? "%010llu" : "%llx", v); break;
 	}
 	return (size_t)n;
@@ -325,7 +336,7 @@ static int id_parse(const struct smsc_receipts *q, struct smsc_str s, uint64_t *
 		return -ENOENT;
 	memcpy(copy, s.s, s.n);
 	copy[s.n] = 0;
-	if ((form == ID_UUID || form == ID_NAME_IN_RESP) && strrchr(copy, '-'))
+	if ((form == ID_UUID || form == ID_NAME_IN_RESP || form == ID_LONG) && strrchr(copy, '-'))
 		digits = strrchr(copy, '-') + 1;
 	*ret = strtoull(digits, &end, base);
 	/* Only the spelling that was given out names a message. */
@@ -474,6 +485,7 @@ void smsc_receipts_write(const struct smsc_receipts *q, uint32_t i, uint32_t seq
 	enum smsc_receipt_form form;
 	char spelt[SMSC_ID_MAX], text[254];
 	size_t n_id, n_text = 0, start;
+	uint64_t state = q->next_id - id <= STATES ? q->states[id % STATES] : 0;
 
 	if (it->mo) {
 		write_mo(q, it, sequence, o);
@@ -499,6 +511,11 @@ void smsc_receipts_write(const struct smsc_receipts *q, uint32_t i, uint32_t seq
 		smsc_out_u16(o, 0x0427);
 		smsc_out_u16(o, 1);
 		smsc_out_u8(o, (uint8_t)oc->state);
+	}
+	if (state & NUMBERED) {
+		smsc_out_u16(o, 0x0204); /* user_message_reference */
+		smsc_out_u16(o, 2);
+		smsc_out_u16(o, (uint16_t)(state >> NUMBER_AT));
 	}
 	smsc_out_end(o, start);
 }

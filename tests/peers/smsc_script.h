@@ -31,6 +31,7 @@ enum smsc_action {
 	ACTION_NONE,
 	ACTION_STATUS,	/* answer with this status */
 	ACTION_NACK,	/* answer with generic_nack and this status */
+	ACTION_STATE,	/* of query_sm: answer with this message_state */
 	ACTION_SWALLOW, /* neither take it nor answer */
 	ACTION_LOSE,	/* take it, but never answer */
 	ACTION_DROP,	/* close the connection */
@@ -59,6 +60,7 @@ enum smsc_id_form {
 	ID_NAME_IN_FRONT, /* "acme-N" in the receipt, N in the response */
 	ID_NAME_BEHIND,	  /* "N@smsc" in the receipt */
 	ID_NAME_IN_RESP,  /* "acme-N" in the response, N in the receipt */
+	ID_LONG,	  /* more octets than the standard allows; those that differ stand last */
 	ID_TLV_DIFFERS,	  /* hexadecimal in response and TLV, ten decimal digits in the text */
 };
 
@@ -114,6 +116,7 @@ struct smsc_script {
 	bool receipt_intermediate; /* one more in front: esm_class 20, ENROUTE */
 	bool receipt_unswapped, receipt_anonymous;
 	bool receipt_quotes; /* the first 20 octets of the text behind "text:" */
+	bool receipt_numbered; /* with the user_message_reference that the message had */
 	uint8_t receipt_esm; /* esm_class */
 	enum smsc_receipt_parts receipt_parts;
 	uint8_t receipt_then; /* the outcome of a second receipt; 0: none */

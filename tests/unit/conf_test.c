@@ -165,6 +165,24 @@ static const struct bad {
 	{"links = ( { name = \"m\"; driver = \"modem\"; device = \"tcp:terminal\"; } );",
 		"t.conf:1: links[0].device: \"tcp:terminal\" is no modem: \"/dev/ttyUSB0\", \"imei:\" and 14 to 16 digits, \"iccid:\" and 18 to 20, \"imsi:\" "
 		"and 14 or 15, or \"tcp:HOST:PORT\""},
+	/* quotas, guards, balances, prices, and routes that choose */
+	{SMPP("quota: { zone = \"Europe/Berlinn\"; };"),
+		"t.conf:2: links[0].quota.zone: \"Europe/Berlinn\" is not a time zone, such as \"Europe/Berlin\""},
+	{SMPP("quota: { day = 5; day_at = \"24:00\"; };"),
+		"t.conf:2: links[0].quota.day_at: \"24:00\" is not a time of day, such as \"06:30\""},
+	{SMPP("quota: { recipients_day = 5; reserve_otp = 5; };"),
+		"t.conf:2: links[0].quota.reserve_otp: has no effect without a bound on parts"},
+	{SMPP("quota: { week = 5; };"), "t.conf:2: links[0].quota.week: unknown setting"},
+	{SMPP("guard: { failures = 1.5; };"), "t.conf:2: links[0].guard.failures: 1.5 is out of range; allowed are 0 to 1"},
+	{SMPP("balance: { pattern = \"[0-9]+\"; };"),
+		"t.conf:2: links[0].balance.pattern: \"[0-9]+\" has no group ( ) around the number"},
+	{SMPP("balance: { pattern = \"([0-9]\"; };"),
+		"t.conf:2: links[0].balance.pattern: \"([0-9]\" is not a POSIX extended regular expression"},
+	{SMPP("balance: { pattern = \"((a{1,255}){1,255})\"; };"),
+		"t.conf:2: links[0].balance.pattern: \"((a{1,255}){1,255})\" counts with { }, which can take any amount "
+		"of memory; use ? * + instead"},
+	{SMPP("prices = ( { prefix = \"7\"; price = 0.1; }, { prefix = \"7\"; price = 0.2; } );"),
+		"t.conf:2: links[0].prices: has prefix \"7\" twice"},
 	/* what SMPP versions and TLS allow */
 	{SMPP("interface_version = 0x35;"),
 		"t.conf:2: links[0].interface_version: is no version of SMPP that is spoken here; use 0x33 (3.3), 0x34 "
@@ -177,6 +195,10 @@ static const struct bad {
 		"\"receiver\""},
 	{SMPP("interface_version = 0; bind = \"split\"; concat = \"sar\";"),
 		"t.conf:2: links[0].concat: SMPP 3.3 has no TLVs; use \"udh8\" or \"udh16\""},
+	{SMPP("interface_version = 0x33; bind = \"split\"; user_message_reference = true;"),
+		"t.conf:2: links[0].user_message_reference: is a TLV, which SMPP 3.3 has not"},
+	{SMPP("interface_version = 0x33; bind = \"split\"; flash = \"subunit\";"),
+		"t.conf:2: links[0].flash: \"subunit\" is a TLV, which SMPP 3.3 has not; use \"0x10\" or \"0xf0\""},
 	{SMPP("tls = true; tls_cert = \"c\";"),
 		"t.conf:2: links[0].tls_cert: needs the other one of tls_cert and tls_key, too"},
 	{SMPP("tls = true; tls_key = \"c\";"),
@@ -218,6 +240,10 @@ static const struct bad {
 	{"links = ( " LOOP("a") " );\nroutes = ( { links = [ ]; } );",
 		"t.conf:2: routes[0].links: must not be empty"},
 	{"inbound = ( { to = \"1\"; } );", "t.conf:1: inbound[0].client: is missing and has no default"},
+	{SMPP("receipts = \"none\"; query = \"late\";"),
+		"t.conf:2: links[0].query: would have no effect with receipts = \"none\""},
+	{SMPP("bind = \"receiver\"; query = \"late\";"),
+		"t.conf:2: links[0].query: would have no effect with bind = \"receiver\""},
 	/* TLVs */
 	{SMPP("tlvs = ( { name = \"a\"; } );"), "t.conf:2: links[0].tlvs[0].tag: is missing and has no default"},
 	{SMPP("tlvs = ( { tag = 0; name = \"a\"; } );"),
@@ -869,7 +895,7 @@ static void test_items_of_the_example_are_at_their_defaults(void **state)
 		c->clients[0].key_sha256, c->links[0].host, c->links[1].device);
 	bare = load_ok(bare_text);
 	/* The lists inside of items are there, to be seen. */
-	assert_int_equal(conf_diff(bare, c, expect_list_items, NULL), 4);
+	assert_int_equal(conf_diff(bare, c, expect_list_items, NULL), 5);
 	conf_free(bare);
 	conf_free(c);
 	free(text);

@@ -95,6 +95,11 @@ void modem_stuck(struct modem *m, const char *why)
 	w.n_stuck++;
 }
 
+enum at_kind modem_error_kind(const struct chat_answer *a)
+{
+	return a->end == CHAT_CMS_ERROR ? AT_CMS_ERROR : AT_ERROR;
+}
+
 void modem_drained(struct modem *m)
 {
 	(void)m;
@@ -106,6 +111,12 @@ void modem_pause(struct modem *m, enum at_class class, const char *why)
 	(void)class;
 	(void)why;
 	w.n_pause++;
+}
+
+enum at_class modem_text_class(const struct modem *m, enum at_kind kind, int code, unsigned *ret_bound)
+{
+	*ret_bound = at_error_bound(kind, code);
+	return at_error_class(kind, code);
 }
 
 unsigned modem_sms_timeout_ms(const struct modem *m)

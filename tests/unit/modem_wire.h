@@ -15,10 +15,9 @@
 
 /* The far end of a port: what it reads is kept. */
 struct wire {
-	int master;
+	int master, keep; /* keep: the slave, so that the master hears no end with each client */
 	char path[64]; /* of the slave */
-	uv_poll_t poll;
-	bool polled;
+	uv_poll_t *poll; /* NULL: nobody listens */
 	size_t n;
 	uint8_t got[1 << 17];
 	/* Called with each read, may be NULL. */
@@ -33,6 +32,9 @@ static inline void wire_open(struct wire *w)
 	if (w->master < 0 || grantpt(w->master) < 0 || unlockpt(w->master) < 0 ||
 		ptsname_r(w->master, w->path, sizeof(w->path)) != 0)
 		abort();
+	w->keep = open(w->path, O_RDWR | O_NOCTTY | O_CLOEXEC);
+	if (w->keep < 0)
+		abort();
 }
 
 static inline void wire_on_poll(uv_poll_t *h, int status, int events)
@@ -41,10 +43,7 @@ static inline void wire_on_poll(uv_poll_t *h, int status, int events)
 	ssize_t n = read(w->master, w->got + w->n, sizeof(w->got) - 1 - w->n);
 
 	(void)events;
-	if (status < 0 || (n < 0 && errno == EIO)) {
-		uv_poll_stop(h); /* nobody has the slave open */
-		return;
-	}
+	(void)status;
 	if (n <= 0)
 		return;
 	w->n += (size_t)n;
@@ -55,11 +54,13 @@ static inline void wire_on_poll(uv_poll_t *h, int status, int events)
 
 static inline void wire_listen(struct wire *w, uv_loop_t *loop)
 {
-	if (!w->polled && uv_poll_init(loop, &w->poll, w->master) < 0)
-		abort();
-	w->polled = true;
-	w->poll.data = w;
-	uv_poll_start(&w->poll, UV_READABLE, wire_on_poll);
+	if (!w->poll) {
+		w->poll = malloc(sizeof(*w->poll));
+		if (!w->poll || uv_poll_init(loop, w->poll, w->master) < 0)
+			abort();
+	}
+	w->poll->data = w;
+	uv_poll_start(w->poll, UV_READABLE, wire_on_poll);
 }
 
 static inline void wire_say(struct wire *w, const void *data, size_t n)
@@ -68,42 +69,77 @@ static inline void wire_say(struct wire *w, const void *data, size_t n)
 		abort();
 }
 
+static inline void wire_poll_closed(uv_handle_t *h)
+{
+	free(h);
+}
+
 /* To the port this is a hang-up. */
 static inline void wire_cut(struct wire *w)
 {
-	if (w->polled && !uv_is_closing((uv_handle_t *)&w->poll))
-		uv_close((uv_handle_t *)&w->poll, NULL);
-	w->polled = false;
-	if (w->master >= 0)
+	if (w->poll)
+		uv_close((uv_handle_t *)w->poll, wire_poll_closed);
+	w->poll = NULL;
+	if (w->master >= 0) {
 		close(w->master);
+		close(w->keep);
+	}
 	w->master = -1;
 }
 
 /* ---- run the loop until something is so; a test that waits in vain fails, it does not hang ---- */
 
+struct wire_guard {
+	uv_timer_t timer;
+	uv_prepare_t prepare;
+	bool (*so)(void *arg);
+	void *arg;
+	bool late;
+	unsigned closed;
+};
+
 static inline void wire_too_late(uv_timer_t *t)
 {
-	t->data = NULL;
+	((struct wire_guard *)t->data)->late = true;
+	uv_stop(t->loop);
+}
+
+/* Just before the loop would sleep: what a timer brought is seen at once. */
+static inline void wire_look(uv_prepare_t *p)
+{
+	struct wire_guard *g = p->data;
+
+	if (g->so(g->arg))
+		uv_stop(p->loop);
 }
 
 static inline void wire_guard_closed(uv_handle_t *h)
 {
-	free(h);
+	struct wire_guard *g = h->data;
+
+	if (++g->closed == 2)
+		free(g);
 }
 
 static inline bool wire_wait(uv_loop_t *loop, bool (*so)(void *arg), void *arg)
 {
-	uv_timer_t *guard = malloc(sizeof(*guard));
+	struct wire_guard *g = calloc(1, sizeof(*g));
 	bool late;
 
-	if (!guard || uv_timer_init(loop, guard) < 0)
+	if (!g)
 		abort();
-	guard->data = guard;
-	uv_timer_start(guard, wire_too_late, 20000, 0);
-	while (!so(arg) && guard->data)
-		uv_run(loop, UV_RUN_ONCE);
-	late = !guard->data;
-	uv_close((uv_handle_t *)guard, wire_guard_closed);
+	g->so = so;
+	g->arg = arg;
+	g->timer.data = g->prepare.data = g;
+	uv_timer_init(loop, &g->timer);
+	uv_prepare_init(loop, &g->prepare);
+	uv_timer_start(&g->timer, wire_too_late, 20000, 0);
+	uv_prepare_start(&g->prepare, wire_look);
+	if (!so(arg))
+		uv_run(loop, UV_RUN_DEFAULT);
+	late = g->late && !so(arg);
+	uv_close((uv_handle_t *)&g->timer, wire_guard_closed);
+	uv_close((uv_handle_t *)&g->prepare, wire_guard_closed);
 	return !late;
 }
 

@@ -9,6 +9,7 @@
 #include "queue_world.h"
 
 #include <errno.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -468,6 +469,21 @@ void world_add(struct world *w, unsigned n, struct message like, uint64_t *ret_f
 		*ret_first = x->ids[0];
 }
 
+int64_t world_rows(struct world *w, const char *sql)
+{
+	sqlite3_stmt *st;
+	int64_t n;
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open_v2(w->db, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	n = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return n;
+}
+
 void world_add_long(struct world *w, unsigned n_parts, int64_t ttl_end_ms, uint64_t *ret_id)
 {
 	char text[TEXT_MAX];
@@ -534,8 +550,22 @@ static int fake_submit(struct outlet *o, const struct part *p)
 	assert_true(f->n < sizeof(f->key) / sizeof(f->key[0]));
 	f->ref[f->n] = p->ref;
 	f->wire = p->wire;
+	f->send_at_ms = p->send_at_ms;
 	f->key[f->n++] = p->key;
 	f->count[p->part]++;
+	return 0;
+}
+
+static int fake_ask(struct outlet *o, const struct driver_question *d)
+{
+	struct fake *f = (struct fake *)o;
+
+	if (f->ask_answer)
+		return f->ask_answer;
+	assert_true(f->n_asked < sizeof(f->asked) / sizeof(f->asked[0]));
+	f->asked[f->n_asked++] = d->key;
+	snprintf(f->asked_id, sizeof(f->asked_id), "%s", d->smsc_id);
+	snprintf(f->asked_from, sizeof(f->asked_from), "%s", d->from);
 	return 0;
 }
 
@@ -546,7 +576,7 @@ static void fake_idle(struct outlet *o)
 
 struct fake *fake_new(struct world *w, const char *name, unsigned window)
 {
-	static const struct outlet_ops ops = {.submit = fake_submit, .idle = fake_idle};
+	static const struct outlet_ops ops = {.submit = fake_submit, .ask = fake_ask, .idle = fake_idle};
 	struct fake *f = calloc(1, sizeof(*f));
 
 	f->o.ops = &ops;

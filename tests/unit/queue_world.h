@@ -51,6 +51,11 @@ struct fake {
 	uint64_t key[2048]; /* in the order they came */
 	uint16_t ref[2048];
 	struct segment_wire wire; /* of the last one */
+	int64_t send_at_ms; /* likewise */
+	int ask_answer;	    /* of ask() */
+	unsigned n_asked;   /* questions taken */
+	uint64_t asked[2048];
+	char asked_id[66], asked_from[24]; /* of the last one */
 };
 
 struct world {
@@ -127,6 +132,7 @@ void world_add(struct world *w, unsigned n, struct message like, uint64_t *ret_f
 void world_add_long(struct world *w, unsigned n_parts, int64_t ttl_end_ms, uint64_t *ret_id);
 uint64_t world_waiting(struct world *w);
 bool world_recovering(struct world *w);
+int64_t world_rows(struct world *w, const char *sql); /* the number that a question to the database gives */
 enum msg_state world_state(struct world *w, uint64_t id, unsigned part); /* as stored; part 0: the message */
 
 /* ---- links
