@@ -182,8 +182,8 @@ static size_t octets_of(const char *hex, uint8_t *dst, size_t cap)
 
 /* ---- acknowledging ---- */
 
-/* It came too late, behind a command that took long or after a silence: such a modem has set mt and ds to 0 meanwhile and
- * hands on nothing more (3GPP TS 27.005, 3.4.1). */
+/* It came too late, behind a command that took long or after a silence: such a modem has set mt and ds to 0 meanwhile
+ * and hands on nothing more (3GPP TS 27.005, 3.4.1). */
 static void on_acknowledged(void *arg, const struct chat_answer *a)
 {
 	struct modem *m = arg;
