@@ -422,6 +422,12 @@ int chat_command(struct chat *c, const struct chat_command *cmd)
 	return 0;
 }
 
+void chat_hurry(struct chat *c, unsigned ms)
+{
+	if (c->state == SENT && uv_timer_get_due_in(&c->timer) > ms)
+		arm(c, SENT, ms);
+}
+
 /* No answer came.  What was asked may be answered yet: see is_late(). */
 static void give_up(struct chat *c)
 {

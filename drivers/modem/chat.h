@@ -101,6 +101,8 @@ void chat_set_habits(struct chat *c, const struct chat_habits *h);
 
 /* 0, -ENOBUFS (too many wait), -EMSGSIZE, -EPIPE (stopped). */
 int chat_command(struct chat *c, const struct chat_command *cmd);
+/* The answer to what runs is as good as known: wait no longer than that for it. */
+void chat_hurry(struct chat *c, unsigned ms);
 /* What the port read. */
 void chat_feed(struct chat *c, const uint8_t *data, size_t n);
 /* Nothing runs and nothing waits. */

@@ -180,6 +180,34 @@ static size_t octets_of(const char *hex, uint8_t *dst, size_t cap)
 	return n;
 }
 
+/* ---- acknowledging ---- */
+
+/* It came too late, behind a command that took long or after a silence: such a modem has set mt and ds to 0 meanwhile
+ * and hands on nothing more (3GPP TS 27.005, 3.4.1). */
+static void on_acknowledged(void *arg, const struct chat_answer *a)
+{
+	struct modem *m = arg;
+	const struct chat_command again = { .text = m->can.cnmi, .urgent = true };
+
+	if (a->end == CHAT_OK || a->end == CHAT_GONE || !m->can.cnmi[0] || !m->chat)
+		return;
+	log_info("modem_routing_again", "link=%s cnmi=%s", link_name(m->link), m->can.cnmi);
+	chat_command(m->chat, &again);
+}
+
+static void ack_direct(struct modem *m, int status)
+{
+	/* Without it the network sends it again; some modems then report no more until it is given (27.005, 3.4.4). */
+	const struct chat_command cmd = {
+		.text = status < 0 ? "AT+CNMA=2" : "AT+CNMA=1", .urgent = true, .done = on_acknowledged, .arg = m,
+	};
+
+	if (m->can.must_ack && m->chat)
+		chat_command(m->chat, &cmd);
+}
+
+/* ---- reading ---- */
+
 /* `length`: octets of the TPDU as the modem counts them, which many do wrongly.  Only where it is all there is, there
  * is no service centre in front (some old modems). */
 static void give(struct modem *m, const char *pdu, long length, struct driver_token token)
@@ -189,6 +217,8 @@ static void give(struct modem *m, const char *pdu, long length, struct driver_to
 	struct tpdu_fault fault = { .why = "no octets" };
 	struct tpdu t;
 
+	if (n == 0 && token.b)
+		return; /* nothing came but its announcement */
 	if (n == 0 || tpdu_read(octets, n, TPDU_MT, length != (long)n, &t, &fault) < 0)
 		give_octets(m, octets, n, fault.why, token);
 	else if (t.type == TPDU_DELIVER)
@@ -273,17 +303,6 @@ static void take_stored(struct modem *m, const struct incoming_place *at, long s
 		return;
 	}
 	give(m, pdu, length, token_of(in, o));
-}
-
-/* ---- acknowledging ---- */
-
-static void ack_direct(struct modem *m, int status)
-{
-	/* Without it the network sends it again; some modems then report no more until it is given (27.005, 3.4.4). */
-	const struct chat_command cmd = { .text = status < 0 ? "AT+CNMA=2" : "AT+CNMA=1", .urgent = true };
-
-	if (m->can.must_ack && m->chat)
-		chat_command(m->chat, &cmd);
 }
 
 static void arm(struct modem *m, uint64_t ms);
@@ -584,11 +603,13 @@ static void on_timer(uv_timer_t *t)
 
 	struct incoming *in = &m->in;
 	bool reports = outgoing_awaits_reports(m);
+	bool stored = m->can.reports == REPORTS_STORED || !in->direct;
 	uint64_t now = uv_now(m->loop);
 
 	arm(m, reports ? LOOK_REPORTS_MS : LOOK_MS);
 	unblock_reports(m);
-	if (in->blocked || (reports && m->can.reports == REPORTS_STORED) || now - in->looked_ms >= LOOK_MS)
+	/* Some take the setting for direct reports and store them all the same, without a word (ZTE). */
+	if (in->blocked || (reports && stored) || now - in->looked_ms >= LOOK_MS)
 		incoming_drain(m);
 }
 
@@ -669,10 +690,11 @@ bool incoming_urc(struct modem *m, const char *line, const char *pdu)
 
 	if ((rest = at_after(line, "+CMTI:")) || (rest = at_after(line, "+CDSI:")))
 		announced(m, rest);
-	else if (pdu && ((rest = at_after(line, "+CMT:")) || (rest = at_after(line, "+CDS:"))))
-		take_direct(m, length_in(rest), pdu);
+	else if ((rest = at_after(line, "+CMT:")) || (rest = at_after(line, "+CDS:")))
+		take_direct(m, length_in(rest), pdu ? pdu : "");
 	else
 		return false;
+	m->in.direct = m->in.direct || at_after(line, "+CDS:");
 	return true;
 }
 
@@ -692,6 +714,7 @@ void incoming_down(struct modem *m)
 	struct incoming *in = &m->in;
 
 	in->up = in->busy = in->blocked = in->reading_pdu = in->looked_at = in->look_again = false;
+	in->direct = false;
 	in->life++;
 	in->n_read = 0;
 	in->n_open = 0;

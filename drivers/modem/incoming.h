@@ -51,6 +51,7 @@ struct incoming {
 	unsigned used, total;   /* of all memories, as seen last */
 	unsigned used_now, total_now;
 	uint64_t looked_ms;     /* uv_now() */
+	bool direct;            /* a status report was handed on, so they are */
 	uint64_t reports_then;  /* at the last look */
 	uint64_t messages, reports, undecodable, full;
 };

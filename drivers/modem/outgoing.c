@@ -10,14 +10,16 @@
  *     whose answer we never saw: from 16 to 18 means that 17 was this part; from 16 to 17 that it never left.  Not over
  *     a restart of the modem: it counts before the radio has done its work, and may forget what it counted.  Nor where
  *     it always says the same, or where more than one part is in doubt.
- *  3. A status report that names its recipient with a reference that we know of no other part.
+ *  3. A status report that names its recipient with a reference that we know of no other part.  Where it comes while
+ *     the answer is still waited for, the answer has a few seconds left.
  *  4. What the modem keeps in its memory as sent.
  *
  * When the prompt never came nothing was sent: the part is tried again, here, at no cost.
  *
  * Status reports name a part by TP-MR and recipient, and TP-MR is one octet.  The id that the core keeps for a part is
  * made of the SIM, the reference, and a mark of the last digits of the recipient, which a report has in whatever form
- * it writes the number.  Where a modem says 0 each time, the reference is left out of it. */
+ * it writes the number.  Where a modem says 0 each time, the reference is left out of it; where a line was torn by
+ * another ("+CMGS: 1" of 17), it is wrong, and the report is known by its recipient. */
 #include <config.h>
 
 #include <assert.h>
@@ -32,11 +34,12 @@
 #include "drivers/modem/modem.h"
 
 #define REPORT_SOON_MS   600000  /* most reports come within; the others are found as well, later */
-#define ANSWERS_MEAN     16      /* answers that make a habit */
+#define ANSWERS_MEAN     8       /* answers that make a habit */
 #define TIMEOUT_MIN_MS   15000   /* beyond which, and so many times the mean, an answer is lost */
 #define TIMEOUT_MEANS    5
 #define PROMPTS_LOST_MAX 3       /* then the port is not to be trusted */
 #define EVIDENCE_MS      30000   /* a status report as a rule comes sooner */
+#define ANSWER_AFTER_REPORT_MS 4000 /* +CMGS: it waited for nothing but the line to be free */
 
 static void send_next(struct modem *m);
 
@@ -87,14 +90,14 @@ static void make_id(const struct modem *m, int mr, const char *tail, char id[sta
 		snprintf(id, OUTGOING_ID_SIZE, "%s-%d-%05x", sim_of(m), mr, mark);
 }
 
-static void note_sent(struct outgoing *o, uint64_t now_ms, int mr, const char *tail, const char *id)
+static void note_sent(struct outgoing *o, uint64_t now_ms, int mr, bool torn, const char *tail, const char *id)
 {
 	struct outgoing_recent *r = &o->recent[o->at];
 
 	o->at = (o->at + 1) % OUTGOING_RECENT;
 	if (o->n_recent < OUTGOING_RECENT)
 		o->n_recent++;
-	*r = (struct outgoing_recent){ .mr = (uint8_t)mr, .sent_ms = now_ms };
+	*r = (struct outgoing_recent){ .mr = (uint8_t)mr, .torn = torn, .sent_ms = now_ms };
 	snprintf(r->tail, sizeof(r->tail), "%s", tail);
 	snprintf(r->id, sizeof(r->id), "%s", id);
 }
@@ -124,7 +127,7 @@ static void settle_sent(struct modem *m, struct outgoing_part *p, int mr)
 	tail_of(number, tail);
 	make_id(m, mr < 0 || o->mr_useless ? -1 : mr, tail, id);
 	if (p->want_receipt) {
-		note_sent(o, uv_now(m->loop), mr < 0 ? 0 : mr, tail, id);
+		note_sent(o, uv_now(m->loop), mr < 0 ? 0 : mr, mr < 0 || p->mr_torn, tail, id);
 		incoming_reports_expected(m);
 	}
 	o->sent++;
@@ -271,13 +274,35 @@ static struct outgoing_recent *recent_of(struct outgoing *o, int mr, const char 
 	return oldest;
 }
 
-static bool doubted_recipient(const struct outgoing_part *p, const char *tail)
+/* The one whose reference was not read right. */
+static struct outgoing_recent *torn_of(struct outgoing *o, const char *tail)
+{
+	for (unsigned i = 0; i < o->n_recent; i++)
+		if (o->recent[i].torn && !o->recent[i].reported && strcmp(o->recent[i].tail, tail) == 0)
+			return &o->recent[i];
+	return NULL;
+}
+
+static bool is_recipient(const struct outgoing_part *p, const char *tail)
 {
 	char number[24], own[OUTGOING_TAIL + 1];
 
 	snprintf(number, sizeof(number), "%" PRIu64, p->to);
 	tail_of(number, own);
-	return p->state == OUT_DOUBTFUL && strcmp(own, tail) == 0;
+	return strcmp(own, tail) == 0;
+}
+
+/* The report overtook the answer, or the answer is lost: it gets a little longer. */
+static void reported_on_air(struct modem *m, int mr, const char *tail)
+{
+	struct outgoing_part *p = part_in(&m->out, OUT_ON_AIR);
+
+	if (!p || m->out.mr_useless || m->out.mr_last < 0 || mr != ((m->out.mr_last + 1) & 0xff))
+		return;
+	if (!is_recipient(p, tail))
+		return;
+	p->mr_reported = mr;
+	chat_hurry(m->chat, ANSWER_AFTER_REPORT_MS);
 }
 
 void outgoing_reported(struct modem *m, uint8_t mr, const char *recipient, char id[static OUTGOING_ID_SIZE],
@@ -290,13 +315,15 @@ void outgoing_reported(struct modem *m, uint8_t mr, const char *recipient, char 
 	tail_of(recipient, tail);
 	r = recent_of(o, mr, tail);
 	for (unsigned i = 0; !r && i < o->n; i++) {
-		if (doubted_recipient(&o->part[i], tail)) {
+		if (o->part[i].state == OUT_DOUBTFUL && is_recipient(&o->part[i], tail)) {
 			believe_sent(m, &o->part[i], mr, "status_report");
 			r = recent_of(o, mr, tail);
 		}
 	}
-	if (!r && o->mr_useless)
-		r = recent_of(o, -1, tail);
+	if (!r)
+		r = o->mr_useless ? recent_of(o, -1, tail) : torn_of(o, tail);
+	if (!r)
+		reported_on_air(m, mr, tail);
 	make_id(m, mr, tail, id);
 	make_id(m, -1, tail, id2);
 	if (!r)
@@ -348,7 +375,7 @@ static void note_reference(struct outgoing *o, int mr)
 	o->mr_last = mr;
 }
 
-/* A mean of about the last sixteen. */
+/* A mean of about the last eight. */
 static void note_answer_time(struct modem *m)
 {
 	struct outgoing *o = &m->out;
@@ -375,6 +402,7 @@ static void taken(struct modem *m, struct outgoing_part *p, int mr)
 	o->errors_in_row = 0;
 	note_answer_time(m);
 	if (mr >= 0) {
+		p->mr_torn = o->mr_last >= 0 && !o->mr_useless && mr != ((o->mr_last + 1) & 0xff);
 		note_reference(o, mr);
 		judge_by_reference(m, mr);
 		p = part_in(o, OUT_ON_AIR); /* it may have moved */
@@ -450,6 +478,14 @@ static void refused(struct modem *m, struct outgoing_part *p, const struct chat_
 
 static void no_answer(struct modem *m, struct outgoing_part *p, const struct chat_answer *a)
 {
+	struct outgoing *o = &m->out;
+
+	if (a->body_written && p->mr_reported >= 0) {
+		o->doubted++;
+		o->mr_last = p->mr_reported;
+		believe_sent(m, p, p->mr_reported, "status_report");
+		return;
+	}
 	if (a->body_written) {
 		doubt(m, p);
 		return;
@@ -546,7 +582,8 @@ int outgoing_submit(struct modem *m, const struct part *p)
 		o->starved = true;
 		return -EAGAIN;
 	}
-	*q = (struct outgoing_part){ .key = p->key, .to = p->to, .want_receipt = p->want_receipt, .state = OUT_WAITING };
+	*q = (struct outgoing_part){ .key = p->key, .to = p->to, .want_receipt = p->want_receipt, .state = OUT_WAITING,
+		.mr_reported = -1 };
 	r = make_pdu(p, q);
 	if (r < 0)
 		return r;

@@ -34,6 +34,8 @@ struct outgoing_part {
 	uint16_t n_tpdu;             /* octets without the service centre: what AT+CMGS counts */
 	bool want_receipt;
 	uint8_t prompts_lost;
+	bool mr_torn;                /* as in outgoing_recent */
+	int mr_reported;             /* on the air: a status report told of it before the answer; -1: none */
 	/* of a doubtful one */
 	uint64_t until_ms;           /* of the loop's clock */
 	int mr_before;               /* the reference that was given last before it; -1: its count proves nothing */
@@ -45,6 +47,7 @@ struct outgoing_recent {
 	char tail[OUTGOING_TAIL + 1];
 	uint64_t sent_ms;            /* uv_now() */
 	bool reported;
+	bool torn;                   /* the reference may have been read wrongly: it is not the one after the last */
 };
 
 struct outgoing_refusal {

@@ -21,6 +21,8 @@ import tempfile
 import time
 import urllib.request
 
+import bench_modem
+
 BUILD = os.path.abspath(os.environ.get("POSTHORN_BUILD", "."))
 KEY = "bench-key-for-loopback-only"
 ROWS = []
@@ -77,25 +79,32 @@ class Bench:
     def __init__(self):
         self.dir = tempfile.mkdtemp(prefix="bench.", dir=BUILD)
 
+    def has_modems(self):
+        return "driver = \"modem\"" in subprocess.run([program("posthornd"), "--print-settings"], capture_output=True, text=True,
+                                                      check=True).stdout
+
     def carrier(self, *more):
         c = Process(program("posthorn-smsc-sim"), "--listen", "127.0.0.1:0", "--no-duplicates", *more)
         c.port = int(c.line().rsplit(":", 1)[1])
         return c
 
-    def gateway(self, carrier_port, hook_port=None, binds=1, window=100, tps=0.0, keep=False):
+    def gateway(self, carrier_port=0, hook_port=None, binds=1, window=100, tps=0.0, keep=False, links=None,
+                routes='{ links = [ "sim" ]; }'):
+        """`links` in the words of the configuration, where it is not one to a carrier at that port."""
         data = os.path.join(self.dir, "data")
         if not keep:
             shutil.rmtree(data, ignore_errors=True)
         hook = f'webhook: {{ url = "http://127.0.0.1:{hook_port}/"; secret = "s"; batch = 100; }};' if hook_port else ""
         conf = os.path.join(self.dir, "bench.conf")
+        links = links or f"""{{ name = "sim"; driver = "smpp"; host = "127.0.0.1"; port = {carrier_port}; system_id = "b";
+             password = "b"; binds = {binds}; window = {window}; tps = {float(tps)}; }}"""
         with open(conf, "w", encoding="utf-8") as f:
             f.write(f"""
 data_dir = "{data}"; queue: {{ disk_reserve_mb = 1; }};
 http: {{ listen = "127.0.0.1:0"; admin_listen = "127.0.0.1:0"; }};
 clients = ( {{ name = "bench"; key_sha256 = "{hashlib.sha256(KEY.encode()).hexdigest()}"; {hook} }} );
-links = ( {{ name = "sim"; driver = "smpp"; host = "127.0.0.1"; port = {carrier_port}; system_id = "b"; password = "b";
-             binds = {binds}; window = {window}; tps = {float(tps)}; }} );
-routes = ( {{ links = [ "sim" ]; }} );
+links = ( {links} );
+routes = ( {routes} );
 """)
         with open(os.path.join(self.dir, "gateway.log"), "w", encoding="utf-8") as log:
             g = Process.__new__(Process)
@@ -318,27 +327,34 @@ def codes_in(log, posted):
     return len(codes(log).keys() & posted.keys())
 
 
+def links_and_queue(b, scale):
+    texts()
+    limit_fsync(b)
+    if os.access(os.path.join(BUILD, "bench_link"), os.X_OK):
+        one_link(1000000 // scale)
+    bare = limit_smpp(b, 1000000 // scale)
+    end_to_end(b, "single posts, 64 connections, receipts, webhooks", bare, 200000 // scale, 1, 64)
+    end_to_end(b, "single posts, 64 connections, 4 binds", bare, 200000 // scale, 1, 64, binds=4)
+    end_to_end(b, "arrays of 1,000, 4 connections, receipts, webhooks", bare, 500000 // scale, 1000, 4)
+    end_to_end(b, "arrays of 1,000, 4 connections, 4 binds", bare, 500000 // scale, 1000, 4, binds=4)
+    one_connection(b)
+    waiting(b, 1000000 // scale)
+    otp_overtakes(b, 1000000 // scale, 20 if scale == 1 else 5)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--quick", action="store_true", help="a tenth of the messages")
+    parser.add_argument("--modems", action="store_true", help="the rows about modems alone")
     parser.add_argument("--json", metavar="FILE", help="also write the rows as JSON")
     args = parser.parse_args()
     scale = 10 if args.quick else 1
     b = Bench()
     try:
         print(f"{os.cpu_count()} cores shared by gateway, carrier and load; CPU is the gateway's per 1,000 messages\n")
-        texts()
-        limit_fsync(b)
-        if os.access(os.path.join(BUILD, "bench_link"), os.X_OK):
-            one_link(1000000 // scale)
-        bare = limit_smpp(b, 1000000 // scale)
-        end_to_end(b, "single posts, 64 connections, receipts, webhooks", bare, 200000 // scale, 1, 64)
-        end_to_end(b, "single posts, 64 connections, 4 binds", bare, 200000 // scale, 1, 64, binds=4)
-        end_to_end(b, "arrays of 1,000, 4 connections, receipts, webhooks", bare, 500000 // scale, 1000, 4)
-        end_to_end(b, "arrays of 1,000, 4 connections, 4 binds", bare, 500000 // scale, 1000, 4, binds=4)
-        one_connection(b)
-        waiting(b, 1000000 // scale)
-        otp_overtakes(b, 1000000 // scale, 20 if not args.quick else 5)
+        if not args.modems:
+            links_and_queue(b, scale)
+        bench_modem.rows(sys.modules[__name__], b, scale)
     finally:
         b.close()
     if args.json:

@@ -7,7 +7,7 @@ EXTRA_PROGRAMS += tests/bench/load
 tests_bench_load_SOURCES = tests/bench/load.c
 tests_bench_load_LDADD = $(UV_LIBS)
 BENCHES += bench_store
-EXTRA_DIST += tests/bench/bench.py
+EXTRA_DIST += tests/bench/bench.py tests/bench/bench_modem.py
 
 # The text layer.
 EXTRA_PROGRAMS += bench_codec

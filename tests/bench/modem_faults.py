@@ -19,7 +19,8 @@ HERE = __file__.rsplit("/", 1)[0]
 sys.path.insert(0, HERE + "/../e2e")
 from modems import *  # noqa: E402
 
-OVER = {"pin": {"pin": "1234"}}                       # settings of the link
+OVER = {"pin": {"pin": "1234"}, "pin-wrong": {"pin": "1234"}, "report-memory-wrong": {"reports": "stored"},
+        "report-polled": {"reports": "stored"}, "make-ec25": {"reports": "stored"}}  # settings of the link
 MO = {"sim-full": 51, "mo-long-reverse": 1}           # messages that must come in
 COLUMNS = ["fault", "messages", "taken", "lost", "left", "twice", "first s", "gap s", "all s", "delivered", "unconfirmed",
            "other", "came in", "restarts", "link says"]
@@ -39,7 +40,7 @@ def finals(gw):
 
 def measure(name, n, seconds, timeout):
     with Place(name) as w:
-        sims = Modems(w, "latency 400", scripts=[] if name == "none" else [name], args=["--seed", "7"])
+        sims = Modems(w, *([] if name == "radio" else ["latency 400"]), scripts=[] if name == "none" else [name], args=["--seed", "7"])
         gw = w.gateway(links=[modem(sims, response_timeout=timeout, **OVER.get(name, {}))])
         some = rows(n)
         began = time.monotonic()

@@ -101,6 +101,11 @@ tests_peers_tpdu_probe_SOURCES = tests/peers/tpdu_probe.c
 tests_peers_tpdu_probe_LDADD = $(CODEC_LIBS) $(JANSSON_LIBS)
 PEER_TESTS += tests/peers/test_tpdu.py
 EXTRA_DIST += tests/peers/test_tpdu.py
+# What the driver writes to a modem, judged by the same.
+if HAVE_SERIALPORT
+PEER_TESTS += tests/peers/test_modem_tpdus.py
+endif
+EXTRA_DIST += tests/peers/test_modem_tpdus.py
 # The text layer judged by programs of others.
 check_PROGRAMS += tests/peers/text_probe
 tests_peers_text_probe_SOURCES = tests/peers/text_probe.c
@@ -147,29 +152,40 @@ modemscriptsdir = $(pkgdatadir)/modem-scripts
 dist_modemscripts_DATA = \
 	tests/peers/modem-scripts/answer-lost.modem \
 	tests/peers/modem-scripts/bytes-lost.modem \
+	tests/peers/modem-scripts/cmgs-lost.modem \
+	tests/peers/modem-scripts/cms-21.modem \
 	tests/peers/modem-scripts/cms-500.modem \
 	tests/peers/modem-scripts/cms-permanent.modem \
 	tests/peers/modem-scripts/cms-temporary.modem \
+	tests/peers/modem-scripts/cnma-late.modem \
 	tests/peers/modem-scripts/garbage.modem \
 	tests/peers/modem-scripts/hang-at-reset.modem \
 	tests/peers/modem-scripts/lte-only.modem \
+	tests/peers/modem-scripts/make-e173.modem \
+	tests/peers/modem-scripts/make-ec25.modem \
+	tests/peers/modem-scripts/make-mc35.modem \
+	tests/peers/modem-scripts/make-wavecom.modem \
+	tests/peers/modem-scripts/make-zte.modem \
 	tests/peers/modem-scripts/memory-full-322.modem \
 	tests/peers/modem-scripts/mo-long-reverse.modem \
 	tests/peers/modem-scripts/mr-always-0.modem \
 	tests/peers/modem-scripts/network-gone-20s.modem \
 	tests/peers/modem-scripts/no-prompt.modem \
 	tests/peers/modem-scripts/ok-lost.modem \
+	tests/peers/modem-scripts/pin-wrong.modem \
 	tests/peers/modem-scripts/pin.modem \
 	tests/peers/modem-scripts/prompt-late.modem \
 	tests/peers/modem-scripts/prompt-lost.modem \
 	tests/peers/modem-scripts/puk.modem \
 	tests/peers/modem-scripts/radio.modem \
 	tests/peers/modem-scripts/report-before-answer.modem \
+	tests/peers/modem-scripts/report-memory-wrong.modem \
 	tests/peers/modem-scripts/report-national.modem \
 	tests/peers/modem-scripts/report-never.modem \
 	tests/peers/modem-scripts/report-polled.modem \
 	tests/peers/modem-scripts/report-reordered.modem \
 	tests/peers/modem-scripts/report-twice.modem \
+	tests/peers/modem-scripts/restart-after-late.modem \
 	tests/peers/modem-scripts/restart-after.modem \
 	tests/peers/modem-scripts/restart-before.modem \
 	tests/peers/modem-scripts/silent-15s.modem \

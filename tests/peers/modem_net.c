@@ -11,6 +11,8 @@
 
 #include "modem_at.h"
 
+#define CENTRE_RETRY_MS 1000u /* what was refused comes again; real ones wait for longer */
+
 /* One message between its PDU and its answer. */
 struct flight {
 	struct at_port_ref ref; /* first: it is also the argument of the port's events */
@@ -18,6 +20,7 @@ struct flight {
 	struct modem_verdict v;
 	char verb[8];
 	char hex[2 * (TPDU_SCA_MAX + TPDU_MAX) + 1];
+	uint32_t radio_ms; /* how long the network took, which no program can shorten */
 	uint8_t mr;
 };
 
@@ -128,6 +131,11 @@ static void route_directly(struct modem *m, struct net_item *item)
 	modem_later(m, m->conf.cnma_timeout, on_unacknowledged, serial);
 }
 
+static void on_pump(struct modem *m, void *arg)
+{
+	modem_net_pump(m);
+}
+
 void modem_net_acknowledge(struct modem *m, bool good)
 {
 	struct net_item *item = m->unacked;
@@ -140,10 +148,9 @@ void modem_net_acknowledge(struct modem *m, bool good)
 			m->counts.mo_acked++;
 		free(item);
 	} else {
-		TAILQ_INSERT_TAIL(&m->waiting, item, entry); /* the centre tries again */
+		TAILQ_INSERT_TAIL(&m->waiting, item, entry);
 	}
-	if (good)
-		modem_net_pump_soon(m);
+	modem_later(m, good ? 0 : CENTRE_RETRY_MS, on_pump, NULL);
 }
 
 static void say_stored(struct modem *m, bool report, const char *mem, int at)
@@ -254,11 +261,6 @@ void modem_net_pump(struct modem *m)
 	}
 }
 
-static void on_pump(struct modem *m, void *arg)
-{
-	modem_net_pump(m);
-}
-
 void modem_net_pump_soon(struct modem *m)
 {
 	if (!TAILQ_EMPTY(&m->waiting))
@@ -340,9 +342,9 @@ static void log_submit(struct modem *m, const struct flight *f, bool again)
 
 	if (m->sim->log.fd < 0)
 		return;
-	o = json_pack("{s:s, s:s, s:I, s:i, s:s, s:i, s:i, s:b, s:b, s:s}", "event", "submit", "modem", m->name, "time",
-		(json_int_t)modem_wall(), "mr", f->mr, "to", s->to, "dcs", s->dcs, "pid", s->pid, "srr", s->srr,
-		"duplicate", again, "pdu", f->hex);
+	o = json_pack("{s:s, s:s, s:f, s:i, s:i, s:s, s:i, s:i, s:b, s:b, s:s}", "event", "submit", "modem", m->name, "time",
+		modem_wall_exactly(), "radio_ms", (int)f->radio_ms, "mr", f->mr, "to", s->to, "dcs", s->dcs, "pid", s->pid,
+		"srr", s->srr, "duplicate", again, "pdu", f->hex);
 	if (!o)
 		return;
 	if (s->concat)
@@ -496,6 +498,7 @@ void modem_net_submit(struct modem_port *p, const uint8_t *pdu, size_t n, unsign
 	snprintf(f->verb, sizeof(f->verb), "%s", verb);
 	modem_judge(p->m, ON_SUBMIT, "", f->s.to, &f->v);
 	ms = radio_ms(p->m, &f->v);
+	f->radio_ms = ms > UINT32_MAX ? UINT32_MAX : (uint32_t)ms;
 	if (ms > 0) {
 		p->busy = true;
 		modem_later(p->m, ms, on_radio, f);

@@ -135,6 +135,14 @@ int64_t modem_wall(void)
 	return (int64_t)time(NULL);
 }
 
+double modem_wall_exactly(void)
+{
+	struct timespec t;
+
+	clock_gettime(CLOCK_REALTIME, &t);
+	return (double)t.tv_sec + (double)(t.tv_nsec / 1000000) / 1e3;
+}
+
 void modem_clock(struct modem_sim *sim)
 {
 	sim->now_ms = uv_hrtime() / 1000000;

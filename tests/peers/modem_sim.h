@@ -216,6 +216,7 @@ uint64_t modem_random(struct modem_sim *sim);
 bool modem_chance(struct modem_sim *sim, uint32_t ppm);
 uint32_t modem_between(struct modem_sim *sim, uint32_t min, uint32_t max);
 int64_t modem_wall(void);
+double modem_wall_exactly(void); /* with milliseconds, for the log */
 char *modem_sim_json(struct modem_sim *sim);
 
 /* modem_life.c: start, restart, going away. */

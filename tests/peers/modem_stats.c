@@ -168,8 +168,8 @@ void modem_note(struct modem *m, const char *event, const char *detail)
 
 	if (m->sim->log.fd < 0)
 		return;
-	o = json_pack("{s:s, s:s, s:I, s:s%}", "event", event, "modem", m->name, "time", (json_int_t)modem_wall(), "detail",
-		detail, strlen(detail));
+	o = json_pack("{s:s, s:s, s:f, s:s%}", "event", event, "modem", m->name, "time", modem_wall_exactly(), "detail", detail,
+		strlen(detail));
 	if (o)
 		modem_log_add(&m->sim->log, o);
 }

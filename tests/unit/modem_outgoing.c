@@ -27,7 +27,7 @@ static struct {
 		uint32_t code;
 		char id[48];
 	} settled[SETTLED_MAX];
-	unsigned n_settled, n_ready, n_drain, n_stuck, n_pause;
+	unsigned hurry_ms, n_settled, n_ready, n_drain, n_stuck, n_pause;
 	uint64_t next_key;
 	uv_timer_cb timer;
 } w;
@@ -45,6 +45,12 @@ int chat_command(struct chat *c, const struct chat_command *cmd)
 	snprintf(w.text, sizeof(w.text), "%s", cmd->text);
 	snprintf(w.body, sizeof(w.body), "%s", cmd->body);
 	return 0;
+}
+
+void chat_hurry(struct chat *c, unsigned ms)
+{
+	(void)c;
+	w.hurry_ms = ms;
 }
 
 void link_settled(struct link *l, const struct settle *s)
@@ -376,6 +382,43 @@ static void a_report_means_sent(void **state)
 	assert_string_equal(id2, "");
 }
 
+static void a_report_of_the_part_on_the_air_shortens_the_wait(void **state)
+{
+	char id[OUTGOING_ID_SIZE], id2[OUTGOING_ID_SIZE];
+	uint64_t a;
+
+	(void)state;
+	give_to(1);
+	ok(16);
+	a = give_to(2);
+	outgoing_reported(&w.m, 16, "+12025550001", id, id2);
+	outgoing_reported(&w.m, 99, "+12025550002", id, id2); /* not the reference that comes next */
+	assert_int_equal(w.hurry_ms, 0);
+	outgoing_reported(&w.m, 17, "+12025550002", id, id2);
+	assert_true(w.hurry_ms > 0 && w.hurry_ms < 10000);
+	assert_int_equal(w.n_settled, 1); /* the answer may come yet */
+	lost();
+	expect(1, a, OUTCOME_SENT, "704512-17-550002");
+	assert_string_equal(w.settled[1].id, id); /* what the report said */
+}
+
+static void the_report_of_a_torn_reference_is_known_by_its_recipient(void **state)
+{
+	char id[OUTGOING_ID_SIZE], id2[OUTGOING_ID_SIZE];
+	uint64_t a;
+
+	(void)state;
+	give_to(1);
+	ok(16);
+	a = give_to(2);
+	ok(1); /* "+CMGS: 1", and the 7 behind another line */
+	expect(1, a, OUTCOME_SENT, "704512-1-550002");
+	outgoing_reported(&w.m, 17, "+12025550002", id, id2);
+	assert_string_equal(id, w.settled[1].id);
+	outgoing_reported(&w.m, 17, "+12025550001", id, id2); /* its own was right */
+	assert_string_not_equal(id, w.settled[0].id);
+}
+
 static void a_report_of_a_known_part_says_nothing_of_one_in_doubt(void **state)
 {
 	char id[OUTGOING_ID_SIZE], id2[OUTGOING_ID_SIZE];
@@ -544,6 +587,8 @@ int main(void)
 		TEST(a_refusal_between_ends_the_proof_by_reference),
 		TEST(two_in_doubt_are_not_told_by_reference),
 		TEST(a_report_means_sent),
+		TEST(a_report_of_the_part_on_the_air_shortens_the_wait),
+		TEST(the_report_of_a_torn_reference_is_known_by_its_recipient),
 		TEST(a_report_of_a_known_part_says_nothing_of_one_in_doubt),
 		TEST(what_is_stored_as_sent_was_sent),
 		TEST(nothing_tells_and_the_core_decides),
