@@ -212,11 +212,12 @@ static int check_schema(struct store *s, struct store_boot *boot, char *err, siz
 {
 	sqlite3 *db = s->writer.db;
 	int64_t version, n_tables;
+	int rc;
 
 	n_tables = ask(db, "SELECT count(*) FROM sqlite_schema", -1);
 	if (n_tables < 0) {
 		snprintf(err, n_err, "%s: %s", s->path, sqlite3_errmsg(db));
-		return -EIO;
+		return db_errno(sqlite3_errcode(db));
 	}
 	version = ask(db, "PRAGMA user_version", 0);
 	if (n_tables && ask(db, "PRAGMA application_id", 0) != SCHEMA_APPLICATION_ID) {
@@ -229,12 +230,11 @@ static int check_schema(struct store *s, struct store_boot *boot, char *err, siz
 		return -EINVAL;
 	}
 	boot->fresh = version == 0;
-	if (version < SCHEMA_VERSION && migrate_all(db, version) != SQLITE_OK) {
+	rc = version < SCHEMA_VERSION ? migrate_all(db, version) : SQLITE_OK;
+	if (rc != SQLITE_OK)
 		snprintf(err, n_err, "%s: the schema cannot be brought to version %d: %s", s->path, SCHEMA_VERSION,
 			sqlite3_errmsg(db));
-		return -EIO;
-	}
-	return 0;
+	return db_errno(rc);
 }
 
 static int set_pragmas(struct store *s)

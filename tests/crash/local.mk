@@ -1,17 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 
 if HAVE_CMOCKA
-check_PROGRAMS += tests/crash/powercut_store_test
-CRASH_TESTS += tests/crash/powercut_store_test
+check_PROGRAMS += tests/crash/powercut_store_test tests/crash/faults_store_test
+CRASH_TESTS += tests/crash/powercut_store_test tests/crash/faults_store_test
 STORY_WORLD = tests/crash/story.c tests/crash/story.h tests/crash/vfs_shim.c tests/crash/vfs_shim.h src/queue/store_sqlite_care.c
 tests_crash_powercut_store_test_SOURCES = tests/crash/powercut_store_test.c $(STORY_WORLD)
 tests_crash_powercut_store_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_crash_faults_store_test_SOURCES = tests/crash/faults_store_test.c $(STORY_WORLD)
+tests_crash_faults_store_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
 
 # Not in `make check`: minutes of it, with another seed each time.
 .PHONY: check-crash-long
 check-crash-long: build-tests
 	tests/crash/powercut_store_test 3000 $$(date +%s)
-endif
+	tests/crash/faults_store_test 1
+
 CRASH_TESTS += tests/crash/kill9.py tests/crash/kill9_can_fail.py
 EXTRA_DIST += tests/crash/kill9.py tests/crash/kill9_can_fail.py
 

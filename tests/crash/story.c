@@ -2,8 +2,8 @@
  *
  * story.c -- see story.h.
  *
- * A tale's number n is its endpoint and client number in events, keys and streams, its link and lane are n + 1, its hash is
- * n + 1, its times begin at due_at(n): so that its rows are found without reading those of the others.
+ * A tale's number n is its endpoint and client number in events, keys and streams, its link and lane are n + 1, its hash
+ * is n + 1, its times begin at due_at(n): so that its rows are found without reading those of the others.
  */
 #include "story.h"
 
@@ -449,7 +449,8 @@ static void keep_house(struct life *l)
 	l->house.u.op.rows = 1;
 	l->house.u.op.done = on_house;
 	l->house.u.op.arg = l;
-	l->events->marks(l->events->arg, false, l->house.u.op.kind == OP_META ? l->house.low_water : 0, l->house.purged);
+	l->events->marks(l->events->arg, false, l->house.u.op.kind == OP_META ? l->house.low_water : 0,
+		l->house.purged);
 	store_stage(l->store, STORE_SETTLE, &l->house.u.op);
 }
 

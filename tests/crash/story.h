@@ -7,8 +7,8 @@
  * found by its number, so one query (tale_rows()) says which rows there are of it.
  *
  * How they must be is not written down but learned: model_learn() lives through each story on a store that nothing
- * happens to, and notes the rows after each step.  After a crash a tale of which `acked` steps were acknowledged must look
- * as the model after that step or, when one more had begun, after the next: nothing lost, nothing by halves.
+ * happens to, and notes the rows after each step.  After a crash a tale of which `acked` steps were acknowledged must
+ * look as the model after that step or, when one more had begun, after the next: nothing lost, nothing by halves.
  */
 #ifndef STORY_H
 #define STORY_H

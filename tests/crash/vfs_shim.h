@@ -40,7 +40,7 @@ enum powercut_call { CALL_WRITE, CALL_SYNC, CALL_TRUNCATE, CALL_SHM_MAP, CALL_RE
 
 enum powercut_fault {
 	FAULT_NONE,
-	FAULT_IO,    /* EIO; a sync that fails may drop what it should have written, as Linux does: the next one is content */
+	FAULT_IO,    /* EIO; a sync that fails drops some of what it should have written, and the next one is content */
 	FAULT_FULL,  /* ENOSPC */
 	FAULT_SHORT, /* ENOSPC, after a part was written */
 	FAULT_N
