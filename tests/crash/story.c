@@ -2,8 +2,8 @@
  *
  * story.c -- see story.h.
  *
- * A tale's number n is its endpoint and client number in events, keys and streams, its link and lane are n + 1, its hash
- * is n + 1, its times begin at due_at(n): so that its rows are found without reading those of the others.
+ * A tale's number n is its endpoint and client number in events, keys and streams, its link and lane are n + 1, its
+ * hash is n + 1, its times begin at due_at(n): so that its rows are found without reading those of the others.
  */
 #include "story.h"
 

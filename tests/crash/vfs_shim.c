@@ -4,8 +4,8 @@
  *
  * A node is what all handles of one path share: the whole content as the programs see it, and a mark for each block
  * that differs from the disk.  xSync writes the marked blocks through the real VFS and sets the length; it need not
- * sync, as it is this machine that lives on.  Locks and the shared memory of the WAL index are the real VFS's: a power cut
- * takes them away with the machine.
+ * sync, as it is this machine that lives on.  Locks and the shared memory of the WAL index are the real VFS's: a power
+ * cut takes them away with the machine.
  */
 #include "vfs_shim.h"
 
