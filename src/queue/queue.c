@@ -182,10 +182,8 @@ struct qmsg *qmsg_new(struct queue *q, struct message *m)
 		q->free_qmsg = qm->next;
 	} else {
 		qm = malloc(sizeof(*qm));
-		if (!qm) {
-			message_free(m);
+		if (!qm)
 			return NULL;
-		}
 	}
 	memset(qm, 0, sizeof(*qm));
 	qm->m = m;
@@ -455,12 +453,23 @@ static void accepted(struct store_op *op)
 	b->done(b, op->r);
 }
 
+/* Every lane that they need is there: what is placed must not fail half-way. */
+static bool lanes_made(struct queue *q, const struct queue_batch *b)
+{
+	for (unsigned i = 0; i < b->n; i++)
+		if (!lane_get(q, b->messages[i], 0))
+			return false;
+	return true;
+}
+
 int queue_add(struct queue *q, struct queue_batch *b)
 {
 	int r = admit(q, b);
 
 	if (r < 0)
 		return r;
+	if (!lanes_made(q, b))
+		return -ENOMEM;
 	b->items = b->n == 1 ? &b->one : calloc(b->n ? b->n : 1, sizeof(*b->items));
 	if (!b->items)
 		return -ENOMEM;

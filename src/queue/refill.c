@@ -56,10 +56,10 @@ static struct qmsg *wake(struct queue *q, struct store_loaded *x, uint64_t todo)
 
 	if (!l)
 		return NULL;
-	x->m = NULL;
 	qm = qmsg_new(q, m);
 	if (!qm)
 		return NULL;
+	x->m = NULL;
 	qm->row_lane = x->lane;
 	qm->row_seq = x->seq;
 	qm->tries = x->tries;
@@ -77,7 +77,7 @@ static struct qmsg *wake(struct queue *q, struct store_loaded *x, uint64_t todo)
 		qm->bound = true;
 		qm->bound_link = x->bound_link;
 		qm->out = o;
-		if (o)
+		if (o && lane_pinned(q, m, o))
 			l = lane_pinned(q, m, o);
 	}
 	q->stats.waiting++;

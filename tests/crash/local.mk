@@ -44,7 +44,8 @@ tests_crash_posthornd_points_LDADD = $(POSTHORN_LIBS)
 tests_crash_posthornd_points_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_open,--wrap=store_close,--wrap=store_stage \
 	-Wl,--wrap=apply_accept,--wrap=apply_lease,--wrap=apply_submit,--wrap=apply_final,--wrap=apply_inbound \
 	-Wl,--wrap=apply_events_done,--wrap=apply_purge,--wrap=pace_take,--wrap=queue_settle,--wrap=queue_receipt \
-	-Wl,--wrap=inbound_take,--wrap=sqlite3_exec,--wrap=link_remove,--wrap=router_set
+	-Wl,--wrap=inbound_take,--wrap=sqlite3_exec,--wrap=link_remove,--wrap=router_set \
+	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 tests_crash_backup_dies_SOURCES = tests/crash/backup_dies.c src/queue/store_sqlite_care.c
 tests_crash_backup_dies_LDADD = $(POSTHORN_LIBS)
 tests_crash_backup_dies_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sqlite3_backup_finish,--wrap=rename

@@ -7,9 +7,10 @@
  *
  *     kill NAME NTH             SIGKILL at the n-th time that NAME is passed
  *     fail CALL HOW             write, sync: io, full, short (vfs_shim.h), from now on; HOW none: mended
+ *     memory FIRST EVERY        the FIRST-th allocation of our own code fails, and then one in EVERY (0: none)
  *
- * Names: `OP staged` (handed to the store, not committed), `OP applied` (inside the transaction), `OP committed` (on disk,
- * nobody was told), for OP in op_names; `part written` (the link has it, the answer is to come), `answer read`;
+ * Names: `OP staged` (handed to the store, not committed), `OP applied` (inside the transaction), `OP committed` (on
+ * disk, nobody was told), for OP in op_names; `part written` (the link has it, the answer is to come), `answer read`;
  * `receipt read`, `inbound read`; `migration step`, `migration commit`; `reload begun`, `reload routes`.
  *
  * With `<database>.faulty` beside it the database is opened on the VFS of vfs_shim.c.
@@ -17,6 +18,7 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -35,6 +37,7 @@ static char armed[48], point_path[4200];
 static unsigned n_left;
 static uv_signal_t usr2;
 static struct store *the_store;
+static atomic_uint memory_left, memory_every;
 
 static void pass(const char *name)
 {
@@ -82,7 +85,7 @@ static void read_orders(void)
 {
 	FILE *f = fopen(point_path, "r");
 	char line[100] = "", a[24], b[24];
-	unsigned n;
+	unsigned n, every;
 
 	if (!f)
 		return;
@@ -95,6 +98,9 @@ static void read_orders(void)
 			purge_now();
 	} else if (sscanf(line, "fail %23s %23s", a, b) == 2) {
 		fail_as(a, b);
+	} else if (sscanf(line, "memory %u %u", &n, &every) == 2) {
+		atomic_store(&memory_every, every);
+		atomic_store(&memory_left, n);
 	}
 	fclose(f);
 }
@@ -137,6 +143,51 @@ void __wrap_store_close(struct store *s, void (*closed)(void *arg), void *arg)
 	the_store = NULL;
 	uv_close((uv_handle_t *)&usr2, NULL);
 	__real_store_close(s, closed, arg);
+}
+
+/* ---- memory ---------------------------------------------------------------------------------------------- */
+
+static bool is_out(void)
+{
+	unsigned left = atomic_load(&memory_left), every;
+
+	if (!left || atomic_fetch_sub(&memory_left, 1) != 1)
+		return false;
+	every = atomic_load(&memory_every);
+	atomic_store(&memory_left, every ? 1 + (unsigned)(random() % (2 * every)) : 0);
+	return true;
+}
+
+void *__real_malloc(size_t n);
+void *__wrap_malloc(size_t n);
+
+void *__wrap_malloc(size_t n)
+{
+	return is_out() ? NULL : __real_malloc(n);
+}
+
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return is_out() ? NULL : __real_calloc(n, size);
+}
+
+void *__real_realloc(void *p, size_t n);
+void *__wrap_realloc(void *p, size_t n);
+
+void *__wrap_realloc(void *p, size_t n)
+{
+	return is_out() ? NULL : __real_realloc(p, n);
+}
+
+char *__real_strdup(const char *s);
+char *__wrap_strdup(const char *s);
+
+char *__wrap_strdup(const char *s)
+{
+	return is_out() ? NULL : __real_strdup(s);
 }
 
 /* ---- operations ------------------------------------------------------------------------------------------ */
