@@ -218,6 +218,7 @@ struct queue {
 	/* due */
 	struct q_load due_query;
 	bool due_reading, due_again;
+	bool lanes_again; /* a page of a backlog could not be read: asked for again each second */
 	int64_t due_next_ms, due_after_at;
 	uint64_t due_after_key;
 	/* restart */
