@@ -16,6 +16,7 @@ check-crash-long: build-tests
 	tests/crash/powercut_store_test 3000 $$(date +%s)
 	tests/crash/faults_store_test 1
 	$(PYTHON3) $(srcdir)/tests/crash/points.py --rounds 20
+	$(PYTHON3) $(srcdir)/tests/crash/memory.py --rounds 40
 	$(PYTHON3) $(srcdir)/tests/crash/kill9.py --rounds 100
 
 CRASH_TESTS += tests/crash/kill9.py tests/crash/kill9_can_fail.py
@@ -36,8 +37,10 @@ tests_crash_posthornd_early_part_LDADD = $(POSTHORN_LIBS)
 tests_crash_posthornd_early_part_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=inbound_take,--wrap=link_ack
 
 # The gateway that dies at named points, or whose disk fails.
-CRASH_TESTS += tests/crash/points.py tests/crash/faults_gateway.py
-EXTRA_DIST += tests/crash/points.py tests/crash/faults_gateway.py
+CRASH_TESTS += tests/crash/points.py tests/crash/faults_gateway.py tests/crash/memory.py \
+	tests/crash/refuses_to_start.py
+EXTRA_DIST += tests/crash/points.py tests/crash/faults_gateway.py tests/crash/memory.py \
+	tests/crash/refuses_to_start.py
 check_PROGRAMS += tests/crash/posthornd-points tests/crash/backup-dies
 tests_crash_posthornd_points_SOURCES = src/main.c tests/crash/points.c tests/crash/vfs_shim.c tests/crash/vfs_shim.h
 tests_crash_posthornd_points_LDADD = $(POSTHORN_LIBS)
