@@ -475,9 +475,8 @@ int queue_add(struct queue *q, struct queue_batch *b)
 		return -ENOMEM;
 	q->now_ms = clock_ms();
 	q->now_us = clock_mono_us();
-	if (q->now_ms < q->last_created_ms)
-		q->now_ms = q->last_created_ms; /* the clock went back: created never does */
-	q->last_created_ms = q->now_ms;
+	if (q->last_created_ms < q->now_ms) /* the clock may go back: created never does */
+		q->last_created_ms = q->now_ms;
 	b->queue = q;
 	staged_add(q, &b->staged, q->next_id);
 	memset(&b->op, 0, sizeof(b->op));
@@ -494,7 +493,7 @@ int queue_add(struct queue *q, struct queue_batch *b)
 
 		memset(&b->items[i], 0, sizeof(b->items[i]));
 		m->id = b->ids[i] = queue_take_id(q);
-		m->created_ms = q->now_ms;
+		m->created_ms = q->last_created_ms;
 		b->items[i].m = m;
 		place(q, &b->items[i]);
 	}
@@ -697,6 +696,7 @@ struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boo
 	if (events)
 		q->events = *events;
 	q->next_id = boot->next_id;
+	q->last_created_ms = boot->last_created;
 	q->id_end = boot->next_id + 65536;
 	q->recover_upto = boot->next_id;
 	q->stored_low = boot->low_water;

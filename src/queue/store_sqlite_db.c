@@ -316,6 +316,7 @@ static int boot(struct writer *w, struct store_boot *ret)
 	ret->next_id = w->node << MSG_COUNTER_BITS | block * ID_BLOCK;
 	ret->low_water = meta_get(w->db, "low_water", ret->next_id);
 	ret->indexed_to = meta_get(w->db, "indexed_to", ret->next_id);
+	ret->last_created = ask(w->db, "SELECT created FROM message ORDER BY id DESC LIMIT 1", 0);
 	ret->next_lane = ask(w->db, "SELECT max(id) FROM lane", 0) + 1;
 	m->next_block = block + 1;
 	m->seq = ask(w->db,
