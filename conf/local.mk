@@ -11,3 +11,17 @@ dist_carriers_DATA = \
 	conf/carriers/national-numbers.conf \
 	conf/carriers/short-code-us.conf \
 	conf/carriers/simulator.conf
+# What differs between makes of modems.
+modemsdir = $(pkgdatadir)/modems
+dist_modems_DATA = \
+	conf/modems/huawei.conf \
+	conf/modems/qualcomm.conf \
+	conf/modems/quectel.conf \
+	conf/modems/siemens.conf \
+	conf/modems/sierra.conf \
+	conf/modems/simcom-7600.conf \
+	conf/modems/simcom-800.conf \
+	conf/modems/telit.conf \
+	conf/modems/u-blox.conf \
+	conf/modems/wavecom.conf \
+	conf/modems/zte.conf

@@ -64,27 +64,31 @@ def code_latency(demo, code):
     return (at - seconds(code["created_at"])) * 1000, (seconds(code["final_at"]) - seconds(code["created_at"])) * 1000
 
 
-def summary(url, demo, control_port, webhook_port):
+def summary(url, demo, control_port, modem_port, webhook_port):
     begun = time.monotonic()
     until(lambda: get(url, "/v1/queue")["waiting"] == 0, "the campaign to leave")
     messages = until(lambda: (m := all_messages(url)) and all(x["state"] in FINAL for x in m) and m, "final states")
     hook = f"http://127.0.0.1:{webhook_port}"
     counts = until(lambda: (c := get(hook, "/")).get("events", 0) >= len(messages) and c, "the webhooks")
     carrier = control(int(control_port), "stats")
+    modem = control(int(modem_port), "stats")
+    twice = carrier["duplicates"] + modem["duplicates"]
+    malformed = carrier["malformed"] + modem["malformed"]
     codes = [m for m in messages if m["class"] == "otp"]
     states = collections.Counter(m["state"] for m in messages)
     print(f"   done {time.monotonic() - begun:.1f} s later")
     print()
     print(f"messages   {len(messages)}: " + ", ".join(f"{s} {n}" for s, n in states.most_common()))
     print(f"parts      {sum(m['n_parts'] for m in messages)}, {carrier['accepted']} taken by the carrier, "
-          f"{carrier['duplicates']} twice, {carrier['malformed']} malformed")
-    print(f"receipts   {carrier['receipts']['sent']} sent by the carrier, {carrier['receipts']['acked']} acknowledged")
+          f"{modem['accepted']} by the modem's network, {twice} twice, {malformed} malformed")
+    print(f"receipts   {carrier['receipts']['sent']} sent by the carrier, {carrier['receipts']['acked']} acknowledged; "
+          f"{modem['reports_made']} status reports by the modem")
     print(f"webhooks   {counts['events']} events in {counts['requests']} requests, "
           f"{counts.get('wrong_signatures', 0)} wrong signatures")
     for code in codes:
         sent, final = code_latency(demo, code)
         print(f"the code   at the carrier {sent:.0f} ms after it was accepted, {code['state']} after {final:.0f} ms")
-    if carrier["duplicates"] or carrier["malformed"] or len(codes) != 1 or counts.get("wrong_signatures"):
+    if twice or malformed or not modem["accepted"] or len(codes) != 1 or counts.get("wrong_signatures"):
         sys.exit("that is not what it should be")
 
 

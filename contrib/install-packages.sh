@@ -6,7 +6,7 @@ set -eu
 
 build="autoconf automake gcc libc6-dev make pkg-config
 	libuv1-dev libsqlite3-dev libconfig-dev libjansson-dev libgnutls28-dev libcurl4-gnutls-dev libsmpp34-dev libicu-dev
-	node-llhttp"
+	libserialport-dev node-llhttp"
 run="curl python3"
 test="libcmocka-dev python3 python3-yaml perl libnet-smpp-perl tshark python3-gammu"
 

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# Build Posthorn and watch it work: a campaign and a one-time code through a simulated carrier, on this machine only.
+# Build Posthorn and watch it work: a campaign and a one-time code through a simulated carrier and a simulated modem, on
+# this machine only.
 #
 #   contrib/quickstart.sh          everything it started is stopped at the end
 #   contrib/quickstart.sh --keep   the gateway goes on; the last lines say how to use and how to stop it
@@ -16,7 +17,7 @@ keep=no
 case "${1-}" in
 '') ;;
 --keep) keep=yes ;;
-*) sed -n '3,9s/^# \{0,1\}//p' "$0"; [ "$1" = --help ] && exit 0; exit 2 ;;
+*) sed -n '3,10s/^# \{0,1\}//p' "$0"; [ "$1" = --help ] && exit 0; exit 2 ;;
 esac
 
 top=$PWD
@@ -130,14 +131,20 @@ open(f"{demo}/key_sha256", "w").write(key["key_sha256"])
 os.remove(f"{demo}/key.json")
 END
 
-say "5. start a simulated carrier (receipts after 300 ms), a webhook receiver and the gateway"
+say "5. start a simulated carrier (receipts after 300 ms), a simulated modem, a webhook receiver and the gateway"
 start carrier ./posthorn-smsc-sim --listen 127.0.0.1:0 --control 127.0.0.1:0 --receipt-delay 300 --receipt-jitter 200 \
 	--outcomes DELIVRD=96,UNDELIV:err=021=2,EXPIRED=1,REJECTD=1 --log "$demo/carrier.audit"
+# A radio ten times as fast as they are: 100 to 200 ms a message.
+mkdir "$demo/modem"
+start modem ./posthorn-modem-sim --dir "$demo/modem" --control 127.0.0.1:0 --log "$demo/modem.log.json" \
+	--line "latency 100 200" --line "report-delay 100 500"
 start webhook python3 -u "$top/contrib/samples/webhook.py" --secret "$webhook_secret"
 until_true 10 "the carrier" has_port carrier '^control 127\.0\.0\.1:\([0-9]*\)$'
 until_true 10 "the webhook receiver" has_port webhook '^listening 127\.0\.0\.1:\([0-9]*\)$'
+until_true 10 "the modem" has_port modem '^control 127\.0\.0\.1:\([0-9]*\)$'
 carrier_port=$(port_of carrier '^listening 127\.0\.0\.1:\([0-9]*\)$')
 control_port=$(port_of carrier '^control 127\.0\.0\.1:\([0-9]*\)$')
+modem_port=$(port_of modem '^control 127\.0\.0\.1:\([0-9]*\)$')
 webhook_port=$(port_of webhook '^listening 127\.0\.0\.1:\([0-9]*\)$')
 
 (umask 077 && cat >"$demo/posthorn.conf") <<END
@@ -151,8 +158,12 @@ clients = (
 links = (
   # 60 parts a second: slow enough to see the code overtake the campaign.
   { name = "carrier"; driver = "smpp"; host = "127.0.0.1"; port = $carrier_port;
-    system_id = "demo"; password = "demo"; tps = 60.0; burst = 10; } );
-routes = ( { links = [ "carrier" ]; } );
+    system_id = "demo"; password = "demo"; tps = 60.0; burst = 10; },
+  # Of a real one the port is /dev/serial/by-id/..., or device = "imei:..."; see docs/modems.md.
+  { name = "modem"; driver = "modem"; device = "$demo/modem/sim0-at"; } );
+routes = (
+  { prefix = [ "49" ]; links = [ "modem", "carrier" ]; },
+  { links = [ "carrier" ]; } );
 inbound = ( { client = "demo"; } );
 END
 ./posthornd -c "$demo/posthorn.conf" -t >>"$log" 2>&1 || fail "the configuration"
@@ -176,7 +187,7 @@ python3 "$top/contrib/demo.py" middle "$url" "$demo" || fail "the campaign does 
 	fail "the code"
 
 say "8. wait until every message is final"
-python3 "$top/contrib/demo.py" summary "$url" "$demo" "$control_port" "$webhook_port" | tee -a "$log" ||
+python3 "$top/contrib/demo.py" summary "$url" "$demo" "$control_port" "$modem_port" "$webhook_port" | tee -a "$log" ||
 	fail "not everything became final"
 
 say

@@ -13,12 +13,17 @@ export no_proxy=127.0.0.1 NO_PROXY=127.0.0.1
 top=$PWD
 log=$top/build-tests/run-tests.log
 
+# The build is a test as well.  Of two builds side by side both may fail: that is counted behind them.
+count_failure() {
+	[ "$BASHPID" = $$ ] || exit 1
+	echo "0 passed, 1 failed"
+	exit 1
+}
+
 fail() {
 	printf 'failed: %s\nthe end of %s:\n' "$1" "$log" >&2
 	tail -n 40 "$log" >&2
-	# The build is a test as well.
-	echo "0 passed, 1 failed"
-	exit 1
+	count_failure
 }
 
 step() {
@@ -29,17 +34,18 @@ step() {
 	"$@" >>"$log" 2>&1 || fail "$text"
 }
 
-# build FOLDER FLAGS...
+# build FOLDER FLAGS...; in a subshell of its own
 build() {
 	local folder=$top/$1
 	shift
 	mkdir -p "$folder"
 	cd "$folder"
+	log=$folder/build.log
+	: >"$log"
 	if [ ! -f Makefile ] || [ "$top/configure" -nt Makefile ]; then
 		step "   configure in $folder" "$top/configure" "$@"
 	fi
 	step "   make in $folder" make -j"$(nproc)" build-tests
-	cd "$top"
 }
 
 if ! mkdir -p build-tests 2>/dev/null || [ ! -w build-tests ]; then
@@ -47,15 +53,23 @@ if ! mkdir -p build-tests 2>/dev/null || [ ! -w build-tests ]; then
 	exit 1
 fi
 : >"$log"
-echo "Posthorn tests; details of the build go to $log"
+echo "Posthorn tests; details of the builds go to $log and build-tests*/build.log"
 echo "1. packages (Debian 12)"
 contrib/install-packages.sh build run test >>"$log" || fail "packages"
 if [ ! -x configure ] || [ configure.ac -nt configure ] || [ Makefile.am -nt Makefile.in ]; then
 	step "2. autoreconf" autoreconf -fi
 fi
 echo "3. a plain build and one with sanitizers"
-build build-tests --enable-werror
-build build-tests-san --enable-werror --enable-sanitizers CFLAGS="-O1 -g"
+# Side by side: configure and the long files at the end of a make leave processors idle.
+build build-tests --enable-werror >build-tests/build.out 2>&1 &
+plain=$!
+build build-tests-san --enable-werror --enable-sanitizers CFLAGS="-O1 -g" &
+sanitized=$!
+ok=yes
+wait "$sanitized" || ok=no
+wait "$plain" || ok=no
+cat build-tests/build.out
+[ $ok = yes ] || count_failure
 echo "4. tests"
 # Crash tests kill and count; sanitizers would only slow that.  The simulator's own tests are of one build.
 exec python3 tests/run.py --first-only crash,peers build-tests/tests.list build-tests-san/tests.list

@@ -44,6 +44,7 @@ struct part {
 	bool flash;
 	bool want_receipt;
 	uint32_t validity_s;  /* what is left of the ttl */
+	int64_t send_at_ms;   /* the peer shall keep it until then; 0: not.  Of links that schedule only */
 	struct segment_wire wire; /* UDH and text; for CONCAT_PAYLOAD see text/n_text */
 	const char *text;     /* the whole UTF-8 text, for drivers that send it whole */
 	uint32_t n_text;
@@ -64,6 +65,32 @@ struct settle {
 	bool late;            /* an answer for a part that was already settled as UNKNOWN */
 };
 
+/* A question about a part that the carrier took (query_sm, SMPP 3.4, 4.8).  Lent for the call. */
+struct driver_question {
+	uint64_t key;         /* what link_answered() gives back */
+	const char *smsc_id;  /* as link_settled() gave it */
+	const char *from;     /* as in struct part */
+	uint64_t to;
+};
+
+/* What came of it. */
+enum answer_kind {
+	ANSWER_STATE,         /* the carrier says how the part stands */
+	ANSWER_UNKNOWN,       /* it does not know the part */
+	ANSWER_FAILED,        /* it could not say, and perhaps it never can */
+	ANSWER_UNSUPPORTED,   /* it answers no such question */
+	ANSWER_LATER,         /* not now: its limits */
+	ANSWER_NONE,          /* nothing came in time */
+	ANSWER_UNSENT         /* the connection went away first */
+};
+struct driver_answer {
+	uint64_t key;
+	enum answer_kind kind;
+	enum receipt_state state;        /* of ANSWER_STATE … */
+	const char *stat_raw, *err;      /* … and as received */
+	const char *text;                /* of the others: what a person reads */
+};
+
 /* Names an inbound PDU to its driver when it may be acknowledged. */
 struct driver_token {
 	uint64_t a, b;
@@ -80,6 +107,8 @@ struct link_receipt {
 	const char *stat_raw; /* the word or number as received */
 	const char *err;      /* error code, raw; "" = none */
 	const char *quoted;   /* the beginning of the message's text, as far as it quotes it; NULL or "" = not at all */
+	bool numbered;        /* it gives back the number that we gave the part (msg_key_number()) … */
+	uint16_t number;      /* … this one */
 	bool intermediate;
 };
 
@@ -91,10 +120,14 @@ struct link_inbound {
 	const uint8_t *raw;   /* the octets of the text as received, UDH first */
 	uint32_t n_raw;
 	uint8_t data_coding, esm_class; /* as SMPP numbers them: a TP-DCS below 10 goes as 00, 04 or 08 (dcs_make()) */
+	/* Equal only where it is the same message read again, from a memory that was not emptied in time: it is then
+	 * acknowledged and not stored a second time.  0: there is no telling.  Parts of messages need none. */
+	uint64_t digest;
 };
 
 #define DRIVER_MO  0x01 /* can receive messages */
 #define DRIVER_DLR 0x02 /* can receive receipts */
+#define DRIVER_OWN_IDS 0x04 /* its ids are its own making: receipts spell them as the answer did */
 
 /* What a driver tells of itself for /v1/links and /metrics. */
 struct driver_stats {
@@ -129,9 +162,31 @@ struct driver_pdu {
 	uint32_t n, n_whole;   /* kept, and what it had */
 };
 
+/* Something that a person wants to know of a link, and perhaps a graph: signal, operator, IMEI.  Lent for the call. */
+struct driver_fact {
+	const char *name;      /* a to z, digits and _, at most DRIVER_FACT_NAME_MAX: "signal_dbm".  The same on every call
+				* while its meaning is the same, and the same in all drivers */
+	const char *text;      /* when it is no number; UTF-8 */
+	double number;
+	bool is_number;        /* also a gauge of /metrics, posthorn_link_NAME */
+	const char *unit;      /* for people: "dBm"; NULL: none */
+	const char *help;      /* of a number: a sentence for /metrics; NULL: none */
+};
+#define DRIVER_FACT_NAME_MAX 40
+
+/* How a USSD dialogue went on. */
+struct driver_ussd {
+	int r;                 /* 0; -ETIMEDOUT: no answer in time; -ENOTCONN: the link went away; -ECONNABORTED: the
+				* network ended it; -EIO: refused.  Then `text` may say what was said */
+	const char *text;      /* UTF-8; NULL is "" */
+	bool more;             /* the network waits for an answer: the next ussd() is that */
+};
+typedef void driver_ussd_cb(void *arg, const struct driver_ussd *u);
+#define DRIVER_USSD_MAX 182 /* characters of what is sent: 160 octets hold so many septets (3GPP TS 23.038, 6.1.2.3) */
+
 struct driver {
 	const char *name;        /* what the configuration calls it: driver = "smpp" */
-	unsigned caps;           /* DRIVER_MO | DRIVER_DLR */
+	unsigned caps;           /* DRIVER_MO | DRIVER_DLR | DRIVER_OWN_IDS */
 
 	/* Would open() succeed?  Looks at what settings name (files), keeps nothing.  0, or -errno and what to mend.
 	 * May be NULL: there is nothing to look at. */
@@ -146,6 +201,11 @@ struct driver {
 	 * -EAGAIN: no room on the wire now, link_ready() or link_down() follows.  -ENOTCONN: not up.
 	 * -EMSGSIZE: no PDU of this link can hold it; nothing was taken. */
 	int (*submit)(struct link *l, const struct part *p);
+
+	/* Ask the carrier how a part stands.  0: exactly one link_answered() follows, never from inside the call.
+	 * -EAGAIN: no room on the wire now.  -ENOTCONN: not up.  -EINVAL: it cannot be asked for by this id.  May be
+	 * NULL: the driver has no such question. */
+	int (*ask)(struct link *l, const struct driver_question *question);
 
 	/* What a sender becomes on this link for that recipient; lent until the next call.  May be NULL: it never
 	 * changes.  It is asked when a part was taken, so that the timeline can tell. */
@@ -186,6 +246,16 @@ struct driver {
 	/* So many parts per bind may be in flight from here on, up to the setting's bound; link_up() tells the sum.  0
 	 * or -errno: nothing changed.  NULL: the driver has no such window. */
 	int (*set_window)(struct link *l, unsigned window);
+
+	/* Tell what is known of the link now, from memory: this waits for nothing.  What is not known is left out.  May
+	 * be NULL. */
+	void (*facts)(struct link *l, void (*each)(void *arg, const struct driver_fact *f), void *arg);
+
+	/* Send a USSD code, or the answer to what the network asked; "" ends the dialogue.  0: exactly one done()
+	 * follows, not from inside this call: when the network answered, when it took longer than the driver waits (a
+	 * minute at most), or when the link goes away; before link_stopped().  -ENOTCONN: not up; -EBUSY: not now (the
+	 * core asks for one at a time); -EINVAL: no such code.  NULL: the driver has none. */
+	int (*ussd)(struct link *l, const char *code, driver_ussd_cb *done, void *arg);
 };
 
 /* The table made from drivers.def.  On failure *ret_why says so: unknown, or built without something. */
@@ -206,9 +276,26 @@ void link_down(struct link *l, const char *reason);        /* lent string, for p
 void link_ready(struct link *l);                           /* after -EAGAIN: room again */
 void link_settled(struct link *l, const struct settle *s);
 
+void link_answered(struct link *l, const struct driver_answer *a);
+
 /* How full the carrier says it is, 0 to 100 percent (congestion_state, SMPP 5.0, 4.8.4.18: above 80 it wants less).
  * Told for each response that says it, on whichever bind, before the link_settled() of the same response. */
 void link_congestion(struct link *l, unsigned percent);
+
+/* Whose account its messages go on: the ICCID of the SIM, or its IMSI where that cannot be read.  Quotas are counted
+ * for it, so it is told before link_up() and whenever it changes.  "" or NULL: not known; then it is the link itself. */
+void link_identity(struct link *l, const char *account);
+
+/* Whether receipts will come, as found at run time: a modem that refuses every mode that gives them.  Without them what
+ * is taken ends as unconfirmed (no_reports).  Unknown, as at the start, is as the settings say. */
+enum link_reports { LINK_REPORTS_UNKNOWN, LINK_REPORTS_YES, LINK_REPORTS_NO };
+void link_reports(struct link *l, enum link_reports told);
+
+/* Something that a person must see to while the link may well be up: the SIM is full, it is not registered.  `code` is
+ * stable, at most LINK_ALARM_CODE_MAX octets; `text` is a sentence, NULL when it is over.  Told again it changes the
+ * text.  Logged once when it begins and once when it ends. */
+#define LINK_ALARM_CODE_MAX 32
+void link_alarm(struct link *l, const char *code, const char *text);
 
 void link_receipt(struct link *l, const struct link_receipt *r, struct driver_token token);
 void link_inbound(struct link *l, const struct link_inbound *m, struct driver_token token);

@@ -7,6 +7,9 @@
  *  - nothing is settled from inside submit(): a timer does it, also when the delay is 0;
  *  - the delay is the same for all, so the parts in flight are a ring in order of their time, and one timer serves it;
  *    nothing is allocated for a part;
+ *  - what else a driver may have: an identity, facts, USSD.  Some codes ask for what a person or a network would
+ *    do: *0# is never answered, *1# waits for an answer, *2# raises an alarm, *3# ends it, *4# and *5# say that there
+ *    are no receipts, and that there are;
  *  - a receipt whose ack() says "not stored" is sent again, as a carrier would;
  *  - stop() settles what is in flight, and link_stopped() comes from the timer's close callback, when nothing of
  *    libuv is left, so that the core may call close() from it.
@@ -18,6 +21,7 @@
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "driver.h"
 
@@ -37,7 +41,12 @@ struct entry {
 
 struct loopback {
 	struct link *link;
-	uv_timer_t timer;
+	uv_timer_t timer, ussd_timer;
+	unsigned n_timers;
+	char code[DRIVER_USSD_MAX + 1];
+	driver_ussd_cb *ussd_done; /* NULL: nobody waits */
+	void *ussd_arg;
+	uint64_t settled, ussd_asked;
 	bool running, up, stopping, starved;
 	unsigned window, in_flight;
 	uint64_t delay_ms;
@@ -69,18 +78,18 @@ static void on_up(uv_timer_t *t)
 	struct loopback *lb = t->data;
 
 	lb->up = true;
+	link_identity(lb->link, link_conf(lb->link)->sim);
 	link_up(lb->link, lb->window);
 }
 
 static int loopback_start(struct link *l)
 {
 	struct loopback *lb = link_driver_data(l);
-	int r;
 
-	r = uv_timer_init(link_loop(l), &lb->timer);
-	if (r < 0)
-		return r;
-	lb->timer.data = lb;
+	uv_timer_init(link_loop(l), &lb->timer); /* cannot fail */
+	uv_timer_init(link_loop(l), &lb->ussd_timer);
+	lb->timer.data = lb->ussd_timer.data = lb;
+	lb->n_timers = 2;
 	lb->running = true;
 	lb->stopping = false;
 	return uv_timer_start(&lb->timer, on_up, 0, 0);
@@ -162,18 +171,89 @@ static void settle_part(struct loopback *lb, const struct entry *e)
 	} else {
 		s.text = "as configured";
 	}
+	lb->settled++;
 	link_settled(lb->link, &s);
 	if (e->want_receipt &&
 		(lb->outcome == CONF_OUTCOME_DELIVERED || lb->outcome == CONF_OUTCOME_UNDELIVERED))
 		tell_receipt(lb, e->key, e->to);
 }
 
+/* ---- USSD ------------------------------------------------------------------------------------------------ */
+
+static void ussd_done(struct loopback *lb, const struct driver_ussd *u)
+{
+	driver_ussd_cb *done = lb->ussd_done;
+
+	lb->ussd_done = NULL;
+	uv_timer_stop(&lb->ussd_timer);
+	done(lb->ussd_arg, u);
+}
+
+static void ussd_silent(uv_timer_t *t)
+{
+	ussd_done(t->data, &(struct driver_ussd){ .r = -ETIMEDOUT });
+}
+
+static void ussd_answer(uv_timer_t *t)
+{
+	struct loopback *lb = t->data;
+	const char *said = link_conf(lb->link)->ussd;
+
+	if (strcmp(lb->code, "*0#") == 0) {
+		uv_timer_start(t, ussd_silent, (uint64_t)link_conf(lb->link)->response_timeout_ms, 0);
+		return;
+	}
+	if (strcmp(lb->code, "*2#") == 0 || strcmp(lb->code, "*3#") == 0)
+		link_alarm(lb->link, "as_asked", lb->code[1] == '2' ? "somebody dialled *2#" : NULL);
+	if (strcmp(lb->code, "*4#") == 0 || strcmp(lb->code, "*5#") == 0)
+		link_reports(lb->link, lb->code[1] == '4' ? LINK_REPORTS_NO : LINK_REPORTS_YES);
+	ussd_done(lb, &(struct driver_ussd){ .text = *said ? said : lb->code, .more = strcmp(lb->code, "*1#") == 0 });
+}
+
+static int loopback_ussd(struct link *l, const char *code, driver_ussd_cb *done, void *arg)
+{
+	struct loopback *lb = link_driver_data(l);
+
+	if (!lb->up)
+		return -ENOTCONN;
+	snprintf(lb->code, sizeof(lb->code), "%s", code);
+	lb->ussd_done = done;
+	lb->ussd_arg = arg;
+	lb->ussd_asked++;
+	return uv_timer_start(&lb->ussd_timer, ussd_answer, 0, 0);
+}
+
+static void loopback_facts(struct link *l, void (*each)(void *arg, const struct driver_fact *f), void *arg)
+{
+	const struct loopback *lb = link_driver_data(l);
+
+	each(arg, &(struct driver_fact){ .name = "operator", .text = "none" });
+	if (*link_conf(l)->sim)
+		each(arg, &(struct driver_fact){ .name = "iccid", .text = link_conf(l)->sim });
+	each(arg, &(struct driver_fact){ .name = "settled", .number = (double)lb->settled, .is_number = true,
+		.unit = "parts", .help = "Parts that the loopback link has answered." });
+	each(arg, &(struct driver_fact){ .name = "ussd_asked", .number = (double)lb->ussd_asked, .is_number = true,
+		.help = "USSD codes that the loopback link was asked to send." });
+}
+
+/* ---- end ------------------------------------------------------------------------------------------------- */
+
 static void on_timer_closed(uv_handle_t *h)
 {
 	struct loopback *lb = h->data;
 
+	if (--lb->n_timers)
+		return;
 	lb->running = false;
 	link_stopped(lb->link);
+}
+
+static void close_timers(struct loopback *lb)
+{
+	if (lb->ussd_done)
+		ussd_done(lb, &(struct driver_ussd){ .r = -ENOTCONN });
+	uv_close((uv_handle_t *)&lb->timer, on_timer_closed);
+	uv_close((uv_handle_t *)&lb->ussd_timer, on_timer_closed);
 }
 
 static void on_timer(uv_timer_t *t)
@@ -201,7 +281,7 @@ static void on_timer(uv_timer_t *t)
 	if (lb->stopping && !lb->in_flight) {
 		lb->n = 0;
 		if (!uv_is_closing((uv_handle_t *)t))
-			uv_close((uv_handle_t *)t, on_timer_closed);
+			close_timers(lb);
 	} else if (lb->n) {
 		arm(lb);
 	}
@@ -269,4 +349,6 @@ const struct driver loopback_driver = {
 	.close = loopback_close,
 	.stats = loopback_stats,
 	.set_window = loopback_set_window,
+	.facts = loopback_facts,
+	.ussd = loopback_ussd,
 };

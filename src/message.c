@@ -60,6 +60,8 @@ static const char *const reason_names[REASON_N] = {
 	[REASON_LINK_DRAIN] = "link_drain",
 	[REASON_HELD] = "held",
 	[REASON_STORE] = "store",
+	[REASON_QUOTA] = "quota",
+	[REASON_GUARD] = "guard",
 };
 
 static const char *const outcome_names[OUTCOME_N] = {

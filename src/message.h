@@ -40,6 +40,13 @@ static inline unsigned msg_key_part(uint64_t key)
 	return key & 0xff;
 }
 
+/* What a link that numbers its parts calls one (user_message_reference, SMPP 3.4, 5.3.2.17): the same whenever it is
+ * sent again, so that both can be told to be one; neighbours differ. */
+static inline uint16_t msg_key_number(uint64_t key)
+{
+	return (uint16_t)(msg_key_id(key) + msg_key_part(key));
+}
+
 /* ---- words ---------------------------------------------------------------------------------------------- */
 
 enum msg_class {
@@ -105,6 +112,8 @@ enum msg_reason {
 	REASON_LINK_DRAIN,  /* its link drains */
 	REASON_HELD,        /* an operator holds it */
 	REASON_STORE,       /* waiting for the disk */
+	REASON_QUOTA,       /* what may leave over its link in this period has left */
+	REASON_GUARD,       /* its link failed too often and is set aside */
 	REASON_N
 };
 

@@ -2,11 +2,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """run.py -- run test programs a few at a time and count their cases.
 
-    run.py [-j N] [--label NAME] LIST...
+    run.py [-j N] [--only GROUP,...] [--first-only GROUP,...] LIST...
 
 A LIST is a file made by `make check-list`: lines of "GROUP PROGRAM", where PROGRAM is a path below the build folder
 (compiled) or the source folder (*.py, *.pl).  The folder of the LIST is the build folder; several lists are several
 builds, and the programs of the later ones appear with the name of their folder.  --only GROUP[,GROUP] chooses.
+
+Most programs wait more than they compute, so three times as many run at a time as there are processors.  A script may say in
+one of its first lines what it needs:
+
+    # run: 40 s            about so long; the longest are started first, so that none is left over at the end
+    # run: 20 s, calm      it measures rates or times: after all others, a third as many at a time
+
+What programs print is kept and shown in the order of the lists, whatever the order in which they ended.  Nothing is
+ever run a second time: a case that fails now and then is a failure.
 
 What is a case: a line "ok" or "not ok" of TAP, which cmocka and our scripts print; a program of the group fuzz replays
 its corpus and is one case.  A program that ends with a bad status, without all the cases that it promised, or not in
@@ -14,7 +23,9 @@ time, is one failed case more, so that nothing can fail unseen.  Only what faile
 "N passed, N failed".  Exit status 0: nothing failed and something ran.
 """
 import argparse
+import collections
 import concurrent.futures
+import itertools
 import os
 import re
 import signal
@@ -28,6 +39,8 @@ TIME_LIMIT = {"unit": 60, "peers": 120, "contract": 120, "fuzz": 60, "e2e": 150,
 GROUPS = list(TIME_LIMIT)
 SOURCE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 TAIL = 60  # lines shown of a program that failed without saying which case
+HEAD = 5   # lines of a script in which it may say how it wants to be run
+USUAL_S = 5
 
 
 class Test:
@@ -35,6 +48,7 @@ class Test:
         self.build, self.group, self.program = build, group, program
         self.name = (label + ":" if label else "") + re.sub(r"^tests/", "", program)
         self.sanitized = is_sanitized(build)
+        self.weight_s, self.calm = declared(program)
         self.passed, self.skipped, self.failures, self.took_s, self.output = 0, [], [], 0.0, ""
 
     def command(self):
@@ -54,6 +68,20 @@ class Test:
 
 def program_is_script(program):
     return program.endswith((".py", ".pl"))
+
+
+def declared(program):
+    """What a script says of itself: (seconds, calm)."""
+    if not program_is_script(program):
+        return USUAL_S, False
+    with open(os.path.join(SOURCE, program), encoding="utf-8") as f:
+        for line in itertools.islice(f, HEAD):
+            m = re.fullmatch(r"# run: (\d+) s(, calm)?\n", line)
+            if m:
+                return int(m.group(1)), bool(m.group(2))
+            if line.startswith("# run:"):
+                raise SystemExit(f"{program}: cannot read {line.strip()!r}")
+    return USUAL_S, False
 
 
 def is_sanitized(build):
@@ -208,25 +236,50 @@ def read_lists(o):
     return tests
 
 
+class Reports:
+    """Of the tests that have ended, in the order of the lists: each as soon as all before it are there."""
+
+    def __init__(self, tests):
+        self.left, self.ended = collections.deque(tests), set()
+
+    def add(self, test):
+        self.ended.add(test)
+        while self.left and self.left[0] in self.ended:
+            progress(self.left.popleft())
+
+    def rest(self):
+        """Of a run that was interrupted."""
+        for test in self.left:
+            if test in self.ended:
+                progress(test)
+
+
+def run_all(tests, jobs, reports):
+    for some, at_a_time in ([t for t in tests if not t.calm], jobs), ([t for t in tests if t.calm], (jobs + 2) // 3):
+        some.sort(key=lambda t: -t.weight_s)  # stable: equal ones stay in the order of the lists
+        pool = concurrent.futures.ThreadPoolExecutor(at_a_time)
+        try:
+            for future in concurrent.futures.as_completed([pool.submit(run, t) for t in some]):
+                reports.add(future.result())
+        except (KeyboardInterrupt, SystemExit):
+            pool.shutdown(wait=False, cancel_futures=True)
+            with running_lock:
+                for p in list(running):
+                    end_group(p)
+            reports.rest()
+            raise
+
+
 def main():
     a = argparse.ArgumentParser(description="run test programs and count their cases")
-    a.add_argument("-j", "--jobs", type=int, default=os.cpu_count() or 1)
+    a.add_argument("-j", "--jobs", type=int, default=3 * (os.cpu_count() or 1))
     a.add_argument("--only", default="", help="groups to run, of " + ",".join(GROUPS))
     a.add_argument("--first-only", default="", help="groups to run in the first build only")
     a.add_argument("lists", nargs="+", metavar="LIST")
     o = a.parse_args()
     tests = read_lists(o)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
-    pool = concurrent.futures.ThreadPoolExecutor(o.jobs)
-    try:
-        for future in concurrent.futures.as_completed([pool.submit(run, t) for t in tests]):
-            progress(future.result())
-    except (KeyboardInterrupt, SystemExit):
-        pool.shutdown(wait=False, cancel_futures=True)
-        with running_lock:
-            for p in list(running):
-                end_group(p)
-        raise
+    run_all(tests, o.jobs, Reports(tests))
     table(tests)
     passed, failed = sum(t.passed for t in tests), sum(len(t.failures) for t in tests)
     print(f"{passed} passed, {failed} failed")

@@ -147,6 +147,8 @@ static void give_receipt(struct smpp *m, const struct pdu_sm *sm, const struct r
 		.other = number_of(sm->dest),
 		.err = text->err,
 		.quoted = text->text,
+		.numbered = sm->number >= 0,
+		.number = (uint16_t)sm->number,
 		.intermediate = (sm->esm_class & ESM_TYPE) == ESM_INTERMEDIATE,
 	};
 

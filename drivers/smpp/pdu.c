@@ -127,6 +127,10 @@ static void read_tlv(struct pdu_sm *sm, uint16_t tag, const uint8_t *value, uint
 		if (n == 2 && sm->dest_port < 0)
 			sm->dest_port = get16(value);
 		return;
+	case TLVID_user_message_reference:
+		if (n == 2 && sm->number < 0)
+			sm->number = get16(value);
+		return;
 	case TLVID_sar_msg_ref_num:
 		if (n == 2)
 			sm->sar_ref = get16(value);
@@ -191,7 +195,7 @@ int pdu_read_sm(const uint8_t *pdu, size_t n, struct pdu_sm *ret, uint32_t *ret_
 	struct reader r = { pdu + PDU_HEADER, pdu + n, 0 };
 
 	memset(ret, 0, sizeof(*ret));
-	ret->message_state = ret->source_port = ret->dest_port = -1;
+	ret->message_state = ret->source_port = ret->dest_port = ret->number = -1;
 	ret->service_type = read_str(&r, ESME_BAD_SERVICE);
 	ret->source_ton = read_octet(&r);
 	ret->source_npi = read_octet(&r);
@@ -220,6 +224,17 @@ struct pdu_str pdu_read_id(const uint8_t *pdu, size_t n)
 	const char *s = (const char *)pdu + PDU_HEADER;
 
 	return (struct pdu_str){ s, strnlen(s, n - PDU_HEADER) };
+}
+
+int pdu_read_query_resp(const uint8_t *pdu, size_t n, struct pdu_query_resp *ret)
+{
+	struct reader r = { pdu + PDU_HEADER, pdu + n, 0 };
+
+	ret->message_id = read_str(&r, ESME_BAD_CMD_LEN);
+	ret->final_date = read_str(&r, ESME_BAD_CMD_LEN);
+	ret->message_state = read_octet(&r);
+	ret->error_code = r.at < r.end ? *r.at : -1;
+	return r.status ? -EBADMSG : 0;
 }
 
 int pdu_read_outbind(const uint8_t *pdu, size_t n, struct pdu_str *ret_system_id, struct pdu_str *ret_password)
@@ -332,14 +347,31 @@ size_t pdu_put_sm_resp(uint8_t dst[static PDU_SM_RESP_LEN], uint32_t id, uint32_
 	return PDU_SM_RESP_LEN;
 }
 
+size_t pdu_put_query_sm(uint8_t dst[static PDU_QUERY_MAX], const struct pdu_query *q)
+{
+	size_t n_id = strlen(q->message_id), n_source = strlen(q->source);
+	uint8_t *p = dst + PDU_HEADER;
+
+	if (n_id > PDU_ID_MAX || n_source > PDU_ADDRESS_MAX)
+		return 0;
+	p = put_str(p, q->message_id, n_id);
+	*p++ = q->source_ton;
+	*p++ = q->source_npi;
+	p = put_str(p, q->source, n_source);
+	pdu_put_header(dst, PDU_QUERY_SM, 0, q->seq);
+	put32(dst, (uint32_t)(p - dst));
+	return (size_t)(p - dst);
+}
+
 size_t pdu_put_submit_sm(uint8_t *dst, size_t cap, const struct pdu_submit *s)
 {
 	size_t n_service = strlen(s->service_type), n_source = strlen(s->source), n_dest = strlen(s->dest);
-	size_t n_validity = strlen(s->validity);
+	size_t n_validity = strlen(s->validity), n_schedule = s->schedule ? strlen(s->schedule) : 0;
 	uint8_t *p = dst + PDU_HEADER;
 
 	if (n_service > PDU_SERVICE_TYPE_MAX || n_source > PDU_ADDRESS_MAX || n_dest > PDU_ADDRESS_MAX ||
-		(n_validity && n_validity != PDU_TIME_LEN) || s->n_udh + s->n_text > (int)PDU_SHORT_MAX ||
+		(n_validity && n_validity != PDU_TIME_LEN) || (n_schedule && n_schedule != PDU_TIME_LEN) ||
+		s->n_udh + s->n_text > (int)PDU_SHORT_MAX ||
 		cap < PDU_SUBMIT_MAX((s->payload ? s->n_payload : 0u) + s->n_tlvs))
 		return 0;
 	p = put_str(p, s->service_type, n_service);
@@ -352,7 +384,7 @@ size_t pdu_put_submit_sm(uint8_t *dst, size_t cap, const struct pdu_submit *s)
 	*p++ = s->esm_class;
 	*p++ = s->protocol_id;
 	*p++ = s->priority;
-	*p++ = 0; /* schedule_delivery_time: the queue keeps the time */
+	p = put_str(p, s->schedule, n_schedule);
 	p = put_str(p, s->validity, n_validity);
 	*p++ = s->registered_delivery;
 	*p++ = s->replace_if_present;

@@ -30,6 +30,7 @@
 #define PDU_GENERIC_NACK       0x80000000u
 #define PDU_BIND_RECEIVER      0x00000001u
 #define PDU_BIND_TRANSMITTER   0x00000002u
+#define PDU_QUERY_SM           0x00000003u
 #define PDU_SUBMIT_SM          0x00000004u
 #define PDU_DELIVER_SM         0x00000005u
 #define PDU_UNBIND             0x00000006u
@@ -73,6 +74,7 @@ struct pdu_sm {
 	uint16_t sar_ref;
 	uint8_t sar_total, sar_seq;     /* total 0: no sar_ TLVs, or not sound */
 	int32_t source_port, dest_port; /* -1: none */
+	int32_t number;                 /* user_message_reference, -1: none */
 };
 
 /* 0; or -EBADMSG and the command_status to answer with. */
@@ -80,6 +82,14 @@ int pdu_read_sm(const uint8_t *pdu, size_t n, struct pdu_sm *ret, uint32_t *ret_
 
 /* The message_id of submit_sm_resp or data_sm_resp, or the system_id of bind_*_resp: the first field of the body. */
 struct pdu_str pdu_read_id(const uint8_t *pdu, size_t n);
+
+/* query_sm_resp (SMPP 3.4, 4.8.2).  0 or -EBADMSG: there is no message_state in it.  Some leave out the error_code. */
+struct pdu_query_resp {
+	struct pdu_str message_id, final_date;
+	uint8_t message_state;
+	int error_code; /* -1: none */
+};
+int pdu_read_query_resp(const uint8_t *pdu, size_t n, struct pdu_query_resp *ret);
 
 /* A TLV of one octet in a response, or -1.  The TLVs stand behind the first field of the body; in a refusal, which has
  * no body for many carriers, also right behind the header. */
@@ -100,6 +110,7 @@ struct pdu_submit {
 	uint8_t esm_class, protocol_id, priority, registered_delivery, data_coding;
 	bool replace_if_present;
 	const char *validity; /* 16 characters, or "" */
+	const char *schedule; /* likewise; NULL: "" */
 	const uint8_t *udh, *text; /* together the short_message */
 	uint8_t n_udh, n_text;
 	uint16_t sar_ref;
@@ -123,6 +134,18 @@ struct pdu_submit {
 
 /* Returns the octets written; 0 when a field is too long or `cap` too small. */
 size_t pdu_put_submit_sm(uint8_t *dst, size_t cap, const struct pdu_submit *s);
+
+/* query_sm (SMPP 3.4, 4.8.1). */
+struct pdu_query {
+	uint32_t seq;
+	const char *message_id, *source;
+	uint8_t source_ton, source_npi;
+};
+#define PDU_ID_MAX    64u /* SMPP 3.4, 5.2.23 */
+#define PDU_QUERY_MAX (PDU_HEADER + PDU_ID_MAX + 1u + 2u + PDU_ADDRESS_MAX + 1u)
+
+/* Octets written; 0 when a field is too long. */
+size_t pdu_put_query_sm(uint8_t dst[static PDU_QUERY_MAX], const struct pdu_query *q);
 
 /* A PDU without body: enquire_link and its response, generic_nack.  PDU_HEADER octets. */
 size_t pdu_put_header(uint8_t dst[static PDU_HEADER], uint32_t id, uint32_t status, uint32_t seq);

@@ -144,8 +144,13 @@ static void set_deadline(struct session *s, uint64_t in_ms)
 static void settle(struct session *s, uint64_t key, enum outcome outcome, const char *text)
 {
 	const struct settle st = { .key = key, .outcome = outcome, .text = text };
+	const struct driver_answer a = { .key = key & ~KEY_ASKED, .text = text,
+		.kind = s->stream && outcome == OUTCOME_UNKNOWN ? ANSWER_NONE : ANSWER_UNSENT };
 
-	s->ops->settled(s->arg, &st);
+	if (key & KEY_ASKED)
+		s->ops->answered(s->arg, &a);
+	else
+		s->ops->settled(s->arg, &st);
 }
 
 void session_check_drained(struct session *s)
@@ -835,6 +840,11 @@ int session_submit(struct session *s, uint64_t key, uint32_t seq, const uint8_t 
 	if (first)
 		session_arm(s);
 	return 0;
+}
+
+int session_ask(struct session *s, uint64_t key, uint32_t seq, const uint8_t *pdu, size_t n)
+{
+	return session_submit(s, key | KEY_ASKED, seq, pdu, n);
 }
 
 void session_ack(struct session *s, uint32_t generation, uint32_t id, uint32_t seq, uint32_t status)

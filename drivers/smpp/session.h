@@ -19,7 +19,8 @@
  *  1. Each submit that was taken is settled once: by its response, by the response time-out (unknown; a late answer is
  *     handed on as such), or when the connection is gone.  In the last case the octets that the kernel took decide: a
  *     PDU that was not handed over whole cannot have been acted on, so its part is UNSENT, the others are UNKNOWN.
- *  2. Nothing is settled from inside session_submit().
+ *  2. Nothing is settled from inside session_submit().  A question (session_ask()) has a place in the same window and
+ *     one answer likewise.
  *  3. A deliver_sm or data_sm is answered when the core says so, and not before; the unanswered ones are bounded, and
  *     beyond the bound the peer is no longer read.
  *  4. Whatever the peer sends, the session answers, skips, or ends; it reads no octet outside what came.
@@ -71,6 +72,7 @@ struct session_ops {
 	/* An attempt failed, or the session takes no more submits. */
 	void (*down)(void *arg, struct session *s, const char *reason);
 	void (*settled)(void *arg, const struct settle *st);
+	void (*answered)(void *arg, const struct driver_answer *a);
 	void (*congestion)(void *arg, unsigned percent);
 	/* What a command_status means on this link. */
 	enum status_class (*classify)(void *arg, uint32_t status);
@@ -135,6 +137,9 @@ uint32_t session_seq(struct session *s);
 
 /* -EAGAIN: no room, room() follows.  -ENOTCONN: gone. */
 int session_submit(struct session *s, uint64_t key, uint32_t seq, const uint8_t *pdu, size_t n);
+
+/* The same for a query_sm: answered() follows instead of settled(). */
+int session_ask(struct session *s, uint64_t key, uint32_t seq, const uint8_t *pdu, size_t n);
 
 /* Answer a deliver_sm or data_sm (`id`) of that connection; nothing if it is gone. */
 void session_ack(struct session *s, uint32_t generation, uint32_t id, uint32_t seq, uint32_t status);

@@ -85,6 +85,9 @@ struct session {
 	struct histogram response_ms;
 };
 
+/* In the window a query_sm is told from a submit_sm by this bit of its key, which keys of parts do not have. */
+#define KEY_ASKED (UINT64_C(1) << 63)
+
 static inline uint64_t now_ms(const struct session *s)
 {
 	/* 0 means "not set" above. */

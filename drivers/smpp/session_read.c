@@ -6,6 +6,7 @@
 #include <config.h>
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "base/buf.h"
@@ -62,6 +63,41 @@ static void settle_answer(struct session *s, uint64_t key, const struct pdu_head
 	s->ops->settled(s->arg, &st);
 }
 
+/* ---- answers to questions ---- */
+
+/* ESME_RINVCMDID, ESME_RPROHIBITED and a nack say that the command is not for us, whatever it asks for. */
+static enum answer_kind refusal_kind(const struct session *s, const struct pdu_header *h)
+{
+	if (h->status == ESME_BAD_MSG_ID)
+		return ANSWER_UNKNOWN;
+	if (h->id == PDU_GENERIC_NACK || h->status == ESME_BAD_CMD_ID || h->status == ESME_PROHIBITED)
+		return ANSWER_UNSUPPORTED;
+	return s->ops->classify(s->arg, h->status) == STATUS_THROTTLE ? ANSWER_LATER : ANSWER_FAILED;
+}
+
+static void answer_question(struct session *s, uint64_t key, const struct pdu_header *h, const uint8_t *pdu)
+{
+	char stat[8], err[16] = "", text[40];
+	struct driver_answer a = { .key = key & ~KEY_ASKED, .stat_raw = stat, .err = err, .text = text };
+	struct pdu_query_resp q;
+
+	if (h->status != ESME_OK || h->id == PDU_GENERIC_NACK) {
+		a.kind = refusal_kind(s, h);
+		a.text = status_text(h->status, text, sizeof(text));
+	} else if (h->id != (PDU_RESP | PDU_QUERY_SM) || pdu_read_query_resp(pdu, h->length, &q) < 0) {
+		a.kind = ANSWER_FAILED;
+		a.text = "an answer without message_state";
+	} else {
+		a.kind = ANSWER_STATE;
+		a.state = receipt_state_from_tlv(q.message_state);
+		snprintf(stat, sizeof(stat), "%u", q.message_state);
+		if (q.error_code >= 0)
+			snprintf(err, sizeof(err), "%d", q.error_code);
+		text[0] = 0;
+	}
+	s->ops->answered(s->arg, &a);
+}
+
 /* ---- answers ---- */
 
 /* No quick retry with a password that was refused: many carriers lock the account for it. */
@@ -111,22 +147,30 @@ static void handle_bind_resp(struct session *s, const struct pdu_header *h, cons
 	session_dispatch(s, EV_REFUSED);
 }
 
-/* submit_sm_resp, data_sm_resp, generic_nack. */
+/* submit_sm_resp, data_sm_resp, query_sm_resp, generic_nack. */
 static void handle_answer(struct session *s, const struct pdu_header *h, const uint8_t *pdu)
 {
-	bool fatal = s->ops->classify(s->arg, h->status) == STATUS_LINK_FATAL;
-	struct window_slot slot;
+	/* That it answers no questions says nothing about the session. */
+	bool fatal = h->id != (PDU_RESP | PDU_QUERY_SM) && s->ops->classify(s->arg, h->status) == STATUS_LINK_FATAL;
+	struct window_slot slot = { .seq = 0 };
 	uint64_t late_key;
 	char text[40];
 
-	if (window_take(&s->window, h->seq, &slot)) {
+	if (window_take(&s->window, h->seq, &slot) && (slot.key & KEY_ASKED)) {
+		fatal = false;
+		answer_question(s, slot.key, h, pdu);
+		session_check_room(s);
+	} else if (slot.seq) {
 		histogram_add(&s->counters->response_ms, now_ms(s) - slot.sent_ms);
 		histogram_add(&s->response_ms, now_ms(s) - slot.sent_ms);
 		settle_answer(s, slot.key, h, pdu, false);
 		if (!fatal)
 			session_check_room(s); /* else nothing more goes this way */
 	} else if (window_take_late(&s->window, h->seq, &late_key)) {
-		settle_answer(s, late_key, h, pdu, true);
+		if (late_key & KEY_ASKED)
+			fatal = false; /* the question will be put again */
+		else
+			settle_answer(s, late_key, h, pdu, true);
 	} else {
 		/* A nack for no request of ours that speaks of our framing ends the session; all else is noise. */
 		fatal = h->id == PDU_GENERIC_NACK && h->status == ESME_BAD_CMD_LEN;
@@ -166,6 +210,7 @@ static void handle_response(struct session *s, const struct pdu_header *h, const
 	switch (h->id) {
 	case PDU_RESP | PDU_SUBMIT_SM:
 	case PDU_RESP | PDU_DATA_SM:
+	case PDU_RESP | PDU_QUERY_SM:
 	case PDU_GENERIC_NACK:
 		handle_answer(s, h, pdu);
 		return;

@@ -110,6 +110,13 @@ static void on_settled(void *arg, const struct settle *st)
 	link_settled(m->link, st);
 }
 
+static void on_answered(void *arg, const struct driver_answer *a)
+{
+	struct smpp *m = arg;
+
+	link_answered(m->link, a);
+}
+
 static void on_congestion(void *arg, unsigned percent)
 {
 	struct smpp *m = arg;
@@ -176,6 +183,7 @@ static const struct session_ops session_ops = {
 	.up = on_up,
 	.down = on_down,
 	.settled = on_settled,
+	.answered = on_answered,
 	.congestion = on_congestion,
 	.classify = classify,
 	.room = on_room,
@@ -515,6 +523,28 @@ static int smpp_submit(struct link *l, const struct part *p)
 	return r;
 }
 
+/* On any bind that sends: all are of one account. */
+static int smpp_ask(struct link *l, const struct driver_question *q)
+{
+	struct smpp *m = link_driver_data(l);
+	struct session *s = m->stopping ? NULL : pick(m, 0);
+	const struct address *source;
+	struct pdu_query query = { .message_id = q->smsc_id };
+	char name[PDU_ADDRESS_MAX + 1];
+	uint8_t pdu[PDU_QUERY_MAX];
+	size_t n;
+
+	if (!s)
+		return -ENOTCONN;
+	source = address_source(&m->addresses, q->from, q->to);
+	query.seq = session_seq(s);
+	query.source = address_octets(&m->addresses, source, name);
+	query.source_ton = source->ton;
+	query.source_npi = source->npi;
+	n = *q->smsc_id ? pdu_put_query_sm(pdu, &query) : 0;
+	return n ? session_ask(s, q->key, query.seq, pdu, n) : -EINVAL;
+}
+
 static const char *smpp_sender(struct link *l, const char *from, uint64_t to)
 {
 	struct smpp *m = link_driver_data(l);
@@ -645,6 +675,7 @@ const struct driver smpp_driver = {
 	.open = smpp_open,
 	.start = smpp_start,
 	.submit = smpp_submit,
+	.ask = smpp_ask,
 	.sender = smpp_sender,
 	.ack = smpp_ack,
 	.decode = smpp_decode,

@@ -54,6 +54,7 @@ struct smpp {
 	bool replace_if_present, user_message_reference;
 	enum conf_validity validity;
 	uint32_t validity_max_s;
+	enum conf_schedule schedule;
 	struct addresses addresses;
 	struct tlvs tlvs;
 
@@ -71,8 +72,12 @@ int smpp_encode(struct smpp *m, const struct part *p, uint32_t seq);
 int smpp_settings(struct smpp *m, const struct conf_link *c);
 void smpp_settings_done(struct smpp *m);
 
-/* A validity_period (SMPP 3.4, 7.1.1) as the link wants it, from a clock that says `now_ms`; "" for 0 and for none. */
-void smpp_validity(const struct smpp *m, uint32_t validity_s, int64_t now_ms, char ret[static PDU_TIME_LEN + 1]);
+/* A validity_period (SMPP 3.4, 7.1.1) as the link wants it, from a clock that says `now_ms`; "" for 0 and for none.  It
+ * counts from now, and its bound from when the SMSC may begin, in `wait_s`. */
+void smpp_validity(const struct smpp *m, uint32_t validity_s, uint32_t wait_s, int64_t now_ms,
+	char ret[static PDU_TIME_LEN + 1]);
+/* The schedule_delivery_time likewise; "" when it is not to wait. */
+void smpp_schedule(const struct smpp *m, uint32_t wait_s, int64_t now_ms, char ret[static PDU_TIME_LEN + 1]);
 
 /* Hand a deliver_sm or data_sm to the core.  0, or -EBADMSG and the status to answer with. */
 int smpp_deliver(struct smpp *m, const uint8_t *pdu, size_t n, struct driver_token token, uint32_t *ret_status);

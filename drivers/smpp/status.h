@@ -15,6 +15,7 @@
 #define ESME_ALREADY_BOUND   0x00000005u
 #define ESME_BAD_SOURCE      0x0000000au
 #define ESME_BAD_DEST        0x0000000bu
+#define ESME_BAD_MSG_ID      0x0000000cu
 #define ESME_BIND_FAILED     0x0000000du
 #define ESME_BAD_PASSWORD    0x0000000eu
 #define ESME_BAD_SYSTEM_ID   0x0000000fu
@@ -24,6 +25,7 @@
 #define ESME_BAD_SCHEDULE    0x00000061u
 #define ESME_BAD_EXPIRY      0x00000062u
 #define ESME_TEMPORARY       0x00000064u
+#define ESME_PROHIBITED      0x00000101u
 
 enum status_class {
 	STATUS_OK,

@@ -53,9 +53,21 @@ static void absolute(int64_t unix_s, char ret[static PDU_TIME_LEN + 1])
 	memcpy(ret + 12, "000+", 5);
 }
 
-void smpp_validity(const struct smpp *m, uint32_t validity_s, int64_t now_ms, char ret[static PDU_TIME_LEN + 1])
+void smpp_schedule(const struct smpp *m, uint32_t wait_s, int64_t now_ms, char ret[static PDU_TIME_LEN + 1])
 {
-	uint32_t s = validity_s < m->validity_max_s ? validity_s : m->validity_max_s;
+	ret[0] = 0;
+	if (!wait_s)
+		return;
+	if (m->schedule == CONF_SCHEDULE_ABSOLUTE)
+		absolute(now_ms / 1000 + wait_s, ret);
+	else /* also with "here": such a part was accepted before the setting was changed */
+		relative(wait_s, ret);
+}
+
+void smpp_validity(const struct smpp *m, uint32_t validity_s, uint32_t wait_s, int64_t now_ms,
+	char ret[static PDU_TIME_LEN + 1])
+{
+	uint32_t most = m->validity_max_s + wait_s, s = validity_s < most ? validity_s : most;
 
 	ret[0] = 0;
 	if (!s)
@@ -102,6 +114,7 @@ int smpp_settings(struct smpp *m, const struct conf_link *c)
 	m->user_message_reference = c->user_message_reference;
 	m->validity = c->validity;
 	m->validity_max_s = (uint32_t)(c->validity_max_ms / 1000);
+	m->schedule = c->schedule;
 	r = addresses_init(&m->addresses, c);
 	return r < 0 ? r : tlvs_init(&m->tlvs, c);
 }
@@ -197,17 +210,13 @@ static int put_part(struct smpp *m, const struct part *p, struct pdu_submit *s, 
 	return r;
 }
 
-/* The same whenever a part is sent again, so that both can be told to be one; neighbours differ. */
-static uint16_t number_of(uint64_t key)
-{
-	return (uint16_t)(msg_key_id(key) + msg_key_part(key));
-}
-
 int smpp_encode(struct smpp *m, const struct part *p, uint32_t seq)
 {
 	const struct address *source = address_source(&m->addresses, p->from, p->to);
 	struct address dest;
-	char validity[PDU_TIME_LEN + 1];
+	char validity[PDU_TIME_LEN + 1], schedule[PDU_TIME_LEN + 1];
+	int64_t now_ms = m->validity == CONF_VALIDITY_ABSOLUTE || p->send_at_ms ? clock_ms() : 0;
+	uint32_t wait_s = p->send_at_ms > now_ms ? (uint32_t)((p->send_at_ms - now_ms + 999) / 1000) : 0;
 	char name[PDU_ADDRESS_MAX + 1];
 	uint8_t buf[TEXT_PART_MAX], udh[SEGMENT_MAX_OCTETS];
 	struct pdu_submit s = {
@@ -222,8 +231,9 @@ int smpp_encode(struct smpp *m, const struct part *p, uint32_t seq)
 		/* Parts have one sender and recipient: each would replace the one before. */
 		.replace_if_present = m->replace_if_present && p->n_parts == 1,
 		.validity = validity,
+		.schedule = schedule,
 		.numbered = m->user_message_reference,
-		.number = number_of(p->key),
+		.number = msg_key_number(p->key),
 		.to_display = p->flash && m->out.flash == CONF_FLASH_SUBUNIT,
 	};
 	size_t n;
@@ -232,7 +242,8 @@ int smpp_encode(struct smpp *m, const struct part *p, uint32_t seq)
 	s.dest = dest.text;
 	s.dest_ton = dest.ton;
 	s.dest_npi = dest.npi;
-	smpp_validity(m, p->validity_s, m->validity == CONF_VALIDITY_ABSOLUTE ? clock_ms() : 0, validity);
+	smpp_validity(m, p->validity_s, wait_s, now_ms, validity);
+	smpp_schedule(m, wait_s, now_ms, schedule);
 	if ((is_whole(p) ? put_whole(m, p, &s) : put_part(m, p, &s, buf, udh)) < 0)
 		return -EMSGSIZE;
 	s.esm_class |= m->esm_mode;

@@ -37,11 +37,13 @@ enum conf_concat { CONF_CONCAT_UDH8, CONF_CONCAT_UDH16, CONF_CONCAT_SAR, CONF_CO
 enum conf_receipts { CONF_RECEIPTS_EACH, CONF_RECEIPTS_ONE, CONF_RECEIPTS_NONE };
 /* How a flash message is told: the class bit of data_coding, the class group of data_coding, dest_addr_subunit. */
 enum conf_flash { CONF_FLASH_CLASS_BIT, CONF_FLASH_CLASS_GROUP, CONF_FLASH_SUBUNIT };
+enum conf_query { CONF_QUERY_NO, CONF_QUERY_LATE };
 enum conf_sender_alphabet { CONF_SENDER_LATIN1, CONF_SENDER_GSM7, CONF_SENDER_UTF8 };
 enum conf_receipt_id { CONF_RECEIPT_ID_AUTO, CONF_RECEIPT_ID_TEXT, CONF_RECEIPT_ID_HEX, CONF_RECEIPT_ID_DEC };
 enum conf_on_uncertain { CONF_ON_UNCERTAIN_RESEND, CONF_ON_UNCERTAIN_HOLD, CONF_ON_UNCERTAIN_FAIL };
 enum conf_registered_delivery { CONF_DELIVERY_FINAL, CONF_DELIVERY_FAILURE, CONF_DELIVERY_SUCCESS };
 enum conf_validity { CONF_VALIDITY_RELATIVE, CONF_VALIDITY_ABSOLUTE, CONF_VALIDITY_NONE };
+enum conf_schedule { CONF_SCHEDULE_HERE, CONF_SCHEDULE_RELATIVE, CONF_SCHEDULE_ABSOLUTE };
 /* Bits 1 and 0 of esm_class. */
 enum conf_message_mode { CONF_MODE_DEFAULT, CONF_MODE_DATAGRAM, CONF_MODE_FORWARD, CONF_MODE_STORE_AND_FORWARD };
 enum conf_tlv_type {
@@ -56,6 +58,8 @@ enum conf_tlv_type {
 enum conf_on_uncertain_of {
 	CONF_ON_UNCERTAIN_OF_LINK, CONF_ON_UNCERTAIN_OF_RESEND, CONF_ON_UNCERTAIN_OF_HOLD, CONF_ON_UNCERTAIN_OF_FAIL
 };
+/* Which link of a route a message takes. */
+enum conf_choose { CONF_CHOOSE_ORDER, CONF_CHOOSE_LOAD, CONF_CHOOSE_PRICE, CONF_CHOOSE_STICKY };
 /* What the loopback driver answers and reports: as the final states, `none` is taken but never reported. */
 enum conf_outcome {
 	CONF_OUTCOME_DELIVERED,
@@ -64,6 +68,14 @@ enum conf_outcome {
 	CONF_OUTCOME_RETRY,
 	CONF_OUTCOME_UNKNOWN,
 	CONF_OUTCOME_NONE
+};
+
+/* What a modem is asked for; auto: the best that it takes. */
+enum conf_modem_reports {
+	CONF_MODEM_REPORTS_AUTO,
+	CONF_MODEM_REPORTS_DIRECT,
+	CONF_MODEM_REPORTS_STORED,
+	CONF_MODEM_REPORTS_NONE
 };
 
 struct conf_strings {
@@ -136,6 +148,8 @@ struct conf_client_webhook {
 
 #define CONF_TLVS_MAX  16   /* of a link, and of a client */
 #define CONF_RULES_MAX 32
+#define CONF_PRICES_MAX 256
+#define CONF_POOL_MAX  64 /* links of a route that chooses among them */
 
 /* A value for whatever link declares a TLV of this name. */
 struct conf_client_tlv {
@@ -192,6 +206,39 @@ struct conf_dest_rule {
 	int64_t ton, npi;
 };
 
+/* How much may leave over a link, or rather over its SIM, within calendar periods; 0: no bound. */
+struct conf_quota {
+	int64_t minute, hour, day, month; /* parts */
+	int64_t recipients_day, recipients_month;
+	int64_t reserve_otp; /* per cent of each for class otp */
+	char *zone;
+	int64_t month_day;
+	char *day_at; /* "HH:MM" */
+	int64_t day_at_minute; /* the same as a number */
+};
+
+/* When a link that fails too often is set aside; `failures` 0: never. */
+struct conf_guard {
+	double failures; /* share of the last parts that failed */
+	int64_t of;
+	int64_t minutes;
+	int64_t probe_minutes;
+};
+
+/* What is asked for by USSD, and what may be left; `ussd` "": nothing. */
+struct conf_balance {
+	char *ussd;
+	char *pattern; /* extended regular expression; the first group is the number */
+	int64_t every_hours;
+	double alarm_below;
+};
+
+/* What a part costs to numbers that begin so. */
+struct conf_price {
+	char *prefix;
+	double price;
+};
+
 /* Where a setting of a link was given. */
 struct conf_origin {
 	const char *setting; /* the table's name of it */
@@ -244,6 +291,9 @@ struct conf_link {
 	enum conf_receipts receipts;
 	int64_t receipt_match_alarm; /* per cent */
 	bool untyped_receipts;
+	enum conf_query query;
+	int64_t query_after_ms;
+	double query_tps;
 	int64_t data_coding_gsm7, data_coding_ucs2, data_coding_binary; /* -1: from the encoding */
 	enum conf_flash flash;
 	int64_t source_ton, source_npi, dest_ton, dest_npi; /* -1: from the address */
@@ -264,6 +314,7 @@ struct conf_link {
 	bool replace_if_present;
 	enum conf_validity validity;
 	int64_t validity_max_ms;
+	enum conf_schedule schedule;
 	enum conf_message_mode message_mode;
 	bool user_message_reference;
 	struct conf_tlv *tlvs;
@@ -274,11 +325,32 @@ struct conf_link {
 	size_t n_dest_rules;
 	/* modem */
 	char *device;
+	int64_t baud;  /* 0: tried out */
+	bool rtscts;
 	char *pin;
 	char *smsc;
+	struct conf_strings init;
+	struct conf_strings memories;
+	enum conf_modem_reports reports;
+	struct conf_strings cms_errors;
+	struct conf_error *cms_error;      /* `cms_errors`, parsed */
+	struct conf_strings power_command; /* a program and its arguments */
+	bool hang_up_calls;
 	/* loopback */
 	int64_t delay_ms;
 	enum conf_outcome outcome;
+	char *sim;  /* "": it tells none */
+	char *ussd; /* "": the code */
+	const struct conf_strings *modem_ports; /* those of the whole configuration */
+	const char *data_dir;                   /* likewise */
+	struct conf_quota quota;
+	struct conf_guard guard;
+	struct conf_balance balance;
+	double price;
+	struct conf_price *prices;
+	size_t n_prices;
+	double weight;
+	struct conf_makes *makes;               /* likewise; NULL where no link is a modem (conf_make.h) */
 	/* carriers/NAME.conf, whose settings stand where the link has none of its own */
 	char *profile;
 	struct conf_origin *origins; /* of what is not at its default */
@@ -293,6 +365,7 @@ struct conf_route {
 	struct conf_strings client;
 	struct conf_strings sender;
 	struct conf_strings links;
+	enum conf_choose choose;
 	char *from; /* "": the message's */
 	char *from_fallback;
 	struct conf_strings from_allowed; /* kinds of senders; none: all */
@@ -310,8 +383,11 @@ struct conf_inbound {
 	char *client;
 };
 
+struct conf_makes;
+
 struct conf {
 	char *data_dir;
+	struct conf_makes *makes;
 	int64_t stop_timeout_ms;
 	int64_t node;
 	enum log_level log_level;

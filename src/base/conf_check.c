@@ -12,7 +12,9 @@
 
 #include "base/conf_form.h"
 #include "base/conf_int.h"
+#include "base/conf_make.h"
 #include "base/conf_table.h"
+#include "base/period.h"
 #include "base/secret.h"
 
 #include <stdlib.h>
@@ -263,17 +265,37 @@ static int check_data_codings(struct conf_loader *l, const config_setting_t *gro
 	return 0;
 }
 
-static int parse_errors(struct conf_loader *l, struct conf_link *link)
+static int parse_errors(struct conf_loader *l, const struct conf_strings *list, struct conf_error **ret)
 {
 	const char *fault;
 
-	if (link->errors.n == 0)
+	if (list->n == 0)
 		return 0;
-	link->error = calloc(link->errors.n, sizeof(*link->error));
-	if (link->error == NULL)
+	*ret = calloc(list->n, sizeof(**ret));
+	if (*ret == NULL)
 		return conf_no_memory(l);
-	for (size_t i = 0; i < link->errors.n; i++)
-		conf_form_error(link->errors.item[i], &link->error[i], &fault); /* its form has been checked */
+	for (size_t i = 0; i < list->n; i++)
+		conf_form_error(list->item[i], &(*ret)[i], &fault); /* its form has been checked */
+	return 0;
+}
+
+static int check_quota(struct conf_loader *l, const config_setting_t *group, struct conf_link *link)
+{
+	struct conf_quota *q = &link->quota;
+
+	q->day_at_minute = *q->day_at != '\0' ? period_clock(q->day_at) : 0; /* its form has been checked */
+	if (q->reserve_otp > 0 && !q->minute && !q->hour && !q->day && !q->month)
+		return conf_refuse(l, conf_given(group, "quota"), "reserve_otp", "has no effect without a bound on parts");
+	return 0;
+}
+
+static int check_prices(struct conf_loader *l, const config_setting_t *group, const struct conf_link *link)
+{
+	for (size_t i = 0; i < link->n_prices; i++)
+		for (size_t j = 0; j < i; j++)
+			if (strcmp(link->prices[i].prefix, link->prices[j].prefix) == 0)
+				return conf_refuse(l, conf_given(group, "prices"), "", "has prefix \"%s\" twice",
+					link->prices[i].prefix);
 	return 0;
 }
 
@@ -297,9 +319,26 @@ static int check_link(struct conf_loader *l, const config_setting_t *group, stru
 	if (r == 0)
 		r = check_data_codings(l, group, link);
 	if (r == 0)
-		r = parse_errors(l, link);
+		r = parse_errors(l, &link->errors, &link->error);
+	if (r == 0)
+		r = parse_errors(l, &link->cms_errors, &link->cms_error);
+	if (r == 0)
+		r = check_quota(l, group, link);
+	if (r == 0)
+		r = check_prices(l, group, link);
 	if (r == 0)
 		r = conf_check_link_lists(l, group, link);
+	return r;
+}
+
+/* What is known of makes is read with the configuration, so that a fault in it is found here, and once for all. */
+static int load_makes(struct conf_loader *l, struct conf_link *link)
+{
+	int r = 0;
+
+	if (strcmp(link->driver, "modem") == 0 && !l->c->makes)
+		r = conf_makes_load(l->folder, &l->c->makes, l->err, l->n_err);
+	link->makes = l->c->makes;
 	return r;
 }
 
@@ -311,6 +350,11 @@ static int check_links(struct conf_loader *l, const config_setting_t *root)
 	for (size_t i = 0; i < c->n_links && r == 0; i++) {
 		const config_setting_t *group = item_of(root, "links", i);
 
+		c->links[i].modem_ports = &c->modem_ports;
+		c->links[i].data_dir = c->data_dir;
+		r = load_makes(l, &c->links[i]);
+		if (r < 0)
+			break;
 		r = check_link(l, group, &c->links[i]);
 		for (size_t j = 0; j < i && r == 0; j++) {
 			if (strcmp(c->links[j].name, c->links[i].name) == 0)
@@ -361,6 +405,9 @@ static int check_route(struct conf_loader *l, const config_setting_t *group, str
 					config_setting_get_member(group, "client"), (unsigned)i),
 				"", "there is no client \"%s\"", route->client.item[i]);
 	}
+	if (route->choose != CONF_CHOOSE_ORDER && route->links.n > CONF_POOL_MAX)
+		return conf_refuse(l, config_setting_get_member(group, "links"), "", "has more than %d links to choose from",
+			CONF_POOL_MAX);
 	route->from_mask = route->from_allowed.n == 0 ? ~0u : 0;
 	for (size_t i = 0; i < route->from_allowed.n; i++) /* enum sender_kind begins with what is none */
 		route->from_mask |= 2u << conf_word_index("alphanumeric|number|short", route->from_allowed.item[i]);

@@ -3,12 +3,14 @@
 #include <config.h>
 
 #include "base/conf_form.h"
+#include "base/period.h"
 
 #include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
 #include <stdlib.h>
+#include <regex.h>
 #include <string.h>
 
 #define DIGITS	"0123456789"
@@ -253,6 +255,48 @@ static bool is_sender(const char *text)
 	return n <= 11;
 }
 
+static bool has_digits(const char *text, size_t min, size_t max)
+{
+	size_t n = strlen(text);
+
+	return n >= min && n <= max && only(text, DIGITS);
+}
+
+/* IMEI and IMSI: 3GPP TS 23.003, 6.2 and 2.2; ICCID: ITU-T E.118, 4.1. */
+static bool is_device(const char *text)
+{
+	char host[256];
+	int port;
+
+	if (strncmp(text, "imei:", 5) == 0)
+		return has_digits(text + 5, 14, 16);
+	if (strncmp(text, "iccid:", 6) == 0)
+		return has_digits(text + 6, 18, 20);
+	if (strncmp(text, "imsi:", 5) == 0)
+		return has_digits(text + 5, 14, 15);
+	if (strncmp(text, "tcp:", 4) == 0)
+		return conf_form_host_port(text + 4, host, sizeof(host), &port) == 0 && port != 0;
+	return text[0] == '/' || text[0] == '\0';
+}
+
+/* The number is taken from the first group, so there must be one. */
+static const char *pattern_fault(const char *text)
+{
+	regex_t re;
+	size_t n;
+
+	if (strchr(text, '{') != NULL)
+		return "counts with { }, which can take any amount of memory; use ? * + instead";
+	for (const char *p = text; (p = strchr(p, '\\')) != NULL && p[1] != '\0'; p += 2)
+		if (p[1] >= '1' && p[1] <= '9')
+			return "refers back with \\1, which can take any amount of time";
+	if (regcomp(&re, text, REG_EXTENDED) != 0)
+		return "is not a POSIX extended regular expression";
+	n = re.re_nsub;
+	regfree(&re);
+	return n >= 1 ? NULL : "has no group ( ) around the number";
+}
+
 const char *conf_form_fault(enum conf_form form, const char *text)
 {
 	struct conf_cidr net;
@@ -292,11 +336,19 @@ const char *conf_form_fault(enum conf_form form, const char *text)
 			       : "is not an address and port, such as \"127.0.0.1:8775\" or \"[::1]:8775\"";
 	case CONF_FORM_HOST:
 		return only(text, LETTERS DIGITS ".-:_") ? NULL : "is not a host name or address";
+	case CONF_FORM_CLOCK: return period_clock(text) >= 0 ? NULL : "is not a time of day, such as \"06:30\"";
+	case CONF_FORM_ZONE:
+		return period_zone_known(text) ? NULL : "is not a time zone, such as \"Europe/Berlin\"";
+	case CONF_FORM_PATTERN: return pattern_fault(text);
 	case CONF_FORM_HOST_PORT:
 		return conf_form_host_port(text, host, sizeof(host), &port) == 0
 			       ? NULL
 			       : "is not a host with or without a port, such as \"smsc.example:2775\" or "
 				 "\"[2001:db8::1]:2775\"";
+	case CONF_FORM_DEVICE:
+		return is_device(text) ? NULL
+				       : "is no modem: \"/dev/ttyUSB0\", \"imei:\" and 14 to 16 digits, \"iccid:\" and 18 to "
+					 "20, \"imsi:\" and 14 or 15, or \"tcp:HOST:PORT\"";
 	case CONF_FORM_ADDRESS:
 		return inet_pton(AF_INET, text, addr) == 1 || inet_pton(AF_INET6, text, addr) == 1
 			       ? NULL

@@ -242,6 +242,9 @@ int conf_check_link_lists(struct conf_loader *l, const config_setting_t *group, 
 	if (link->intermediate && link->receipts == CONF_RECEIPTS_NONE)
 		return conf_refuse(l, conf_given(group, "intermediate"), "",
 			"would have no effect with receipts = \"none\"");
+	if (link->query != CONF_QUERY_NO && (link->receipts == CONF_RECEIPTS_NONE || link->bind == CONF_BIND_RECEIVER))
+		return conf_refuse(l, conf_given(group, "query"), "", "would have no effect with %s",
+			link->bind == CONF_BIND_RECEIVER ? "bind = \"receiver\"" : "receipts = \"none\"");
 	if (link->interface_version <= 0x33 && link->n_tlvs > 0)
 		return conf_refuse(l, conf_given(group, "tlvs"), "", "SMPP 3.3 has no TLVs");
 	if (link->interface_version <= 0x33 && link->user_message_reference)

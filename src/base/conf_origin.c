@@ -94,8 +94,11 @@ static void tell_link(struct teller *t, const struct conf_link *link)
 
 		if (info->parent != CONF_LINK || !is_of(info->driver, link))
 			continue;
-		snprintf(value, sizeof(value), "( %zu )",
-			*(const size_t *)(const void *)((const char *)link + info->count_offset));
+		if (info->is_list)
+			snprintf(value, sizeof(value), "( %zu )",
+				*(const size_t *)(const void *)((const char *)link + info->count_offset));
+		else
+			snprintf(value, sizeof(value), "{ … }");
 		tell(t, link, info->name, value);
 	}
 }

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* conf_use.c -- what is done with a configuration once it is read: look things up in it, and free it; see
  * conf.h. */
+#include "base/conf_make.h"
+#include "base/conf_make.h"
 #include "base/conf_table.h"
 #include "base/secret.h"
 
@@ -59,6 +61,7 @@ void conf_free(struct conf *c)
 {
 	if (c == NULL)
 		return;
+	conf_makes_unref(c->makes);
 	/* What is not in the table: made by the checks. */
 	for (size_t i = 0; i < c->n_clients; i++)
 		free(c->clients[i].networks);
@@ -69,6 +72,7 @@ void conf_free(struct conf *c)
 			free(c->links[i].origins[k].file);
 		free(c->links[i].origins);
 		free(c->links[i].error);
+		free(c->links[i].cms_error);
 	}
 	free_section(CONF_TOP, c);
 	free(c);

@@ -4,6 +4,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 void csv_rows_init(struct csv_rows *r, const struct csv_rows_config *config)
 {
@@ -29,16 +30,43 @@ static bool broken(struct csv_rows *r, enum csv_rows_fault fault, const char *co
 	return false;
 }
 
-/* What field does this column feed?  The map says, else its own name. */
-static const struct field *column_field(const struct csv_rows *r, const char *name, size_t n)
+/* What does this column feed?  The map says, else its own name. */
+static const char *target(const struct csv_rows *r, const char *name, size_t *n)
 {
 	for (const char *const *m = r->config.map; m && *m; m++) {
 		const char *equals = strchr(*m, '=');
 
-		if (equals && (size_t)(equals - *m) == n && memcmp(*m, name, n) == 0)
-			return field_find(equals + 1, strlen(equals + 1));
+		if (equals && (size_t)(equals - *m) == *n && memcmp(*m, name, *n) == 0) {
+			*n = strlen(equals + 1);
+			return equals + 1;
+		}
 	}
-	return field_find(name, n);
+	return name;
+}
+
+#define TLV_PREFIX "tlv."
+#define N_TLV_PREFIX (sizeof(TLV_PREFIX) - 1)
+
+/* 0: it is no TLV's.  -1: it is, but two columns are, or it cannot be one. */
+static int take_tlv(struct csv_rows *r, size_t column, const char *name, size_t n, enum csv_rows_fault *ret_why)
+{
+	struct csv_rows_tlv *t = &r->tlvs[r->n_tlvs];
+
+	if (n <= N_TLV_PREFIX || strncasecmp(name, TLV_PREFIX, N_TLV_PREFIX) != 0)
+		return 0;
+	name += N_TLV_PREFIX;
+	n -= N_TLV_PREFIX;
+	*ret_why = CSV_ROWS_UNKNOWN;
+	if (n > CSV_ROWS_TLV_NAME || r->n_tlvs == CSV_ROWS_TLVS_MAX)
+		return -1;
+	*ret_why = CSV_ROWS_TWICE;
+	for (unsigned i = 0; i < r->n_tlvs; i++)
+		if (strlen(r->tlvs[i].name) == n && memcmp(r->tlvs[i].name, name, n) == 0)
+			return -1;
+	memcpy(t->name, name, n);
+	t->name[n] = '\0';
+	r->tlv_of[column] = (uint8_t)++r->n_tlvs;
+	return 1;
 }
 
 static bool take_header(struct csv_rows *r)
@@ -50,10 +78,20 @@ static bool take_header(struct csv_rows *r)
 	r->n_columns = r->csv.n_fields;
 	for (size_t i = 0; i < r->n_columns; i++) {
 		size_t n;
-		const char *name = csv_field(&r->csv, i, &n);
-		const struct field *f = column_field(r, name, n);
+		const char *name = csv_field(&r->csv, i, &n), *to;
+		enum csv_rows_fault why;
+		size_t n_to = n;
+		const struct field *f;
+		int tlv;
 
+		to = target(r, name, &n_to);
+		f = field_find(to, n_to);
+		tlv = f ? 0 : take_tlv(r, i, to, n_to, &why);
 		r->columns[i] = f;
+		if (tlv < 0)
+			return broken(r, why, name, n);
+		if (tlv > 0)
+			continue;
 		if (!f && n && !r->config.ignore_unknown)
 			return broken(r, CSV_ROWS_UNKNOWN, name, n);
 		if (f && seen[f - fields])
@@ -70,6 +108,8 @@ static bool take_header(struct csv_rows *r)
 static void sort_cells(struct csv_rows *r)
 {
 	memset(r->texts, 0, sizeof r->texts);
+	for (unsigned i = 0; i < r->n_tlvs; i++)
+		r->tlvs[i].text = NULL;
 	for (size_t i = 0; i < r->csv.n_fields && i < r->n_columns; i++) {
 		size_t n;
 		const char *cell = csv_field(&r->csv, i, &n);
@@ -77,6 +117,9 @@ static void sort_cells(struct csv_rows *r)
 		if (r->columns[i] && n) {
 			r->texts[r->columns[i] - fields] = cell;
 			r->n_texts[r->columns[i] - fields] = n;
+		} else if (r->tlv_of[i] && n) {
+			r->tlvs[r->tlv_of[i] - 1].text = cell;
+			r->tlvs[r->tlv_of[i] - 1].n_text = n;
 		}
 	}
 }
@@ -174,6 +217,8 @@ static void list_columns(char *buf, size_t cap)
 
 	for (size_t i = 0; i < N_FIELDS && n < cap; i++)
 		n += (size_t)snprintf(buf + n, cap - n, "%s %s", i ? "," : "", fields[i].name);
+	if (n < cap)
+		snprintf(buf + n, cap - n, ", tlv.NAME");
 }
 
 void csv_rows_why(const struct csv_rows *r, char *buf, size_t cap)

@@ -8,6 +8,7 @@
  *  - A column feeds the field of its name (field_find() says what counts as the same name); `map` may rename it.
  *    A column without a name is left out, an unknown one breaks the file unless it may be ignored, and so do two
  *    columns for one field.
+ *  - A column "tlv.NAME" has the values of the TLV of that name (links.tlvs in posthorn.conf(5)), spelt as there.
  *  - A cell that is empty or missing is as good as none.  More cells than the header has, when one of them is filled,
  *    are an error of that row: most likely a text with the delimiter in it and no quotes.
  *  - Empty lines are no rows.
@@ -24,6 +25,15 @@ struct csv_rows_config {
 	bool ignore_unknown;    /* columns that are no field are left out */
 	bool has_to;            /* the header may lack the recipient */
 	const char *const *map; /* "column=field", ended by NULL; lent; may be NULL */
+};
+
+#define CSV_ROWS_TLVS_MAX 16 /* as a link may declare */
+#define CSV_ROWS_TLV_NAME 32 /* octets: MSG_TLV_NAME_MAX */
+
+struct csv_rows_tlv {
+	char name[CSV_ROWS_TLV_NAME + 1];
+	const char *text; /* of the present row; NULL: none */
+	size_t n_text;
 };
 
 /* Why a file cannot be read as rows. */
@@ -43,7 +53,10 @@ struct csv_rows {
 	enum csv_rows_fault fault;
 	char column[64]; /* the one to blame */
 	size_t n_columns;
-	const struct field *columns[CSV_MAX_FIELDS]; /* NULL: left out */
+	const struct field *columns[CSV_MAX_FIELDS]; /* NULL: left out, or a TLV's */
+	uint8_t tlv_of[CSV_MAX_FIELDS];              /* from 1; 0: no TLV's */
+	struct csv_rows_tlv tlvs[CSV_ROWS_TLVS_MAX];
+	unsigned n_tlvs;
 
 	/* The present row: its values by field, NULL when it has none; until the next csv_rows_feed(). */
 	const char *texts[N_FIELDS];

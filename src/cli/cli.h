@@ -93,6 +93,8 @@ int cmd_streams(struct cli *cli, int argc, char **argv);
 int cmd_cancel(struct cli *cli, int argc, char **argv);
 int cmd_tail(struct cli *cli, int argc, char **argv);
 int cmd_links(struct cli *cli, int argc, char **argv);
+int cmd_modems(struct cli *cli, int argc, char **argv);
+int cmd_ussd(struct cli *cli, int argc, char **argv);
 int cmd_queue(struct cli *cli, int argc, char **argv);
 int cmd_webhooks(struct cli *cli, int argc, char **argv);
 int cmd_receipts(struct cli *cli, int argc, char **argv);

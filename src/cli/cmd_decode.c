@@ -3,6 +3,7 @@
 #include "config.h"
 
 #include "cli/cmd_decode.h"
+#include "cli/cmd_decode_at.h"
 
 #include <errno.h>
 #include <string.h>
@@ -53,8 +54,10 @@ static void set_kind(struct decode_input *in, const char *arg, struct argp_state
 		in->decode = decode_tpdu;
 	else if (strcmp(arg, "pdu") == 0)
 		in->decode = decode_pdu;
+	else if (strcmp(arg, "at") == 0)
+		in->decode = NULL;
 	else
-		argp_error(state, "\"%s\" cannot be decoded: say `tpdu` or `pdu`", arg);
+		argp_error(state, "\"%s\" cannot be decoded: say `tpdu`, `pdu` or `at`", arg);
 }
 
 static int read_stdin(struct text *out)
@@ -74,9 +77,13 @@ static void finish(struct decode_input *in, struct argp_state *state)
 {
 	if (state->arg_num < 2) {
 		argp_error(state, state->arg_num ? "the octets are missing (`-` reads them from standard input)" :
-						   "say `tpdu` or `pdu`, and the octets");
+						   "say `tpdu` or `pdu`, and the octets, or `at` and a file");
 		return;
 	}
+	if (!in->decode && state->arg_num > 2)
+		argp_error(state, "one file at a time");
+	if (!in->decode)
+		return;
 	if (strcmp(in->hex.at, "-") != 0)
 		return;
 	text_clear(&in->hex);
@@ -181,7 +188,8 @@ static int decode_all(const struct decode_input *in)
 int cmd_decode(struct cli *cli, int argc, char **argv)
 {
 	static const char doc[] =
-		"Show what octets say, field by field: a TPDU as modems give it, or PDUs of SMPP.  No gateway is asked.\v"
+		"Show what octets say, field by field: a TPDU as modems give it, or PDUs of SMPP; or line by line what "
+		"passed between a modem and whoever talked to it.  No gateway is asked.\v"
 		"HEX may hold blanks, colons and line breaks; `-` reads it from standard input.  Lines of a modem "
 		"(+CMT:, +CMGL:, +CMGR:, +CDS:, AT+CMGS=) may stand in front and tell what follows.\n"
 		"\n"
@@ -189,16 +197,18 @@ int cmd_decode(struct cli *cli, int argc, char **argv)
 		"  posthorn decode tpdu 0011000B916407281553F80000AA0AE8329BFD4697D9EC37\n"
 		"  posthorn decode tpdu --dir mt --no-smsc 040B91...\n"
 		"  posthorn decode pdu 00000010:80000004:00000058:00000007\n"
+		"  posthorn decode at minicom.cap\n"
 		"  posthorn decode tpdu - --json < modem.log | jq -r .text\n"
 		"\n"
 		"Exit status: 0 decoded, also with notes on what is odd; 1 the octets mean nothing; 2 no hexadecimal.";
-	const struct argp argp = { .options = options, .parser = parse, .args_doc = "tpdu HEX...\npdu HEX...", .doc = doc,
+	const struct argp argp = { .options = options, .parser = parse, .args_doc = "tpdu HEX...\npdu HEX...\nat FILE", .doc = doc,
 		.children = cli_argp_children };
 	struct decode_input in = { .cli = cli, .opts = { .cli = cli } };
 	int end;
 
 	cli_parse(&argp, argc, argv, 0, &in);
-	end = decode_all(&in);
+	cli_look(cli);
+	end = in.decode ? decode_all(&in) : decode_at(cli, in.hex.at);
 	text_done(&in.hex);
 	return end;
 }

@@ -5,6 +5,7 @@ posthorn_SOURCES = \
 	src/cli/api_client.c src/cli/api_client.h \
 	src/cli/cli.c src/cli/cli.h \
 	src/cli/cmd_key.c \
+	src/cli/cmd_modems.c \
 	src/cli/cmd_operate.c \
 	src/cli/cmd_preview.c \
 	src/cli/cmd_query.c \
@@ -34,6 +35,7 @@ posthorn_LDADD += $(SQLITE_LIBS)
 posthorn_SOURCES += \
 	drivers/smpp/status.c drivers/smpp/status.h \
 	src/cli/cmd_decode.c src/cli/cmd_decode.h \
+	src/cli/cmd_decode_at.c src/cli/cmd_decode_at.h drivers/modem/at.c drivers/modem/at_error.c \
 	src/cli/cmd_decode_pdu.c \
 	src/cli/cmd_decode_tpdu.c \
 	src/cli/cmd_encode.c \

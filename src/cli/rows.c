@@ -160,8 +160,32 @@ static const char *cell_fault(const struct field *f)
 	return "is wrong";
 }
 
+/* tlv.NAME columns as the object that a message has.  The name of what is not UTF-8, or NULL. */
+static const char *write_tlvs(struct rows *r)
+{
+	bool any = false;
+
+	for (unsigned i = 0; i < r->csv.n_tlvs; i++) {
+		const struct csv_rows_tlv *t = &r->csv.tlvs[i];
+
+		if (!t->text)
+			continue;
+		if (!text_is_utf8(t->text, t->n_text) || !text_is_utf8(t->name, strlen(t->name)))
+			return t->name;
+		text_puts(&r->out, any ? "," : r->out.n ? ",\"tlvs\":{" : "{\"tlvs\":{");
+		text_json(&r->out, t->name, strlen(t->name));
+		text_puts(&r->out, ":");
+		text_json(&r->out, t->text, t->n_text);
+		any = true;
+	}
+	if (any)
+		text_puts(&r->out, "}");
+	return NULL;
+}
+
 static void write_csv_row(struct rows *r, struct row *row)
 {
+	const char *bad;
 	char why[128];
 
 	text_clear(&r->out);
@@ -177,6 +201,12 @@ static void write_csv_row(struct rows *r, struct row *row)
 			refuse(r, row, "invalid_row", why);
 			return;
 		}
+	}
+	bad = write_tlvs(r);
+	if (bad) {
+		snprintf(why, sizeof why, "tlv.%s is not UTF-8; save the file as UTF-8", bad);
+		refuse(r, row, "invalid_row", why);
+		return;
 	}
 	text_puts(&r->out, r->out.n ? "}\n" : "{}\n");
 	hand_out(r, row);

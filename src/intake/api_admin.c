@@ -6,6 +6,7 @@
  * 0.0.4).
  */
 #include "intake/api_impl.h"
+#include "intake/api_links.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -144,6 +145,13 @@ enum link_metric {
 	L_MATCH_RATE,
 	L_MATCH_ALARM,
 	L_MATCH_ALARMS,
+	L_RECEIPT_AGE,
+	L_QUERIED,
+	L_QUERY_SETTLED,
+	L_QUERY_OFF,
+	L_CONGESTION,
+	L_ASIDE,
+	L_ASIDES,
 	L_INBOUND,
 	L_BINDS,
 	L_RECONNECTS,
@@ -174,7 +182,16 @@ static const struct {
 	[L_MATCH_RATE] = {"link_receipt_match_ratio", "gauge",
 		"Share of the last thousand receipts or so that found their part; 1 while there was none."},
 	[L_MATCH_ALARM] = {"link_receipt_match_alarm", "gauge", "1 when that share was good and is too low now."},
+	[L_RECEIPT_AGE] = {"link_receipt_age_seconds", "gauge",
+		"Time from a part's sending to its receipt, a mean of the last ones; 0 while there was none."},
 	[L_MATCH_ALARMS] = {"link_receipt_match_alarms_total", "counter", "Times it became so."},
+	[L_QUERIED] = {"link_queries_total", "counter", "Parts that the carrier was asked about by query_sm."},
+	[L_QUERY_SETTLED] = {"link_queries_settled_total", "counter", "Parts that its answer made final."},
+	[L_QUERY_OFF] = {"link_query_refused", "gauge", "1 when it is to be asked and does not answer such questions."},
+	[L_CONGESTION] = {"link_congestion", "gauge",
+		"How full the carrier says it is, in percent (congestion_state); no line while it does not say."},
+	[L_ASIDE] = {"link_set_aside", "gauge", "1 while the link is set aside by its guard, as it failed too often."},
+	[L_ASIDES] = {"link_set_aside_total", "counter", "Times it was, failed probes among them."},
 	[L_INBOUND] = {"link_inbound_total", "counter", "Inbound messages received."},
 	[L_BINDS] = {"link_binds_up", "gauge", "Sessions that are bound."},
 	[L_RECONNECTS] = {"link_reconnects_total", "counter", "Times the link connected again."},
@@ -221,7 +238,14 @@ static double link_value(const struct link_view *v, enum link_metric m)
 	case L_MATCHED: return f ? (double)f->matched : 0;
 	case L_MATCH_RATE: return match_ratio(f);
 	case L_MATCH_ALARM: return f && f->alarm;
+	case L_RECEIPT_AGE: return f && idform_age(f) > 0 ? idform_age(f) : 0;
 	case L_MATCH_ALARMS: return f ? (double)f->alarms : 0;
+	case L_QUERIED: return (double)v->outlet->queried;
+	case L_QUERY_SETTLED: return (double)v->outlet->query_settled;
+	case L_QUERY_OFF: return v->outlet->queries && *v->outlet->query_off;
+	case L_CONGESTION: return v->congestion;
+	case L_ASIDE: return v->outlet->guard.state != GUARD_OPEN;
+	case L_ASIDES: return (double)v->outlet->guard.trips;
 	case L_INBOUND: return (double)v->inbound;
 	case L_BINDS: return d->binds_up;
 	case L_RECONNECTS: return (double)d->reconnects;
@@ -241,6 +265,8 @@ static void put_link_line(void *arg, struct link *l)
 	struct link_view v;
 
 	link_view(l, &v);
+	if (ll->metric == L_CONGESTION && v.congestion < 0)
+		return;
 	stats_text_value(ll->b, link_metrics[ll->metric].name, (const char *const[]){"link", v.name, NULL},
 		link_value(&v, ll->metric));
 }
@@ -374,6 +400,7 @@ void api_metrics(struct api_call *c, const uint8_t *body, size_t n)
 	put_queue(a, &b);
 	put_store(a, &b);
 	put_links(a, &b);
+	api_metrics_told(a, &b);
 	put_hooks(a, &b);
 	put_http(a, &b);
 	/* Last, and its result stands for all: a buffer that was full once stays full. */

@@ -5,6 +5,7 @@
  * restart forgets it.
  */
 #include "intake/api_impl.h"
+#include "intake/api_links.h"
 
 #include "base/clock.h"
 #include "base/conf_table.h"
@@ -174,8 +175,8 @@ void api_cancel_tag(struct api_call *c, const uint8_t *body, size_t n)
 
 /* ---- Links. ---- */
 
-/* For the links themselves: 1,024 at most, and what each says without its binds. */
-#define LINKS_ROOM (1024u * 1024u)
+/* For the links themselves: what each says without its binds. */
+#define LINKS_ROOM (3u * 1024u * 1024u)
 
 static const char *reports_word(const struct link_view *v)
 {
@@ -203,6 +204,11 @@ static void put_receipts(struct json_out *o, const struct outlet *out)
 	json_out_ku64(o, "window", received);
 	json_out_ku64(o, "received", f ? f->received : 0);
 	json_out_ku64(o, "matched", f ? f->matched : 0);
+	json_out_key(o, "age_s");
+	if (f && idform_age(f) >= 0)
+		json_out_real(o, idform_age(f));
+	else
+		json_out_null(o);
 	json_out_kbool(o, "alarm", f && f->alarm);
 	json_out_key(o, "form");
 	if (known >= 0) {
@@ -221,6 +227,19 @@ static void put_receipts(struct json_out *o, const struct outlet *out)
 		json_out_close(o, '}');
 	}
 	json_out_close(o, ']');
+	json_out_close(o, '}');
+}
+
+/* query_sm: is the carrier asked about what has no receipt, and what does it say? */
+static void put_query(struct json_out *o, const struct outlet *out)
+{
+	json_out_key(o, "query");
+	json_out_open(o, '{');
+	json_out_kstr(o, "state", !out->queries ? "no" : *out->query_off ? "refused" : "on");
+	json_out_kstr(o, "reason", out->queries ? out->query_off : "");
+	json_out_ku64(o, "asked", out->queried);
+	json_out_ku64(o, "answered", out->query_answered);
+	json_out_ku64(o, "settled", out->query_settled);
 	json_out_close(o, '}');
 }
 
@@ -275,11 +294,15 @@ static void put_codes(struct json_out *o, const struct link_view *v)
 	json_out_ku64(o, "errors_other", v->codes_other);
 }
 
-/* A link that is up has nothing to explain, unless the carrier takes less than it would send. */
+/* A link that is up has nothing to explain, unless less goes over it than it would take. */
 static const char *reason_word(const struct link_view *v)
 {
 	if (v->state == LINK_UP && v->slowed && !*v->reason)
 		return msg_reason_name(REASON_THROTTLED);
+	if (v->state == LINK_UP && v->outlet->guard.state != GUARD_OPEN)
+		return msg_reason_name(REASON_GUARD);
+	if (v->state == LINK_UP && v->outlet->no_quota)
+		return msg_reason_name(REASON_QUOTA);
 	return v->reason;
 }
 
@@ -322,6 +345,8 @@ static void put_link(void *arg, struct link *l)
 	put_codes(o, &v);
 	json_out_ku64(o, "receipts", v.receipts);
 	put_receipts(o, v.outlet);
+	if (v.can_ask)
+		put_query(o, v.outlet);
 	json_out_ku64(o, "inbound", v.inbound);
 	json_out_ku64(o, "binds_total", v.driver_stats.binds);
 	json_out_ku64(o, "binds_up", v.driver_stats.binds_up);
@@ -331,6 +356,7 @@ static void put_link(void *arg, struct link *l)
 	json_out_ku64(o, "malformed", v.driver_stats.malformed);
 	json_out_ku64(o, "response_ms_p50", v.driver_stats.response_ms_p50);
 	json_out_ku64(o, "response_ms_p99", v.driver_stats.response_ms_p99);
+	api_put_told(o, l, &v);
 	put_binds(o, l);
 	json_out_close(o, '}');
 }

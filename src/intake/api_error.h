@@ -57,18 +57,20 @@
 	X(EXPECTATION_FAILED,  "expectation_failed",  417, "An Expect header other than 100-continue.") \
 	X(TOO_MANY_PARTS,      "too_many_parts",      422, "The message needs more parts than the client may send.") \
 	X(NOT_GSM7,            "not_gsm7",            422, "encoding is gsm7, and the text has characters outside it.") \
-	X(UNSUPPORTED,         "unsupported",         422, "This gateway was built without what the field asks for.") \
+	X(UNSUPPORTED,         "unsupported",         422, "This gateway was built without what the field asks for, or the link has no such thing.") \
 	X(RATE_LIMITED,        "rate_limited",        429, "More requests per second than the client may send; see Retry-After.") \
 	X(TOO_MANY_WAITING,    "too_many_waiting",    429, "The client has as many waiting messages as it may have.") \
 	X(HEADERS_TOO_LARGE,   "headers_too_large",   431, "The head of the request is larger than 16 kB.") \
 	X(INTERNAL,            "internal",            500, "Something here is wrong; the log says what.") \
 	X(NOT_IMPLEMENTED,     "not_implemented",     501, "The server does not know this method or encoding.") \
+	X(USSD_REFUSED,        "ussd_refused",        502, "The network refused the USSD code, or ended the dialogue.") \
 	X(QUEUE_BUSY,          "queue_busy",          503, "More arrives than can be written; try again.") \
 	X(QUEUE_FULL,          "queue_full",          503, "As many messages wait as may wait in all.") \
 	X(DISK_FULL,           "disk_full",           503, "The disk reserve is touched; nothing is accepted until there is room.") \
 	X(STORE_FAILED,        "store_failed",        503, "The disk refused to write; nothing of this was accepted.") \
 	X(STOPPING,            "stopping",            503, "The gateway is shutting down.") \
 	X(TOO_MANY_CONNECTIONS, "too_many_connections", 503, "More connections than allowed.") \
+	X(NO_ANSWER,           "no_answer",           504, "The network did not answer in time.") \
 	X(HTTP_VERSION,        "http_version",        505, "Only HTTP/1.0 and HTTP/1.1 are spoken here.")
 /* clang-format on */
 

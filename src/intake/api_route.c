@@ -28,6 +28,7 @@ static const struct api_route routes[] = {
 	{HTTP_METHOD_GET, "v1/links", ROLE_OPERATOR, TAKES_NOTHING, api_list_links, {NULL}, NULL},
 	{HTTP_METHOD_PATCH, "v1/links/*", ROLE_OPERATOR, TAKES_JSON, api_change_link, {NULL}, NULL},
 	{HTTP_METHOD_GET, "v1/links/*/trace", ROLE_OPERATOR, TAKES_NOTHING, api_show_trace, {NULL}, NULL},
+	{HTTP_METHOD_POST, "v1/links/*/ussd", ROLE_OPERATOR, TAKES_JSON, api_ussd, {NULL}, NULL},
 	{HTTP_METHOD_POST, "v1/links/*/*", ROLE_OPERATOR, TAKES_NOTHING, api_control_link, {NULL}, NULL},
 	{HTTP_METHOD_GET, "v1/queue", ROLE_OPERATOR, TAKES_NOTHING, api_show_queue, {NULL}, NULL},
 	{HTTP_METHOD_GET, "v1/webhooks", ROLE_OPERATOR, TAKES_NOTHING, api_list_webhooks, {NULL}, NULL},

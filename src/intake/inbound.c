@@ -199,7 +199,9 @@ static void on_committed(struct store_op *op)
 	struct inbound_op *o = op->arg;
 	struct inbound *in = o->in;
 
-	if (op->r == 0) {
+	if (op->r == 0 && !o->whole.n) {
+		log_info("inbound_again", "link=%s", names_text(in->needs.names, NAME_LINK, o->whole.link));
+	} else if (op->r == 0) {
 		stats_add(in->needs.stats, STATS_INBOUND, 1);
 		if (!o->whole.client)
 			stats_add(in->needs.stats, STATS_INBOUND_UNROUTED, 1);
@@ -241,6 +243,7 @@ static int take_whole(struct inbound *in, struct link *l, const struct link_inbo
 		.n_raw = s.n_raw,
 		.dcs = m->data_coding,
 		.esm_class = m->esm_class,
+		.digest = m->digest,
 	};
 	inbound_route(in, link_name(l), m, &o->whole);
 	store_stage(in->needs.store, STORE_SETTLE, &o->op);

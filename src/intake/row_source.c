@@ -157,6 +157,30 @@ static json_t *cell_value(const struct field *field, const char *s, size_t n, st
 	return NULL;
 }
 
+/* tlv.NAME columns as the object that a message has.  False: a value is not UTF-8. */
+static bool put_tlvs(json_t *row, const struct csv_rows *c, struct api_fault *f)
+{
+	json_t *all = NULL;
+
+	for (unsigned i = 0; i < c->n_tlvs; i++) {
+		const struct csv_rows_tlv *t = &c->tlvs[i];
+		json_t *v = t->text ? json_stringn(t->text, t->n_text) : NULL;
+
+		if (!t->text)
+			continue;
+		if (!all) {
+			all = json_object();
+			json_object_set_new_nocheck(row, "tlvs", all);
+		}
+		if (!v || json_object_set_new(all, t->name, v) < 0) {
+			api_fault_set(f, API_INVALID_UTF8, "tlvs", "\"tlv.%s\" is not valid UTF-8; save the file as UTF-8",
+				t->name);
+			return false;
+		}
+	}
+	return true;
+}
+
 static json_t *take_csv(struct row_source *s, struct api_fault *f)
 {
 	const struct csv_rows *c = &s->csv;
@@ -178,6 +202,10 @@ static json_t *take_csv(struct row_source *s, struct api_fault *f)
 			return NULL;
 		}
 		json_object_set_new_nocheck(row, fields[i].name, v);
+	}
+	if (!put_tlvs(row, c, f)) {
+		json_decref(row);
+		return NULL;
 	}
 	return row;
 }

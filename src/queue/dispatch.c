@@ -21,6 +21,9 @@
 #define QUANTUM_SERVICE 16  /* parts a lane may send before the next one's turn */
 #define QUANTUM_MARKETING 4
 #define STORE_PAUSE_MS 1000 /* after a lease that the disk refused */
+#define LOOK_AHEAD 256      /* messages of a lane that may be passed over for those behind them */
+#define LOOK_AGAIN_US 200000
+#define REHOMES 8           /* times that lanes look for other links in one run */
 #define TICK_US 2000        /* a shorter wait is not worth a wake: pace.h keeps what comes in meanwhile */
 
 void dispatch_dirty(struct queue *q)
@@ -90,8 +93,10 @@ void dispatch_known_rate(struct queue *q, struct outlet *o)
 	while (*p && (*p)->link != o->id)
 		p = &(*p)->next;
 	k = *p;
-	if (!k)
+	if (!k) {
+		o->pace.full_us = q->written_us;
 		return;
+	}
 	o->pace = k->pace;
 	*p = k->next;
 	free(k);
@@ -101,7 +106,8 @@ void dispatch_known_rate(struct queue *q, struct outlet *o)
 static unsigned window_room(const struct queue *q, const struct outlet *o, enum msg_class class)
 {
 	unsigned spare = o->window / 20 ? o->window / 20 : 1;
-	unsigned room = o->in_flight < o->window ? o->window - o->in_flight : 0;
+	unsigned taken = o->in_flight + o->asking;
+	unsigned room = taken < o->window ? o->window - taken : 0;
 
 	if (class == CLASS_OTP || !otp_recent(q, o) || o->window < 2)
 		return room;
@@ -118,11 +124,21 @@ static bool reserved(const struct queue *q, const struct outlet *o, enum msg_cla
 
 static enum msg_reason no_room(struct queue *q, struct outlet *o, enum msg_class class)
 {
+	if (o->used && quota_room(o, class) == 0)
+		return REASON_QUOTA;
+	if (o->guard.state == GUARD_PROBE && o->in_flight)
+		return REASON_GUARD; /* one at a time, until one is taken */
 	if (o->pause_until_ms > q->now_us / 1000)
 		return REASON_THROTTLED;
 	if (window_room(q, o, class) == 0)
 		return REASON_WINDOW_FULL;
 	return pace_room(&o->pace, reserved(q, o, class), q->now_us) ? REASON_NONE : REASON_THROTTLED;
+}
+
+enum msg_reason dispatch_no_room(struct queue *q, struct outlet *o, enum msg_class class)
+{
+	dispatch_rate(o);
+	return no_room(q, o, class);
 }
 
 bool dispatch_room(struct queue *q, struct outlet *o, enum msg_class class)
@@ -136,6 +152,9 @@ void dispatch_take(struct queue *q, struct outlet *o, struct qmsg *qm, unsigned 
 	struct queue_client_state *c = qm->lane ? qm->lane->client : NULL;
 
 	o->in_flight += n_parts;
+	o->taken_us = q->now_us;
+	if (o->used)
+		quota_take(q, o, n_parts, qm->m->to);
 	if (qm->m->class == CLASS_OTP)
 		o->otp_at_ms = q->now_us / 1000;
 	else
@@ -170,6 +189,7 @@ void dispatch_settled(struct queue *q, struct qmsg *qm, unsigned n_parts)
 void dispatch_unplaced(struct queue *q, struct qmsg *qm, unsigned n_parts)
 {
 	pace_unhold(&qm->out->pace, n_parts);
+	quota_back(q, qm->out, n_parts);
 	slots_free(q, qm->out, qm, n_parts);
 }
 
@@ -303,6 +323,7 @@ static void part_fill(const struct queue *q, const struct qmsg *qm, const struct
 	p->class = m->class;
 	p->flash = m->flags & MSG_FLASH;
 	p->want_receipt = qm->out->reports;
+	p->send_at_ms = m->send_at_ms > q->now_ms ? m->send_at_ms : 0;
 	p->validity_s = left_ms > 1000 ? (uint32_t)(left_ms / 1000) : 1;
 	p->text = m->text;
 	p->n_text = m->n_text;
@@ -367,6 +388,7 @@ static void unlease(struct queue *q, struct qmsg *qm, uint64_t parts)
 		queue_stage(q, STORE_SETTLE, &op->op);
 	} /* else the lease row stays, and a crash would call it uncertain: safe */
 	pace_unhold(&qm->out->pace, (unsigned)__builtin_popcountll(parts & ~qm->flying));
+	quota_back(q, qm->out, (unsigned)__builtin_popcountll(parts));
 	slots_free(q, qm->out, qm, (unsigned)__builtin_popcountll(parts));
 	qm->leased &= ~parts;
 	qm->flying &= ~parts;
@@ -473,6 +495,10 @@ static unsigned lease(struct queue *q, struct outlet *o, struct qmsg *qm)
 		return 0;
 	if (room > tokens)
 		room = tokens;
+	if (o->guard.state == GUARD_PROBE)
+		room = 1;
+	if (room > quota_room(o, qm->m->class))
+		room = quota_room(o, qm->m->class);
 	for (uint64_t left = qm->todo; left && n < room; left &= left - 1, n++)
 		parts |= left & -left;
 	qm->todo &= ~parts;
@@ -543,8 +569,8 @@ static void lane_waits(struct queue *q, struct lane *l, enum msg_reason reason)
 	}
 }
 
-/* Get rid of a head that must not be sent; true: the head changed. */
-static bool unfit(struct queue *q, struct lane *l, struct qmsg *qm)
+/* Get rid of what is over, or is cancelled; true: it has left the lane. */
+static bool over(struct queue *q, struct qmsg *qm)
 {
 	if (qm->m->ttl_end_ms <= q->now_ms && !(qm->leasing | qm->leased | qm->flying)) {
 		settle_whole(q, qm, STATE_EXPIRED, REASON_TTL);
@@ -554,20 +580,151 @@ static bool unfit(struct queue *q, struct lane *l, struct qmsg *qm)
 		settle_whole(q, qm, STATE_CANCELLED, REASON_CLIENT);
 		return true;
 	}
-	if (qm->bound && qm->out && qm->out != l->out && !qm->out->removed) { /* its link went down under it */
-		struct lane *to = lane_pinned(q, qm->m, qm->out);
+	return false;
+}
 
-		if (to) {
-			lane_take(q, qm);
-			lane_append(q, to, qm);
-			return true;
-		}
-	}
-	if (dispatch_plan(q, qm, l->out) < 0) {
+/* Accepted for links that keep it; another one has its turn now, or the settings have changed. */
+static bool too_early(struct queue *q, struct qmsg *qm, const struct outlet *o)
+{
+	if (qm->m->send_at_ms <= q->now_ms || o->schedules ||
+		(qm->leasing | qm->leased | qm->flying | qm->done | qm->later))
+		return false;
+	settle_schedule(q, qm);
+	return true;
+}
+
+/* What was begun goes on over its link; true: it has left the lane. */
+static bool pinned(struct queue *q, struct lane *l, struct qmsg *qm)
+{
+	struct lane *to;
+
+	if (!qm->bound || !qm->out || qm->out == l->out || qm->out->removed)
+		return false;
+	to = lane_pinned(q, qm->m, qm->out);
+	if (!to)
+		return false;
+	lane_take(q, qm);
+	lane_append(q, to, qm);
+	return true;
+}
+
+/* Get rid of a head that must not be sent, over this link or at all; true: the head changed. */
+static bool unfit(struct queue *q, struct lane *l, struct qmsg *qm, struct outlet *o)
+{
+	if (over(q, qm) || too_early(q, qm, o) || pinned(q, l, qm))
+		return true;
+	if (dispatch_plan(q, qm, o) < 0) {
 		settle_whole(q, qm, STATE_REJECTED, REASON_REFUSED);
 		return true;
 	}
 	return false;
+}
+
+static bool client_may(struct queue *q, struct lane *l)
+{
+	struct queue_client_state *c = l->client;
+	double burst = c->conf.burst ? c->conf.burst : c->conf.tps;
+
+	return tokens_has(&c->tokens, &c->tokens_at_us, c->conf.tps, burst < 1 ? 1 : burst, q->now_us);
+}
+
+static bool begun(const struct qmsg *qm)
+{
+	return qm->done | qm->flying | qm->leased | qm->leasing | qm->later;
+}
+
+/* The lane of the next link of the route, if that one can take a message which this one cannot have by its quota. */
+static struct lane *lane_behind(struct queue *q, struct lane *l, const struct qmsg *qm, const struct outlet *o)
+{
+	const struct queue_route *r = l->route;
+	struct lane *to;
+
+	for (unsigned i = 0; r && !l->pin && i + 1 < r->n_links; i++) {
+		if (r->links[i] != o || !outlet_serves(r->links[i + 1], l->key.class))
+			continue;
+		to = lane_get(q, qm->m, i + 1);
+		return to && to->wait.n < q->lane_window ? to : NULL;
+	}
+	return NULL;
+}
+
+/* The link for the next message to be looked at; NULL and why, and whether the others of the lane need no look. */
+static struct outlet *link_for(struct queue *q, struct outlet *o, struct lane *l, struct qmsg *qm,
+	enum msg_reason *ret_why, bool *ret_all)
+{
+	*ret_all = false;
+	if (o->choice) {
+		o = choice_pick(q, l, qm, ret_why);
+		*ret_all = !o && l->route && l->route->choose == CHOOSE_LOAD && *ret_why != REASON_QUOTA;
+		return o;
+	}
+	*ret_why = no_room(q, o, l->key.class);
+	*ret_all = *ret_why != REASON_NONE;
+	if (!*ret_all && !begun(qm) && !quota_takes_new(o, qm->m->to))
+		*ret_why = REASON_QUOTA;
+	return *ret_why == REASON_NONE ? o : NULL;
+}
+
+/* Like serve(), of a lane whose messages take different links, or of which some may not go now: those behind them are
+ * looked at, too, as far as they are in memory and LOOK_AHEAD reaches. */
+static enum msg_reason serve_any(struct queue *q, struct outlet *o, struct lane *l)
+{
+	enum msg_reason why = REASON_NONE, no;
+	unsigned looked = 0, n_sent = 0;
+	struct qmsg *qm, *next;
+
+	for (qm = l->wait.head; qm && looked < LOOK_AHEAD; qm = next) {
+		struct lane *behind;
+		struct outlet *to;
+		bool all;
+
+		next = qm->next;
+		if (qm->blocked) {
+			lane_take(q, qm);
+			continue;
+		}
+		if (over(q, qm) || pinned(q, l, qm))
+			continue;
+		to = link_for(q, o, l, qm, &no, &all);
+		if (!to) {
+			behind = no == REASON_QUOTA && !o->choice ? lane_behind(q, l, qm, o) : NULL;
+			if (behind) {
+				lane_take(q, qm);
+				lane_append(q, behind, qm);
+				continue;
+			}
+			why = why == REASON_NONE ? no : why;
+			looked++;
+			if (all)
+				break;
+			continue;
+		}
+		if (too_early(q, qm, to))
+			continue;
+		if (!client_may(q, l)) {
+			why = REASON_CLIENT_RATE;
+			break;
+		}
+		if (unfit(q, l, qm, to))
+			continue;
+		if (l->deficit < __builtin_popcountll(qm->todo) && l->key.class != CLASS_OTP) {
+			why = REASON_NONE;
+			break;
+		}
+		no = lease(q, to, qm) ? REASON_NONE : REASON_STORE;
+		if (no != REASON_NONE) {
+			why = no;
+			break;
+		}
+		n_sent++;
+		l->deficit -= __builtin_popcountll(qm->leasing);
+		if (qm->in_lane)
+			pinned(q, l, qm); /* there was no room for all of it */
+	}
+	if (!n_sent && why == REASON_QUOTA)
+		o->look_us = q->now_us + LOOK_AGAIN_US;
+	lane_waits(q, l, why == REASON_NONE ? REASON_BACKLOG : why);
+	return why;
 }
 
 /* Send from one lane until its deficit, the link or the client stops it. */
@@ -576,21 +733,24 @@ static enum msg_reason serve(struct queue *q, struct outlet *o, struct lane *l)
 	enum msg_reason why = REASON_NONE;
 	struct qmsg *qm;
 
+	if (o->choice || o->no_new)
+		return serve_any(q, o, l);
 	while ((qm = l->wait.head)) {
 		unsigned cost, n;
-		struct queue_client_state *c = l->client;
-		double burst = c->conf.burst ? c->conf.burst : c->conf.tps;
 
 		if (qm->blocked) { /* a cancellation is being committed: it leaves the lane in a moment */
 			lane_take(q, qm);
 			continue;
 		}
-		if (unfit(q, l, qm))
+		if (unfit(q, l, qm, l->out))
 			continue;
 		why = no_room(q, o, l->key.class);
+		if (why == REASON_NONE && o->used && !begun(qm) &&
+			!quota_fits(q, o, l->key.class, qm->m->to, (unsigned)__builtin_popcountll(qm->todo)))
+			why = REASON_QUOTA;
 		if (why != REASON_NONE)
 			break;
-		if (!tokens_has(&c->tokens, &c->tokens_at_us, c->conf.tps, burst < 1 ? 1 : burst, q->now_us)) {
+		if (!client_may(q, l)) {
 			why = REASON_CLIENT_RATE;
 			break;
 		}
@@ -631,7 +791,9 @@ static bool serve_ring(struct queue *q, struct outlet *o, struct lane **ring)
 			l->deficit += l->key.class == CLASS_MARKETING ? QUANTUM_MARKETING : QUANTUM_SERVICE;
 		l->in_turn = true;
 		why = serve(q, o, l);
-		full = why == REASON_WINDOW_FULL || why == REASON_THROTTLED || why == REASON_STORE;
+		/* Of a route that chooses, another lane may have another link. */
+		full = !o->choice && (why == REASON_WINDOW_FULL || why == REASON_GUARD || why == REASON_THROTTLED ||
+			why == REASON_STORE || (why == REASON_QUOTA && quota_shut(o, l->key.class)));
 		if (*ring == l && (!full || l->deficit <= 0)) { /* it had its turn */
 			l->in_turn = false;
 			*ring = l->next;
@@ -640,7 +802,12 @@ static bool serve_ring(struct queue *q, struct outlet *o, struct lane **ring)
 		lane_drop_if_idle(q, l);
 		if (full)
 			return false;
-		idle = why == REASON_CLIENT_RATE ? idle + 1 : 0;
+		if (o->choice && why == REASON_CLIENT_RATE)
+			o->choice->ticks = true;
+		if (why == REASON_CLIENT_RATE || why == REASON_QUOTA || (o->choice && why != REASON_NONE))
+			idle++;
+		else
+			idle = 0;
 	}
 	return true;
 }
@@ -651,8 +818,50 @@ static void pump(struct queue *q, struct outlet *o)
 		return;
 	adapt_grow(&o->adapt, o->tps, q->now_us);
 	dispatch_rate(o);
+	if (o->used)
+		quota_clock(q, o);
+	if (o->no_new && o->look_us > q->now_us)
+		return;
 	serve_ring(q, o, &o->otp_lanes);
 	serve_ring(q, o, &o->lanes);
+}
+
+static void pump_choices(struct queue *q, bool otp)
+{
+	for (struct choice *c = q->choices; c; c = c->next) {
+		c->ticks = otp ? false : c->ticks;
+		serve_ring(q, &c->o, otp ? &c->o.otp_lanes : &c->o.lanes);
+	}
+}
+
+/* Codes of routes that choose come first; then links and such routes begin in turn, as both want the same windows. */
+static void pump_all(struct queue *q)
+{
+	bool choices_first = q->choices && (q->turn++ & 1);
+
+	if (q->choices)
+		pump_choices(q, true);
+	if (choices_first)
+		pump_choices(q, false);
+	for (unsigned i = 0; i < q->n_outlets; i++)
+		pump(q, q->outlets[i]);
+	if (q->choices && !choices_first)
+		pump_choices(q, false);
+}
+
+/* Quotas were used up while lanes were served: now that nobody walks over the rings, the lanes look for other links. */
+static bool rehome(struct queue *q)
+{
+	if (!q->aside_changed)
+		return false;
+	q->aside_changed = false;
+	for (unsigned i = 0; i < q->n_outlets; i++) {
+		if (!q->outlets[i]->aside_changed)
+			continue;
+		q->outlets[i]->aside_changed = false;
+		queue_outlet_changed(q, q->outlets[i]);
+	}
+	return true;
 }
 
 /* Until this link should be looked at again, should nothing else happen; INT64_MAX: only something else will do. */
@@ -660,11 +869,14 @@ static int64_t outlet_wait_us(struct queue *q, struct outlet *o)
 {
 	int64_t pause = o->pause_until_ms * 1000 - q->now_us, wait;
 
-	if (!o->up || !(o->lanes || o->otp_lanes) || o->in_flight >= o->window)
+	if (!o->up || !(o->lanes || o->otp_lanes) || o->in_flight + o->asking >= o->window ||
+		(o->guard.state == GUARD_PROBE && o->in_flight))
 		return INT64_MAX;
 	wait = pace_wait_us(&o->pace, !o->otp_lanes && otp_recent(q, o), q->now_us);
 	if (wait < pause)
 		wait = pause;
+	if (o->no_new && wait < o->look_us - q->now_us)
+		wait = o->look_us - q->now_us;
 	return wait < TICK_US ? TICK_US : wait; /* at least: a client's rate, and codes that are not recent any more */
 }
 
@@ -678,6 +890,12 @@ static int64_t next_wait_us(struct queue *q)
 
 		if (wait < next)
 			next = wait;
+	}
+	for (struct choice *c = q->choices; c; c = c->next) {
+		int64_t wait = c->ticks ? TICK_US : choice_wait_us(q, c);
+
+		if (wait < next)
+			next = wait < TICK_US ? TICK_US : wait;
 	}
 	return next;
 }
@@ -693,16 +911,24 @@ static void tick(uv_timer_t *t)
 void dispatch_run(struct queue *q)
 {
 	int64_t wait;
+	bool again;
 
 	if (!q->dirty || !q->started)
 		return;
 	q->dirty = false;
 	q->now_us = clock_mono_us();
 	q->now_ms = clock_ms();
-	if (!q->dispatch_stopped && !q->stopping)
-		for (unsigned i = 0; i < q->n_outlets; i++)
-			pump(q, q->outlets[i]);
+	again = rehome(q);
+	for (unsigned i = 0; i < REHOMES && !q->dispatch_stopped && !q->stopping; i++) {
+		pump_all(q);
+		again = rehome(q);
+		if (!again)
+			break;
+	}
+	q->dirty |= again;
 	wait = q->dispatch_stopped || q->stopping ? INT64_MAX : next_wait_us(q);
+	if (again && wait > TICK_US)
+		wait = TICK_US;
 	if (wait < INT64_MAX)
 		uv_timer_start(&q->tick, tick, (uint64_t)(wait + 999) / 1000, 0);
 	else

@@ -66,10 +66,18 @@ static bool is_number_of(uint64_t to, const struct evidence_receipt *r)
 	return (r->from && sent_same_number(to, r->from)) || (r->other && sent_same_number(to, r->other));
 }
 
+unsigned evidence_form(const struct evidence_part *p, const struct evidence_receipt *r)
+{
+	return p->numbered && r->numbered ? EVIDENCE_BY_NUMBER : EVIDENCE_BY_TEXT;
+}
+
 bool evidence_fits(const struct evidence_part *p, const struct evidence_receipt *r)
 {
-	return p->link == r->link && r->at_ms >= p->created_ms && is_number_of(p->to, r) &&
-		evidence_quotes(r->quoted, p->head, p->n_head);
+	if (p->link != r->link || r->at_ms < p->created_ms || !is_number_of(p->to, r))
+		return false;
+	if (evidence_form(p, r) == EVIDENCE_BY_NUMBER)
+		return p->number == r->number;
+	return evidence_quotes(r->quoted, p->head, p->n_head);
 }
 
 /* ---- held ------------------------------------------------------------------------------------------------ */
@@ -200,6 +208,15 @@ void evidence_unmatched(struct evidence *e, const struct evidence_receipt *r)
 		e->ring = calloc(EVIDENCE_UNMATCHED_MAX, sizeof(*e->ring));
 	if (e->ring && r->n)
 		e->ring[e->n_ring++ % EVIDENCE_UNMATCHED_MAX] = *r;
+}
+
+void evidence_try_unmatched(struct evidence *e, evidence_use *is_used, void *arg)
+{
+	unsigned n = e->n_ring < EVIDENCE_UNMATCHED_MAX ? (unsigned)e->n_ring : EVIDENCE_UNMATCHED_MAX;
+
+	for (unsigned i = 0; i < n; i++)
+		if (e->ring[i].n && is_used(arg, &e->ring[i]))
+			e->ring[i].n = 0;
 }
 
 bool evidence_take(struct evidence *e, const struct evidence_part *p, struct evidence_receipt *ret)

@@ -22,7 +22,7 @@ static unsigned slot_of(const struct queue *q, const struct store_lane *k, uint3
 	return hash_bytes(0, v, sizeof(v)) % (sizeof(q->lane_hash) / sizeof(q->lane_hash[0]));
 }
 
-static const struct queue_route *route_find(const struct queue *q, uint32_t id)
+const struct queue_route *lane_route(const struct queue *q, uint32_t id)
 {
 	for (unsigned i = 0; id && i < q->n_routes; i++)
 		if (q->routes[i].id == id)
@@ -32,7 +32,7 @@ static const struct queue_route *route_find(const struct queue *q, uint32_t id)
 
 const char *route_sender(const struct queue *q, const struct message *m)
 {
-	const struct queue_route *r = q->senders_change ? route_find(q, m->route) : NULL;
+	const struct queue_route *r = q->senders_change ? lane_route(q, m->route) : NULL;
 	uint64_t number;
 	const char *why;
 
@@ -184,6 +184,8 @@ void lane_activate(struct queue *q, struct lane *l)
 {
 	struct lane **ring;
 
+	if (l->active && l->out->choice)
+		dispatch_dirty(q); /* the new one may have another link than those before it */
 	if (l->active || !l->out || !l->wait.head)
 		return;
 	ring = ring_of(l);
@@ -220,29 +222,29 @@ void lane_deactivate(struct queue *q, struct lane *l)
 	l->active = false;
 }
 
-static bool serves(const struct outlet *o)
-{
-	return o->up && !o->draining;
-}
-
 static struct outlet *first_up(const struct queue *q, const struct lane *l, enum msg_reason *ret_reason)
 {
 	const struct queue_route *r = l->route;
 	struct outlet *pinned = l->pin ? queue_outlet_of(q, l->pin) : NULL;
 
-	*ret_reason = REASON_LINK_DOWN;
-	if (pinned && !pinned->removed)
-		return serves(pinned) ? pinned : NULL;
+	if (pinned && !pinned->removed) {
+		*ret_reason = outlet_why_not(pinned, l->key.class);
+		return outlet_serves(pinned, l->key.class) ? pinned : NULL;
+	}
 	/* Without a pin, or with one to a link that is gone for good: what is left goes over what there is. */
 	*ret_reason = REASON_NO_ROUTE;
 	if (!r || r->n_links == 0)
 		return NULL;
+	if (r->choice)
+		return choice_up(l, ret_reason);
 	*ret_reason = REASON_LINK_DOWN;
 	for (unsigned i = l->key.skip < r->n_links ? l->key.skip : 0; i < r->n_links; i++) {
-		if (serves(r->links[i]))
+		enum msg_reason why = outlet_why_not(r->links[i], l->key.class);
+
+		if (outlet_serves(r->links[i], l->key.class))
 			return r->links[i];
-		if (r->links[i]->draining)
-			*ret_reason = REASON_LINK_DRAIN;
+		if (why != REASON_LINK_DOWN)
+			*ret_reason = why;
 	}
 	return NULL;
 }
@@ -252,7 +254,7 @@ void lane_home(struct queue *q, struct lane *l)
 	enum msg_reason reason;
 	struct outlet *o;
 
-	l->route = route_find(q, l->key.route);
+	l->route = lane_route(q, l->key.route);
 	o = first_up(q, l, &reason);
 	if (o && o == l->out) {
 		lane_activate(q, l);

@@ -16,7 +16,7 @@
 
 #include "base/hash.h"
 
-#define NAME_KINDS (NAME_LINK + 1)
+#define NAME_KINDS (NAME_ACCOUNT + 1)
 
 struct name {
 	struct op_name op; /* staged once */

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * names.h -- names of clients, campaigns, routes and links as small integers, append-only and durable.
+ * names.h -- names of clients, campaigns, routes, links and accounts as small integers, append-only and durable.
  *
  * A new name is staged in the settle list, which goes first in every commit: no row can refer to a name that is not
  * stored.  Id 0 means "none".

@@ -320,19 +320,27 @@ static int admit(const struct queue *q, const struct queue_batch *b)
 static void lease_at_once(struct queue *q, struct lane *l, struct qmsg *qm, struct store_accept *a)
 {
 	struct outlet *o = l->out;
+	enum msg_reason why;
 	unsigned n;
 
-	if (!o || l->wait.head || l->n_pending_wait || !dispatch_room(q, o, l->key.class))
+	if (!o || l->wait.head || l->n_pending_wait)
 		return;
 	if (l->key.class != CLASS_OTP && (o->lanes || o->otp_lanes))
 		return; /* in turn, with the others */
+	if (o->choice)
+		o = choice_pick(q, l, qm, &why);
+	if (!o || !dispatch_room(q, o, l->key.class))
+		return;
+	if (o->used && !quota_fits(q, o, l->key.class, qm->m->to, qm->m->n_parts))
+		return;
 	if (l->client->conf.tps > 0 && !tokens_has(&l->client->tokens, &l->client->tokens_at_us, l->client->conf.tps,
 		l->client->conf.burst ? l->client->conf.burst : l->client->conf.tps, q->now_us))
 		return;
 	if (dispatch_plan(q, qm, o) < 0)
 		return;
 	n = qm->n_parts;
-	if (o->window - o->in_flight < n || pace_room(&o->pace, false, q->now_us) < n)
+	if (o->window - o->in_flight - o->asking < n || pace_room(&o->pace, false, q->now_us) < n ||
+		quota_room(o, l->key.class) < n || o->guard.state != GUARD_OPEN)
 		return;
 	a->leased = qm->todo;
 	a->link = o->id;
@@ -347,6 +355,17 @@ static void lease_at_once(struct queue *q, struct lane *l, struct qmsg *qm, stru
 	dispatch_take(q, o, qm, n);
 }
 
+/* Any link that may get it keeps it until its time: then it can leave at once. */
+static bool waits_at_carrier(struct queue *q, const struct message *m)
+{
+	const struct queue_route *r = lane_route(q, m->route);
+
+	for (unsigned i = 0; r && i < r->n_links; i++)
+		if (!r->links[i]->schedules)
+			return false;
+	return r && r->n_links;
+}
+
 /* Where a new message waits until its commit is done, and after. */
 static void place(struct queue *q, struct store_accept *a)
 {
@@ -354,7 +373,7 @@ static void place(struct queue *q, struct store_accept *a)
 	struct lane *l;
 	struct qmsg *qm;
 
-	if (m->send_at_ms > q->now_ms) {
+	if (m->send_at_ms > q->now_ms && !waits_at_carrier(q, m)) {
 		a->place = PLACE_DUE;
 		return;
 	}
@@ -531,11 +550,25 @@ void queue_outlet_changed(struct queue *q, struct outlet *o)
 	dispatch_stalled(q, o);
 	for (struct lane *l = q->lanes, *next; l; l = next) {
 		next = l->next_all;
-		if ((l->out == o) != (o->up && !o->draining) && lane_uses(l, o))
+		if ((l->out == o) != outlet_serves(o, l->key.class) && lane_uses(l, o))
 			lane_home(q, l);
-		else if (l->out != o && o->up && lane_uses(l, o))
+		else if (l->out != o && (o->up || (l->out && l->out->choice)) && lane_uses(l, o))
 			lane_home(q, l);
 	}
+	dispatch_dirty(q);
+}
+
+void queue_guard_moved(struct queue *q, struct outlet *o)
+{
+	char text[120];
+	unsigned failed, all;
+
+	guard_counts(&o->guard, &o->guard_rule, q->now_ms, &failed, &all);
+	snprintf(text, sizeof(text), "%u of %u parts failed within %u minutes: set aside", failed, all,
+		o->guard_rule.minutes);
+	if (o->ops->alarm && o->guard.state != GUARD_PROBE)
+		o->ops->alarm(o, "guard", o->guard.state == GUARD_ASIDE ? text : NULL);
+	q->aside_changed = o->aside_changed = true;
 	dispatch_dirty(q);
 }
 
@@ -628,6 +661,8 @@ void queue_set_routes(struct queue *q, const struct queue_route *routes, unsigne
 		return;
 	}
 	memcpy(r, routes, n * sizeof(*r));
+	if (choice_routes(q, r, n) < 0)
+		log_error("routes_do_not_choose", "error=memory");
 	for (struct lane *l = q->lanes; l; l = l->next_all)
 		l->route = NULL;
 	free(q->routes);
@@ -646,6 +681,7 @@ void queue_set_routes(struct queue *q, const struct queue_route *routes, unsigne
 		next = l->next_all;
 		reroute(q, l);
 	}
+	choice_sweep(q);
 	dispatch_dirty(q);
 }
 
@@ -699,6 +735,8 @@ struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boo
 	q->last_created_ms = boot->last_created;
 	q->id_end = boot->next_id + 65536;
 	q->recover_upto = boot->next_id;
+	if (boot->written_ms && boot->written_ms <= clock_ms())
+		q->written_us = clock_mono_us() - (clock_ms() - boot->written_ms) * 1000;
 	q->stored_low = boot->low_water;
 	q->index_run = (uint32_t)((boot->indexed_to & ((1ull << MSG_COUNTER_BITS) - 1)) >> 16);
 	q->next_lane = boot->next_lane ? boot->next_lane : 1;
@@ -729,7 +767,8 @@ struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boo
 	uv_timer_init(loop, &q->tick);
 	uv_timer_init(loop, &q->second);
 	q->check.data = q->tick.data = q->second.data = q;
-	if (store_lanes(s, lane_known, q) < 0 || store_refs(s, REF_ROWS, ref_known, q) < 0 || receipt_load_forms(q) < 0)
+	if (store_lanes(s, lane_known, q) < 0 || store_refs(s, REF_ROWS, ref_known, q) < 0 ||
+		receipt_load_forms(q) < 0 || quota_load(q) < 0)
 		return NULL;
 	return q;
 }
@@ -839,6 +878,13 @@ void queue_free(struct queue *q)
 	pool_done(&q->pool_receipt);
 	pool_done(&q->pool_note);
 	receipt_done_forms(q);
+	ask_free_all(q);
+	quota_done(q);
+	for (unsigned i = 0; i < q->n_routes; i++)
+		q->routes[i].choice = NULL;
+	for (struct choice *c = q->choices; c; c = c->next)
+		c->r = NULL;
+	choice_sweep(q);
 	dispatch_drop_rates(q, INT64_MAX);
 	pool_done(&q->pool_due);
 	pool_done(&q->pool_row);
@@ -856,6 +902,23 @@ void queue_free(struct queue *q)
 }
 
 /* ---- views ----------------------------------------------------------------------------------------------- */
+
+/* When what waits in a lane may go, where that is known: a pause ends, or a period of a quota. */
+static int64_t next_try(const struct queue *q, const struct lane *l)
+{
+	int64_t at = 0;
+
+	if (l->out)
+		return l->out->pause_until_ms > q->now_us / 1000 ?
+			q->now_ms + l->out->pause_until_ms - q->now_us / 1000 : 0;
+	for (unsigned i = 0; l->reason == REASON_QUOTA && l->route && i < l->route->n_links; i++) {
+		const struct outlet *o = l->route->links[i];
+
+		if (quota_shut(o, l->key.class) && o->quota_end_ms && (!at || o->quota_end_ms < at))
+			at = o->quota_end_ms;
+	}
+	return at;
+}
 
 void queue_overlay(struct queue *q, struct store_detail *d, int64_t *ret_since)
 {
@@ -879,8 +942,7 @@ void queue_overlay(struct queue *q, struct store_detail *d, int64_t *ret_since)
 				d->reason = REASON_BACKLOG;
 			if (!l->out)
 				*ret_since = l->since_ms > qm->since_ms ? l->since_ms : qm->since_ms;
-			d->next_try = l->out && l->out->pause_until_ms > q->now_us / 1000 ?
-				q->now_ms + l->out->pause_until_ms - q->now_us / 1000 : 0;
+			d->next_try = next_try(q, l);
 		}
 		return;
 	}
@@ -888,8 +950,10 @@ void queue_overlay(struct queue *q, struct store_detail *d, int64_t *ret_since)
 		d->reason = REASON_BACKLOG;
 		for (l = q->lanes; l; l = l->next_all)
 			if (l->key.client == d->m->client && l->key.campaign == d->m->campaign &&
-				l->key.route == d->m->route && l->key.class == d->m->class && !l->out)
+				l->key.route == d->m->route && l->key.class == d->m->class && !l->out) {
 				d->reason = l->reason;
+				d->next_try = next_try(q, l);
+			}
 	}
 }
 
@@ -915,8 +979,7 @@ void queue_lanes(struct queue *q, void (*each)(void *arg, const struct queue_lan
 			v.oldest_ms = l->wait.head->m->created_ms;
 			v.oldest_id = l->wait.head->m->id;
 		}
-		if (l->out && l->out->pause_until_ms > q->now_us / 1000)
-			v.next_try_ms = q->now_ms + l->out->pause_until_ms - q->now_us / 1000;
+		v.next_try_ms = next_try(q, l);
 		each(arg, &v);
 	}
 }

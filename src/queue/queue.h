@@ -16,7 +16,8 @@
  * message is final, due or waiting, not only until it was sent: so a restart finds the receipts that are to come.
  *
  * LANE = (class, client, campaign, route, skip).  The lane's link is the first one of its route, after `skip`, that is
- * up.  A link serves otp lanes first, then the others by deficit round robin, one quantum = one part.
+ * up.  A link serves otp lanes first, then the others by deficit round robin, one quantum = one part.  A route that
+ * chooses among its links serves its lanes in the same way, and each message goes to the link that is chosen for it.
  *
  * Everything runs on the loop thread; callbacks never run from inside the call that they answer.
  */
@@ -26,8 +27,10 @@
 #include <uv.h>
 
 #include "base/conf.h"
+#include "base/period.h"
 #include "codec/receipt.h"
 #include "queue/adapt.h"
+#include "queue/guard.h"
 #include "queue/names.h"
 #include "queue/pace.h"
 #include "queue/store.h"
@@ -35,6 +38,8 @@
 struct queue;
 struct outlet;
 struct part;
+struct driver_question;
+struct driver_answer;
 
 /* ---- what the queue knows of a link (embedded in struct link; the fields above the line are link.c's) ---- */
 
@@ -43,19 +48,55 @@ struct outlet_ops {
 	int (*submit)(struct outlet *o, const struct part *p);
 	/* What a sender becomes on this link, lent until the next call.  May be NULL: it never changes. */
 	const char *(*sender)(struct outlet *o, const char *from, uint64_t to);
+	/* As driver.ask().  NULL: it has no such question. */
+	int (*ask)(struct outlet *o, const struct driver_question *question);
+	/* As link_alarm() of drivers/driver.h: `text` NULL when it is over.  May be NULL. */
+	void (*alarm)(struct outlet *o, const char *code, const char *text);
 	void (*idle)(struct outlet *o); /* nothing is in flight any more; it may not be freed from inside */
 };
 
-#define QUEUE_ROUTE_LINKS 16
+#define QUEUE_ROUTE_LINKS 64
+
+/* How much may leave over an account within periods; 0: no bound. */
+struct quota_limits {
+	bool any;
+	uint64_t parts[QUOTA_KINDS];
+	uint64_t recipients[QUOTA_KINDS]; /* of QUOTA_DAY and QUOTA_MONTH */
+	unsigned reserve_otp;             /* per cent of each */
+	struct period_rule rule;
+};
+
+/* What of it is used, for views. */
+struct quota_view {
+	struct quota_used {
+		uint64_t limit, used;     /* limit 0: none, then `used` is of the period all the same */
+		int64_t end_ms;           /* of the period; 0: it has not begun */
+	} parts[QUOTA_KINDS], recipients[QUOTA_KINDS];
+	int64_t until_ms;                 /* used up until then; 0: it is not */
+};
+
+struct account;
+struct choice;
+
+/* What a part costs to numbers that begin so. */
+struct outlet_price {
+	uint64_t digits;
+	unsigned n_digits;
+	double price;
+};
+
 
 struct outlet {
 	const struct outlet_ops *ops;
 	uint32_t id;             /* NAME_LINK */
+	uint32_t account;        /* NAME_ACCOUNT: whose quotas what leaves here uses up */
 	bool up;                 /* can send */
 	bool draining;           /* finish what was taken, take nothing new */
 	bool removed;            /* no longer configured */
 	bool reports;            /* receipts may come */
 	bool one_receipt;        /* one for all parts of a message */
+	bool schedules;          /* it can keep what is for later (schedule_delivery_time) */
+	bool numbers;            /* its parts have numbers, which receipts may give back (msg_key_number()) */
 	unsigned window;         /* parts in flight */
 	double tps;              /* 0: no limit */
 	unsigned burst;
@@ -65,8 +106,16 @@ struct outlet {
 	double match_alarm;      /* share of receipts that must find their part; 0: no alarm */
 	struct segment_rules rules;
 	int64_t receipt_timeout_s; /* 0: ttl + 24 h */
+	bool queries;            /* parts without a receipt are asked about … */
+	int64_t query_after_ms;  /* … after so long … */
+	double query_tps;        /* … and so many a second */
 	unsigned max_attempts;
 	int64_t retry_min_ms, retry_max_ms;
+	struct quota_limits quota;
+	struct guard_rule guard_rule;
+	double price, weight;    /* see enum queue_choose; weight 0 is 1 */
+	const struct outlet_price *prices;
+	unsigned n_prices;
 	/* ------ the queue's ------ */
 	struct idform *idform;   /* how its receipts spell ids; NULL until it is known to the queue */
 	unsigned in_flight;      /* leased, not settled */
@@ -79,12 +128,37 @@ struct outlet {
 	struct lane *otp_lanes;
 	struct qmsg *stalled, *stalled_tail; /* leased, but the driver had no room */
 	uint64_t sent, retried, rejected, throttled, uncertain;
+	unsigned asking;         /* questions chosen and not answered: each keeps a place of the window */
+	unsigned query_failures; /* in a row */
+	double query_tokens;
+	int64_t query_tokens_at_us, query_rest_ms;
+	char query_off[40];      /* why the carrier is asked no more; "": it is */
+	uint64_t queried, query_answered, query_settled;
+	int64_t taken_us;        /* when it was given a part last */
+	struct choice *choice;   /* not a link: what stands for all links of a route that chooses among them */
+	int64_t look_us;         /* no_new: lanes were looked through for known recipients, again then */
+	struct account *used;    /* what counts for its quotas; NULL: it has none */
+	bool no_quota, no_quota_otp; /* used up, for the others and for class otp */
+	bool no_new;             /* … for recipients that it has not had */
+	int64_t quota_end_ms;    /* when that may be otherwise; wall clock */
+	struct guard guard;      /* set aside, as it failed too often? */
+	bool aside_changed;      /* which of its lanes it serves is to be looked at again */
 };
+
+/* Which link of its route a message takes, of those that can take it: up, within their quotas, not set aside.
+ *   ORDER   the first
+ *   LOAD    the least busy: in flight by window and weight, then the share of its quota that is used, then the longest
+ *           without a part; a message waits only while none has room
+ *   PRICE   the cheapest for the recipient, of equally cheap ones the least busy; it waits for them
+ *   STICKY  always the same for a recipient (the highest of a hash of both), the next one while that cannot take it */
+enum queue_choose { CHOOSE_ORDER, CHOOSE_LOAD, CHOOSE_PRICE, CHOOSE_STICKY };
 
 struct queue_route {
 	uint32_t id; /* NAME_ROUTE */
 	unsigned n_links;
 	struct outlet *links[QUEUE_ROUTE_LINKS];
+	enum queue_choose choose;
+	struct choice *choice;     /* the queue's */
 	const char *from;          /* sender of all its messages; "": theirs.  Lent until the routes are set again */
 	const char *from_fallback; /* of those that have none, or one of a kind that is not in from_mask */
 	unsigned from_mask;        /* 1u << enum sender_kind */
@@ -159,6 +233,8 @@ int queue_add(struct queue *q, struct queue_batch *b);
 struct settle;
 void queue_outlet_changed(struct queue *q, struct outlet *o); /* up, down, window, rate, draining, ready */
 void queue_settle(struct queue *q, struct outlet *o, const struct settle *s);
+/* What came of a question. */
+void queue_answered(struct queue *q, struct outlet *o, const struct driver_answer *a);
 /* An answer told how busy the carrier is: congestion_state (SMPP 5.0), 0 to 100. */
 void queue_congestion(struct queue *q, struct outlet *o, unsigned percent);
 
@@ -167,6 +243,10 @@ void queue_congestion(struct queue *q, struct outlet *o, unsigned percent);
 struct link_receipt;
 int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *r,
 	void (*done)(void *arg, uint64_t a, uint64_t b, int r), void *arg, uint64_t a, uint64_t b);
+
+/* Its account or its limits are others now. */
+void queue_quota_changed(struct queue *q, struct outlet *o);
+void queue_quota(struct queue *q, const struct outlet *o, struct quota_view *ret);
 
 /* How a link's ids are read has changed: what is parked may be found now. */
 void queue_retry_parked(struct queue *q, struct outlet *o);

@@ -4,12 +4,15 @@
  *
  *     queue.c     intake (queue_add), start and stop, limits, views
  *     lane.c      lanes: which messages wait where, and for which link
+ *     choice.c    routes that choose among their links
  *     dispatch.c  from lanes to links: fair choice, tokens, lease, submit
  *     refs.c      references that join the parts of a long message
  *     settle.c    how attempts ended
  *     evidence.c  what receipts of unknown id and uncertain parts have in common
  *     uncertain.c parts that were written and never answered
+ *     ask.c       parts whose receipt does not come: the carrier is asked
  *     receipt.c   what receipts say, of which part, and how their ids are read
+ *     quota.c     what may leave over an account within a period
  *     refill.c    rows back into memory: backlog, due, restart
  *     cancel.c    by id and by tag
  *     sweep.c     what the clock does: expiry, deadlines, low water, housekeeping
@@ -98,6 +101,15 @@ struct lane {
 	int64_t since_ms;
 	struct store_minute *minutes; /* ttl ends of the rows, rising by minute */
 	unsigned n_minutes, cap_minutes;
+};
+
+/* A route that chooses among its links: its lanes hang on `o`, which is no link. */
+struct choice {
+	struct choice *next;
+	struct outlet o;
+	uint32_t route;
+	const struct queue_route *r; /* NULL: the route is gone, or does not choose any more */
+	bool ticks;                  /* a lane waits for its client's rate */
 };
 
 struct queue_client_state {
@@ -189,6 +201,12 @@ struct queue {
 	struct fresh *fresh;
 	struct sent *sent;
 	struct evidence *evidence;
+	struct ask *asks;            /* questions under way */
+	bool ask_walking;            /* a page of those on disk is being read … */
+	int64_t ask_walk_ms, ask_walk_before_ms; /* … of the walk that began then, 0: none; the one before began then */
+	int64_t ask_walk_at;         /* … behind this row of due */
+	uint64_t ask_walk_key;
+	unsigned ask_walk_pages;     /* read in this second */
 	struct pool pool_lease, pool_submit, pool_attempt, pool_final, pool_receipt, pool_note, pool_due, pool_row;
 	struct blocked_id *blocked;
 	uint64_t reads_asked, reads_come; /* pages of lanes; they come in the order they were asked for */
@@ -200,7 +218,14 @@ struct queue {
 	bool leases_again;
 	struct tag_cancel *tag_cancels;
 	struct link_forms *forms;    /* by op.link */
+	struct receipt_job *looking; /* receipts on their way to the writer: what it may park, no row tells of yet */
+	uint32_t n_retries;          /* so often the meaning of what is parked has changed: queue_retry_parked() */
+	struct account *accounts;
+	bool aside_changed;          /* of some outlet */
+	struct choice *choices;
+	unsigned turn;               /* who begins: links with lanes of their own, or routes that choose */
 	struct kept_pace *paces;
+	int64_t written_us;          /* until then an earlier process may have sent; clock_mono_us(), 0: none did */
 	bool any_parked;             /* when the last page of settled messages came */
 	uint32_t parked_max;
 	int64_t parked_age_ms;
@@ -264,6 +289,7 @@ void queue_again_all(struct queue *q);
 void staged_add(struct queue *q, struct staged *st, uint64_t seq);
 void staged_done(struct staged *st);
 uint64_t staged_low(const struct queue *q); /* UINT64_MAX: nothing staged */
+void queue_guard_moved(struct queue *q, struct outlet *o); /* its state is another one now */
 struct outlet *queue_outlet_of(const struct queue *q, uint32_t id);
 uint64_t queue_take_id(struct queue *q); /* 0: none reserved */
 struct queue_client_state *queue_client_of(struct queue *q, uint32_t client);
@@ -284,6 +310,7 @@ static inline uint64_t parts_mask(unsigned n)
 }
 
 /* lane.c */
+const struct queue_route *lane_route(const struct queue *q, uint32_t id); /* NULL: no such route */
 struct lane *lane_get(struct queue *q, const struct message *m, unsigned skip);
 struct lane *lane_pinned(struct queue *q, const struct message *m, const struct outlet *o);
 struct lane *lane_twin(struct queue *q, const struct store_lane *k); /* one more of the same key, for its rows */
@@ -327,13 +354,51 @@ void dispatch_requeue(struct queue *q, struct qmsg *qm);    /* todo is not empty
 void dispatch_gone(struct queue *q, struct qmsg *qm);       /* nothing left to do in memory? then let it go */
 bool tokens_has(double *tokens, int64_t *at_us, double rate, double burst, int64_t now_us);
 
+enum msg_reason dispatch_no_room(struct queue *q, struct outlet *o, enum msg_class class); /* REASON_NONE: room */
+
+/* choice.c */
+#define SKIP_ONE 0x80 /* skip, of routes that choose: all links but the one of this index */
+bool outlet_serves(const struct outlet *o, enum msg_class class);
+/* What it is that outlet_serves() misses. */
+enum msg_reason outlet_why_not(const struct outlet *o, enum msg_class class);
+/* The link for a message of the lane that has room now; NULL and why. */
+struct outlet *choice_pick(struct queue *q, const struct lane *l, const struct qmsg *qm, enum msg_reason *ret_why);
+/* What stands for the links of the lane's route while one of them can send; NULL and why. */
+struct outlet *choice_up(const struct lane *l, enum msg_reason *ret_why);
+int choice_routes(struct queue *q, struct queue_route *routes, unsigned n); /* before the lanes are told */
+void choice_sweep(struct queue *q);                                        /* after: what no route has goes */
+int64_t choice_wait_us(struct queue *q, struct choice *c);
+
+/* quota.c */
+int quota_load(struct queue *q);
+void quota_take(struct queue *q, struct outlet *o, unsigned n_parts, uint64_t to); /* leased … */
+void quota_back(struct queue *q, struct outlet *o, unsigned n_parts);              /* … and not sent */
+unsigned quota_room(const struct outlet *o, enum msg_class class);                 /* parts; UINT_MAX: no bound */
+bool quota_fits(struct queue *q, struct outlet *o, enum msg_class class, uint64_t to, unsigned n_parts);
+bool quota_takes_new(const struct outlet *o, uint64_t to);
+double quota_share(const struct outlet *o); /* used of what is used most, 0 … 1 */
+void quota_clock(struct queue *q, struct outlet *o); /* a period may have ended */
+void quota_second(struct queue *q);
+void quota_done(struct queue *q);
+static inline bool quota_shut(const struct outlet *o, enum msg_class class)
+{
+	return class == CLASS_OTP ? o->no_quota_otp : o->no_quota;
+}
+
 /* receipt.c */
 struct idform *receipt_forms(struct queue *q, uint32_t link); /* NULL: no memory */
 int receipt_load_forms(struct queue *q);
 void receipt_second(struct queue *q); /* alarms, and what was learned goes to disk */
+void receipt_unparked(struct queue *q, uint32_t link, int64_t at);
+/* A receipt that may tell of the part is on its way to the writer, which may park it. */
+bool receipt_on_its_way(struct queue *q, const struct evidence_part *p);
 void receipt_remember_settled(struct queue *q); /* after a restart */
 void receipt_pools(struct queue *q);
 void receipt_done_forms(struct queue *q);
+/* What the carrier said when it was asked, and changes nothing. */
+void receipt_note_asked(struct queue *q, struct outlet *o, uint64_t key, const struct link_receipt *r);
+void receipt_raw(const struct link_receipt *r, char *error, size_t n); /* its words, as rows keep them */
+enum msg_state receipt_leads_to(enum receipt_state s); /* STATE_SENT: to nothing */
 void receipt_claimed(struct queue *q, uint32_t link, const struct op_submit *s);
 
 /* settle.c */
@@ -341,6 +406,10 @@ typedef void settle_then(void *arg, uint64_t a, uint64_t b, int r);
 /* What a receipt says of a part that is held in memory; then() may be NULL.  -ENOMEM. */
 int settle_receipt(struct queue *q, struct sent_entry *e, struct op_final *f, settle_then *then, void *arg, uint64_t a,
 	uint64_t b);
+/* What the carrier said of a part when it was asked.  1: its receipt was faster.  -ENOMEM. */
+int settle_asked(struct queue *q, const struct outlet *o, const struct store_msg *msg, unsigned part,
+	enum msg_class class, uint64_t hash, const struct link_receipt *r);
+uint64_t settle_hash(const struct outlet *o, const char *smsc_id); /* in `sent` and on disk; 0: there is no id */
 void settle_account(struct queue *q, uint64_t id, enum msg_class class, int msg_state, bool correction);
 void settle_pools(struct queue *q);
 void settle_final(struct queue *q, struct qmsg *qm, unsigned part, enum msg_state state, enum msg_reason reason,
@@ -350,6 +419,8 @@ void settle_rows_final(struct queue *q, const struct store_msg *sm, unsigned par
 	enum msg_state state, enum msg_reason reason, bool unless_submitted);
 void settle_spill(void *arg, const struct sent_entry *e);
 void settle_flush_spill(struct queue *q);
+/* Its time is to come and its link does not keep it: it waits here, and nothing of it has left. */
+void settle_schedule(struct queue *q, struct qmsg *qm);
 void settle_late(void *arg, struct sent_entry *e);
 void settle_remember(struct queue *q, const struct message *m, const struct store_msg *sm, const struct store_sent *s);
 void settle_uncertain(
@@ -358,13 +429,22 @@ void settle_uncertain(
 int settle_by_evidence(struct queue *q, const struct evidence_part *p, const struct evidence_receipt *r);
 
 /* uncertain.c */
-/* It was not answered.  True: a receipt that is here already says what became of it, and that is staged. */
+/* It was not answered.  True: a receipt that is here already says what became of it, and that is staged, or will be as
+ * soon as the receipt is parked. */
 bool uncertain_evidence(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part);
 /* It is not sent again: a receipt may still tell of it. */
 void uncertain_hold(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part);
+/* This receipt (arg: the queue) is parked now.  True: it tells of an uncertain part, and that is staged. */
+bool uncertain_parked(void *arg, const struct evidence_receipt *r);
 /* The only part that this receipt of unknown id can speak of, or NULL. */
 struct evidence_part *uncertain_part_of(struct queue *q, struct outlet *o, const struct evidence_receipt *r);
 void uncertain_load(struct queue *q); /* after a restart */
+
+/* ask.c */
+void ask_plan(const struct outlet *o, struct sent_entry *e, int64_t at_ms, int64_t now_ms); /* when it will be asked */
+void ask_entry(void *arg, struct sent_entry *e); /* its time has come */
+void ask_second(struct queue *q);
+void ask_free_all(struct queue *q);
 
 /* refill.c */
 void refill_lane(struct queue *q, struct lane *l);

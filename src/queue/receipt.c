@@ -21,7 +21,7 @@
 #define RETRY_PAGE  500
 #define RETRY_PAGES 200 /* parked receipts of one link are not tried again without end */
 
-static enum msg_state state_of(enum receipt_state s)
+enum msg_state receipt_leads_to(enum receipt_state s)
 {
 	switch (s) {
 	case RECEIPT_DELIVERED:
@@ -121,16 +121,17 @@ static void learn(struct queue *q, struct outlet *o, unsigned form)
 	queue_retry_parked(q, o);
 }
 
-static void judge(struct queue *q, struct outlet *o)
+static void judge(struct outlet *o)
 {
 	double rate;
+	char text[96];
 	int r = o->idform ? idform_judge(o->idform, o->match_alarm, &rate) : 0;
 
-	if (r > 0)
-		log_error("receipts_do_not_match", "link=%s rate=%.3f threshold=%.2f", names_text(q->names, NAME_LINK, o->id),
-			rate, o->match_alarm);
-	else if (r < 0)
-		log_info("receipts_match_again", "link=%s rate=%.3f", names_text(q->names, NAME_LINK, o->id), rate);
+	if (r == 0 || !o->ops->alarm)
+		return;
+	snprintf(text, sizeof(text), "only %.3f of the receipts find their message, where %.2f should", rate,
+		o->match_alarm);
+	o->ops->alarm(o, "receipts_do_not_match", r > 0 ? text : NULL);
 }
 
 static void retry_parked(struct queue *q, uint32_t link);
@@ -138,7 +139,7 @@ static void retry_parked(struct queue *q, uint32_t link);
 void receipt_second(struct queue *q)
 {
 	for (unsigned i = 0; i < q->n_outlets; i++)
-		judge(q, q->outlets[i]);
+		judge(q->outlets[i]);
 	for (struct link_forms *l = q->forms; l; l = l->next) {
 		if (q->seconds % 60 == 45)
 			store_forms_of(q, l);
@@ -250,11 +251,65 @@ static enum parked_why why_parked(struct queue *q, const struct found *f)
 
 struct receipt_job {
 	struct op_receipt r;
+	struct receipt_job *next, *prev;  /* in q->looking, newest first */
 	struct evidence_receipt evidence; /* should it be parked */
+	uint32_t n_retries;               /* of the queue, when this was staged */
 	settle_then *done;
 	void *done_arg;
 	uint64_t a, b;
 };
+
+static void looking_add(struct queue *q, struct receipt_job *j)
+{
+	j->prev = NULL;
+	j->next = q->looking;
+	if (j->next)
+		j->next->prev = j;
+	q->looking = j;
+}
+
+static void looking_remove(struct queue *q, struct receipt_job *j)
+{
+	if (j->next)
+		j->next->prev = j->prev;
+	*(j->prev ? &j->prev->next : &q->looking) = j->next;
+}
+
+/* It may be the receipt of a part without an answer. */
+static bool is_evidence(const struct receipt_job *j)
+{
+	bool quotes = *j->evidence.quoted, numbered = j->evidence.numbered;
+
+	return j->r.why == PARKED_UNKNOWN_ID ? quotes || numbered : j->r.why == PARKED_NO_ID && numbered;
+}
+
+bool receipt_on_its_way(struct queue *q, const struct evidence_part *p)
+{
+	for (const struct receipt_job *j = q->looking; j; j = j->next)
+		if (!j->r.parked && !j->r.evidence_part && is_evidence(j) && evidence_fits(p, &j->evidence))
+			return true;
+	return false;
+}
+
+static void retry_soon(struct queue *q, uint32_t link)
+{
+	for (struct link_forms *l = q->forms; l; l = l->next)
+		l->retry |= l->op.link == link;
+}
+
+/* It is parked, or still is.  What has changed since it was staged has not seen its row: a part may have become
+ * uncertain, and those that are parked may have been tried again. */
+static void stays_parked(struct queue *q, struct receipt_job *j)
+{
+	if (j->n_retries != q->n_retries)
+		retry_soon(q, j->r.link);
+	if (j->r.parked)
+		return;
+	q->stats.receipts_parked++;
+	j->evidence.n = j->r.ret_parked;
+	if ((*j->evidence.quoted || j->evidence.numbered) && (!is_evidence(j) || !uncertain_parked(q, &j->evidence)))
+		evidence_unmatched(q->evidence, &j->evidence);
+}
 
 static void receipt_done(struct store_op *op)
 {
@@ -263,6 +318,7 @@ static void receipt_done(struct store_op *op)
 	struct outlet *o = queue_outlet_of(q, j->r.link);
 
 	q->settling--;
+	looking_remove(q, j);
 	if (op->r == 0 && j->r.ret_key) {
 		q->stats.receipts_matched++;
 		settle_account(q, msg_key_id(j->r.ret_key), CLASS_SERVICE, j->r.ret_msg_state, j->r.ret_correction);
@@ -271,11 +327,8 @@ static void receipt_done(struct store_op *op)
 			if (j->r.to && j->r.ret_form < IDFORM_N)
 				learn(q, o, j->r.ret_form);
 		}
-	} else if (op->r == 0 && !j->r.parked) {
-		q->stats.receipts_parked++;
-		j->evidence.n = j->r.ret_parked;
-		if (*j->evidence.quoted)
-			evidence_unmatched(q->evidence, &j->evidence);
+	} else if (op->r == 0) {
+		stays_parked(q, j);
 	}
 	if (j->done)
 		j->done(j->done_arg, j->a, j->b, op->r);
@@ -314,8 +367,6 @@ static unsigned keys_to_park(const struct outlet *o, const struct found *f)
 	return n < f->n_hash ? n : f->n_hash;
 }
 
-static void raw_words(const struct link_receipt *r, char *error, size_t n);
-
 /* What it says besides its id, and the part that this fits; the writer is asked first whether the id is known after
  * all. */
 static void add_evidence(struct queue *q, struct outlet *o, const struct link_receipt *r, struct receipt_job *j)
@@ -324,15 +375,18 @@ static void add_evidence(struct queue *q, struct outlet *o, const struct link_re
 	struct evidence_part *p;
 
 	*e = (struct evidence_receipt){ .from = r->from, .other = r->other, .at_ms = q->now_ms, .link = o->id,
-		.hash = j->r.n_hash ? j->r.hash[0] : 0, .state = j->r.state };
+		.hash = j->r.n_hash ? j->r.hash[0] : 0, .state = j->r.state, .numbered = r->numbered,
+		.number = r->number };
 	snprintf(e->quoted, sizeof(e->quoted), "%s", r->quoted ? r->quoted : "");
-	raw_words(r, e->error, sizeof(e->error));
-	p = *e->quoted && j->r.why == PARKED_UNKNOWN_ID ? uncertain_part_of(q, o, e) : NULL;
+	receipt_raw(r, e->error, sizeof(e->error));
+	if (!is_evidence(j))
+		return;
+	p = uncertain_part_of(q, o, e);
 	if (!p)
 		return;
 	j->r.evidence = p->msg;
 	j->r.evidence_part = p->part;
-	j->r.evidence_form = EVIDENCE_BY_TEXT;
+	j->r.evidence_form = (uint8_t)evidence_form(p, e);
 	if (e->hash)
 		evidence_settled(p, e->hash);
 }
@@ -372,6 +426,8 @@ static struct receipt_job *look_on_disk(
 	j->r.endpoint_arg = q;
 	j->r.op.rows = 3;
 	j->done = NULL;
+	j->n_retries = q->n_retries;
+	looking_add(q, j);
 	queue_stage(q, STORE_SETTLE, &j->r.op);
 	q->settling++;
 	return j;
@@ -391,9 +447,19 @@ void receipt_claimed(struct queue *q, uint32_t link, const struct op_submit *s)
 	learn(q, o, s->ret_form);
 }
 
+/* What was parked has found its part in memory. */
+void receipt_unparked(struct queue *q, uint32_t link, int64_t at)
+{
+	struct outlet *o = queue_outlet_of(q, link);
+
+	q->stats.receipts_matched++;
+	if (o && o->idform)
+		idform_matched(o->idform, at);
+}
+
 /* ---- what it says ---------------------------------------------------------------------------------------- */
 
-static void raw_words(const struct link_receipt *r, char *error, size_t n)
+void receipt_raw(const struct link_receipt *r, char *error, size_t n)
 {
 	snprintf(error, n, "%s%s%s", r->stat_raw ? r->stat_raw : "", r->err && *r->err ? ":" : "", r->err ? r->err : "");
 }
@@ -404,21 +470,32 @@ static void note_done(struct store_op *op)
 }
 
 /* It changes nothing, but whoever reads the timeline should see it.  Nobody waits for this row. */
-static void note(struct queue *q, struct outlet *o, const struct found *f, const struct link_receipt *r,
+static void note(struct queue *q, struct outlet *o, uint64_t key, unsigned form, const struct link_receipt *r,
 	enum msg_state state)
 {
 	struct op_receipt_note *n = (struct op_receipt_note *)pool_get(q, &q->pool_note, OP_RECEIPT_NOTE, note_done);
 
 	if (!n)
 		return;
-	n->key = msg_key(f->e->msg.id, f->e->part);
+	n->key = key;
 	n->at = q->now_ms;
 	n->link = o->id;
 	n->state = state;
-	n->receipt = receipt_mark(f->form[f->e_i]);
-	raw_words(r, n->error, sizeof(n->error));
+	n->receipt = receipt_mark(form);
+	receipt_raw(r, n->error, sizeof(n->error));
 	n->op.rows = 1;
 	queue_stage(q, STORE_SETTLE, &n->op);
+}
+
+static void note_found(struct queue *q, struct outlet *o, const struct found *f, const struct link_receipt *r,
+	enum msg_state state)
+{
+	note(q, o, msg_key(f->e->msg.id, f->e->part), f->form[f->e_i], r, state);
+}
+
+void receipt_note_asked(struct queue *q, struct outlet *o, uint64_t key, const struct link_receipt *r)
+{
+	note(q, o, key, EVIDENCE_ASKED, r, STATE_SENT);
 }
 
 static int settle_entry(struct queue *q, struct outlet *o, const struct link_receipt *r, const struct found *f,
@@ -430,7 +507,7 @@ static int settle_entry(struct queue *q, struct outlet *o, const struct link_rec
 
 	say->receipt = receipt_mark(form);
 	say->msg.one_receipt = o->one_receipt;
-	raw_words(r, say->error, sizeof(say->error));
+	receipt_raw(r, say->error, sizeof(say->error));
 	x = settle_receipt(q, f->e, say, done, arg, a, b);
 	if (x == 0 && verified)
 		learn(q, o, form);
@@ -440,7 +517,7 @@ static int settle_entry(struct queue *q, struct outlet *o, const struct link_rec
 int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *r, settle_then *done, void *arg,
 	uint64_t a, uint64_t b)
 {
-	enum msg_state state = r->intermediate ? STATE_SENT : state_of(r->state);
+	enum msg_state state = r->intermediate ? STATE_SENT : receipt_leads_to(r->state);
 	struct op_final say = { .state = state, .at = q->now_ms };
 	struct receipt_job *j;
 	struct found f;
@@ -452,7 +529,7 @@ int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *
 	find(q, o, r, &f);
 	if (state == STATE_SENT) { /* ENROUTE, ACCEPTD: nothing changes */
 		if (f.e)
-			note(q, o, &f, r, state);
+			note_found(q, o, &f, r, state);
 		return 1;
 	}
 	idform_received(o->idform, q->now_ms);
@@ -468,13 +545,15 @@ int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *
 		return 0;
 	}
 	idform_matched(o->idform, q->now_ms);
+	if (f.e->state == STATE_SENT)
+		idform_aged(o->idform, (double)q->now_ms / 1000 - f.e->sent_s);
 	if (f.e->state == STATE_SENT || state_may_correct(f.e->state, state))
 		return settle_entry(q, o, r, &f, &say, done, arg, a, b);
 	if (f.e->state == state) {
 		q->stats.receipts_repeated++;
 	} else {
 		q->stats.receipts_ignored++;
-		note(q, o, &f, r, state);
+		note_found(q, o, &f, r, state);
 	}
 	return 1;
 }
@@ -497,7 +576,7 @@ static void settled_read(struct store_query *sq)
 	struct store_stats st;
 
 	store_stats(q->store, &st);
-	q->any_parked = st.parked > 0;
+	q->any_parked = st.parked > 0 || q->looking;
 	for (unsigned i = 0; sq->r == 0 && i < t->load.n_rows; i++) {
 		struct store_loaded *x = &t->load.rows[i];
 		struct store_msg sm;
@@ -561,9 +640,9 @@ static void retry_one(struct queue *q, struct outlet *o, const struct store_park
 			j->r.parked = p->n;
 			j->r.at = p->at;
 		}
-	} else if (f.e && (f.e->state == STATE_SENT || state_may_correct(f.e->state, p->state))) {
-		if (settle_entry(q, o, &r, &f, &say, NULL, NULL, 0, 0) == 0)
-			idform_matched(o->idform, p->at);
+	} else if (f.e && (f.e->state == STATE_SENT || f.e->state == p->state ||
+				  state_may_correct(f.e->state, p->state))) { /* one that repeats goes as well */
+		settle_entry(q, o, &r, &f, &say, NULL, NULL, 0, 0);
 	}
 }
 
@@ -584,11 +663,12 @@ static void retry_read(struct store_query *sq)
 		free(t);
 }
 
-/* In a second: what has just been parked is on its way to the disk. */
+/* In a second, so that many changes cost one reading.  What is on its way to the disk now, and is not there by then,
+ * asks for one more when it is: stays_parked(). */
 void queue_retry_parked(struct queue *q, struct outlet *o)
 {
-	for (struct link_forms *l = q->forms; l; l = l->next)
-		l->retry |= l->op.link == o->id;
+	q->n_retries++;
+	retry_soon(q, o->id);
 }
 
 static void retry_parked(struct queue *q, uint32_t link)

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The store, version 5 (kept in user_version).  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
+-- The store, version 7 (kept in user_version).  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
 -- values.  Keys are integers: id = node << 49 | counter, key = id << 8 | part, part 0 is the message itself.
 -- Times are Unix milliseconds.  Executed as it stands on an empty database; later versions migrate (store_sqlite.c).
 
@@ -103,12 +103,14 @@ CREATE TABLE dead (
 ) WITHOUT ROWID;
 CREATE INDEX dead_died ON dead (died); -- for retention
 
--- client: who gets it, 0 = nobody yet (kept and listed for operators).  missing: "2,5", parts that never came.
+-- client: who gets it, 0 = nobody yet (kept and listed for operators).  missing: "2,5", parts that never came.  digest:
+-- of what a modem may give a second time.
 CREATE TABLE inbound (
 	n INTEGER PRIMARY KEY, at INTEGER NOT NULL, link INTEGER NOT NULL, client INTEGER NOT NULL,
 	sender TEXT NOT NULL, recipient TEXT NOT NULL, text TEXT NOT NULL, raw BLOB NOT NULL, dcs INTEGER NOT NULL,
-	esm_class INTEGER NOT NULL, parts INTEGER NOT NULL DEFAULT 1, missing TEXT
+	esm_class INTEGER NOT NULL, parts INTEGER NOT NULL DEFAULT 1, missing TEXT, digest INTEGER
 );
+CREATE UNIQUE INDEX inbound_digest ON inbound (digest) WHERE digest IS NOT NULL;
 -- Inbound messages in parts, see op_inbound_part.  joined: inbound.n, 0 = open.  current: it takes parts.  have: how
 -- many are there.  due: open ones are joined then (0: now), joined ones go then.  A number never comes again, as an
 -- operation under way may mean the old one.
@@ -135,6 +137,13 @@ CREATE TABLE idem_1 (client INTEGER NOT NULL, khash BLOB NOT NULL, bhash BLOB NO
 CREATE TABLE stream (client INTEGER NOT NULL, name TEXT NOT NULL, at INTEGER NOT NULL, rows INTEGER NOT NULL,
 	accepted INTEGER NOT NULL, rejected INTEGER NOT NULL, digest BLOB NOT NULL, done INTEGER NOT NULL,
 	PRIMARY KEY (client, name)) WITHOUT ROWID;
+
+-- What accounts (SIMs, or links without one) have used of the periods of their quotas; kind: enum quota_kind.
+CREATE TABLE quota (account INTEGER NOT NULL, kind INTEGER NOT NULL, start INTEGER NOT NULL, end INTEGER NOT NULL,
+	n INTEGER NOT NULL, PRIMARY KEY (account, kind)) WITHOUT ROWID;
+-- Different recipients of a period, by hash; they go when it has ended.
+CREATE TABLE quota_recipient (end INTEGER NOT NULL, account INTEGER NOT NULL, kind INTEGER NOT NULL,
+	hash INTEGER NOT NULL, PRIMARY KEY (end, account, kind, hash)) WITHOUT ROWID;
 
 -- Everything of this client with this tag and an id up to upto_id is cancelled unless a part of it had left.  The row
 -- goes when all of that has become final.

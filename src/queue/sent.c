@@ -213,7 +213,8 @@ struct sent_entry *sent_find_part(struct sent *s, uint64_t hash, uint64_t id, un
 	return NULL;
 }
 
-void sent_sweep(struct sent *s, unsigned n, uint32_t now_s, void (*late)(void *arg, struct sent_entry *e), void *arg)
+void sent_sweep(struct sent *s, unsigned n, uint32_t now_s, void (*late)(void *arg, struct sent_entry *e),
+	void (*ask)(void *arg, struct sent_entry *e), void *arg)
 {
 	struct sent_entry *e;
 
@@ -227,6 +228,8 @@ void sent_sweep(struct sent *s, unsigned n, uint32_t now_s, void (*late)(void *a
 		e = at(s, s->sweep++);
 		if (e->state == STATE_SENT && e->deadline_s <= now_s)
 			late(arg, e);
+		else if (e->state == STATE_SENT && e->ask_s && e->ask_s <= now_s)
+			ask(arg, e);
 	}
 }
 

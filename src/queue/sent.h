@@ -27,6 +27,9 @@ struct sent_entry {
 	uint8_t part;
 	uint8_t state;      /* STATE_SENT until a receipt settled it */
 	uint8_t class;
+	uint8_t n_asked;     /* how often the carrier was asked … */
+	uint32_t ask_s;      /* … and when it is asked next; Unix, 0: not */
+	uint32_t sent_s;     /* Unix; the carrier took it */
 };
 
 struct sent;
@@ -53,8 +56,10 @@ void sent_settle(struct sent *s, struct sent_entry *e, enum msg_state state);
 void sent_reopen(struct sent *s, struct sent_entry *e); /* its commit failed */
 /* The entry of a part, by walking what has its hash; NULL when it is gone. */
 struct sent_entry *sent_find_part(struct sent *s, uint64_t hash, uint64_t id, unsigned part);
-/* Look at the next `n` entries, oldest first and round again; calls late() for unsettled ones past their deadline. */
-void sent_sweep(struct sent *s, unsigned n, uint32_t now_s, void (*late)(void *arg, struct sent_entry *e), void *arg);
+/* Look at the next `n` entries, oldest first and round again; calls late() for unsettled ones past their deadline,
+ * ask() for those whose time to be asked about has come. */
+void sent_sweep(struct sent *s, unsigned n, uint32_t now_s, void (*late)(void *arg, struct sent_entry *e),
+	void (*ask)(void *arg, struct sent_entry *e), void *arg);
 /* An unsettled entry of this link and recipient; also true when more than `most` would have to be looked at. */
 bool sent_waits_for(const struct sent *s, uint32_t link, uint64_t to, unsigned most);
 /* Push the oldest entries out while their id is below `id`. */

@@ -43,6 +43,7 @@ struct final_job {
 	struct op_final f;
 	uint8_t class;
 	uint64_t hash; /* of the entry in `sent` that was settled with it; 0: none */
+	uint32_t link; /* of a parked receipt that is tried again; 0: none */
 	settle_then *then;
 	void *then_arg;
 	uint64_t a, b;
@@ -67,6 +68,8 @@ static void final_done(struct store_op *op)
 		if (e)
 			sent_reopen(q->sent, e);
 	}
+	if (op->r == 0 && j->link && j->f.ret_unparked)
+		receipt_unparked(q, j->link, j->f.at);
 	if (j->then)
 		j->then(j->then_arg, j->a, j->b, op->r);
 	pool_put(&q->pool_final, op);
@@ -90,6 +93,7 @@ static struct final_job *stage_final(struct queue *q, const struct store_msg *sm
 	snprintf(j->f.error, sizeof(j->f.error), "%s", error ? error : "");
 	j->class = class;
 	j->hash = 0;
+	j->link = 0;
 	j->then = NULL;
 	j->f.op.rows = 4;
 	queue_stage(q, STORE_SETTLE, &j->f.op);
@@ -158,6 +162,8 @@ void queue_count_final(struct queue *q, enum msg_class class, enum msg_state sta
 
 static int64_t deadline_of(const struct outlet *o, const struct message *m, int64_t at_ms)
 {
+	if (at_ms < m->send_at_ms) /* the carrier keeps it until then */
+		at_ms = m->send_at_ms;
 	if (o && o->receipt_timeout_s)
 		return at_ms / 1000 + o->receipt_timeout_s;
 	return m->ttl_end_ms / 1000 + 24 * 3600;
@@ -176,12 +182,14 @@ static void remember(struct queue *q, const struct message *m, const struct stor
 		.state = (uint8_t)state, .class = m->class };
 
 	e.deadline_s = (uint32_t)deadline_of(o, m, at_ms);
+	ask_plan(o, &e, at_ms < m->send_at_ms ? m->send_at_ms : at_ms, q->now_ms);
+	e.sent_s = (uint32_t)(at_ms / 1000);
 	e.since_s = (uint32_t)(since_of(m, at_ms) / 1000);
 	if (sent_add(q->sent, &e) < 0)
 		settle_spill(q, &e); /* no memory: the disk keeps it */
 }
 
-static uint64_t hash_of(const struct outlet *o, const char *smsc_id)
+uint64_t settle_hash(const struct outlet *o, const char *smsc_id)
 {
 	char id[RECEIPT_ID_SIZE];
 
@@ -233,31 +241,57 @@ void settle_flush_spill(struct queue *q)
 	store_stage(q->store, STORE_SETTLE, &s->op);
 }
 
+/* Room for one row more; NULL: no memory. */
+static struct op_spill *spill_room(struct queue *q, uint64_t id)
+{
+	struct op_spill *s = q->spill_op;
+
+	if (s)
+		return s;
+	s = calloc(1, sizeof(*s));
+	if (s)
+		s->rows = malloc(SPILL_ROWS * sizeof(*s->rows));
+	if (!s || !s->rows) {
+		free(s);
+		log_error("spill_failed", "msg=%llu error=memory", (unsigned long long)id);
+		return NULL;
+	}
+	s->op.kind = OP_SPILL;
+	s->op.done = spill_done;
+	s->op.arg = q;
+	q->spill_op = s;
+	return s;
+}
+
 void settle_spill(void *arg, const struct sent_entry *e)
 {
 	struct queue *q = arg;
-	struct op_spill *s = q->spill_op;
+	struct op_spill *s = spill_room(q, e->msg.id);
 
-	if (!s) {
-		s = calloc(1, sizeof(*s));
-		if (s)
-			s->rows = malloc(SPILL_ROWS * sizeof(*s->rows));
-		if (!s || !s->rows) {
-			free(s);
-			log_error("spill_failed", "msg=%llu error=memory", (unsigned long long)e->msg.id);
-			return;
-		}
-		s->op.kind = OP_SPILL;
-		s->op.done = spill_done;
-		s->op.arg = q;
-		q->spill_op = s;
-	}
+	if (!s)
+		return;
 	s->rows[s->n_rows++] = (struct store_spill){ .hash = e->hash, .key = msg_key(e->msg.id, e->part),
 		.deadline = e->state == STATE_SENT ? (int64_t)e->deadline_s * 1000 : 0,
 		.lane = e->msg.n_parts == 1 ? e->msg.lane : 0, .seq = e->msg.seq, .single = e->msg.n_parts == 1 };
 	q->spilling++;
 	if (s->n_rows == SPILL_ROWS)
 		settle_flush_spill(q);
+}
+
+/* A due row instead of its place in the lane.  Without memory it stays where it is found after a restart. */
+void settle_schedule(struct queue *q, struct qmsg *qm)
+{
+	struct op_spill *s = spill_room(q, qm->m->id);
+
+	if (s) {
+		s->rows[s->n_rows++] = (struct store_spill){ .key = msg_key(qm->m->id, 0), .deadline = qm->m->send_at_ms,
+			.lane = qm->row_lane, .seq = qm->row_seq, .single = true, .scheduled = true };
+		q->spilling++;
+		settle_flush_spill(q);
+	}
+	qm->todo = 0;
+	lane_take(q, qm);
+	dispatch_gone(q, qm);
 }
 
 /* No receipt by the deadline. */
@@ -280,9 +314,13 @@ int settle_receipt(struct queue *q, struct sent_entry *e, struct op_final *f, se
 	uint64_t b)
 {
 	struct final_job *j = stage_final(q, &e->msg, e->part, e->class, f->state, REASON_RECEIPT, f->error);
+	struct outlet *o = queue_outlet_of(q, e->link);
 
 	if (!j)
 		return -ENOMEM;
+	if (o && f->state == STATE_UNDELIVERED && o->guard_rule.failures > 0 &&
+		guard_end(&o->guard, &o->guard_rule, GUARD_UNDELIVERED, q->now_ms))
+		queue_guard_moved(q, o);
 	j->f.receipt = f->receipt;
 	j->f.parked = f->parked;
 	j->f.at = f->at;
@@ -293,7 +331,36 @@ int settle_receipt(struct queue *q, struct sent_entry *e, struct op_final *f, se
 	j->a = a;
 	j->b = b;
 	sent_settle(q->sent, e, f->state);
-	q->stats.receipts_matched++;
+	if (f->parked)
+		j->link = e->link; /* counted when it was there */
+	else
+		q->stats.receipts_matched++;
+	return 0;
+}
+
+int settle_asked(struct queue *q, const struct outlet *o, const struct store_msg *msg, unsigned part,
+	enum msg_class class, uint64_t hash, const struct link_receipt *r)
+{
+	struct sent_entry *e = sent_find_part(q->sent, hash, msg->id, part);
+	enum msg_state state = receipt_leads_to(r->state);
+	struct final_job *j;
+	char error[40];
+
+	if (e && e->state != STATE_SENT && !state_may_correct(e->state, state))
+		return 1;
+	receipt_raw(r, error, sizeof(error));
+	j = stage_final(q, msg, part, class, state, REASON_RECEIPT, error);
+	if (!j)
+		return -ENOMEM;
+	j->f.receipt = receipt_mark(EVIDENCE_ASKED);
+	j->f.msg.one_receipt = false; /* it was asked about this part */
+	j->f.hash = hash;
+	if (e) {
+		j->hash = hash;
+		sent_settle(q->sent, e, state);
+	}
+	log_info("settled_by_query", "msg=%llu part=%u link=%s end=%s stat=%s", (unsigned long long)msg->id, part,
+		names_text(q->names, NAME_LINK, o->id), msg_state_name(state), error);
 	return 0;
 }
 
@@ -304,7 +371,7 @@ int settle_by_evidence(struct queue *q, const struct evidence_part *p, const str
 	if (!j)
 		return -ENOMEM;
 	j->f.at = r->at_ms;
-	j->f.receipt = receipt_mark(EVIDENCE_BY_TEXT);
+	j->f.receipt = receipt_mark(evidence_form(p, r));
 	j->f.parked = r->n;
 	j->f.while_parked = true;
 	q->stats.receipts_matched++;
@@ -348,7 +415,7 @@ static void submit_done(struct store_op *op)
 void settle_remember(struct queue *q, const struct message *m, const struct store_msg *sm, const struct store_sent *s)
 {
 	struct outlet *o = queue_outlet_of(q, s->link), none = { .id = s->link, .receipt_form = RECEIPT_ID_AUTO };
-	uint64_t hash = hash_of(o ? o : &none, s->smsc_id);
+	uint64_t hash = settle_hash(o ? o : &none, s->smsc_id);
 	struct submit_job *j;
 
 	if (hash && sent_find_part(q->sent, hash, m->id, s->part))
@@ -410,7 +477,7 @@ static void stage_submit(struct queue *q, const struct message *m, const struct 
 	j->s.msg.one_receipt = o->one_receipt;
 	snprintf(j->s.smsc_id, sizeof(j->s.smsc_id), "%s", smsc_id ? smsc_id : "");
 	note_sender(q, m, o, &j->s);
-	j->s.hash = o->reports ? hash_of(o, j->s.smsc_id) : 0;
+	j->s.hash = o->reports ? settle_hash(o, j->s.smsc_id) : 0;
 	j->s.last = last;
 	j->s.ended = ended;
 	j->s.op.rows = 2;
@@ -536,6 +603,8 @@ static int next_link(const struct qmsg *qm, const struct outlet *o)
 {
 	int i = link_index(qm, o);
 
+	if (i >= 0 && qm->lane->route->choice)
+		return qm->lane->key.skip || qm->lane->route->n_links < 2 ? -1 : SKIP_ONE | i;
 	return i >= 0 && (unsigned)i + 1 < qm->lane->route->n_links ? i + 1 : -1;
 }
 
@@ -627,6 +696,36 @@ static void told_rate(struct queue *q, const struct qmsg *qm, struct outlet *o, 
 
 	if (adapt_answer(&o->adapt, answer, o->tps, sent, o->in_flight - o->pace.held - 1, now_us))
 		slowed(q, o, limit, sent);
+}
+
+/* What an answer, or a receipt, says of the link itself. */
+static void told_guard(struct queue *q, struct outlet *o, enum guard_end end)
+{
+	if (o->guard_rule.failures > 0 && guard_end(&o->guard, &o->guard_rule, end, q->now_ms))
+		queue_guard_moved(q, o);
+}
+
+static void told_health(struct queue *q, struct outlet *o, enum outcome outcome)
+{
+	switch (outcome) {
+	case OUTCOME_SENT:
+	case OUTCOME_DUPLICATE:
+		told_guard(q, o, GUARD_TAKEN);
+		break;
+	case OUTCOME_RETRY:
+	case OUTCOME_REJECTED:
+	case OUTCOME_UNKNOWN:
+	case OUTCOME_LINK_FAULT:
+		told_guard(q, o, GUARD_FAILED);
+		break;
+	case OUTCOME_RECIPIENT:
+		told_guard(q, o, GUARD_RECIPIENT);
+		break;
+	case OUTCOME_THROTTLED:
+	case OUTCOME_UNSENT:
+	case OUTCOME_N:
+		break;
+	}
 }
 
 void queue_congestion(struct queue *q, struct outlet *o, unsigned percent)
@@ -849,6 +948,7 @@ void queue_settle(struct queue *q, struct outlet *o, const struct settle *s)
 		return;
 	}
 	told_rate(q, qm, o, s);
+	told_health(q, o, s->outcome);
 	if ((qm->answered & bit) && s->outcome != OUTCOME_SENT && s->outcome != OUTCOME_DUPLICATE) {
 		second_ended(q, qm, o, part, s);
 		return;

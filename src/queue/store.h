@@ -32,10 +32,12 @@
 
 struct store;
 struct store_op;
+struct store_quota;
+struct store_quota_recipient;
 
 enum store_list { STORE_SETTLE, STORE_OTP, STORE_BULK, STORE_LISTS };
 
-enum name_kind { NAME_CLIENT = 1, NAME_CAMPAIGN, NAME_ROUTE, NAME_LINK };
+enum name_kind { NAME_CLIENT = 1, NAME_CAMPAIGN, NAME_ROUTE, NAME_LINK, NAME_ACCOUNT };
 
 enum event_kind {
 	EVENT_STATUS = 1, /* a message (part 0) or part changed its state */
@@ -65,6 +67,7 @@ struct store_boot {
 	uint32_t next_lane;
 	int64_t last_created; /* of the newest message: the clock may have gone back meanwhile */
 	bool fresh;          /* the database was just made */
+	int64_t written_ms;  /* when an earlier process wrote to it last, by its file; 0: never */
 };
 
 /* Open or make the database, migrate it, start the threads.  -errno and a sentence in `err` on failure:
@@ -92,6 +95,13 @@ int store_refs(struct store *s, uint32_t most, void (*each)(void *arg, uint32_t 
 /* What was learned of the ids in receipts; blocking, at start. */
 int store_forms(struct store *s, void (*each)(void *arg, uint32_t link, unsigned form, uint32_t hits), void *arg);
 
+/* What accounts have used of the periods that go on at `now_ms`; blocking, at start. */
+int store_quotas(struct store *s, int64_t now_ms, void (*each)(void *arg, const struct store_quota *v),
+	void (*each_recipient)(void *arg, const struct store_quota_recipient *v), void *arg);
+
+/* Rises with each hand-over: what was staged under the same number is still the loop's. */
+uint64_t store_turn(const struct store *s);
+
 /* While anything is staged or under way the store keeps the loop alive; idle, it does not. */
 void store_stage(struct store *s, enum store_list list, struct store_op *op);
 
@@ -116,6 +126,7 @@ enum store_op_kind {
 	OP_SPILL, OP_CANCEL, OP_CANCEL_DONE, OP_INBOUND, OP_EVENTS_DONE, OP_EVENTS_DEAD, OP_EVENTS_REPLAY, OP_STREAM,
 	OP_INBOUND_PART,
 	OP_NAME, OP_LANE, OP_META, OP_LOOKUP, OP_PURGE, OP_IDEM_ROTATE, OP_RESERVE, OP_RECEIPT_NOTE, OP_RECEIPT_FORM,
+	OP_QUOTA,
 	OP_N
 };
 
@@ -242,7 +253,8 @@ struct op_final {
 	bool unless_submitted; /* part 0: do nothing (r = -EBUSY) when a part has a lease or submit row */
 	uint16_t receipt;      /* receipt_mark(), or 0 */
 	uint64_t hash;         /* not 0: when it may still be corrected, a waiting row keeps it findable */
-	uint64_t parked;       /* not 0: this parked receipt said so, and goes with it */
+	uint64_t parked;       /* not 0: this parked receipt said so, and goes with it … */
+	bool ret_unparked;     /* … if it was still there: its own submit may have claimed it */
 	bool while_parked;     /* do nothing (r = -ENOENT) when that is not parked any more: it was another's */
 	/* results */
 	bool ret_new;          /* it was not final before */
@@ -315,6 +327,30 @@ struct op_receipt_form {
 	uint32_t hits[IDFORM_N];
 };
 
+/* -- what an account has used of its periods: absolute numbers, so the last one of an account holds.  Staged before the
+ * leases that it counts, in the list that goes first, it is on disk with them or before. */
+enum quota_kind { QUOTA_MINUTE, QUOTA_HOUR, QUOTA_DAY, QUOTA_MONTH, QUOTA_KINDS };
+struct store_quota {
+	uint32_t account;
+	uint8_t kind;
+	int64_t start, end;    /* of the period */
+	uint64_t n;            /* parts */
+};
+struct store_quota_recipient {
+	uint32_t account;
+	uint8_t kind;          /* QUOTA_DAY, QUOTA_MONTH */
+	int64_t end;           /* of the period */
+	uint64_t hash;
+};
+struct op_quota {
+	struct store_op op;
+	struct store_quota rows[QUOTA_KINDS];
+	unsigned n_rows;
+	struct store_quota_recipient *recipients;
+	unsigned n_recipients, cap_recipients;
+	int64_t purge_before;  /* not 0: periods that ended before go, some at a time */
+};
+
 /* -- a due row fired: it becomes a backlog row */
 struct op_due_fire {
 	struct store_op op;
@@ -337,6 +373,7 @@ struct store_spill {
 	uint32_t lane;         /* backlog row to delete */
 	uint64_t seq;
 	bool single;           /* the caller's: a message of one part */
+	bool scheduled;        /* no receipt: the whole message waits for its time (REASON_SCHEDULED), key part 0 */
 };
 struct op_spill {
 	struct store_op op;
@@ -364,6 +401,7 @@ struct op_inbound {
 	uint32_t n_raw;
 	uint8_t dcs, esm_class;
 	uint8_t parts;         /* of how many parts it is; 0 counts as 1 */
+	uint64_t digest;       /* as in struct link_inbound; one that is there already: nothing is written, n is 0 */
 	const char *missing;   /* the numbers of those that never came: "2,5"; NULL: none */
 	/* Joined from parts: the set that is done with it, and how many parts had been read.  -EEXIST: it was joined
 	 * before; -ESTALE: one more has come since, read it again.  Neither writes anything.  0: no set. */
@@ -526,8 +564,10 @@ struct q_load {
 	uint64_t from_id, upto_id;
 	unsigned limit;
 	bool no_body;
-	bool settled;          /* Q_FRESH: the final ones instead, for receipts that repeat or correct */
+	/* Q_FRESH: the final ones instead, for receipts that repeat or correct.  Q_LOAD: `sent` has final parts too. */
+	bool settled;
 	bool held;             /* Q_DUE: only what is held for evidence; lease_link is that of its last attempt */
+	bool unconfirmed;      /* Q_DUE: only what waits for its receipt */
 	/* results */
 	struct store_loaded *rows;
 	unsigned n_rows;

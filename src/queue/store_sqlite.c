@@ -56,6 +56,7 @@ static apply_fn *const apply[OP_N] = {
 	[OP_IDEM_ROTATE] = apply_idem_rotate,
 	[OP_RESERVE] = apply_reserve,
 	[OP_INBOUND_PART] = apply_inbound_part,
+	[OP_QUOTA] = apply_quota,
 };
 
 struct batch {
@@ -479,6 +480,11 @@ void store_stage(struct store *s, enum store_list list, struct store_op *op)
 	}
 }
 
+uint64_t store_turn(const struct store *s)
+{
+	return s->turn;
+}
+
 size_t store_pending(const struct store *s, enum store_list list)
 {
 	return s->pending[list];
@@ -489,6 +495,7 @@ static void hand_over(struct store *s)
 	if (!s->any_staged)
 		return;
 	s->any_staged = false;
+	s->turn++;
 	uv_idle_stop(&s->idle);
 	uv_mutex_lock(&s->mutex);
 	for (int i = 0; i < STORE_LISTS; i++)
@@ -695,6 +702,7 @@ int store_open(uv_loop_t *loop, const struct store_conf *c, struct store **ret, 
 	size_t n_err)
 {
 	struct store *s = store_alloc(loop, c);
+	int64_t written_ms;
 	int r;
 
 	/* Nobody reads SQLite's memory statistics, and each malloc() would take a global mutex for them.  Refused, and
@@ -707,6 +715,7 @@ int store_open(uv_loop_t *loop, const struct store_conf *c, struct store **ret, 
 		goto failed;
 	}
 	r = db_lock(s, err, n_err);
+	written_ms = db_written_ms(s);
 	if (!r)
 		r = db_open_writer(s, ret_boot, err, n_err);
 	if (!r)
@@ -716,6 +725,7 @@ int store_open(uv_loop_t *loop, const struct store_conf *c, struct store **ret, 
 	if (r)
 		goto failed;
 	start_handles(s);
+	ret_boot->written_ms = written_ms;
 	*ret = s;
 	return 0;
 

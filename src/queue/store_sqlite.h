@@ -106,7 +106,8 @@
 	X(W_STREAMS_DROP, "DELETE FROM stream WHERE at < ?1")                                                          \
 	X(W_CANCEL, "INSERT INTO cancel VALUES (NULL, ?1, ?2, ?3, ?4)")                                                \
 	X(W_CANCEL_DELETE, "DELETE FROM cancel WHERE n = ?1")                                                          \
-	X(W_INBOUND, "INSERT INTO inbound VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)")                \
+	X(W_INBOUND, "INSERT INTO inbound VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"            \
+		     " ON CONFLICT (digest) WHERE digest IS NOT NULL DO NOTHING")                                      \
 	X(W_SET, "INSERT INTO inbound_set VALUES (NULL, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?8, 0, 1, 0)")                 \
 	X(W_SET_FIND, "SELECT n, have, joined FROM inbound_set WHERE link = ?1 AND sender = ?2 AND recipient = ?3"     \
 		      " AND wide = ?4 AND ref = ?5 AND total = ?6 AND current = 1")                                    \
@@ -151,6 +152,12 @@
 			" (SELECT endpoint, seq FROM dead WHERE died < ?1 ORDER BY died LIMIT ?2)")                    \
 	X(W_OLD_WAITING, "SELECT hash, key FROM waiting WHERE (hash, key) > (?1, ?2) ORDER BY hash, key LIMIT ?3")     \
 	X(W_PURGE_WAITING, "DELETE FROM waiting WHERE hash = ?1 AND key = ?2")                                         \
+	X(W_QUOTA, "INSERT INTO quota VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO UPDATE SET start = excluded.start,"    \
+		   " end = excluded.end, n = excluded.n")                                                              \
+	X(W_QUOTA_RECIPIENT, "INSERT OR IGNORE INTO quota_recipient VALUES (?1, ?2, ?3, ?4)")                          \
+	X(W_PURGE_QUOTA, "DELETE FROM quota WHERE end < ?1")                                                           \
+	X(W_PURGE_QUOTA_RECIPIENT, "DELETE FROM quota_recipient WHERE (end, account, kind, hash) IN (SELECT end,"      \
+		   " account, kind, hash FROM quota_recipient WHERE end < ?1 LIMIT 1000)")                             \
 	X(W_VACUUM, "PRAGMA incremental_vacuum(64)")
 
 #define READER_STATEMENTS(X)                                                                                           \
@@ -339,6 +346,7 @@ apply_fn apply_accept, apply_lease, apply_unlease, apply_due_fire, apply_backlog
 	apply_events_replay, apply_stream,
 	apply_name, apply_lane, apply_meta, apply_lookup, apply_idem_rotate, apply_reserve;
 apply_fn apply_submit, apply_attempt, apply_final, apply_receipt, apply_receipt_note, apply_receipt_form;
+apply_fn apply_quota;
 apply_fn apply_purge;
 
 /* Sets joined long enough ago; ret_n: how many. */
@@ -479,6 +487,7 @@ struct store {
 	uv_async_t async;
 	struct op_list staged[STORE_LISTS];
 	bool any_staged;
+	uint64_t turn;           /* hand-overs so far */
 	size_t pending[STORE_LISTS], n_pending; /* n_pending: operations and queries */
 	void (*closed)(void *arg);
 	void *closed_arg;
@@ -507,6 +516,7 @@ struct store {
 
 /* store_sqlite_db.c */
 int db_lock(struct store *s, char *err, size_t n_err);
+int64_t db_written_ms(const struct store *s); /* 0: there is nothing */
 void db_unlock(struct store *s);
 int db_open_writer(struct store *s, struct store_boot *ret_boot, char *err, size_t n_err);
 int db_open_reader(struct store *s, sqlite3 **ret_db);

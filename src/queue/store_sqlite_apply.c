@@ -272,12 +272,15 @@ int apply_spill(struct writer *w, struct store_op *op)
 	for (unsigned i = 0; !rc && i < o->n_rows; i++) {
 		const struct store_spill *row = &o->rows[i];
 
-		BIND(w->st[W_WAITING], row->hash, row->key);
-		rc = run(w->st[W_WAITING]);
+		if (!row->scheduled) {
+			BIND(w->st[W_WAITING], row->hash, row->key);
+			rc = run(w->st[W_WAITING]);
+		}
 		if (rc)
 			break;
 		if (row->deadline) { /* 0: settled, kept for repeats and corrections */
-			BIND(w->st[W_DUE], row->deadline, row->key, REASON_NO_RECEIPT, 0, 0);
+			BIND(w->st[W_DUE], row->deadline, row->key,
+				row->scheduled ? REASON_SCHEDULED : REASON_NO_RECEIPT, 0, 0);
 			rc = run(w->st[W_DUE]);
 		}
 		if (!rc && row->lane)
@@ -419,4 +422,38 @@ int apply_lookup(struct writer *w, struct store_op *op)
 	if (!rc && o->indexed_to)
 		rc = meta_set(w, "indexed_to", o->indexed_to);
 	return rc;
+}
+
+/* ---- quotas ---------------------------------------------------------------------------------------------- */
+
+static int purge_quota(struct writer *w, int64_t before)
+{
+	int rc;
+
+	BIND(w->st[W_PURGE_QUOTA], before);
+	rc = run(w->st[W_PURGE_QUOTA]);
+	if (rc)
+		return rc;
+	BIND(w->st[W_PURGE_QUOTA_RECIPIENT], before);
+	return run(w->st[W_PURGE_QUOTA_RECIPIENT]);
+}
+
+int apply_quota(struct writer *w, struct store_op *op)
+{
+	struct op_quota *o = (struct op_quota *)op;
+	int rc = SQLITE_OK;
+
+	for (unsigned i = 0; rc == SQLITE_OK && i < o->n_rows; i++) {
+		const struct store_quota *v = &o->rows[i];
+
+		BIND(w->st[W_QUOTA], v->account, v->kind, v->start, v->end, (int64_t)v->n);
+		rc = run(w->st[W_QUOTA]);
+	}
+	for (unsigned i = 0; rc == SQLITE_OK && i < o->n_recipients; i++) {
+		const struct store_quota_recipient *v = &o->recipients[i];
+
+		BIND(w->st[W_QUOTA_RECIPIENT], v->end, v->account, v->kind, (int64_t)v->hash);
+		rc = run(w->st[W_QUOTA_RECIPIENT]);
+	}
+	return rc || !o->purge_before ? rc : purge_quota(w, o->purge_before);
 }

@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -79,6 +80,29 @@ void db_unlock(struct store *s)
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
 	s->lock_fd = -1;
+}
+
+static int64_t file_written_ms(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || st.st_size == 0)
+		return 0;
+	return (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+}
+
+int64_t db_written_ms(const struct store *s)
+{
+	int64_t db = file_written_ms(s->path), wal;
+	size_t n = strlen(s->path) + sizeof "-wal";
+	char *path = malloc(n);
+
+	if (!path)
+		return db;
+	snprintf(path, n, "%s-wal", s->path);
+	wal = file_written_ms(path);
+	free(path);
+	return wal > db ? wal : db;
 }
 
 /* ---- connections ----------------------------------------------------------------------------------------- */
@@ -205,6 +229,12 @@ static const char *const migrate[SCHEMA_VERSION] = {
 	      " dcs INTEGER NOT NULL, esm_class INTEGER NOT NULL, text TEXT NOT NULL, raw BLOB NOT NULL,"
 	      " PRIMARY KEY (set_n, seq)) WITHOUT ROWID",
 	[4] = "ALTER TABLE body ADD COLUMN tlvs BLOB; ALTER TABLE submit ADD COLUMN sender TEXT",
+	[5] = "CREATE TABLE quota (account INTEGER NOT NULL, kind INTEGER NOT NULL, start INTEGER NOT NULL,"
+	      " end INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (account, kind)) WITHOUT ROWID;"
+	      "CREATE TABLE quota_recipient (end INTEGER NOT NULL, account INTEGER NOT NULL, kind INTEGER NOT NULL,"
+	      " hash INTEGER NOT NULL, PRIMARY KEY (end, account, kind, hash)) WITHOUT ROWID",
+	[6] = "ALTER TABLE inbound ADD COLUMN digest INTEGER;"
+	      "CREATE UNIQUE INDEX inbound_digest ON inbound (digest) WHERE digest IS NOT NULL",
 };
 
 static int migrate_all(sqlite3 *db, int64_t from)
@@ -424,6 +454,8 @@ struct each {
 	void (*cancel)(void *arg, uint64_t n, uint32_t client, const char *tag, uint64_t upto_id);
 	void (*ref)(void *arg, uint32_t ref);
 	void (*form)(void *arg, uint32_t link, unsigned form, uint32_t hits);
+	void (*quota)(void *arg, const struct store_quota *v);
+	void (*recipient)(void *arg, const struct store_quota_recipient *v);
 };
 
 static void each_name(void *arg, sqlite3_stmt *st)
@@ -501,4 +533,39 @@ static void each_form(void *arg, sqlite3_stmt *st)
 int store_forms(struct store *s, void (*each)(void *arg, uint32_t link, unsigned form, uint32_t hits), void *arg)
 {
 	return each_row(s, "SELECT link, form, hits FROM receipt_form", each_form, &(struct each){.arg = arg, .form = each});
+}
+
+static void each_quota(void *arg, sqlite3_stmt *st)
+{
+	const struct each *e = arg;
+	struct store_quota v = { .account = column(st, 0), .kind = column(st, 1), .start = column(st, 2),
+		.end = column(st, 3), .n = column(st, 4) };
+
+	if (v.kind < QUOTA_KINDS)
+		e->quota(e->arg, &v);
+}
+
+static void each_recipient(void *arg, sqlite3_stmt *st)
+{
+	const struct each *e = arg;
+	struct store_quota_recipient v = { .end = column(st, 0), .account = column(st, 1), .kind = column(st, 2),
+		.hash = column(st, 3) };
+
+	e->recipient(e->arg, &v);
+}
+
+int store_quotas(struct store *s, int64_t now_ms, void (*each)(void *arg, const struct store_quota *v),
+	void (*each_recipient_cb)(void *arg, const struct store_quota_recipient *v), void *arg)
+{
+	struct each e = { .arg = arg, .quota = each, .recipient = each_recipient_cb };
+	char sql[120];
+	int r;
+
+	snprintf(sql, sizeof sql, "SELECT account, kind, start, end, n FROM quota WHERE end > %lld", (long long)now_ms);
+	r = each_row(s, sql, each_quota, &e);
+	if (r < 0)
+		return r;
+	snprintf(sql, sizeof sql, "SELECT end, account, kind, hash FROM quota_recipient WHERE end > %lld",
+		(long long)now_ms);
+	return each_row(s, sql, each_recipient, &e);
 }

@@ -211,9 +211,13 @@ static int insert_inbound(struct writer *w, struct op_inbound *o)
 	sqlite3_bind_text(st, 6, o->text ? o->text : "", o->n_text, SQLITE_STATIC);
 	sqlite3_bind_blob(st, 7, o->raw ? (const void *)o->raw : "", o->n_raw, SQLITE_STATIC);
 	bind_text_or_null(st, 11, o->missing);
+	if (o->digest)
+		sqlite3_bind_int64(st, 12, (int64_t)o->digest);
+	else
+		sqlite3_bind_null(st, 12);
 	rc = run(st);
-	o->n = sqlite3_last_insert_rowid(w->db);
-	if (rc || !o->endpoint)
+	o->n = rc || !sqlite3_changes(w->db) ? 0 : sqlite3_last_insert_rowid(w->db);
+	if (rc || !o->n || !o->endpoint)
 		return rc;
 	return add_event(w, o->endpoint, o->n % w->shards,
 		&(struct store_event_row){.kind = EVENT_INBOUND, .key = o->n, .at = o->at});

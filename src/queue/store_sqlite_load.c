@@ -423,7 +423,7 @@ static int append(struct reader *r, struct q_load *q, struct page *p, uint64_t i
 	if (rc != SQLITE_ROW)
 		return rc == SQLITE_DONE ? SQLITE_OK : rc;
 	rc = page_seek(p, r, id);
-	return rc ? rc : load_rows(&p->c, id, false, *ret);
+	return rc ? rc : load_rows(&p->c, id, q->settled, *ret);
 }
 
 /* An error frees what was read so far; SQLITE_ROW and SQLITE_DONE are none. */
@@ -526,6 +526,8 @@ int read_due(struct reader *r, struct store_query *query)
 		last_at = column(st, 0);
 		q->last_key = column(st, 1);
 		if (q->held && column(st, 2) != REASON_HOLD)
+			continue;
+		if (q->unconfirmed && column(st, 2) != REASON_NO_RECEIPT)
 			continue;
 		rc2 = append(r, q, &page, msg_key_id(q->last_key), &l);
 		if (rc2) {

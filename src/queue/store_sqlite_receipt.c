@@ -293,12 +293,17 @@ int apply_receipt(struct writer *w, struct store_op *op)
 	struct verdict_result result;
 	char error[40];
 	uint8_t form = 0; /* of evidence */
-	bool ambiguous;
+	bool ambiguous, there;
 	int rc;
 
 	o->ret_key = o->ret_parked = 0;
 	o->ret_new = o->ret_correction = false;
 	o->ret_msg_state = -1;
+	if (o->parked) { /* its own submit may have claimed it since it was read */
+		rc = is_parked(w, o->parked, &there);
+		if (rc || !there)
+			return rc;
+	}
 	rc = find_waiting(w, o, &best, &ambiguous);
 	if (rc)
 		return rc;

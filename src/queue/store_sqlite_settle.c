@@ -324,10 +324,10 @@ int apply_final(struct writer *w, struct store_op *op)
 	struct op_final *o = (struct op_final *)op;
 	struct verdict v = {o->part, o->at, o->state, o->reason, o->error, o->receipt};
 	struct verdict_result result;
-	bool left, there;
+	bool left, there = false;
 	int rc;
 
-	o->ret_new = o->ret_correction = false;
+	o->ret_new = o->ret_correction = o->ret_unparked = false;
 	o->ret_msg_state = -1;
 	if (o->unless_submitted) {
 		rc = has_left(w, o->msg.id, &left);
@@ -338,11 +338,11 @@ int apply_final(struct writer *w, struct store_op *op)
 			return SQLITE_OK;
 		}
 	}
-	if (o->while_parked) {
+	if (o->parked) {
 		rc = is_parked(w, o->parked, &there);
 		if (rc)
 			return rc;
-		if (!there) {
+		if (!there && o->while_parked) {
 			op->r = -ENOENT;
 			return SQLITE_OK;
 		}
@@ -356,6 +356,7 @@ int apply_final(struct writer *w, struct store_op *op)
 		return rc;
 	o->ret_new = result.new;
 	o->ret_correction = result.correction;
+	o->ret_unparked = there;
 	o->ret_msg_state = result.msg_state;
 	return o->unless_submitted ? rc : delete_lease(w, o->msg.id, o->part);
 }

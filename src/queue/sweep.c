@@ -355,9 +355,14 @@ void sweep_second(uv_timer_t *t)
 		expire_memory(q);
 		expire_backlog(q);
 	}
-	sent_sweep(q->sent, SENT_MAX / 60, (uint32_t)(q->now_ms / 1000), settle_late, q);
+	sent_sweep(q->sent, SENT_MAX / 60, (uint32_t)(q->now_ms / 1000), settle_late, ask_entry, q);
+	ask_second(q);
 	queue_again_all(q);
 	receipt_second(q);
+	quota_second(q);
+	for (unsigned i = 0; i < q->n_outlets; i++)
+		if (guard_clock(&q->outlets[i]->guard, &q->outlets[i]->guard_rule, q->now_ms))
+			queue_guard_moved(q, q->outlets[i]);
 	refill_second(q);
 	bound_span(q);
 	settle_flush_spill(q);

@@ -26,16 +26,22 @@ static size_t head_of(const char *text, size_t n)
 	return i < EVIDENCE_HEAD * 4 ? i : EVIDENCE_HEAD * 4;
 }
 
-/* Only a first part begins as the text of its message does, and binary texts are not quoted. */
-static bool describe(const struct message *m, const struct store_msg *sm, uint32_t link, unsigned part,
+/* Only a first part begins as the text of its message does, and binary texts are not quoted.  False: nothing that a
+ * receipt may say would tell of this part. */
+static bool describe(const struct message *m, const struct store_msg *sm, const struct outlet *o, unsigned part,
 	struct evidence_part *ret)
 {
-	if (part != 1 || (m->flags & MSG_BINARY) || !m->text || !m->n_text)
+	bool quotable = part == 1 && !(m->flags & MSG_BINARY) && m->text && m->n_text;
+
+	if (!quotable && !o->numbers)
 		return false;
-	*ret = (struct evidence_part){ .msg = *sm, .to = m->to, .created_ms = m->created_ms, .link = link, .part = 1,
-		.class = m->class };
-	ret->n_head = (uint16_t)head_of(m->text, m->n_text);
-	memcpy(ret->head, m->text, ret->n_head);
+	*ret = (struct evidence_part){ .msg = *sm, .to = m->to, .created_ms = m->created_ms, .link = o->id,
+		.part = (uint8_t)part, .class = m->class, .numbered = o->numbers,
+		.number = msg_key_number(msg_key(m->id, part)) };
+	if (quotable) {
+		ret->n_head = (uint16_t)head_of(m->text, m->n_text);
+		memcpy(ret->head, m->text, ret->n_head);
+	}
 	return true;
 }
 
@@ -43,15 +49,21 @@ static bool fits_in_flight(const struct outlet *o, const struct qmsg *qm, const 
 {
 	struct evidence_part p;
 
-	return (qm->flying & 1) && qm->out == o &&
-		describe(qm->m, &(struct store_msg){ .id = qm->m->id }, o->id, 1, &p) && evidence_fits(&p, r);
+	if (qm->out != o)
+		return false;
+	for (uint64_t left = qm->flying; left; left &= left - 1)
+		if (describe(qm->m, &(struct store_msg){ .id = qm->m->id }, o, (unsigned)__builtin_ctzll(left) + 1, &p) &&
+			evidence_fits(&p, r))
+			return true;
+	return false;
 }
 
 /* Might it be the receipt of something else that waits for one? */
 static bool is_anothers(struct queue *q, const struct outlet *o, const struct evidence_part *p,
 	const struct evidence_receipt *r)
 {
-	bool sure = o->receipt_form != RECEIPT_ID_AUTO || (o->idform && idform_known(o->idform) >= 0);
+	bool sure = evidence_form(p, r) == EVIDENCE_BY_NUMBER || o->receipt_form != RECEIPT_ID_AUTO ||
+		(o->idform && idform_known(o->idform) >= 0);
 
 	if (!sure && sent_waits_for(q->sent, o->id, p->to, SENT_LOOK_MAX))
 		return true;
@@ -67,8 +79,9 @@ static void tell(struct queue *q, const struct outlet *o, const struct evidence_
 {
 	const char *link = names_text(q->names, NAME_LINK, o->id);
 
-	log_info("uncertain_settled", "msg=%llu part=%u link=%s end=%s by=receipt_that_quotes_it",
-		(unsigned long long)p->msg.id, p->part, link, msg_state_name(r->state));
+	log_info("uncertain_settled", "msg=%llu part=%u link=%s end=%s by=receipt_that_%s_it",
+		(unsigned long long)p->msg.id, p->part, link, msg_state_name(r->state),
+		evidence_form(p, r) == EVIDENCE_BY_NUMBER ? "numbers" : "quotes");
 }
 
 struct evidence_part *uncertain_part_of(struct queue *q, struct outlet *o, const struct evidence_receipt *r)
@@ -81,6 +94,18 @@ struct evidence_part *uncertain_part_of(struct queue *q, struct outlet *o, const
 	return p;
 }
 
+bool uncertain_parked(void *arg, const struct evidence_receipt *r)
+{
+	struct queue *q = arg;
+	struct outlet *o = queue_outlet_of(q, r->link);
+	struct evidence_part *p = o && !q->stopping ? uncertain_part_of(q, o, r) : NULL;
+
+	if (!p || settle_by_evidence(q, p, r) < 0)
+		return false;
+	evidence_settled(p, r->hash);
+	return true;
+}
+
 bool uncertain_evidence(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part)
 {
 	struct store_msg sm = queue_store_msg(q, qm->m, qm->n_parts ? qm->n_parts : qm->m->n_parts);
@@ -89,7 +114,14 @@ bool uncertain_evidence(struct queue *q, struct qmsg *qm, struct outlet *o, unsi
 
 	sm.lane = qm->row_lane;
 	sm.seq = qm->row_seq;
-	if (!describe(qm->m, &sm, o->id, part, &p) || !evidence_take(q->evidence, &p, &r))
+	if (!describe(qm->m, &sm, o, part, &p))
+		return false;
+	if (receipt_on_its_way(q, &p)) { /* it finds the part when it is parked */
+		if (!evidence_holds(q->evidence, &p))
+			evidence_hold(q->evidence, &p);
+		return true;
+	}
+	if (!evidence_take(q->evidence, &p, &r))
 		return false;
 	/* Of two uncertain parts that fit, none is told by it. */
 	if ((evidence_count(q->evidence) && evidence_rival(q->evidence, &p, &r)) || is_anothers(q, o, &p, &r)) {
@@ -111,7 +143,7 @@ void uncertain_hold(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned
 	struct evidence_part p;
 
 	/* A row of backlog that it has now may be gone, or another's, by the time of the receipt. */
-	if (o->reports && describe(qm->m, &sm, o->id, part, &p) && !evidence_holds(q->evidence, &p))
+	if (o->reports && describe(qm->m, &sm, o, part, &p) && !evidence_holds(q->evidence, &p))
 		evidence_hold(q->evidence, &p);
 }
 
@@ -131,22 +163,26 @@ static void held_read(struct store_query *sq)
 
 	for (unsigned i = 0; sq->r == 0 && i < t->load.n_rows; i++) {
 		const struct store_loaded *x = &t->load.rows[i];
+		struct outlet *o = queue_outlet_of(q, x->lease_link);
 		unsigned part = msg_key_part(x->due_key);
 		struct store_msg sm;
 
-		if (!x->m || x->final || !x->lease_link)
+		if (!x->m || x->final || !o)
 			continue;
 		sm = queue_store_msg(q, x->m, x->bound_parts ? x->bound_parts : x->m->n_parts);
-		if (describe(x->m, &sm, x->lease_link, part, &p) && !evidence_holds(q->evidence, &p))
+		if (describe(x->m, &sm, o, part, &p) && !evidence_holds(q->evidence, &p))
 			evidence_hold(q->evidence, &p);
 	}
 	t->load.after_at = t->load.last_at;
 	t->load.after_key = t->load.last_key;
 	store_query_done(sq);
-	if (more)
+	if (more) {
 		store_read(q->store, STORE_API, &t->load.q);
-	else
-		free(t);
+		return;
+	}
+	if (!q->stopping) /* receipts that came before these pages */
+		evidence_try_unmatched(q->evidence, uncertain_parked, q);
+	free(t);
 }
 
 void uncertain_load(struct queue *q)

@@ -6,7 +6,7 @@
  * a part twice, or not at all, is found by the first test that runs it.  The window that the driver reports
  * (link_up) is the upper bound; the queue counts what is in flight.
  */
-#include "route/link.h"
+#include "route/link_int.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -16,32 +16,6 @@
 
 #include "base/clock.h"
 #include "base/log.h"
-
-struct link {
-	struct outlet outlet; /* first: what the queue knows of us */
-	const struct driver *driver;
-	void *driver_data;
-	uv_loop_t *loop;
-	struct queue *queue;
-	struct names *names;
-	struct link_sinks sinks;
-	const struct conf_link *conf;
-	char name[64];
-	enum link_state state;
-	char reason[200];
-	int64_t since_ms;
-	bool in_submit, removing, finishing;
-	uv_timer_t farewell;      /* runs finish() from the loop, never from inside a callback */
-	unsigned n_receipts_open; /* receipts whose commit is not done */
-	uint64_t receipts, inbound;
-	int congestion; /* percent, as the carrier said last; -1: it has not */
-	bool tps_by_hand, window_by_hand; /* not as `conf` says */
-	struct link_code code[LINK_CODES];
-	unsigned n_codes;
-	uint64_t codes_other;
-	void (*gone)(void *arg);
-	void *gone_arg;
-};
 
 const char *link_state_name(enum link_state s)
 {
@@ -81,7 +55,23 @@ static int submit(struct outlet *o, const struct part *p)
 
 static void idle(struct outlet *o);
 static const char *sender(struct outlet *o, const char *from, uint64_t to);
-static const struct outlet_ops outlet_ops = { .submit = submit, .sender = sender, .idle = idle };
+static int ask(struct outlet *o, const struct driver_question *question)
+{
+	struct link *l = (struct link *)o;
+	int r;
+
+	if (!l->driver->ask)
+		return -EINVAL;
+	if (l->state != LINK_UP)
+		return -ENOTCONN;
+	l->in_submit = true;
+	r = l->driver->ask(l, question);
+	l->in_submit = false;
+	return r;
+}
+
+static const struct outlet_ops outlet_ops = { .submit = submit, .sender = sender, .ask = ask, .idle = idle,
+	.alarm = link_outlet_alarm };
 
 static const char *sender(struct outlet *o, const char *from, uint64_t to)
 {
@@ -117,6 +107,34 @@ static uint8_t of_class(enum conf_on_uncertain_of word)
 	return 0;
 }
 
+static void take_quota(struct quota_limits *q, const struct conf_quota *c)
+{
+	*q = (struct quota_limits){ .parts = { [QUOTA_MINUTE] = (uint64_t)c->minute, [QUOTA_HOUR] = (uint64_t)c->hour,
+			[QUOTA_DAY] = (uint64_t)c->day, [QUOTA_MONTH] = (uint64_t)c->month },
+		.recipients = { [QUOTA_DAY] = (uint64_t)c->recipients_day,
+			[QUOTA_MONTH] = (uint64_t)c->recipients_month },
+		.reserve_otp = (unsigned)c->reserve_otp,
+		.rule = { .month_day = (unsigned)c->month_day, .day_at = (unsigned)c->day_at_minute } };
+	for (unsigned k = 0; k < QUOTA_KINDS; k++)
+		q->any |= q->parts[k] || q->recipients[k];
+	snprintf(q->rule.zone, sizeof(q->rule.zone), "%s", *c->zone ? c->zone : "UTC");
+}
+
+static void take_prices(struct link *l, const struct conf_link *c)
+{
+	struct outlet_price *p = calloc(c->n_prices + 1, sizeof(*p));
+
+	l->outlet.price = c->price; /* prefixes have at most 15 digits: conf_table.c */
+	l->outlet.weight = c->weight;
+	free(l->prices);
+	l->prices = p;
+	l->outlet.prices = p;
+	l->outlet.n_prices = p ? (unsigned)c->n_prices : 0;
+	for (size_t i = 0; p && i < c->n_prices; i++)
+		p[i] = (struct outlet_price){ strtoull(c->prices[i].prefix, NULL, 10),
+			(unsigned)strlen(c->prices[i].prefix), c->prices[i].price };
+}
+
 static void take_conf(struct link *l, const struct conf_link *c)
 {
 	struct outlet *o = &l->outlet;
@@ -144,21 +162,38 @@ static void take_conf(struct link *l, const struct conf_link *c)
 		o->receipt_form = RECEIPT_ID_DEC;
 		break;
 	}
+	if (l->driver->caps & DRIVER_OWN_IDS)
+		o->receipt_form = RECEIPT_ID_TEXT;
 	o->one_receipt = c->receipts == CONF_RECEIPTS_ONE;
-	o->reports = (l->driver->caps & DRIVER_DLR) && c->receipts != CONF_RECEIPTS_NONE;
+	o->schedules = c->schedule != CONF_SCHEDULE_HERE && strcmp(l->driver->name, "smpp") == 0;
+	o->numbers = c->user_message_reference;
+	link_take_reports(l);
 	o->match_alarm = (double)c->receipt_match_alarm / 100;
 	link_rules(c, &o->rules);
 	o->receipt_timeout_s = c->receipt_timeout_ms / 1000;
+	o->queries = c->query == CONF_QUERY_LATE && l->driver->ask;
+	o->query_after_ms = c->query_after_ms;
+	o->query_tps = c->query_tps;
+	o->query_off[0] = '\0';
+	o->query_failures = 0;
 	o->max_attempts = (unsigned)c->max_attempts;
 	o->retry_min_ms = c->retry_min_ms;
 	o->retry_max_ms = c->retry_max_ms;
+	take_prices(l, c);
+	take_quota(&o->quota, &c->quota);
+	o->guard_rule = (struct guard_rule){ c->guard.failures, (unsigned)c->guard.of, (unsigned)c->guard.minutes,
+		(unsigned)c->guard.probe_minutes };
+	link_take_account(l);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------ */
 
 static void unopened(uv_handle_t *h)
 {
-	free(h->data);
+	struct link *l = h->data;
+
+	free(l->prices);
+	free(l);
 }
 
 struct link *link_new(uv_loop_t *loop, struct queue *q, struct names *names, const struct link_sinks *sinks,
@@ -184,6 +219,7 @@ struct link *link_new(uv_loop_t *loop, struct queue *q, struct names *names, con
 	snprintf(l->name, sizeof(l->name), "%s", c->name);
 	l->outlet.ops = &outlet_ops;
 	l->outlet.id = names_get(names, NAME_LINK, c->name);
+	l->conf = c;
 	l->since_ms = clock_ms();
 	l->congestion = -1;
 	snprintf(l->reason, sizeof(l->reason), "not started");
@@ -223,6 +259,8 @@ int link_reconfigure(struct link *l, const struct conf_link *c)
 	enum receipt_id_form was = l->outlet.receipt_form;
 
 	take_conf(l, c);
+	if (l->state == LINK_UP)
+		link_balance_soon(l);
 	if (l->window_by_hand && link_set_window(l, 0) < 0)
 		log_warn("window_by_hand_stays", "link=%s error=memory", l->name);
 	if (l->driver->reread)
@@ -248,6 +286,8 @@ void link_start(struct link *l)
 		return;
 	}
 	set_state(l, LINK_STARTING, "connecting");
+	l->outlet.query_off[0] = '\0';
+	l->outlet.query_failures = 0;
 	r = l->driver->start(l);
 	if (r < 0 && l->state == LINK_STARTING)
 		set_state(l, LINK_STOPPED, strerror(-r));
@@ -301,27 +341,38 @@ static void farewell_closed(uv_handle_t *h)
 	void (*gone)(void *) = l->gone;
 	void *arg = l->gone_arg;
 
+	free(l->prices);
 	free(l);
 	gone(arg);
+}
+
+static void balance_closed(uv_handle_t *h)
+{
+	struct link *l = h->data;
+
+	uv_close((uv_handle_t *)&l->farewell, farewell_closed);
 }
 
 static void finish(uv_timer_t *t)
 {
 	struct link *l = t->data;
 
-	if (l->outlet.in_flight || l->n_receipts_open)
+	if (l->outlet.in_flight || l->outlet.asking || l->n_receipts_open)
 		return; /* idle() or receipt_stored() comes again */
 	queue_forget_outlet(l->queue, &l->outlet);
 	l->sinks.forget(l->sinks.arg, l);
 	l->driver->close(l);
-	uv_close((uv_handle_t *)&l->farewell, farewell_closed);
+	if (l->balance.timed)
+		link_balance_done(l, balance_closed);
+	else
+		uv_close((uv_handle_t *)&l->farewell, farewell_closed);
 }
 
 /* Leases on their way to the disk and receipts being committed still point to us. */
 static void finish_when_idle(struct link *l)
 {
 	l->finishing = true;
-	if (!l->outlet.in_flight && !l->n_receipts_open)
+	if (!l->outlet.in_flight && !l->outlet.asking && !l->n_receipts_open)
 		uv_timer_start(&l->farewell, finish, 0, 0);
 }
 
@@ -377,10 +428,12 @@ void link_up(struct link *l, unsigned window)
 	l->outlet.window = window;
 	if (l->state == LINK_DOWN)
 		l->congestion = -1; /* of the sessions before */
-	if (l->state == LINK_STARTING || l->state == LINK_DOWN)
+	if (l->state == LINK_STARTING || l->state == LINK_DOWN) {
 		set_state(l, LINK_UP, "");
-	else
+		link_balance_soon(l);
+	} else {
 		set_state(l, l->state, l->reason);
+	}
 	queue_outlet_changed(l->queue, &l->outlet);
 }
 
@@ -426,10 +479,18 @@ void link_settled(struct link *l, const struct settle *s)
 	assert(!l->in_submit); /* driver.h: no part is settled from inside submit() */
 	log_debug("settled", "msg=%llu part=%u link=%s end=%s code=%u smsc_id=%s", (unsigned long long)msg_key_id(s->key),
 		msg_key_part(s->key), l->name, outcome_name(s->outcome), s->code, s->smsc_id ? s->smsc_id : "");
+	if (s->outcome == OUTCOME_SENT || s->outcome == OUTCOME_DUPLICATE)
+		link_recent_taken(l);
 	if (s->code)
 		count_code(l, s);
 	queue_settle(l->queue, &l->outlet, s);
 	drained(l);
+}
+
+void link_answered(struct link *l, const struct driver_answer *a)
+{
+	assert(!l->in_submit);
+	queue_answered(l->queue, &l->outlet, a);
 }
 
 void link_congestion(struct link *l, unsigned percent)
@@ -488,6 +549,7 @@ int link_decode(struct link *l, uint8_t data_coding, struct gsm7_shift shift, co
 
 void link_stopped(struct link *l)
 {
+	assert(!l->ussd.busy); /* driver.h: its done() comes before */
 	set_state(l, LINK_STOPPED, l->reason);
 	queue_outlet_changed(l->queue, &l->outlet);
 	if (l->removing)
@@ -539,6 +601,15 @@ void link_view(struct link *l, struct link_view *ret)
 	ret->receipts = l->receipts;
 	ret->inbound = l->inbound;
 	ret->congestion = l->congestion;
+	ret->can_ask = l->driver->ask != NULL;
+	ret->told_reports = l->told_reports;
+	ret->account = l->account;
+	queue_quota(l->queue, &l->outlet, &ret->quota);
+	ret->sent_hour = link_recent_sum(l);
+	ret->last_sent_ms = l->recent.last_ms;
+	ret->alarms = l->alarms.list;
+	ret->n_alarms = l->alarms.n;
+	ret->alarms_raised = l->alarms.raised;
 	ret->codes = l->code;
 	ret->n_codes = l->n_codes;
 	ret->codes_other = l->codes_other;

@@ -50,6 +50,14 @@ void link_ack(struct link *l, struct driver_token token, int status);
 int link_decode(struct link *l, uint8_t data_coding, struct gsm7_shift shift, const uint8_t *text, size_t n, char *dst,
 	size_t cap, size_t *ret_n);
 
+/* What a person must see to. */
+#define LINK_ALARMS_MAX 16
+struct link_alarm_view {
+	char code[LINK_ALARM_CODE_MAX + 1];
+	char text[160];
+	int64_t since_ms;
+};
+
 /* How often a carrier answered so, since the link was made. */
 #define LINK_CODES 32
 struct link_code {
@@ -71,6 +79,15 @@ struct link_view {
 	uint64_t receipts, inbound;
 	int congestion; /* percent, as the carrier said last; -1: it has not */
 	bool tps_by_hand, window_by_hand;
+	bool can_ask;   /* its driver can ask carriers about parts */
+	enum link_reports told_reports;
+	const char *account;    /* as the driver told it: ICCID or IMSI; "": not known */
+	struct quota_view quota;
+	uint64_t sent_hour;     /* parts taken within the last 60 minutes */
+	int64_t last_sent_ms;   /* the last of all; 0: none yet */
+	const struct link_alarm_view *alarms;
+	unsigned n_alarms;
+	uint64_t alarms_raised;
 	const struct link_code *codes; /* in the order in which they came first; lent until the next event */
 	unsigned n_codes;
 	uint64_t codes_other;          /* answers with a code beyond the first LINK_CODES */
@@ -79,6 +96,12 @@ void link_view(struct link *l, struct link_view *ret);
 /* Keep what goes over the wire for some minutes; see driver.h. */
 int link_trace(struct link *l, bool on);
 bool link_traced(struct link *l, void (*each)(void *arg, const struct driver_pdu *p), void *arg);
+/* What is known of it now, by the driver and by us. */
+void link_facts(struct link *l, void (*each)(void *arg, const struct driver_fact *f), void *arg);
+
+/* A USSD code, or the answer to what the network asked; see driver.h.  0: exactly one done() follows, not from inside.
+ * -ENOTSUP: its driver has none; -ENOTCONN: not up; -EBUSY: another one is under way; -EINVAL: no such code. */
+int link_ussd(struct link *l, const char *code, driver_ussd_cb *done, void *arg);
 void link_binds(const struct link *l, void (*each)(void *arg, const struct driver_bind *b), void *arg);
 
 #endif

@@ -134,6 +134,7 @@ int router_set(struct router *r, struct queue *q, const struct conf *c,
 		route[i].id = rule[i].id;
 		route[i].from = rule[i].from;
 		route[i].from_fallback = rule[i].from_fallback;
+		route[i].choose = (enum queue_choose)c->routes[i].choose; /* the words are in the same order */
 		route[i].from_mask = c->routes[i].from_mask;
 		for (size_t k = 0; k < c->routes[i].links.n && route[i].n_links < QUEUE_ROUTE_LINKS; k++) {
 			struct link *l = link_of(arg, c->routes[i].links.item[k]);

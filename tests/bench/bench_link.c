@@ -316,7 +316,26 @@ void link_settled(struct link *l, const struct settle *s)
 		uv_stop(&l->loop);
 }
 
+void link_identity(struct link *l, const char *account)
+{
+	(void)l, (void)account;
+}
+
+void link_reports(struct link *l, enum link_reports told)
+{
+	(void)l, (void)told;
+}
+
+void link_alarm(struct link *l, const char *code, const char *text)
+{
+	(void)l, (void)code, (void)text;
+}
+
 void link_congestion(struct link *l, unsigned percent)
+{
+}
+
+void link_answered(struct link *l, const struct driver_answer *a)
 {
 }
 

@@ -24,3 +24,10 @@ bench_link_LDADD = $(POSTHORN_LIBS)
 CLEANFILES += bench_link
 BENCHES += bench_link
 endif
+
+# Everything that a carrier's link can do wrong, as a table.
+EXTRA_DIST += tests/bench/carrier_faults.py tests/bench/kannel_peer.py tests/bench/wire.py
+FAULT_FLAGS =
+.PHONY: check-faults
+check-faults: all posthorn-smsc-sim
+	$(PYTHON3) $(srcdir)/tests/bench/carrier_faults.py $(FAULT_FLAGS)

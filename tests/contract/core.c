@@ -123,6 +123,21 @@ void link_settled(struct link *l, const struct settle *s)
 	seen(l);
 }
 
+void link_answered(struct link *l, const struct driver_answer *a)
+{
+	must(!l->in_submit, "answered from inside ask()");
+	must(!l->stopped, "answered after link_stopped()");
+	must(l->n_asked > l->n_answered, "an answer to nothing");
+	must(a->kind != ANSWER_STATE || (a->stat_raw && a->err), "a state without its raw words");
+	must(a->kind == ANSWER_STATE || a->text, "no reason given");
+	l->answer = *a;
+	snprintf(l->answer_stat, sizeof(l->answer_stat), "%s", a->kind == ANSWER_STATE ? a->stat_raw : "");
+	snprintf(l->answer_err, sizeof(l->answer_err), "%s", a->kind == ANSWER_STATE ? a->err : "");
+	snprintf(l->answer_text, sizeof(l->answer_text), "%s", a->kind == ANSWER_STATE ? "" : a->text);
+	l->n_answered++;
+	seen(l);
+}
+
 void link_congestion(struct link *l, unsigned percent)
 {
 	must(l->started && !l->in_submit && !l->stopped, "congestion at a wrong time");
@@ -130,6 +145,95 @@ void link_congestion(struct link *l, unsigned percent)
 	l->congestion = percent;
 	l->n_congestion++;
 	seen(l);
+}
+
+void link_identity(struct link *l, const char *account)
+{
+	must(!l->in_submit && !l->stopped, "an identity at a wrong time");
+	snprintf(l->account, sizeof(l->account), "%s", account ? account : "");
+	seen(l);
+}
+
+void link_reports(struct link *l, enum link_reports told)
+{
+	must(!l->in_submit && !l->stopped, "receipts or not at a wrong time");
+	l->reports = told;
+	seen(l);
+}
+
+void link_alarm(struct link *l, const char *code, const char *text)
+{
+	unsigned i = 0;
+
+	must(!l->in_submit && !l->stopped, "an alarm at a wrong time");
+	must(*code && strlen(code) <= LINK_ALARM_CODE_MAX, "an alarm without a code, or with a long one");
+	while (i < l->n_alarms && strcmp(l->alarms[i], code) != 0)
+		i++;
+	if (text && i == l->n_alarms) {
+		must(i < 16, "alarms without end");
+		snprintf(l->alarms[l->n_alarms++], sizeof(l->alarms[0]), "%s", code);
+	} else if (!text && i < l->n_alarms) {
+		l->n_alarms--;
+		memmove(l->alarms[i], l->alarms[i + 1], (l->n_alarms - i) * sizeof(l->alarms[0]));
+	}
+	seen(l);
+}
+
+struct wanted_fact {
+	struct link *l;
+	const char *name;
+	double *ret_number;
+	bool found;
+};
+
+static void fact_told(void *arg, const struct driver_fact *f)
+{
+	struct wanted_fact *w = arg;
+
+	must(*f->name && strlen(f->name) <= DRIVER_FACT_NAME_MAX &&
+		strspn(f->name, "abcdefghijklmnopqrstuvwxyz0123456789_") == strlen(f->name), "a fact without a name");
+	must(f->is_number || f->text, "a fact that says nothing");
+	w->l->n_facts++;
+	if (strcmp(f->name, w->name) != 0)
+		return;
+	must(!w->found, "a fact told twice");
+	w->found = true;
+	if (w->ret_number)
+		*w->ret_number = f->number;
+}
+
+bool core_facts(struct link *l, const char *name, double *ret_number)
+{
+	struct wanted_fact w = { l, name, ret_number, false };
+
+	l->n_facts = 0;
+	if (l->driver->facts)
+		l->driver->facts(l, fact_told, &w);
+	return w.found;
+}
+
+static void ussd_told(void *arg, const struct driver_ussd *u)
+{
+	struct link *l = arg;
+
+	must(l->ussd_busy, "an answer to no USSD code, from inside ussd(), or a second one");
+	must(!l->stopped, "an answer to a USSD code of a link that has stopped");
+	l->ussd_busy = false;
+	l->ussd_more = u->more;
+	l->ussd_r = u->r;
+	l->n_ussd++;
+	snprintf(l->ussd_text, sizeof(l->ussd_text), "%s", u->text ? u->text : "");
+	seen(l);
+}
+
+int core_ussd(struct link *l, const char *code)
+{
+	int r;
+
+	must(!l->ussd_busy, "the test asks twice");
+	r = l->driver->ussd(l, code, ussd_told, l);
+	l->ussd_busy = r == 0;
+	return r;
 }
 
 static void want_ack(struct link *l, struct driver_token token)

@@ -45,6 +45,18 @@ struct link {
 	struct link_receipt receipt; /* the last; its strings below */
 	char receipt_id[70], receipt_id2[70], receipt_stat[32], receipt_err[32];
 	unsigned congestion, n_congestion; /* congestion_state as told last */
+	unsigned n_asked, n_answered;        /* questions; the last answer, its strings below */
+	struct driver_answer answer;
+	char answer_stat[16], answer_err[16], answer_text[64];
+	char account[64];                  /* as told last */
+	enum link_reports reports;
+	char alarms[16][LINK_ALARM_CODE_MAX + 1];
+	unsigned n_alarms;                 /* that go on */
+	unsigned n_facts;                  /* of core_facts() */
+	bool ussd_busy, ussd_more;         /* core_ussd() */
+	unsigned n_ussd;
+	int ussd_r;
+	char ussd_text[400];
 	unsigned n_inbound;
 	char in_from[64], in_to[64], in_text[4096];
 	uint8_t in_raw[1024], in_esm, in_dcs;
@@ -63,6 +75,11 @@ void core_stop(struct link *l); /* and wait */
 /* A part like no other; r of submit(). */
 int core_submit(struct link *l);
 int core_submit_part(struct link *l, struct part *p); /* gives it its key */
+
+/* Ask for all facts, hold their rules against them; true: one of this name is there, and *ret_number is its number. */
+bool core_facts(struct link *l, const char *name, double *ret_number);
+/* r of ussd(); the answer ends in ussd_r, ussd_text, ussd_more, and n_ussd rises. */
+int core_ussd(struct link *l, const char *code);
 
 /* Acknowledge all that is held. */
 void core_ack_all(struct link *l, int status);

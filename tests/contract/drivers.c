@@ -685,6 +685,38 @@ static void a_driver_that_was_not_built(void **state)
 
 /* ---- the list ---- */
 
+/* What the loopback tells of itself, and a dialogue over it. */
+static void loopback_tells_of_itself(void **state)
+{
+	struct bench *b = bench_of(state);
+	double n = 0;
+
+	bench_start(b, "sim = \"894901\"; ussd = \"Balance 12.50\"; response_timeout = 0.1;", NULL);
+	core_send(b->link, 3);
+	assert_string_equal(b->link->account, "894901");
+	assert_true(core_facts(b->link, "iccid", NULL));
+	assert_true(core_facts(b->link, "settled", &n));
+	assert_int_equal((int)n, 3);
+	assert_int_equal(core_ussd(b->link, "*100#"), 0);
+	WAIT(b->link, b->link->n_ussd == 1);
+	assert_int_equal(b->link->ussd_r, 0);
+	assert_string_equal(b->link->ussd_text, "Balance 12.50");
+	assert_int_equal(core_ussd(b->link, "*1#"), 0);
+	WAIT(b->link, b->link->n_ussd == 2);
+	assert_true(b->link->ussd_more);
+	assert_int_equal(core_ussd(b->link, "*0#"), 0);
+	WAIT(b->link, b->link->n_ussd == 3);
+	assert_int_equal(b->link->ussd_r, -ETIMEDOUT);
+	assert_int_equal(core_ussd(b->link, "*2#"), 0);
+	WAIT(b->link, b->link->n_alarms == 1);
+	WAIT(b->link, !b->link->ussd_busy);
+	assert_int_equal(core_ussd(b->link, "*0#"), 0);
+	core_stop(b->link); /* with a dialogue open: it is answered before the link has stopped */
+	assert_int_equal(b->link->n_ussd, 5);
+	assert_int_equal(b->link->ussd_r, -ENOTCONN);
+	bench_end(b, "");
+}
+
 static struct bench loopback_bench = { .name = "loopback" };
 #ifdef HAVE_SMPP34
 static struct bench smpp_bench = { .name = "smpp" };
@@ -702,6 +734,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		EVERY(loopback),
 		ON(loopback, loopback_outcomes),
+		ON(loopback, loopback_tells_of_itself),
 #ifdef HAVE_SMPP34
 		EVERY(smpp),
 		ON(smpp, throttling_is_told_as_such),

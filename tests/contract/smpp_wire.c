@@ -477,6 +477,101 @@ static void congestion_is_told(void **state)
 	peer_end(p);
 }
 
+/* query_sm for the id 0a3f of a message from Shop (SMPP 3.4, 4.8.1). */
+static int ask(struct peer *p, const char *id)
+{
+	const struct driver_question q = { .key = 77, .smsc_id = id, .from = "Shop", .to = 12025550142 };
+	int r;
+
+	p->link->in_submit = true;
+	r = p->link->driver->ask(p->link, &q);
+	p->link->in_submit = false;
+	p->link->n_asked += r == 0;
+	return r;
+}
+
+static void asked(struct peer *p, unsigned seq)
+{
+	char hex[100];
+
+	assert_int_equal(ask(p, "0a3f"), 0);
+	snprintf(hex, sizeof(hex), "0000001c 00000003 00000000 %08x 3061336600 05 00 53686f7000", seq);
+	hear(p, hex);
+}
+
+static void questions_are_answered_as_carriers_do(void **state)
+{
+	static const struct {
+		const char *why, *head, *tail; /* the sequence_number stands between */
+		enum answer_kind kind;
+		enum receipt_state says;
+		const char *stat, *err;
+	} rows[] = {
+		{ "delivered, with its time", "00000028 80000003 00000000",
+			"3061336600 3236303630313130313130303030302b00 02 00", ANSWER_STATE, RECEIPT_DELIVERED, "2", "0" },
+		{ "on its way, no time", "00000018 80000003 00000000", "3061336600 00 01 00", ANSWER_STATE, RECEIPT_ENROUTE, "1", "0" },
+		{ "undeliverable, with an error", "00000018 80000003 00000000", "3061336600 00 05 22", ANSWER_STATE,
+			RECEIPT_UNDELIVERABLE, "5", "34" },
+		{ "no error_code", "00000017 80000003 00000000", "3061336600 00 08", ANSWER_STATE, RECEIPT_REJECTED, "8", "" },
+		{ "no message_id", "00000014 80000003 00000000", "00 00 03 00", ANSWER_STATE, RECEIPT_EXPIRED, "3", "0" },
+		{ "a state that nobody defined", "00000014 80000003 00000000", "00 00 63 00", ANSWER_STATE, RECEIPT_NONE, "99", "0" },
+		{ "skipped, of 5.0", "00000014 80000003 00000000", "00 00 09 00", ANSWER_STATE, RECEIPT_SKIPPED, "9", "0" },
+		{ "good, and nothing else", "00000010 80000003 00000000", "", ANSWER_FAILED, RECEIPT_NONE, "", "" },
+		{ "cut before the state", "00000016 80000003 00000000", "3061336600 00", ANSWER_FAILED, RECEIPT_NONE, "", "" },
+		{ "ESME_RQUERYFAIL", "00000014 80000003 00000067", "00 00 00 00", ANSWER_FAILED, RECEIPT_NONE, "", "" },
+		{ "the same without a body", "00000010 80000003 00000067", "", ANSWER_FAILED, RECEIPT_NONE, "", "" },
+		{ "ESME_RINVMSGID", "00000010 80000003 0000000c", "", ANSWER_UNKNOWN, RECEIPT_NONE, "", "" },
+		{ "ESME_RINVCMDID", "00000010 80000003 00000003", "", ANSWER_UNSUPPORTED, RECEIPT_NONE, "", "" },
+		{ "a nack", "00000010 80000000 00000003", "", ANSWER_UNSUPPORTED, RECEIPT_NONE, "", "" },
+		{ "ESME_RPROHIBITED", "00000010 80000003 00000101", "", ANSWER_UNSUPPORTED, RECEIPT_NONE, "", "" },
+		{ "ESME_RTHROTTLED", "00000010 80000003 00000058", "", ANSWER_LATER, RECEIPT_NONE, "", "" },
+		{ "a status that ends sessions, elsewhere", "00000010 80000003 00000004", "", ANSWER_FAILED, RECEIPT_NONE, "", "" },
+		{ "the answer to something else", "00000015 80000004 00000000", "3061336600", ANSWER_FAILED, RECEIPT_NONE, "", "" },
+	};
+	struct peer *p = peer_bound("");
+	struct link *l = p->link;
+	unsigned i;
+
+	for (i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		char hex[200];
+
+		asked(p, i + 2);
+		snprintf(hex, sizeof(hex), "%s %08x %s", rows[i].head, i + 2, rows[i].tail);
+		say(p, hex);
+		WAIT(l, l->n_answered == i + 1);
+		if (l->answer.key != 77 || l->answer.kind != rows[i].kind || l->answer.state != rows[i].says ||
+			strcmp(l->answer_stat, rows[i].stat) != 0 || strcmp(l->answer_err, rows[i].err) != 0)
+			fail_msg("%s: kind %d, state %d, %s:%s", rows[i].why, l->answer.kind, l->answer.state, l->answer_stat,
+				l->answer_err);
+	}
+	submit(p, "00000014"); /* and the session lives */
+	say(p, "00000015 80000004 00000000 00000014 3061336600");
+	WAIT(l, l->n_settled == 1);
+	assert_int_equal(l->n_down, 0);
+	assert_int_equal(ask(p, ""), -EINVAL);
+	assert_int_equal(ask(p, "12345678901234567890123456789012345678901234567890123456789012345"), -EINVAL);
+	peer_end(p);
+}
+
+/* One place of the window each; no answer, a late one, and the end of the connection. */
+static void a_question_has_one_end(void **state)
+{
+	struct peer *p = peer_bound("window = 1; response_timeout = 0.1; enquire_link = 0;");
+	struct link *l = p->link;
+
+	asked(p, 2);
+	assert_int_equal(ask(p, "0a3f"), -EAGAIN);
+	WAIT(l, l->n_answered == 1);
+	assert_int_equal(l->answer.kind, ANSWER_NONE);
+	say(p, "00000018 80000003 00000000 00000002 3061336600 00 02 00"); /* late: nothing */
+	assert_int_equal(ask(p, "0a3f"), 0);
+	uv_close((uv_handle_t *)&p->conn, on_conn_closed);
+	WAIT(l, l->n_answered == 2);
+	assert_int_equal(l->answer.kind, ANSWER_UNSENT);
+	assert_int_equal(l->n_settled + l->n_late, 0);
+	peer_end(p);
+}
+
 static void enquire_link_keeps_a_quiet_session(void **state)
 {
 	struct peer *p = peer_bound("enquire_link = 0.02; response_timeout = 0.5;");
@@ -938,6 +1033,8 @@ int main(void)
 		cmocka_unit_test(unacknowledged_messages_are_bounded),
 		cmocka_unit_test(a_late_answer_is_told),
 		cmocka_unit_test(congestion_is_told),
+		cmocka_unit_test(questions_are_answered_as_carriers_do),
+		cmocka_unit_test(a_question_has_one_end),
 		cmocka_unit_test(enquire_link_keeps_a_quiet_session),
 		cmocka_unit_test(unbind_is_answered),
 		cmocka_unit_test(binds_say_kind_and_version),

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# run: 18 s
 """0140: what is not sent at once: scheduled, expired, cancelled, without a link."""
 import datetime
 
@@ -185,6 +186,28 @@ def _(w):
     check(gone - begun < patience(0.25), f"it took {gone - begun:.3f} s while a campaign of 10 s was under way")
     equal(gw.operator().get("/v1/queue").json["waiting"] > 100, True, "the campaign still waits")
     gw.api().delete("/v1/messages", tag="none").expect(200)
+
+
+@case("what is for later waits at the carrier where the link says so: sent in at once, with its time and a validity behind it")
+def _(w):
+    for form in ("relative", "absolute"):
+        sim = w.smsc(script="receipt delay 60000\n")
+        gw = w.gateway(links=[smpp(sim, schedule=form, validity=form)])
+        gw.wait_link()
+        api, at = gw.api(), time.time() + 7200
+        m = api.send(send_at=rfc3339(at), ttl=3600)["id"]
+        wait_for(sim.submits, 10, "the message at the carrier")
+        s = sim.submits()[0]
+        if form == "relative":
+            check(s["schedule"] in ("000000020000000R", "000000015959000R"), s["schedule"])
+            check(s["validity"] in ("000000030000000R", "000000025959000R", "000000025958000R"), s["validity"])
+        else:
+            equal((s["schedule"][:10], s["schedule"][-4:]), (time.strftime("%y%m%d%H%M", time.gmtime(at)), "000+"), "time")
+            check(s["schedule"] < s["validity"], f"{s['schedule']} before {s['validity']}")
+        api.wait_state(m, "sent")
+        api.wait_state(api.send()["id"], "sent")
+        equal(sim.submits()[1]["schedule"], "", "one for now has no time")
+        equal(api.delete(f"/v1/messages/{m}").json["result"], "in_flight", "it cannot be cancelled any more")
 
 
 main()

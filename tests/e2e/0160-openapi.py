@@ -17,7 +17,8 @@ CONTRACT = {
     ("get", "/v1/messages/{id}/events"): "client", ("get", "/v1/streams/{key}"): "client",
     ("post", "/v1/preview"): "client", ("get", "/v1/inbound"): "client",
     ("get", "/v1/links"): "operator", ("patch", "/v1/links/{name}"): "operator",
-    ("get", "/v1/links/{name}/trace"): "operator", ("post", "/v1/links/{name}/{action}"): "operator",
+    ("get", "/v1/links/{name}/trace"): "operator", ("post", "/v1/links/{name}/ussd"): "operator",
+    ("post", "/v1/links/{name}/{action}"): "operator",
     ("get", "/v1/queue"): "operator", ("get", "/v1/webhooks"): "operator",
     ("post", "/v1/webhooks/{client}/replay"): "operator", ("get", "/v1/receipts/parked"): "operator",
     ("get", "/healthz"): "admin", ("get", "/readyz"): "admin", ("get", "/metrics"): "admin",
@@ -111,7 +112,8 @@ def call(api, method, path, ids):
     for name, value in ids.items():
         at = at.replace("{" + name + "}", value)
     body = {("post", "/v1/messages"): MESSAGE, ("post", "/v1/preview"): MESSAGE,
-            ("patch", "/v1/links/{name}"): {"tps": None, "window": 7}}.get((method, path))
+            ("patch", "/v1/links/{name}"): {"tps": None, "window": 7},
+            ("post", "/v1/links/{name}/ussd"): {"code": "*100#"}}.get((method, path))
     query = {"tag": "nothing-has-it"} if (method, path) == ("delete", "/v1/messages") else {}
     return api.call(method.upper(), at, body, query=query)
 
@@ -152,6 +154,8 @@ def _(w):
                 ok = (answer.status, answer.code) == (403, "not_operator")
             elif path == "/v1/streams/{key}" and who == "ops":
                 ok = answer.status == 404  # the key is shop's; ?client=shop would find it
+            elif path == "/v1/links/{name}/ussd":
+                ok = answer.code == "unsupported"  # the link is one of SMPP
             else:
                 ok = 200 <= answer.status < 300
             why = judge(doc, operation, answer)

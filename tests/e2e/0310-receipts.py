@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# run: 11 s
 """0310: receipts as carriers really send them: early, twice, elsewhere, re-spelt, to nobody."""
 from faults import *
 from harness import *

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# run: 36 s
 """0311: the form of ids is learned, receipts find their message whatever the carrier does, and what they say is kept.
 
 Every case counts: of so many receipts, so many found their message."""

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# run: 80 s
 """0320: the carrier refuses, for now or for good, or does not answer: attempts, states and errors are told."""
 from faults import *
 from harness import *

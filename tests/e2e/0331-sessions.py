@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# run: 18 s
 """0331: sessions that live with carriers as they are: several hosts, refused binds, restarts, silence, odd PDUs, outbind."""
 import socket
 
@@ -329,6 +330,7 @@ def _(w):
     m = gw.api().send()
     gw.api().wait_state(m["id"], "delivered")
     equal((binds(gw)[0]["version"], gw.link()["congestion"]), ("5.0", 95), "version, congestion")
+    equal(gw.metrics()['posthorn_link_congestion{link="acme"}'], 95, "metric")
 
 
 # ---- outbind --------------------------------------------------------------------------------------------------------

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# run: 28 s
 """0332: three SMPP stacks by three authors, over TCP that cuts PDUs into octets or glues many together."""
 from carriers import *
 from faults import *

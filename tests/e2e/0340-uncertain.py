@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# run: 20 s
 """0340: answers are lost: what is sent again, lost or doubled under each policy, and what receipts tell instead.
 
 A table of it is printed at the end."""
@@ -14,6 +15,7 @@ TABLE = []
 SWALLOWED = ("not taken, no answer", "on submit_sm every 5 swallow\n")
 LOST = ("taken, no answer, receipts quote nothing", "on submit_sm every 5 lose\n")
 QUOTED = ("taken, no answer, receipts quote the text", "on submit_sm every 5 lose\nreceipt quotes\n")
+NUMBERED = ("taken, no answer, receipts have the number", "on submit_sm every 5 lose\nreceipt numbered\n")
 DROPPED = ("link lost with the window open", "on submit_sm 21..39 lose\non submit_sm 60 drop\nreceipt quotes\nreceipt delay 400\n")
 
 
@@ -74,6 +76,12 @@ def _(row, policy):
     equal((row["lost"], row["doubled"], row["unconfirmed"]), (0, 0, 0), "lost, doubled, unconfirmed")
 
 
+@policies(NUMBERED, user_message_reference=True)
+def _(row, policy):
+    equal(row["uncertain"], N // 5, "uncertain: none was sent again")
+    equal((row["lost"], row["doubled"], row["unconfirmed"]), (0, 0, 0), "lost, doubled, unconfirmed")
+
+
 # 19 answers are outstanding and taken, one more is not, when the connection breaks; receipts come after the next bind.
 @policies(DROPPED, response_timeout=5)
 def _(row, policy):
@@ -98,6 +106,56 @@ def _(w):
     equal(sim.stats["submits"], 1, "submits")
 
 
+@case("of two messages of one text to one number the number tells which was not answered; so after a restart")
+def _(w):
+    sim = w.smsc(script="on submit_sm lose\nreceipt numbered\nreceipt quotes\nreceipt delay 1500\n"
+                        "outcome to 12025550142 UNDELIV\n")
+    gw = w.gateway(links=[smpp(sim, response_timeout=0.3, on_uncertain="hold", receipt_timeout=60,
+                               user_message_reference=True)])
+    api = gw.api()
+    ids = [api.send(text="Your parcel arrives today")["id"] for _ in range(2)]
+    wait_for(lambda: gw.link()["uncertain"] == 2, 10, "both to be uncertain")
+    gw.restart(kill=True)
+    api = gw.api()
+    for m in ids:
+        api.wait_state(m, "undelivered", seconds=20)
+        equal([e["receipt"]["form"] for e in api.events(m) if e.get("receipt")],
+              ["no id, recipient and number"], "receipts")
+    equal(sim.stats["submits"], 2, "submits")
+
+
+@case("the second part, which quotes nothing of its own, is told by its number; so is binary data")
+def _(w):
+    sim = w.smsc(script="on submit_sm 2..3 lose\nreceipt numbered\nreceipt delay 600\n")
+    gw = w.gateway(links=[smpp(sim, response_timeout=0.3, on_uncertain="hold", receipt_timeout=60,
+                               user_message_reference=True)])
+    api = gw.api()
+    long = api.send(text="x" * 200)["id"]
+    api.wait_state(long, "delivered", seconds=20)
+    data = api.post("/v1/messages", {"to": "+12025550143", "data": "00ff10"}).expect(202).json["id"]
+    api.wait_state(data, "delivered", seconds=20)
+    equal((sim.stats["submits"], gw.link()["uncertain"]), (3, 2), "submits, uncertain")
+
+
+@case("a receipt without id but with our number is believed; one with another's number is not, whatever it quotes")
+def _(w):
+    sim = w.smsc(script="on submit_sm 1 lose\nreceipt form no-id\nreceipt numbered\nreceipt delay 600\n")
+    gw = w.gateway(links=[smpp(sim, response_timeout=0.3, on_uncertain="hold", receipt_timeout=60,
+                               user_message_reference=True)])
+    api = gw.api()
+    api.wait_state(api.send(text="Your parcel arrives today")["id"], "delivered", seconds=20)
+    held = w.smsc(script="on submit_sm lose\nreceipt none\n")
+    gw2 = w.gateway(links=[smpp(held, response_timeout=0.3, on_uncertain="hold", receipt_timeout=3,
+                                user_message_reference=True)])
+    m = gw2.api().send(text="Your parcel arrives today")["id"]
+    wait_for(lambda: gw2.link()["uncertain"] == 1, 10, "it to be uncertain")
+    number = int.from_bytes(held.submits()[0]["tlvs"][0x0204], "big")
+    text = b"id:77 sub:001 dlvrd:001 submit date:2601010000 done date:2601010000 stat:DELIVRD err:000 text:Your parcel arrives"
+    held.ask(f"mo-hex 12025550142 posthorn 4 0 {text.hex()} 02040002{number ^ 1:04x}")
+    wait_for(lambda: gw2.operator().get("/v1/receipts/parked").json["receipts"], 10, "it to be parked")
+    equal(gw2.api().wait_state(m, "unconfirmed", seconds=20)["reason"], "no_answer")
+
+
 @case("each class by its own setting: the code goes again, the campaign is held")
 def _(w):
     sim = w.smsc(script="on submit_sm 1..2 swallow\n")
@@ -115,7 +173,7 @@ def _(w):
     head = ("fault", "policy", "sent", "lost", "doubled", "delivered", "unconfirmed", "time")
     for line in [head] + TABLE:
         print("# %-42s %-7s %5s %5s %8s %10s %12s %7s" % line, flush=True)
-    equal(len(TABLE), 12, "rows")
+    equal(len(TABLE), 15, "rows")
 
 
 main()

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# run: 26 s
 """0535: inbound messages in several parts: one message for the client, whatever order, number and death they come by."""
 import csv
 import io

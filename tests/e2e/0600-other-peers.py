@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# run: 13 s
 """0600: judged by others: the npm package "smpp" as the carrier, and Wireshark's dissector on what goes over the wire."""
 import collections
 import shutil
@@ -30,7 +31,7 @@ def _(w):
         got = carrier.of("submit_sm")[-1]
         equal((got["from"], got["to"], got["text"]), ("Posthorn", "12025550142", text), why)
     wait_for(lambda: carrier.of("enquire_link"), 5, "an enquire_link")
-    carrier.mo("mo 12025550177 5678 answer from npm")
+    carrier.tell("mo 12025550177 5678 answer from npm")
     wait_for(lambda: gw.operator().get("/v1/inbound").json["inbound"], 5, "the inbound message")
     equal(gw.operator().get("/v1/inbound").json["inbound"][0]["text"], "answer from npm", "inbound")
     wait_for(lambda: len(carrier.of("deliver_sm_resp")) == len(TEXTS) + 1, 5, "the answers to deliver_sm")
@@ -58,6 +59,42 @@ def _(w):
         equal([h[:2] + h[3:] for h in headers], [bytes((0, 3, len(parts), i + 1)) for i in range(len(parts))], "headers")
         equal(len({h[2] for h in headers}), 1, "one reference")
         equal("".join(p["text"] for p in parts), text, "text")
+
+
+@case('npm "smpp" speaks 5.0: congestion_state 90 slows us down, 10 lets us climb')
+def _(w):
+    carrier = NpmCarrier(w)
+    gw = w.gateway(links=[smpp(carrier.port, interface_version=0x50, tps=100)])
+    gw.wait_link()
+    equal(gw.link()["binds"][0]["version"], "5.0", "version")
+    check('posthorn_link_congestion{link="acme"}' not in gw.metrics(), "not told yet")
+    carrier.tell("congestion 90")
+    post(gw.api(), rows(1000))
+    wait_for(lambda: gw.link()["slowed"] >= 2, 20, "it to slow down")
+    low = gw.link()
+    equal(low["congestion"], 90, "congestion")
+    check(low["rate_limit"] < 98, f"below 100: {low['rate_limit']}")
+    carrier.tell("congestion 10")
+    wait_for(lambda: gw.link()["congestion"] == 10, 10, "the news")
+    then = gw.link()
+    wait_for(lambda: gw.link()["rate_limit"] > then["rate_limit"], 20, "it to climb")
+    equal(gw.link()["slowed"], then["slowed"], "not slowed again")
+    equal(gw.metrics()['posthorn_link_congestion{link="acme"}'], 10, "metric")
+    equal(carrier.of("error") + carrier.of("unknown"), [], "errors")
+    gw.kill()
+
+
+@case('npm "smpp" understands our query_sm, and we its answer')
+def _(w):
+    carrier = NpmCarrier(w)
+    carrier.tell("receipts no")
+    gw = w.gateway(links=[smpp(carrier.port, query="late", query_after=1)])
+    api = gw.api()
+    m = api.send(**{"from": "Posthorn"})["id"]
+    api.wait_state(m, "delivered", seconds=20)
+    equal([e["receipt"] for e in api.events(m) if e.get("receipt")], [{"stat": "2", "err": "0", "form": "query_sm"}], "timeline")
+    asked = carrier.of("query_sm")
+    equal([(q["id"], q["from"], q["ton"], q["npi"]) for q in asked], [(carrier.of("submit_sm")[0]["id"], "Posthorn", 5, 0)], "query_sm")
 
 
 # ---- Wireshark ---------------------------------------------------------------------------------------------------------

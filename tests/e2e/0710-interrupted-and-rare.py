@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# run: 11 s
 """0710: posthorn, the command line: a submission that was interrupted, and lists whose rows are rare."""
 import csv
 import io

@@ -314,6 +314,40 @@ def _(w):
         check(err and not out, (args, out, err))
 
 
+TRANSCRIPT = """12:00:01 > AT+CREG?
+12:00:01 < +CREG: 0,5
+12:00:01 < OK
+AT+CPIN="4711"
+AT+CMGS=15
+> 0001000B912120550541F2000002E834
++CMGS: 17
+RX: +CMTI: "SM",3
++CDS: 25
+0006110B912120550541F252111111111100521111111111000000
++CMS ERROR: 38
+hello
+"""
+
+
+@case("a transcript of a modem is told line by line, whatever stands in front of its lines, and without the PIN")
+def _(w):
+    path = w.path("modem.log")
+    with open(path, "w", encoding="ascii") as f:
+        f.write(TRANSCRIPT)
+    o, = objects(w, "decode", "at", path)
+    lines = o["lines"]
+    equal([x["kind"] for x in lines], ["command", "answer", "result", "command", "command", "pdu", "answer", "answer",
+                                       "answer", "pdu", "result", ""], "kinds")
+    for n, words in (2, "roaming"), (6, "SMS-SUBMIT to +12025550142: hi"), (7, "reference 17"), (8, "memory SM, place 3"), \
+            (10, "SMS-STATUS-REPORT about +12025550142, reference 17"), (11, "network out of order; again later"):
+        check(words in lines[n - 1]["meaning"], f"line {n}: {lines[n - 1]}")
+    equal(lines[3]["text"], 'AT+CPIN="****"', "the PIN")
+    out = posthorn(w, "decode", "at", "-", input=TRANSCRIPT)[0]
+    check("4711" not in out and "out of order" in out, out)
+    posthorn(w, "decode", "at", "-", input="nothing\n", end=REFUSED)
+    posthorn(w, "decode", "at", w.path("nowhere"), end=USAGE)
+
+
 @case("what encode writes for an absolute validity, decode reads")
 def _(w):
     before = time.time()

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# run: 14 s, calm
 """0800: a text is changed only as it was asked for; the answer says how, and the carrier gets exactly that."""
 from harness import *
 

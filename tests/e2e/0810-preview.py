@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# run: 14 s
 """0810: what messages would cost, before money is spent: POST /v1/preview, one message and whole bases.
 
 Capacities: 3GPP TS 23.040, 9.2.3.24.1."""

@@ -1,5 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
+# run: 22 s
 """0820: texts as octets on the wire, out and in: every alphabet with every concatenation, octet for octet; and Wireshark
 and npm "smpp" read the same letters.
 

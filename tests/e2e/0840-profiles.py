@@ -218,6 +218,28 @@ def _(w):
           [{"template_id": "22", "n": "258", "pe_id": "11"}, {"pe_id": "", "template_id": "33"}, {"pe_id": "11"}], "as told")
 
 
+@case("TLVs from the columns of a file: sent by posthorn submit, judged alike by a preview")
+def _(w):
+    sim = w.smsc()
+    gw = w.gateway(links=[smpp(sim, tlvs=DLT)])
+    gw.wait_link()
+    rows = "to;text;tlv.pe_id;Vorlage;tlv.n\n+12025550101;a;11;22;258\n+12025550102;b;12;;\n+12025550103;c;;33;\n"
+    path = w.path("rows.csv")
+    with open(path, "w", encoding="utf-8") as f:
+        f.write(rows)
+    status, _, err = run(os.path.join(BUILD, "posthorn"), "submit", "--map", "Vorlage=tlv.template_id", path,
+                         env={"HOME": w.dir, "POSTHORN_CONFIG": "", "POSTHORN_URL": f"http://127.0.0.1:{gw.port}",
+                              "POSTHORN_KEY": gw.keys["shop"]})
+    equal(status, 4, f"some rows refused: {err}")  # the third lacks pe_id
+    wait_for(lambda: len(sim.submits()) == 2, 10, "two messages")
+    equal({s["to"]: s["tlvs"] for s in sim.submits()},
+          {"12025550101": {0x1400: b"11", 0x1401: b"22", 0x1402: b"\1\2"}, "12025550102": {0x1400: b"12", 0x1402: b"\0\7"}},
+          "on the wire")
+    answer = gw.api().post("/v1/preview", rows.replace("Vorlage", "tlv.template_id"),
+                           {"Content-Type": "text/csv"}, results="all").expect(200).json
+    equal([r.get("error", {}).get("code") for r in answer["results"]], [None, None, "invalid_tlvs"], "preview")
+
+
 @case("TLVs that no link takes are refused with what may be given; links without them send nothing of them")
 def _(w):
     sims = w.smsc(), w.smsc()

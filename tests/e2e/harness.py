@@ -18,13 +18,15 @@ the order opposite to their start, by pid, and what they left behind is judged t
 report of a sanitizer on standard error, fails the case.  On failure the folder with logs and databases stays in
 $POSTHORN_BUILD/tests/e2e/out and is named; otherwise it goes.
 
-Rules: ports are chosen by the system (port 0) and read from what the programs say; nothing leaves the loopback; nobody
-sleeps for a fixed time: wait_for() looks every 10 ms until a deadline, which is longer under sanitizers.  Output is TAP.
+Rules: ports are chosen at random or by the system (port 0) and read from what the programs say, folders are named after
+the script and the case, so scripts may run side by side; nothing leaves the loopback; nobody sleeps for a fixed
+time: wait_for() looks every 10 ms until a deadline, which is longer under sanitizers.  Output is TAP.
 
 POSTHORN_BUILD is the folder with the built programs (default: the current one).
 """
 import contextlib
 import copy
+import fcntl
 import hashlib
 import hmac
 import http.client
@@ -43,7 +45,7 @@ import time
 import traceback
 import urllib.parse
 
-__all__ = ["BUILD", "SOURCE", "SANITIZED", "FINAL", "Api", "Gateway", "Sink", "Smsc", "World", "case", "check", "equal",
+__all__ = ["BUILD", "SOURCE", "SANITIZED", "FINAL", "Api", "Gateway", "Program", "Sink", "Smsc", "World", "case", "check", "equal",
            "main", "merge", "patience", "smpp", "skip", "wait_for", "free_port", "new_key", "conf_text", "json", "os",
            "time", "threading", "rfc3339", "json_lines", "run"]
 
@@ -199,11 +201,29 @@ def smpp(sim, name="acme", **over):
                   "retry_max": 0.2}, over)
 
 
+def _given_ports():
+    """The first of the ports that the system gives to whoever asks for any."""
+    try:
+        with open("/proc/sys/net/ipv4/ip_local_port_range", encoding="ascii") as f:
+            return int(f.read().split()[0])
+    except OSError:
+        return 32768
+
+
 def free_port():
-    """A port that nobody listens on at this moment."""
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """A port that nobody listens on at this moment.
+
+    Not one of those that the system gives away: scripts run side by side, and while a carrier is away its port would be
+    taken by somebody's connection, perhaps by that of the gateway to this very port."""
+    end = _given_ports()
+    while True:
+        port = secrets.SystemRandom().randrange(end - 20000, end) if end > 21024 else 0
+        with socket.socket() as s:
+            try:
+                s.bind(("127.0.0.1", port))
+                return s.getsockname()[1]
+            except OSError:
+                pass
 
 
 def rfc3339(at):
@@ -230,6 +250,9 @@ class Program:
         self.p = subprocess.Popen(argv, stdin=subprocess.DEVNULL, stdout=stdout or subprocess.DEVNULL,
                                   stderr=subprocess.PIPE, env={**os.environ, **(env or {})}, text=True,
                                   errors="backslashreplace")
+        # The daemon drops lines that nobody takes; on a busy machine we come late.
+        with contextlib.suppress(OSError):
+            fcntl.fcntl(self.p.stderr.fileno(), fcntl.F_SETPIPE_SZ, 1 << 20)
         self._reader = threading.Thread(target=self._read, daemon=True)
         self._reader.start()
         world.add(self)
@@ -335,7 +358,8 @@ class Smsc(Program):
     """posthorn-smsc-sim with its control port."""
 
     def __init__(self, world, *args, port=0, script="", name=None):
-        argv = [os.path.join(BUILD, "posthorn-smsc-sim"), "--listen", f"127.0.0.1:{port}", "--control", "127.0.0.1:0"]
+        argv = [os.path.join(BUILD, "posthorn-smsc-sim"), "--listen", f"127.0.0.1:{port or free_port()}",
+                "--control", "127.0.0.1:0"]
         self.audit = world.path(f"smsc{world.number('smsc')}.audit")
         if script:
             path = world.path(f"smsc{world.number('script')}.smsc")
@@ -380,7 +404,8 @@ class Smsc(Program):
                 rows.append({"at": int(w[0]) / 1e6, "sequence": int(w[1]), "status": int(w[2], 0), "id": w[3],
                              "from": w[4].replace("%20", " "), "to": w[5], "esm_class": int(w[6], 16),
                              "data_coding": int(w[7], 16), "text": bytes.fromhex(w[8]) if w[8] != "-" else b"",
-                             "tlvs": _tlvs(bytes.fromhex(w[9]) if w[9] != "-" else b"")})
+                             "tlvs": _tlvs(bytes.fromhex(w[9]) if w[9] != "-" else b""),
+                             "schedule": w[10] if w[10] != "-" else "", "validity": w[11] if w[11] != "-" else ""})
         return rows
 
     def close(self):

@@ -17,6 +17,7 @@ FAULT_TESTS = \
 	tests/e2e/0400-two-links.py \
 	tests/e2e/0410-rates.py \
 	tests/e2e/0420-throttled.py \
+	tests/e2e/0421-refused-for-now.py \
 	tests/e2e/0430-live-change.py \
 	tests/e2e/0500-cut-streams.py \
 	tests/e2e/0510-full.py \
@@ -67,8 +68,8 @@ EXTRA_DIST += $(PREVIEW_TESTS)
 PROFILE_TESTS = tests/e2e/0840-profiles.py
 E2E_TESTS += $(PROFILE_TESTS)
 EXTRA_DIST += $(PROFILE_TESTS)
-# Answers that are lost.
-UNCERTAIN_E2E = tests/e2e/0340-uncertain.py
+# Answers and receipts that are lost.
+UNCERTAIN_E2E = tests/e2e/0340-uncertain.py tests/e2e/0345-query.py
 E2E_TESTS += $(UNCERTAIN_E2E)
 EXTRA_DIST += $(UNCERTAIN_E2E)
 # The database looked after from outside.
@@ -79,3 +80,28 @@ EXTRA_DIST += $(CARE_TESTS)
 PART_TESTS = tests/e2e/0535-inbound-parts.py
 E2E_TESTS += $(PART_TESTS)
 EXTRA_DIST += tests/e2e/carrier.py $(PART_TESTS)
+# What links tell of themselves; SIM accounts.
+SIM_TESTS = tests/e2e/0850-link-facts.py tests/e2e/0860-quotas.py
+E2E_TESTS += $(SIM_TESTS)
+EXTRA_DIST += $(SIM_TESTS)
+# Modems.
+if HAVE_SERIALPORT
+E2E_TESTS += tests/e2e/0900-modem-start.py
+endif
+EXTRA_DIST += tests/e2e/modems.py tests/e2e/0900-modem-start.py
+# Messages through modems.
+if HAVE_SERIALPORT
+MODEM_MESSAGE_TESTS = tests/e2e/0905-modem-messages.py
+E2E_TESTS += $(MODEM_MESSAGE_TESTS)
+endif
+EXTRA_DIST += tests/e2e/0905-modem-messages.py
+# Modems and their ports.
+MODEM_PORT_E2E = tests/e2e/0960-modem-ports.py
+if HAVE_SERIALPORT
+E2E_TESTS += $(MODEM_PORT_E2E)
+endif
+EXTRA_DIST += $(MODEM_PORT_E2E)
+# Modems.
+MODEM_TESTS_E2E = tests/e2e/0900-modem-start.py
+E2E_TESTS += $(MODEM_TESTS_E2E)
+EXTRA_DIST += tests/e2e/modems.py $(MODEM_TESTS_E2E)

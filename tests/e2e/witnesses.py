@@ -48,8 +48,8 @@ class NpmCarrier:
     def of(self, kind):
         return [h for h in self.heard if h["heard"] == kind]
 
-    def mo(self, text):
-        self.p.stdin.write(text + "\n")
+    def tell(self, line):
+        self.p.stdin.write(line + "\n")
         self.p.stdin.flush()
 
     def close(self):

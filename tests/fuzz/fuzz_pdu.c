@@ -42,6 +42,7 @@ static void one_pdu(const uint8_t *pdu, size_t n)
 	struct pdu_header h;
 	struct pdu_sm sm;
 	struct pdu_str id, password;
+	struct pdu_query_resp query;
 	uint8_t kept[TRACE_OCTETS];
 	size_t n_kept;
 	uint32_t status = 0;
@@ -73,6 +74,11 @@ static void one_pdu(const uint8_t *pdu, size_t n)
 	if (pdu_read_outbind(pdu, n, &id, &password) == 0) {
 		is_inside(pdu, n, id.s, id.n);
 		is_inside(pdu, n, password.s, password.n);
+	}
+	if (pdu_read_query_resp(pdu, n, &query) == 0) {
+		is_inside(pdu, n, query.message_id.s, query.message_id.n);
+		is_inside(pdu, n, query.final_date.s, query.final_date.n);
+		assert(query.error_code >= -1 && query.error_code <= 255);
 	}
 	if (pdu_describe(pdu, n, text, sizeof(text)) == 0)
 		assert(memchr(text, 0, sizeof(text)));

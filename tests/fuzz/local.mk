@@ -72,3 +72,22 @@ tests_fuzz_fuzz_udh_SOURCES = tests/fuzz/fuzz_udh.c tests/fuzz/replay.c
 tests_fuzz_fuzz_udh_LDADD = $(CODEC_LIBS)
 tests_fuzz_fuzz_gsm7_SOURCES = tests/fuzz/fuzz_gsm7.c tests/fuzz/replay.c
 tests_fuzz_fuzz_gsm7_LDADD = $(CODEC_LIBS)
+
+# What modems say.
+AT_FUZZ = tests/fuzz/fuzz_at
+check_PROGRAMS += $(AT_FUZZ)
+FUZZ_TARGETS += $(AT_FUZZ)
+EXTRA_DIST += tests/fuzz/corpus/fuzz_at
+tests_fuzz_fuzz_at_SOURCES = tests/fuzz/fuzz_at.c tests/fuzz/replay.c $(VIRTUAL_TIMER)
+tests_fuzz_fuzz_at_LDFLAGS = $(VIRTUAL_TIMER_WRAP)
+tests_fuzz_fuzz_at_LDADD = libposthorn.a $(UV_LIBS)
+
+# What terminal servers say, and modems that are asked who they are.
+EXTRA_DIST += tests/fuzz/corpus/fuzz_telnet
+if HAVE_SERIALPORT
+TELNET_FUZZ = tests/fuzz/fuzz_telnet
+check_PROGRAMS += $(TELNET_FUZZ)
+FUZZ_TARGETS += $(TELNET_FUZZ)
+tests_fuzz_fuzz_telnet_SOURCES = tests/fuzz/fuzz_telnet.c tests/fuzz/replay.c
+tests_fuzz_fuzz_telnet_LDADD = $(POSTHORN_LIBS)
+endif

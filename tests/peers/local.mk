@@ -109,3 +109,77 @@ TEXT_PEERS = tests/peers/test_text_peers.py tests/peers/test_gsm0338.pl
 PEER_TESTS += $(TEXT_PEERS)
 EXTRA_DIST += $(TEXT_PEERS) tests/peers/node-text/npmrc tests/peers/node-text/package.json \
 	tests/peers/node-text/package-lock.json tests/peers/node-text/count.mjs
+
+# The simulated modems.  They link nothing of the gateway: an independent reading of TS 27.005 and TS 23.040.
+bin_PROGRAMS += posthorn-modem-sim
+posthorn_modem_sim_SOURCES = \
+	tests/peers/modem_action.c \
+	tests/peers/modem_at.c \
+	tests/peers/modem_at.h \
+	tests/peers/modem_at_base.c \
+	tests/peers/modem_at_sim.c \
+	tests/peers/modem_at_sms.c \
+	tests/peers/modem_commands.c \
+	tests/peers/modem_conf.c \
+	tests/peers/modem_control.c \
+	tests/peers/modem_life.c \
+	tests/peers/modem_mo.c \
+	tests/peers/modem_net.c \
+	tests/peers/modem_port.c \
+	tests/peers/modem_profile.c \
+	tests/peers/modem_profile.h \
+	tests/peers/modem_rules.c \
+	tests/peers/modem_script.h \
+	tests/peers/modem_sim.c \
+	tests/peers/modem_sim.h \
+	tests/peers/modem_stats.c \
+	tests/peers/modem_stats.h \
+	tests/peers/modem_store.c \
+	tests/peers/modem_text.c \
+	tests/peers/modem_text.h \
+	tests/peers/modem_tpdu.c \
+	tests/peers/modem_tpdu.h \
+	tests/peers/modem_words.c
+posthorn_modem_sim_LDADD = $(UV_LIBS) $(JANSSON_LIBS)
+
+# Scripts of misbehaviour, one fault each.
+modemscriptsdir = $(pkgdatadir)/modem-scripts
+dist_modemscripts_DATA = \
+	tests/peers/modem-scripts/answer-lost.modem \
+	tests/peers/modem-scripts/bytes-lost.modem \
+	tests/peers/modem-scripts/cms-500.modem \
+	tests/peers/modem-scripts/cms-permanent.modem \
+	tests/peers/modem-scripts/cms-temporary.modem \
+	tests/peers/modem-scripts/garbage.modem \
+	tests/peers/modem-scripts/hang-at-reset.modem \
+	tests/peers/modem-scripts/lte-only.modem \
+	tests/peers/modem-scripts/memory-full-322.modem \
+	tests/peers/modem-scripts/mo-long-reverse.modem \
+	tests/peers/modem-scripts/mr-always-0.modem \
+	tests/peers/modem-scripts/network-gone-20s.modem \
+	tests/peers/modem-scripts/no-prompt.modem \
+	tests/peers/modem-scripts/ok-lost.modem \
+	tests/peers/modem-scripts/pin.modem \
+	tests/peers/modem-scripts/prompt-late.modem \
+	tests/peers/modem-scripts/prompt-lost.modem \
+	tests/peers/modem-scripts/puk.modem \
+	tests/peers/modem-scripts/radio.modem \
+	tests/peers/modem-scripts/report-before-answer.modem \
+	tests/peers/modem-scripts/report-national.modem \
+	tests/peers/modem-scripts/report-never.modem \
+	tests/peers/modem-scripts/report-polled.modem \
+	tests/peers/modem-scripts/report-reordered.modem \
+	tests/peers/modem-scripts/report-twice.modem \
+	tests/peers/modem-scripts/restart-after.modem \
+	tests/peers/modem-scripts/restart-before.modem \
+	tests/peers/modem-scripts/silent-15s.modem \
+	tests/peers/modem-scripts/silent-forever.modem \
+	tests/peers/modem-scripts/silent-until-reopen.modem \
+	tests/peers/modem-scripts/sim-full.modem \
+	tests/peers/modem-scripts/sim-out-20s.modem \
+	tests/peers/modem-scripts/slow-start.modem \
+	tests/peers/modem-scripts/storage-after-reset.modem \
+	tests/peers/modem-scripts/unplug-every-minute.modem \
+	tests/peers/modem-scripts/urc-inside.modem
+PEER_TESTS += tests/peers/test_modem_sim.py
+EXTRA_DIST += tests/peers/test_modem_sim.py

@@ -132,21 +132,22 @@ static struct smsc_addr get_dest(struct reader *r, size_t max)
 }
 
 /* SMPP 3.4, 7.1.1: empty or YYMMDDhhmmsstnnp. */
-static void get_time(struct reader *r, const char *why, uint32_t status)
+static struct smsc_str get_time(struct reader *r, const char *why, uint32_t status)
 {
 	struct smsc_str s = get_cstr(r, 17, why, status);
 
 	if (r->bad || s.n == 0)
-		return;
+		return s;
 	if (s.n != 16 || !all_digits((struct smsc_str){s.s, 15}) || !memchr("+-R", s.s[15], 3)) {
 		fail(r, why, status);
-		return;
+		return s;
 	}
 	if (s.s[15] != 'R')
 		require(r,
 			memcmp(s.s + 13, "48", 2) <= 0 && memcmp(s.s + 2, "12", 2) <= 0 &&
 				memcmp(s.s + 4, "31", 2) <= 0 && memcmp(s.s + 6, "23", 2) <= 0,
 			why, status);
+	return s;
 }
 
 /* SMPP 3.4, 5.3.2: the sizes of those with a fixed one; 0 means that any size is fine. */
@@ -180,6 +181,10 @@ static void take_tlv(
 			ESME_RINVOPTPARSTREAM);
 		m->text = v;
 		m->n_text = n;
+		break;
+	case 0x0204:
+		m->numbered = true;
+		m->number = be16(v);
 		break;
 	case 0x020C:
 		m->sar_ref = be16(v);
@@ -304,15 +309,15 @@ int smsc_pdu_read_submit(const uint8_t *body, size_t n, struct smsc_message *ret
 	struct reader r = reader_of(body, n, f);
 	uint8_t sm_length;
 
-	ret->has_sar = false;
+	ret->has_sar = ret->numbered = false;
 	get_cstr(&r, 6, "service_type too long or without NUL", ESME_RINVSERTYP);
 	ret->source = get_source(&r, 21);
 	ret->dest = get_dest(&r, 21);
 	ret->esm_class = get_u8(&r, "cut in esm_class");
 	get_u8(&r, "cut in protocol_id");
 	require(&r, get_u8(&r, "cut in priority_flag") <= 3, "priority_flag over 3", ESME_RINVPRTFLG);
-	get_time(&r, "schedule_delivery_time is no SMPP time", ESME_RINVSCHED);
-	get_time(&r, "validity_period is no SMPP time", ESME_RINVEXPIRY);
+	ret->schedule = get_time(&r, "schedule_delivery_time is no SMPP time", ESME_RINVSCHED);
+	ret->validity = get_time(&r, "validity_period is no SMPP time", ESME_RINVEXPIRY);
 	ret->registered_delivery = get_u8(&r, "cut in registered_delivery");
 	require(&r, get_u8(&r, "cut in replace_if_present_flag") <= 1, "replace_if_present_flag over 1",
 		ESME_RINVREPFLAG);
@@ -335,7 +340,8 @@ int smsc_pdu_read_data(const uint8_t *body, size_t n, struct smsc_message *ret, 
 {
 	struct reader r = reader_of(body, n, f);
 
-	ret->has_sar = false;
+	ret->has_sar = ret->numbered = false;
+	ret->schedule = ret->validity = (struct smsc_str){"", 0};
 	get_cstr(&r, 6, "service_type too long or without NUL", ESME_RINVSERTYP);
 	ret->source = get_source(&r, 65);
 	ret->dest = get_dest(&r, 65);

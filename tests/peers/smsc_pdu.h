@@ -120,6 +120,9 @@ struct smsc_message {
 	bool has_sar;
 	uint16_t sar_ref;
 	uint8_t sar_total, sar_seq;
+	bool numbered; /* user_message_reference */
+	uint16_t number;
+	struct smsc_str schedule, validity; /* of submit_sm */
 };
 
 /* query_sm and cancel_sm. */

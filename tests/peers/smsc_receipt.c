@@ -13,6 +13,8 @@
 #define MO_MAX	  4096u
 #define STATES	  (1u << 16)
 #define CANCELLED (UINT64_C(1) << 63)
+#define NUMBERED  (UINT64_C(1) << 62) /* the number: 16 bits from NUMBER_AT on */
+#define NUMBER_AT 40
 
 static const struct smsc_list empty_list = {SMSC_NONE, SMSC_NONE};
 
@@ -204,6 +206,12 @@ uint32_t smsc_receipts_new_mo(struct smsc_receipts *q, uint8_t account, const st
 	memcpy(it->source, &m, sizeof(m));
 	q->stats->mo_created++;
 	return i;
+}
+
+void smsc_receipts_number(struct smsc_receipts *q, uint64_t id, const struct smsc_message *m)
+{
+	if (q->script->receipt_numbered && m->numbered)
+		q->states[id % STATES] |= NUMBERED | (uint64_t)m->number << NUMBER_AT;
 }
 
 static void place(struct smsc_receipts *q, uint32_t i)
@@ -477,6 +485,7 @@ void smsc_receipts_write(const struct smsc_receipts *q, uint32_t i, uint32_t seq
 	enum smsc_receipt_form form;
 	char spelt[SMSC_ID_MAX], text[254];
 	size_t n_id, n_text = 0, start;
+	uint64_t state = q->next_id - id <= STATES ? q->states[id % STATES] : 0;
 
 	if (it->mo) {
 		write_mo(q, it, sequence, o);
@@ -502,6 +511,11 @@ void smsc_receipts_write(const struct smsc_receipts *q, uint32_t i, uint32_t seq
 		smsc_out_u16(o, 0x0427);
 		smsc_out_u16(o, 1);
 		smsc_out_u8(o, (uint8_t)oc->state);
+	}
+	if (state & NUMBERED) {
+		smsc_out_u16(o, 0x0204); /* user_message_reference */
+		smsc_out_u16(o, 2);
+		smsc_out_u16(o, (uint16_t)(state >> NUMBER_AT));
 	}
 	smsc_out_end(o, start);
 }

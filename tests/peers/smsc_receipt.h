@@ -59,7 +59,7 @@ struct smsc_receipts {
 	uint32_t n_timed, n_ready, now_ms;
 	struct smsc_mo *mo;
 	uint32_t mo_hint; /* where to look for a free one */
-	uint64_t *states; /* ring by id: due_ms, outcome, cancelled */
+	uint64_t *states; /* ring by id: due_ms, outcome, number, cancelled */
 	char (*quotes)[21]; /* likewise: what receipts quote; NULL: nothing */
 	uint64_t first_id, next_id;
 	uint64_t start_wall_s;
@@ -77,6 +77,8 @@ struct smsc_item *smsc_item(const struct smsc_receipts *q, uint32_t i);
 uint64_t smsc_receipts_issue(struct smsc_receipts *q, struct smsc_str dest, uint32_t now_ms, uint32_t due_ms);
 /* Keep what its receipt will quote, if the script says so. */
 void smsc_receipts_quote(struct smsc_receipts *q, uint64_t id, const uint8_t *text, size_t n);
+/* Keep what its receipt will give back, if the script says so. */
+void smsc_receipts_number(struct smsc_receipts *q, uint64_t id, const struct smsc_message *m);
 uint32_t smsc_receipts_due(const struct smsc_receipts *q, uint64_t id, uint32_t now_ms);
 
 /* Bring the wheel up to `now_ms` first (smsc_receipts_tick): an idle wheel stands still.

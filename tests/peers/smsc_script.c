@@ -218,6 +218,7 @@ static const struct {
 	{"throttle", ACTION_STATUS, ESME_RTHROTTLED, false, false},
 	{"status", ACTION_STATUS, 0, true, false},
 	{"nack", ACTION_NACK, 0, true, false},
+	{"state", ACTION_STATE, 0, true, false},
 	{"swallow", ACTION_SWALLOW, 0, false, false},
 	{"lose", ACTION_LOSE, 0, false, false},
 	{"drop", ACTION_DROP, 0, false, true},
@@ -244,6 +245,8 @@ static int action(struct words *w, struct smsc_rule *u)
 			return complain(w, "\"%s\" cannot follow an answer; use `on`", actions[i].name);
 		u->action = actions[i].action;
 		u->status = actions[i].status;
+		if (u->action == ACTION_STATE && u->event != EVENT_QUERY_SM)
+			return complain(w, "\"state\" answers query_sm only");
 		return actions[i].wants_status ? number32(w, UINT32_MAX, &u->status) : 0;
 	}
 	return complain(w, "\"%s\" is no action", peek(w));
@@ -437,6 +440,8 @@ static int line_receipt(struct smsc_script *s, struct words *w)
 		s->receipt_intermediate = true;
 	else if (take(w, "quotes"))
 		s->receipt_quotes = true;
+	else if (take(w, "numbered"))
+		s->receipt_numbered = true;
 	else if (take(w, "unswapped"))
 		s->receipt_unswapped = true;
 	else if (take(w, "anonymous"))

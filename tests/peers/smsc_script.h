@@ -31,6 +31,7 @@ enum smsc_action {
 	ACTION_NONE,
 	ACTION_STATUS,	/* answer with this status */
 	ACTION_NACK,	/* answer with generic_nack and this status */
+	ACTION_STATE,	/* of query_sm: answer with this message_state */
 	ACTION_SWALLOW, /* neither take it nor answer */
 	ACTION_LOSE,	/* take it, but never answer */
 	ACTION_DROP,	/* close the connection */
@@ -115,6 +116,7 @@ struct smsc_script {
 	bool receipt_intermediate; /* one more in front: esm_class 20, ENROUTE */
 	bool receipt_unswapped, receipt_anonymous;
 	bool receipt_quotes; /* the first 20 octets of the text behind "text:" */
+	bool receipt_numbered; /* with the user_message_reference that the message had */
 	uint8_t receipt_esm; /* esm_class */
 	enum smsc_receipt_parts receipt_parts;
 	uint8_t receipt_then; /* the outcome of a second receipt; 0: none */

@@ -88,6 +88,7 @@ static void misbehave(struct smsc_conn *c, enum smsc_action action)
 	case ACTION_NONE:
 	case ACTION_STATUS:
 	case ACTION_NACK:
+	case ACTION_STATE:
 	case ACTION_SWALLOW:
 	case ACTION_LOSE:
 	case ACTION_MO: break;
@@ -100,6 +101,7 @@ static bool answered_by_script(
 {
 	switch (v->answer) {
 	case ACTION_NONE:
+	case ACTION_STATE:
 	case ACTION_LOSE:
 	case ACTION_MO: return false;
 	case ACTION_STATUS: respond_status(c, h, v->status, n_answers); return true;
@@ -291,6 +293,7 @@ static void submit_taken(
 	int n_receipts = 1 + (sim->script.receipt_twice || sim->script.receipt_then);
 
 	smsc_receipts_quote(&sim->receipts, id, m->text, m->n_text);
+	smsc_receipts_number(&sim->receipts, id, m);
 	smsc_stats_accepted(&sim->stats, m);
 	smsc_log_add(&sim->log, sim->wall_us, h->sequence, spelt, m);
 	for (int i = sim->script.receipt_intermediate ? -1 : 0; wants_receipt(&sim->script, m) && i < n_receipts; i++) {
@@ -398,6 +401,7 @@ static void on_query(struct smsc_conn *c, const struct smsc_header *h, const uin
 		respond_status(c, h, f.status, 0);
 		return;
 	}
+	smsc_stats_query(&sim->stats, &q);
 	smsc_script_judge(&sim->script, EVENT_QUERY_SM, q.source.digits, no_str, &v);
 	if (answered_by_script(c, h, &v, 0))
 		return;
@@ -405,6 +409,8 @@ static void on_query(struct smsc_conn *c, const struct smsc_header *h, const uin
 		respond_status(c, h, ESME_RQUERYFAIL, 0);
 		return;
 	}
+	if (v.answer == ACTION_STATE)
+		state = (enum smsc_state)v.status;
 	start = smsc_out_begin(&o, h->command | SMSC_RESP, 0, h->sequence);
 	smsc_out_cstr(&o, q.message_id.s, q.message_id.n);
 	smsc_receipts_date(&sim->receipts, done_ms, date);

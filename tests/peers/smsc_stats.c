@@ -86,6 +86,14 @@ void smsc_stats_arrived(struct smsc_stats *s, uint64_t now_ms)
 		s->rate_peak = s->rate_sum;
 }
 
+void smsc_stats_query(struct smsc_stats *s, const struct smsc_ref *q)
+{
+	s->queries++;
+	snprintf(s->query_id, sizeof(s->query_id), "%.*s", (int)q->message_id.n, q->message_id.s);
+	snprintf(s->query_from, sizeof(s->query_from), "%u/%u/%.*s", q->source.ton, q->source.npi,
+		(int)q->source.digits.n, q->source.digits.s);
+}
+
 static uint64_t *key_slot(uint64_t *keys, size_t cap, uint64_t key)
 {
 	size_t i = key & (cap - 1);
@@ -244,6 +252,9 @@ json_t *smsc_stats_json(const struct smsc_stats *s)
 	set(o, "accepted", s->accepted);
 	set(o, "swallowed", s->swallowed);
 	set(o, "lost_answers", s->lost_answers);
+	set(o, "queries", s->queries);
+	json_object_set_new(o, "query_id", json_string(s->query_id));
+	json_object_set_new(o, "query_from", json_string(s->query_from));
 	json_object_set_new(o, "by_status", json_statuses(s));
 	set(o, "peak_per_s", s->rate_peak);
 	set(o, "unique", s->n_keys);
@@ -322,7 +333,8 @@ void smsc_log_add(
 	if (m->n_tlvs == 0)
 		*p++ = '-';
 	p = hex(p, m->tlvs, m->n_tlvs);
-	*p++ = '\n';
+	p += sprintf(p, " %.*s %.*s\n", m->schedule.n ? (int)m->schedule.n : 1, m->schedule.n ? m->schedule.s : "-",
+		m->validity.n ? (int)m->validity.n : 1, m->validity.n ? m->validity.s : "-");
 	l->n = (size_t)(p - l->buf);
 }
 

@@ -41,6 +41,8 @@ struct smsc_repeat {
 struct smsc_stats {
 	uint64_t connections, binds, binds_refused, unbinds, enquire_links;
 	uint64_t submits, accepted, swallowed, lost_answers;
+	uint64_t queries;
+	char query_id[65], query_from[32]; /* of the last query_sm; "TON/NPI/ADDRESS" */
 	struct {
 		uint32_t status;
 		uint64_t n;
@@ -71,6 +73,7 @@ void smsc_stats_done(struct smsc_stats *s);
 
 void smsc_stats_status(struct smsc_stats *s, uint32_t status);
 void smsc_stats_arrived(struct smsc_stats *s, uint64_t now_ms);
+void smsc_stats_query(struct smsc_stats *s, const struct smsc_ref *q);
 void smsc_stats_accepted(struct smsc_stats *s, const struct smsc_message *m);
 void smsc_stats_malformed(struct smsc_stats *s, const char *why, const uint8_t *pdu, uint32_t length);
 

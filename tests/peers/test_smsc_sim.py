@@ -379,6 +379,7 @@ def test_query_and_cancel():
         assert query(p, mid)[3] == mid + b"\0" + b"\0" + b"\x01\x00"
         assert query(p, b"254")[1] == 0x67
         assert query(p, b"0255")[1] == 0x67
+        assert [sim.stats()[k] for k in ("queries", "query_id", "query_from")] == [4, "0255", "5/0/POST"]
         assert cancel(p, mid)[:2] == (0x80000008, 0)
         assert cancel(p, mid)[:2] == (0x80000008, 0x11)
         assert query(p, mid)[3][-2] == 4
@@ -870,10 +871,10 @@ def test_audit_log_is_complete_after_kill():
         with open(os.path.join(d, "log")) as f:
             lines = [line.split() for line in f]
         assert [x[1:] for x in lines] == [
-            ["2", "0", "255", "My%20Shop", "12025550142", "00", "00", "610062", "-"],
-            ["3", "0", "256", "POST", "12025550142", "40", "f5", "05000301010178", "-"],
-            ["4", "0", "257", "POST", "12025550142", "00", "00", "79", "00050001010204000200ff"],
-            ["5", "0", "258", "POST", "12025550142", "00", "00", "7a7a", "042400027a7a"]], lines
+            ["2", "0", "255", "My%20Shop", "12025550142", "00", "00", "610062", "-", "-", "-"],
+            ["3", "0", "256", "POST", "12025550142", "40", "f5", "05000301010178", "-", "-", "-"],
+            ["4", "0", "257", "POST", "12025550142", "00", "00", "79", "00050001010204000200ff", "-", "-"],
+            ["5", "0", "258", "POST", "12025550142", "00", "00", "7a7a", "042400027a7a", "-", "-"]], lines
         assert abs(int(lines[0][0]) / 1e6 - time.time()) < 60
 
 

@@ -238,6 +238,14 @@ static const struct rows_case {
 		"{\"to\":\"1\",\"text\":\"a,b\"}\n" },
 	{ "bad rows are refused one by one", "to,text,ttl\n1,a,x\n2,\xff,1\n3,c,1,more\n4,d,1\n", ROWS_CSV, NULL, 0,
 		"#2 invalid_row\n#3 invalid_row\n#4 invalid_row\n{\"to\":\"4\",\"text\":\"d\",\"ttl\":1}\n" },
+	{ "columns of TLVs make one object; their names are spelt as given",
+		"to,TLV.pe_id,text,tlv.Template\n1,11,a,22\n2,,b,\n3,,c,\"3\"\"3\"\n4,\xff,d,\n", ROWS_CSV, NULL, 0,
+		"{\"to\":\"1\",\"text\":\"a\",\"tlvs\":{\"pe_id\":\"11\",\"Template\":\"22\"}}\n"
+		"{\"to\":\"2\",\"text\":\"b\"}\n{\"to\":\"3\",\"text\":\"c\",\"tlvs\":{\"Template\":\"3\\\"3\"}}\n"
+		"#5 invalid_row\n" },
+	{ "two columns for one TLV", "to,tlv.a,TLV.a\n1,2,3\n", ROWS_CSV, NULL, -EINVAL, "" },
+	{ "a TLV without a name", "to,tlv.\n1,2\n", ROWS_CSV, NULL, -EINVAL, "" },
+	{ "a name that is too long for one", "to,tlv.abcdefghijabcdefghijabcdefghij123\n1,2\n", ROWS_CSV, NULL, -EINVAL, "" },
 	{ "an unknown column refuses the file", "to,text,phone\n1,a,b\n", ROWS_CSV, NULL, -EINVAL, "" },
 	{ "two columns for one field", "to,text,To\n1,a,b\n", ROWS_CSV, NULL, -EINVAL, "" },
 	{ "no column for the recipient", "text\na\n", ROWS_CSV, NULL, -EINVAL, "" },

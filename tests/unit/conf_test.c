@@ -148,8 +148,41 @@ static const struct bad {
 		"t.conf:1: clients[0].key_sha256: may have hexadecimal digits only"},
 	{SMPP("password = \"123456789\";"),
 		"t.conf:2: links[0].password: must have 1 to 8 characters, has 9"},
-	{"links = ( { name = \"m\"; driver = \"modem\"; device = \"d\"; pin = \"12a4\"; } );",
+	{"links = ( { name = \"m\"; driver = \"modem\"; device = \"/dev/d\"; pin = \"12a4\"; } );",
 		"t.conf:1: links[0].pin: may have digits only"},
+	{"links = ( { name = \"m\"; driver = \"modem\"; device = \"ttyUSB0\"; } );",
+		"t.conf:1: links[0].device: \"ttyUSB0\" is no modem: \"/dev/ttyUSB0\", \"imei:\" and 14 to 16 digits, \"iccid:\" and 18 to 20, \"imsi:\" "
+		"and 14 or 15, or \"tcp:HOST:PORT\""},
+	{"links = ( { name = \"m\"; driver = \"modem\"; device = \"imei:4901542032375\"; } );",
+		"t.conf:1: links[0].device: \"imei:4901542032375\" is no modem: \"/dev/ttyUSB0\", \"imei:\" and 14 to 16 digits, \"iccid:\" and 18 to 20, \"imsi:\" "
+		"and 14 or 15, or \"tcp:HOST:PORT\""},
+	{"links = ( { name = \"m\"; driver = \"modem\"; device = \"imei:49015420323751A\"; } );",
+		"t.conf:1: links[0].device: \"imei:49015420323751A\" is no modem: \"/dev/ttyUSB0\", \"imei:\" and 14 to 16 digits, \"iccid:\" and 18 to 20, \"imsi:\" "
+		"and 14 or 15, or \"tcp:HOST:PORT\""},
+	{"links = ( { name = \"m\"; driver = \"modem\"; device = \"imsi:\"; } );",
+		"t.conf:1: links[0].device: \"imsi:\" is no modem: \"/dev/ttyUSB0\", \"imei:\" and 14 to 16 digits, \"iccid:\" and 18 to 20, \"imsi:\" "
+		"and 14 or 15, or \"tcp:HOST:PORT\""},
+	{"links = ( { name = \"m\"; driver = \"modem\"; device = \"tcp:terminal\"; } );",
+		"t.conf:1: links[0].device: \"tcp:terminal\" is no modem: \"/dev/ttyUSB0\", \"imei:\" and 14 to 16 digits, \"iccid:\" and 18 to 20, \"imsi:\" "
+		"and 14 or 15, or \"tcp:HOST:PORT\""},
+	/* quotas, guards, balances, prices, and routes that choose */
+	{SMPP("quota: { zone = \"Europe/Berlinn\"; };"),
+		"t.conf:2: links[0].quota.zone: \"Europe/Berlinn\" is not a time zone, such as \"Europe/Berlin\""},
+	{SMPP("quota: { day = 5; day_at = \"24:00\"; };"),
+		"t.conf:2: links[0].quota.day_at: \"24:00\" is not a time of day, such as \"06:30\""},
+	{SMPP("quota: { recipients_day = 5; reserve_otp = 5; };"),
+		"t.conf:2: links[0].quota.reserve_otp: has no effect without a bound on parts"},
+	{SMPP("quota: { week = 5; };"), "t.conf:2: links[0].quota.week: unknown setting"},
+	{SMPP("guard: { failures = 1.5; };"), "t.conf:2: links[0].guard.failures: 1.5 is out of range; allowed are 0 to 1"},
+	{SMPP("balance: { pattern = \"[0-9]+\"; };"),
+		"t.conf:2: links[0].balance.pattern: \"[0-9]+\" has no group ( ) around the number"},
+	{SMPP("balance: { pattern = \"([0-9]\"; };"),
+		"t.conf:2: links[0].balance.pattern: \"([0-9]\" is not a POSIX extended regular expression"},
+	{SMPP("balance: { pattern = \"((a{1,255}){1,255})\"; };"),
+		"t.conf:2: links[0].balance.pattern: \"((a{1,255}){1,255})\" counts with { }, which can take any amount "
+		"of memory; use ? * + instead"},
+	{SMPP("prices = ( { prefix = \"7\"; price = 0.1; }, { prefix = \"7\"; price = 0.2; } );"),
+		"t.conf:2: links[0].prices: has prefix \"7\" twice"},
 	/* what SMPP versions and TLS allow */
 	{SMPP("interface_version = 0x35;"),
 		"t.conf:2: links[0].interface_version: is no version of SMPP that is spoken here; use 0x33 (3.3), 0x34 "
@@ -207,6 +240,10 @@ static const struct bad {
 	{"links = ( " LOOP("a") " );\nroutes = ( { links = [ ]; } );",
 		"t.conf:2: routes[0].links: must not be empty"},
 	{"inbound = ( { to = \"1\"; } );", "t.conf:1: inbound[0].client: is missing and has no default"},
+	{SMPP("receipts = \"none\"; query = \"late\";"),
+		"t.conf:2: links[0].query: would have no effect with receipts = \"none\""},
+	{SMPP("bind = \"receiver\"; query = \"late\";"),
+		"t.conf:2: links[0].query: would have no effect with bind = \"receiver\""},
 	/* TLVs */
 	{SMPP("tlvs = ( { name = \"a\"; } );"), "t.conf:2: links[0].tlvs[0].tag: is missing and has no default"},
 	{SMPP("tlvs = ( { tag = 0; name = \"a\"; } );"),
@@ -858,7 +895,7 @@ static void test_items_of_the_example_are_at_their_defaults(void **state)
 		c->clients[0].key_sha256, c->links[0].host, c->links[1].device);
 	bare = load_ok(bare_text);
 	/* The lists inside of items are there, to be seen. */
-	assert_int_equal(conf_diff(bare, c, expect_list_items, NULL), 4);
+	assert_int_equal(conf_diff(bare, c, expect_list_items, NULL), 5);
 	conf_free(bare);
 	conf_free(c);
 	free(text);

@@ -225,6 +225,15 @@ tests_unit_uncertain_test_LDFLAGS = $(QUEUE_WRAP)
 tests_unit_uncertain_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 
+# Parts without a receipt.
+if HAVE_CMOCKA
+UNIT_TESTS += tests/unit/ask_test
+check_PROGRAMS += tests/unit/ask_test
+tests_unit_ask_test_SOURCES = tests/unit/ask_test.c $(QUEUE_WORLD)
+tests_unit_ask_test_LDFLAGS = $(QUEUE_WRAP)
+tests_unit_ask_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
+
 if HAVE_CMOCKA
 FLOW_TESTS = tests/unit/pace_test tests/unit/adapt_test
 check_PROGRAMS += $(FLOW_TESTS)
@@ -249,4 +258,68 @@ tests_unit_inbound_test_SOURCES = tests/unit/inbound_test.c tests/unit/store_fix
 tests_unit_inbound_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_stage,--wrap=link_ack,--wrap=link_id \
 	-Wl,--wrap=link_name,--wrap=link_conf,--wrap=link_decode
 tests_unit_inbound_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+# Quotas, and routes that choose.
+POOL_TESTS = tests/unit/period_test tests/unit/queue_quota_test tests/unit/queue_choice_test
+check_PROGRAMS += $(POOL_TESTS)
+UNIT_TESTS += $(POOL_TESTS)
+tests_unit_period_test_SOURCES = tests/unit/period_test.c
+tests_unit_period_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_queue_quota_test_SOURCES = tests/unit/queue_quota_test.c $(QUEUE_WORLD)
+tests_unit_queue_quota_test_LDFLAGS = $(QUEUE_WRAP)
+tests_unit_queue_quota_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_queue_choice_test_SOURCES = tests/unit/queue_choice_test.c $(QUEUE_WORLD)
+tests_unit_queue_choice_test_LDFLAGS = $(QUEUE_WRAP)
+tests_unit_queue_choice_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
+
+# What modems say.
+VIRTUAL_TIMER = tests/unit/virtual_timer.c tests/unit/virtual_timer.h
+VIRTUAL_TIMER_WRAP = $(AM_LDFLAGS) -Wl,--wrap=uv_timer_init,--wrap=uv_timer_start,--wrap=uv_timer_stop,--wrap=uv_close,--wrap=uv_now
+if HAVE_CMOCKA
+MODEM_TESTS = tests/unit/modem_at tests/unit/modem_chat
+check_PROGRAMS += $(MODEM_TESTS)
+UNIT_TESTS += $(MODEM_TESTS)
+tests_unit_modem_at_SOURCES = tests/unit/modem_at.c
+tests_unit_modem_at_LDADD = libposthorn.a $(CMOCKA_LIBS)
+tests_unit_modem_chat_SOURCES = tests/unit/modem_chat.c $(VIRTUAL_TIMER)
+tests_unit_modem_chat_LDFLAGS = $(VIRTUAL_TIMER_WRAP)
+tests_unit_modem_chat_LDADD = libposthorn.a $(UV_LIBS) $(CMOCKA_LIBS)
+endif
+
+if HAVE_CMOCKA
+if HAVE_SERIALPORT
+MODEM_PORT_TESTS = tests/unit/modem_port tests/unit/modem_port_serial tests/unit/modem_finder
+check_PROGRAMS += $(MODEM_PORT_TESTS)
+UNIT_TESTS += $(MODEM_PORT_TESTS)
+tests_unit_modem_port_SOURCES = tests/unit/modem_port.c tests/unit/modem_wire.h
+tests_unit_modem_port_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_modem_port_serial_SOURCES = tests/unit/modem_port_serial.c tests/unit/modem_wire.h
+# libserialport is the test's.
+tests_unit_modem_port_serial_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sp_get_port_by_name,--wrap=sp_open,--wrap=sp_close \
+	-Wl,--wrap=sp_free_port,--wrap=sp_get_port_handle,--wrap=sp_set_baudrate,--wrap=sp_set_bits \
+	-Wl,--wrap=sp_set_parity,--wrap=sp_set_stopbits,--wrap=sp_set_flowcontrol
+tests_unit_modem_port_serial_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_modem_finder_SOURCES = tests/unit/modem_finder.c tests/unit/modem_wire.h
+tests_unit_modem_finder_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
+endif
+
+if HAVE_CMOCKA
+if HAVE_SERIALPORT
+check_PROGRAMS += tests/unit/modem_ussd
+UNIT_TESTS += tests/unit/modem_ussd
+tests_unit_modem_ussd_SOURCES = tests/unit/modem_ussd.c
+tests_unit_modem_ussd_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
+endif
+
+# What is believed of a modem that sends.
+if HAVE_CMOCKA
+if HAVE_SERIALPORT
+check_PROGRAMS += tests/unit/modem_outgoing
+UNIT_TESTS += tests/unit/modem_outgoing
+tests_unit_modem_outgoing_SOURCES = tests/unit/modem_outgoing.c
+tests_unit_modem_outgoing_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=uv_timer_start,--wrap=uv_timer_stop
+tests_unit_modem_outgoing_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
 endif

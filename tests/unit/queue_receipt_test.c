@@ -25,6 +25,18 @@ static struct fake *link_of(struct world *w, enum receipt_id_form form)
 	return a;
 }
 
+/* One message, taken by A under this id. */
+static void hand_over_as(struct world *w, struct fake *a, const char *id)
+{
+	struct settle s = {.outcome = OUTCOME_SENT, .smsc_id = id};
+	unsigned n = a->n;
+
+	world_add(w, 1, (struct message){.to = TO}, NULL);
+	RUN_UNTIL(w, a->n == n + 1);
+	s.key = a->key[n];
+	queue_settle(w->queue, &a->o, &s);
+}
+
 /* n messages to n numbers, all taken by A. */
 static void hand_over(struct world *w, struct fake *a, unsigned n)
 {
@@ -67,6 +79,14 @@ static struct queue_stats stats(struct world *w)
 
 	queue_stats(w->queue, &s);
 	return s;
+}
+
+static uint64_t parked(struct world *w)
+{
+	struct store_stats s;
+
+	store_stats(w->store, &s);
+	return s.parked;
 }
 
 static void a_form_is_learned_and_survives_the_process(void **state)
@@ -168,14 +188,8 @@ static void a_receipt_that_fits_two_parts_settles_neither(void **state)
 	(void)state;
 	world_up(w, false);
 	a = link_of(w, RECEIPT_ID_AUTO);
-	for (unsigned i = 0; i < 2; i++) {
-		struct settle s = {.outcome = OUTCOME_SENT, .smsc_id = ids[i]};
-
-		world_add(w, 1, (struct message){.to = TO}, NULL);
-		RUN_UNTIL(w, a->n == i + 1);
-		s.key = a->key[i];
-		queue_settle(w->queue, &a->o, &s);
-	}
+	for (unsigned i = 0; i < 2; i++)
+		hand_over_as(w, a, ids[i]);
 	assert_int_equal(receive(w, a, "10", TO, RECEIPT_DELIVERED), 0); /* "10", or hexadecimal for 16 */
 	world_quiet(w);
 	assert_int_equal(w->final[STATE_DELIVERED], 0);
@@ -187,6 +201,63 @@ static void a_receipt_that_fits_two_parts_settles_neither(void **state)
 	assert_int_equal(w->final[STATE_DELIVERED], 1);
 	assert_int_equal(world_state(w, msg_key_id(a->key[0]), 0), STATE_DELIVERED);
 	assert_int_equal(world_state(w, msg_key_id(a->key[1]), 0), STATE_SENT);
+	world_halt(w);
+	world_free(w);
+}
+
+/* As above, but the disk is slow: when what is parked is tried again, this receipt is not among it yet. */
+static void a_receipt_that_is_parked_late_is_tried_again_all_the_same(void **state)
+{
+	static const char *const ids[] = {"10", "16"};
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	a = link_of(w, RECEIPT_ID_AUTO);
+	for (unsigned i = 0; i < 2; i++)
+		hand_over_as(w, a, ids[i]);
+	world_hold_op(OP_RECEIPT);
+	assert_int_equal(receive(w, a, "10", TO, RECEIPT_DELIVERED), 0);
+	a->o.receipt_form = RECEIPT_ID_TEXT;
+	queue_retry_parked(w->queue, &a->o);
+	world_seconds(w, 2);
+	world_release(w);
+	world_quiet(w);
+	world_seconds(w, 2);
+	assert_int_equal(parked(w), 0);
+	assert_int_equal(world_state(w, msg_key_id(a->key[0]), 0), STATE_DELIVERED);
+	world_halt(w);
+	world_free(w);
+}
+
+/* It is read to be tried again, and claimed by its own response before that is written: one receipt, one match. */
+static void a_receipt_that_is_claimed_while_it_is_tried_again_counts_once(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+	char id[32];
+
+	(void)state;
+	world_up(w, false);
+	a = link_of(w, RECEIPT_ID_TEXT);
+	world_add(w, 1, (struct message){.to = TO}, NULL);
+	RUN_UNTIL(w, a->n == 1);
+	snprintf(id, sizeof(id), "%llu", (unsigned long long)a->key[0]);
+	assert_int_equal(receive(w, a, id, TO, RECEIPT_DELIVERED), 0);
+	world_quiet(w);
+	assert_int_equal(parked(w), 1);
+	world_hold_answer(Q_PARKED);
+	queue_retry_parked(w->queue, &a->o);
+	world_seconds(w, 2);
+	assert_int_equal(world_held(), 1);
+	fake_end(w, a, a->key[0], OUTCOME_SENT);
+	world_quiet(w);
+	world_release(w);
+	world_quiet(w);
+	assert_int_equal(parked(w), 0);
+	assert_int_equal(w->final[STATE_DELIVERED], 1);
+	assert_int_equal(stats(w).receipts_matched, 1);
 	world_halt(w);
 	world_free(w);
 }
@@ -205,12 +276,7 @@ static void an_id_that_is_the_same_in_both_bases_teaches_nothing(void **state)
 	world_up(w, false);
 	a = link_of(w, RECEIPT_ID_AUTO);
 	for (unsigned i = 0; i < 4; i++) {
-		struct settle s = {.outcome = OUTCOME_SENT, .smsc_id = ids[i].id};
-
-		world_add(w, 1, (struct message){.to = TO}, NULL);
-		RUN_UNTIL(w, a->n == i + 1);
-		s.key = a->key[i];
-		queue_settle(w->queue, &a->o, &s);
+		hand_over_as(w, a, ids[i].id);
 		assert_int_equal(receive(w, a, ids[i].id, TO, RECEIPT_DELIVERED), 0);
 		assert_int_equal(a->o.idform->n_hits, ids[i].n_hits);
 	}
@@ -240,6 +306,37 @@ static void a_repeated_receipt_is_known_after_a_restart(void **state)
 	assert_int_equal(stats(w).receipts_repeated, 1);
 	assert_int_equal(stats(w).receipts_parked, 0);
 	assert_int_equal(stats(w).receipts_waiting, 0);
+	world_halt(w);
+	world_free(w);
+}
+
+/* Receipts come before the rows of the last life are read, and the disk is slow: what they speak of is read while their
+ * parking is on its way.  Rows on disk do not tell of it. */
+static void a_repeated_receipt_that_is_being_parked_is_claimed_after_a_restart(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+	uint64_t key;
+
+	(void)state;
+	world_up(w, false);
+	a = link_of(w, RECEIPT_ID_TEXT);
+	hand_over(w, a, 1);
+	key = a->key[0];
+	fake_receipt(w, a, key, RECEIPT_DELIVERED);
+	world_quiet(w);
+	world_halt(w);
+	world_up(w, false);
+	a = link_of(w, RECEIPT_ID_TEXT);
+	world_hold_op(OP_RECEIPT);
+	assert_int_equal(fake_receipt(w, a, key, RECEIPT_DELIVERED), 0);
+	RUN_UNTIL(w, !world_recovering(w));
+	world_quiet(w);
+	assert_int_equal(fake_receipt(w, a, key, RECEIPT_DELIVERED), 1); /* it is known by now */
+	world_release(w);
+	world_quiet(w);
+	assert_int_equal(stats(w).receipts_parked, 1);
+	assert_int_equal(parked(w), 0);
 	world_halt(w);
 	world_free(w);
 }
@@ -385,8 +482,11 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_form_is_learned_and_survives_the_process),
 		cmocka_unit_test(a_parked_receipt_is_none_of_a_later_message),
 		cmocka_unit_test(a_receipt_that_fits_two_parts_settles_neither),
+		cmocka_unit_test(a_receipt_that_is_parked_late_is_tried_again_all_the_same),
+		cmocka_unit_test(a_receipt_that_is_claimed_while_it_is_tried_again_counts_once),
 		cmocka_unit_test(an_id_that_is_the_same_in_both_bases_teaches_nothing),
 		cmocka_unit_test(a_repeated_receipt_is_known_after_a_restart),
+		cmocka_unit_test(a_repeated_receipt_that_is_being_parked_is_claimed_after_a_restart),
 		cmocka_unit_test(what_a_receipt_may_correct_is_found_after_a_restart),
 		cmocka_unit_test(the_parts_of_a_failed_message_are_found_after_a_restart),
 		cmocka_unit_test(a_link_that_falls_silent_of_matches_raises_the_alarm_once),

@@ -429,6 +429,70 @@ static void receipts_find_what_memory_has_let_go(void **state)
 	world_free(w);
 }
 
+/* schedule_delivery_time (SMPP 3.4, 5.2.15): all links of the route keep what is for later, so it leaves at once. */
+static void what_is_for_later_leaves_at_once_where_all_links_keep_it(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a, *b;
+	uint64_t id, held;
+
+	(void)state;
+	world_up(w, false);
+	world_stop_clock();
+	a = fake_new(w, "A", 10);
+	b = fake_new(w, "B", 10);
+	fake_route(w, a, b);
+	fake_up(w, b, false);
+	a->o.schedules = true;
+	world_add(w, 1, (struct message){.class = CLASS_SERVICE, .send_at_ms = clock_ms() + 60000}, &held);
+	world_seconds(w, 2);
+	assert_int_equal(a->n, 0); /* B might get it, and would send it too early */
+	b->o.schedules = true;
+	world_add(w, 1, (struct message){.class = CLASS_SERVICE, .send_at_ms = clock_ms() + 60000}, &id);
+	RUN_UNTIL(w, a->n == 1);
+	assert_int_equal(msg_key_id(a->key[0]), id);
+	assert_int_equal(a->send_at_ms, clock_ms() + 60000);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_quiet(w);
+	assert_int_equal(world_state(w, id, 0), STATE_SENT);
+	world_seconds(w, 60);
+	assert_int_equal(a->n, 2); /* and the first one at its time */
+	assert_int_equal(msg_key_id(a->key[1]), held);
+	assert_int_equal(a->send_at_ms, 0);
+	world_halt(w);
+	world_free(w);
+}
+
+static void what_its_link_does_not_keep_any_more_waits_here(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+	uint64_t id;
+
+	(void)state;
+	world_up(w, false);
+	world_stop_clock();
+	a = fake_new(w, "A", 10);
+	fake_route(w, a, NULL);
+	fake_up(w, a, false);
+	a->o.schedules = true;
+	world_add(w, 1, (struct message){.class = CLASS_SERVICE, .send_at_ms = clock_ms() + 60000}, &id);
+	world_quiet(w);
+	a->o.schedules = false; /* the configuration was read again */
+	fake_up(w, a, true);
+	world_seconds(w, 30);
+	assert_int_equal(a->n, 0);
+	assert_int_equal(world_state(w, id, 0), STATE_SCHEDULED);
+	assert_int_equal(world_waiting(w), 0);
+	world_seconds(w, 31);
+	assert_int_equal(a->n, 1);
+	assert_int_equal(a->send_at_ms, 0);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_quiet(w);
+	world_halt(w);
+	world_free(w);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -447,6 +511,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_rate_of_a_client_is_kept),
 		cmocka_unit_test(a_part_of_the_window_is_kept_for_codes),
 		cmocka_unit_test(campaigns_share_a_link_fairly),
+		cmocka_unit_test(what_is_for_later_leaves_at_once_where_all_links_keep_it),
+		cmocka_unit_test(what_its_link_does_not_keep_any_more_waits_here),
 		cmocka_unit_test(receipts_find_what_memory_has_let_go),
 	};
 

@@ -556,8 +556,22 @@ static int fake_submit(struct outlet *o, const struct part *p)
 	assert_true(f->n < sizeof(f->key) / sizeof(f->key[0]));
 	f->ref[f->n] = p->ref;
 	f->wire = p->wire;
+	f->send_at_ms = p->send_at_ms;
 	f->key[f->n++] = p->key;
 	f->count[p->part]++;
+	return 0;
+}
+
+static int fake_ask(struct outlet *o, const struct driver_question *d)
+{
+	struct fake *f = (struct fake *)o;
+
+	if (f->ask_answer)
+		return f->ask_answer;
+	assert_true(f->n_asked < sizeof(f->asked) / sizeof(f->asked[0]));
+	f->asked[f->n_asked++] = d->key;
+	snprintf(f->asked_id, sizeof(f->asked_id), "%s", d->smsc_id);
+	snprintf(f->asked_from, sizeof(f->asked_from), "%s", d->from);
 	return 0;
 }
 
@@ -568,7 +582,7 @@ static void fake_idle(struct outlet *o)
 
 struct fake *fake_new(struct world *w, const char *name, unsigned window)
 {
-	static const struct outlet_ops ops = {.submit = fake_submit, .idle = fake_idle};
+	static const struct outlet_ops ops = {.submit = fake_submit, .ask = fake_ask, .idle = fake_idle};
 	struct fake *f = calloc(1, sizeof(*f));
 
 	f->o.ops = &ops;

@@ -51,6 +51,11 @@ struct fake {
 	uint64_t key[2048]; /* in the order they came */
 	uint16_t ref[2048];
 	struct segment_wire wire; /* of the last one */
+	int64_t send_at_ms; /* likewise */
+	int ask_answer;	    /* of ask() */
+	unsigned n_asked;   /* questions taken */
+	uint64_t asked[2048];
+	char asked_id[66], asked_from[24]; /* of the last one */
 };
 
 struct world {

@@ -164,8 +164,40 @@ static void validity(void **state)
 		struct smpp *m = open_link(v[i].settings);
 		char text[PDU_TIME_LEN + 1];
 
-		smpp_validity(m, v[i].s, INT64_C(1772323199999), text);
+		smpp_validity(m, v[i].s, 0, INT64_C(1772323199999), text);
 		assert_string_equal(text, v[i].text);
+		close_link(m);
+	}
+}
+
+/* What is to go at 2026-03-02T01:01:00Z, seen at 2026-02-28T23:59:59Z. */
+static void schedules(void **state)
+{
+	static const struct {
+		const char *settings;
+		uint32_t validity_s;
+		const char *schedule, *validity;
+	} v[] = {
+		{ "schedule = \"relative\";", 180000, "000001010101000R", "000002020000000R" },
+		{ "schedule = \"absolute\";", 180000, "260302010100000+", "000002020000000R" },
+		{ "schedule = \"absolute\"; validity = \"absolute\";", 180000, "260302010100000+", "260303015959000+" },
+		{ "schedule = \"absolute\"; validity = \"none\";", 180000, "260302010100000+", "" },
+		/* The bound is that of the time at the SMSC after it may begin, or it would end before. */
+		{ "schedule = \"relative\"; validity_max = 3600;", 180000, "000001010101000R", "000001020101000R" },
+		/* Accepted before the setting was changed. */
+		{ "", 180000, "000001010101000R", "000002020000000R" },
+	};
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		struct smpp *m = open_link(v[i].settings);
+		char text[PDU_TIME_LEN + 1];
+
+		smpp_schedule(m, 90061, INT64_C(1772323199999), text);
+		assert_string_equal(text, v[i].schedule);
+		smpp_validity(m, v[i].validity_s, 90061, INT64_C(1772323199999), text);
+		assert_string_equal(text, v[i].validity);
+		smpp_schedule(m, 0, INT64_C(1772323199999), text);
+		assert_string_equal(text, "");
 		close_link(m);
 	}
 }
@@ -439,6 +471,7 @@ int main(void)
 		cmocka_unit_test(parts_do_not_replace_each_other),
 		cmocka_unit_test(a_part_keeps_its_number),
 		cmocka_unit_test(validity),
+		cmocka_unit_test(schedules),
 		cmocka_unit_test(senders),
 		cmocka_unit_test(the_sender_is_remembered_but_not_the_rule),
 		cmocka_unit_test(recipients),

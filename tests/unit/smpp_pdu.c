@@ -180,6 +180,9 @@ static void submit_sm_refuses_what_does_not_fit(void **state)
 	s.service_type = "123456";
 	assert_int_equal(pdu_put_submit_sm(pdu, sizeof(pdu), &s), 0);
 	s = plain_submit();
+	s.schedule = "1";
+	assert_int_equal(pdu_put_submit_sm(pdu, sizeof(pdu), &s), 0);
+	s.schedule = NULL;
 	s.validity = "1";
 	assert_int_equal(pdu_put_submit_sm(pdu, sizeof(pdu), &s), 0);
 	s = plain_submit();
@@ -229,6 +232,7 @@ static void submit_sm_equals_libsmpp34(void **state)
 
 	for (unsigned round = 0; round < ROUNDS; round++) {
 		char service[8], source[24], dest[24], validity[20] = "";
+		const char *schedule = round % 2 ? "260708091011004+" : "";
 		struct pdu_submit s = { .service_type = random_str(&rnd, service, 5) };
 		submit_sm_t t;
 		int n = 0;
@@ -245,6 +249,7 @@ static void submit_sm_equals_libsmpp34(void **state)
 		s.source = random_str(&rnd, source, 20);
 		s.dest = random_str(&rnd, dest, 20);
 		s.validity = validity;
+		s.schedule = round % 3 ? schedule : NULL;
 		s.esm_class = (uint8_t)next_random(&rnd);
 		s.registered_delivery = (uint8_t)next_random(&rnd);
 		s.data_coding = (uint8_t)next_random(&rnd);
@@ -279,6 +284,7 @@ static void submit_sm_equals_libsmpp34(void **state)
 		strcpy((char *)t.destination_addr, dest);
 		t.esm_class = s.esm_class;
 		strcpy((char *)t.validity_period, validity);
+		strcpy((char *)t.schedule_delivery_time, s.schedule ? schedule : "");
 		t.registered_delivery = s.registered_delivery;
 		t.data_coding = s.data_coding;
 		if (!s.payload) {
@@ -319,6 +325,95 @@ static void small_pdus_equal_libsmpp34(void **state)
 		assert_int_equal(smpp34_pack2(theirs, sizeof(theirs), &n, &g), 0);
 		assert_int_equal(pdu_put_header(ours, g.command_id, g.command_status, seq), n);
 		assert_memory_equal(ours, theirs, (size_t)n);
+	}
+}
+
+/* ---- query_sm, both ways ---- */
+
+static void query_sm_equals_libsmpp34(void **state)
+{
+	uint32_t rnd = 448;
+
+	for (unsigned round = 0; round < ROUNDS; round++) {
+		uint8_t ours[PDU_QUERY_MAX], theirs[512];
+		char id[66], source[24];
+		struct pdu_query q = { .message_id = random_str(&rnd, id, 64), .source = random_str(&rnd, source, 20) };
+		struct pdu_query_resp r;
+		query_sm_t t;
+		query_sm_resp_t a;
+		int n = 0;
+
+		q.seq = next_random(&rnd) % 0x7fffffff + 1;
+		q.source_ton = (uint8_t)(next_random(&rnd) % 7);
+		q.source_npi = (uint8_t)(next_random(&rnd) % 2);
+		memset(&t, 0, sizeof(t));
+		t.command_id = QUERY_SM;
+		t.sequence_number = q.seq;
+		strcpy((char *)t.message_id, id);
+		t.source_addr_ton = q.source_ton;
+		t.source_addr_npi = q.source_npi;
+		strcpy((char *)t.source_addr, source);
+		assert_int_equal(smpp34_pack2(theirs, sizeof(theirs), &n, &t), 0);
+		assert_int_equal(pdu_put_query_sm(ours, &q), n);
+		assert_memory_equal(ours, theirs, (size_t)n);
+		memset(&a, 0, sizeof(a));
+		a.command_id = QUERY_SM_RESP;
+		a.sequence_number = q.seq;
+		strcpy((char *)a.message_id, id);
+		strcpy((char *)a.final_date, round % 2 ? "260708091011004+" : "");
+		a.message_state = (uint8_t)(1 + next_random(&rnd) % 8);
+		a.error_code = (uint8_t)next_random(&rnd);
+		assert_int_equal(smpp34_pack2(theirs, sizeof(theirs), &n, &a), 0);
+		assert_int_equal(pdu_read_query_resp(theirs, (size_t)n, &r), 0);
+		assert_true(r.message_id.n == strlen(id) && memcmp(r.message_id.s, id, r.message_id.n) == 0);
+		assert_int_equal(r.final_date.n, round % 2 ? 16 : 0);
+		assert_int_equal(r.message_state, a.message_state);
+		assert_int_equal(r.error_code, a.error_code);
+	}
+}
+
+static void query_sm_has_bounds(void **state)
+{
+	char id[66], source[22];
+	struct pdu_query q = { .seq = 1, .message_id = id, .source = source };
+	uint8_t pdu[PDU_QUERY_MAX];
+
+	memset(id, 'x', 65);
+	memset(source, '1', 21);
+	id[64] = source[20] = 0;
+	assert_int_equal(pdu_put_query_sm(pdu, &q), PDU_QUERY_MAX);
+	id[64] = 'x';
+	id[65] = 0;
+	assert_int_equal(pdu_put_query_sm(pdu, &q), 0);
+	id[64] = 0;
+	source[20] = '1';
+	source[21] = 0;
+	assert_int_equal(pdu_put_query_sm(pdu, &q), 0);
+}
+
+static void query_sm_resp_from_the_field(void **state)
+{
+	static const struct {
+		const char *why, *hex;
+		int r, message_state, error_code;
+	} v[] = {
+		{ "no error_code", "00000017 80000003 00000000 00000001 3061336600 00 02", 0, 2, -1 },
+		{ "TLVs of 5.0 behind it", "0000001d 80000003 00000000 00000001 3061336600 00 02 00 0428 0001 14", 0, 2, 0 },
+		{ "a date of twelve characters", "00000023 80000003 00000000 00000001 303100 32363037303830393130313100 05 08 0000", 0, 5, 8 },
+		{ "no body", "00000010 80000003 00000000 00000001", -EBADMSG, 0, 0 },
+		{ "an id without NUL", "00000014 80000003 00000000 00000001 30613366", -EBADMSG, 0, 0 },
+		{ "no state", "00000016 80000003 00000000 00000001 3061336600 00", -EBADMSG, 0, 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		uint8_t pdu[64];
+		struct pdu_query_resp q;
+		size_t n = from_hex(v[i].hex, pdu, sizeof(pdu));
+		int r = pdu_read_query_resp(pdu, n, &q);
+
+		if (r != v[i].r ||
+			(r == 0 && (q.message_state != v[i].message_state || q.error_code != v[i].error_code)))
+			fail_msg("%s", v[i].why);
 	}
 }
 
@@ -518,7 +613,8 @@ static void deliver_sm_equals_libsmpp34(void **state)
 		tlv_t **tlvs = data ? &m.tlv : &d.tlv;
 		uint16_t n_payload = 0;
 		uint8_t st = (uint8_t)(1 + next_random(&rnd) % 8), seg = (uint8_t)(1 + next_random(&rnd) % 4);
-		uint16_t ref = (uint16_t)next_random(&rnd);
+		uint16_t ref = (uint16_t)next_random(&rnd), number = (uint16_t)next_random(&rnd);
+		bool numbered = true;
 		int n = 0;
 
 		memset(&d, 0, sizeof(d));
@@ -555,6 +651,10 @@ static void deliver_sm_equals_libsmpp34(void **state)
 		} else {
 			seg = 0;
 		}
+		if (next_random(&rnd) & 1)
+			add_tlv(tlvs, TLVID_user_message_reference, 2, &number);
+		else
+			numbered = false;
 		if (next_random(&rnd) & 1) {
 			n_payload = (uint16_t)(2 + next_random(&rnd) % 1000);
 			add_tlv(tlvs, TLVID_message_payload, n_payload, text);
@@ -577,6 +677,7 @@ static void deliver_sm_equals_libsmpp34(void **state)
 		assert_int_equal(sm.message_state, st ? st : -1);
 		assert_int_equal(sm.sar_total, seg ? 4 : 0);
 		assert_int_equal(sm.sar_seq, seg);
+		assert_int_equal(sm.number, numbered ? number : -1);
 		assert_int_equal(sm.sar_ref, seg ? ref : 0);
 		assert_int_equal(sm.n_text, n_payload ? n_payload : data ? 0 : d.sm_length);
 		if (sm.n_text)
@@ -650,6 +751,9 @@ int main(void)
 		cmocka_unit_test(long_names_are_taken),
 		cmocka_unit_test(malformed_deliver_sm_has_a_fitting_status),
 		cmocka_unit_test(hostile_deliver_sm),
+		cmocka_unit_test(query_sm_equals_libsmpp34),
+		cmocka_unit_test(query_sm_has_bounds),
+		cmocka_unit_test(query_sm_resp_from_the_field),
 		cmocka_unit_test(deliver_sm_equals_libsmpp34),
 		cmocka_unit_test(message_ids),
 		cmocka_unit_test(notices_are_described),

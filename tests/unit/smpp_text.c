@@ -111,7 +111,7 @@ static void validity_periods(void **state)
 	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
 		char text[PDU_TIME_LEN + 1];
 
-		smpp_validity(m, v[i].s, 0, text);
+		smpp_validity(m, v[i].s, 0, 0, text);
 		assert_string_equal(text, v[i].text);
 	}
 	free(m);

@@ -18,7 +18,7 @@ static void a_new_database_has_the_settings_it_keeps(void **state)
 	assert_int_equal(f->boot.low_water, f->boot.next_id);
 	assert_int_equal(f->boot.indexed_to, f->boot.next_id);
 	assert_int_equal(f->boot.next_lane, 1);
-	assert_int_equal(sql(f, "PRAGMA user_version"), 5);
+	assert_int_equal(sql(f, "PRAGMA user_version"), 7);
 	assert_int_equal(sql(f, "PRAGMA auto_vacuum"), 2);
 	assert_int_equal(sql(f, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
 }
@@ -86,7 +86,7 @@ static void a_newer_schema_is_refused(void **state)
 	sql(f, "PRAGMA user_version = 99");
 	assert_int_equal(fixture_open(f), -EINVAL);
 	assert_non_null(strstr(f->err, "newer"));
-	sql(f, "PRAGMA user_version = 5");
+	sql(f, "PRAGMA user_version = 7");
 	assert_int_equal(fixture_open(f), 0);
 }
 
@@ -96,10 +96,15 @@ static void a_newer_schema_is_refused(void **state)
 	" OR s.name IN ('bound', 'body', 'submit')"
 
 /* Version 1 did not keep how a message was cut; version 2 knew one hash of a parked receipt, and no forms; version 3 no
- * parts of inbound messages; version 4 neither TLVs nor the sender that went out. */
+ * parts of inbound messages; version 4 neither TLVs nor the sender that went out; version 5 no
+ * quotas; version 6 no digest of what a modem received. */
 static void an_older_schema_is_brought_forward(void **state)
 {
 	static const char *const back[] = {
+		"DROP INDEX inbound_digest",
+		"ALTER TABLE inbound DROP COLUMN digest",
+		"DROP TABLE quota",
+		"DROP TABLE quota_recipient",
 		"DROP TABLE inbound_part",
 		"DROP TABLE inbound_set",
 		"ALTER TABLE inbound DROP COLUMN missing",
@@ -132,12 +137,12 @@ static void an_older_schema_is_brought_forward(void **state)
 		.to = 12025550142, .smsc_id = "0A3F", .last = true};
 
 	indexes = sql(f, "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND tbl_name LIKE 'inbound%'");
-	assert_int_equal(indexes, 3);
+	assert_int_equal(indexes, 4);
 	fixture_close(f);
 	for (size_t i = 0; i < sizeof back / sizeof *back; i++)
 		sql(f, back[i]);
 	assert_int_equal(fixture_open(f), 0);
-	assert_int_equal(sql(f, "PRAGMA user_version"), 5);
+	assert_int_equal(sql(f, "PRAGMA user_version"), 7);
 	assert_int_equal(sql(f, NEW_COLUMNS), columns);
 	assert_int_equal(sql(f, "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND tbl_name LIKE 'inbound%'"),
 		indexes);
@@ -424,6 +429,26 @@ static void words_are_those_of_the_api(void **state)
 }
 
 /* ---- events ------------------------------------------------------------------------------------------------- */
+
+static void inbound_that_is_read_again_is_not_stored_again(void **state)
+{
+	struct fixture *f = *state;
+	struct op_inbound o = {.link = 9, .client = 3, .endpoint = 3, .from = "1", .to = "2", .text = "t", .digest = 77};
+
+	assert_int_equal(put(f, OP_INBOUND, &o.op), 0);
+	assert_int_not_equal(o.n, 0);
+	assert_int_equal(put(f, OP_INBOUND, &o.op), 0);
+	assert_int_equal(o.n, 0);
+	assert_int_equal(sql(f, "SELECT count(*) FROM inbound"), 1);
+	assert_int_equal(sql(f, "SELECT count(*) FROM event"), 1);
+	o.digest = 1ull << 63;
+	assert_int_equal(put(f, OP_INBOUND, &o.op), 0);
+	o.digest = 0; /* no telling: as often as it comes */
+	assert_int_equal(put(f, OP_INBOUND, &o.op), 0);
+	assert_int_equal(put(f, OP_INBOUND, &o.op), 0);
+	assert_int_equal(sql(f, "SELECT count(*) FROM inbound"), 4);
+	assert_int_equal(sql(f, "SELECT count(*) FROM event"), 4);
+}
 
 static void inbound_makes_an_event_that_carries_it(void **state)
 {
@@ -764,6 +789,7 @@ int main(void)
 		TEST(names_lanes_and_cancels_are_there_after_a_restart),
 		TEST(names_keep_their_numbers),
 		TEST(words_are_those_of_the_api),
+		TEST(inbound_that_is_read_again_is_not_stored_again),
 		TEST(inbound_makes_an_event_that_carries_it),
 		TEST(events_end_die_and_come_back),
 		TEST(only_the_guilty_operation_is_refused),

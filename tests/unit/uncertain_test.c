@@ -442,6 +442,127 @@ static void what_is_held_is_known_after_a_restart(void **state)
 	world_free(w);
 }
 
+static void receive_numbered(struct world *w, struct fake *a, const char *id, uint64_t from, const char *quoted,
+	uint16_t number)
+{
+	struct link_receipt r = {.smsc_id = id, .from = from, .state = RECEIPT_DELIVERED, .stat_raw = "X", .err = "",
+		.quoted = quoted, .numbered = true, .number = number};
+	unsigned n = w->n_acks;
+
+	if (queue_receipt(w->queue, &a->o, &r, stored, w, 0, 0) == 0)
+		RUN_UNTIL(w, w->n_acks > n);
+	world_quiet(w);
+}
+
+/* SMPP 3.4, 5.3.2.17.  The number wins over the text, both ways. */
+static void a_number_says_which_of_two_it_is(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+	uint64_t m[3];
+
+	(void)state;
+	world_up(w, false);
+	world_stop_clock();
+	a = link_of(w, UNCERTAIN_HOLD);
+	a->o.numbers = true;
+	a->o.receipt_form = RECEIPT_ID_AUTO; /* nobody knows how ids are read, and another waits: no matter */
+	m[0] = begin(w, a, TEXT, TO);
+	fake_end(w, a, a->key[0], OUTCOME_SENT);
+	m[1] = lost(w, a, TEXT, TO);
+	m[2] = lost(w, a, TEXT, TO);
+	receive_numbered(w, a, "x1", TO, HEAD, msg_key_number(a->key[0]));
+	receive_numbered(w, a, "x2", TO, HEAD, 7777);
+	receive_numbered(w, a, "x3", TO + 1, HEAD, msg_key_number(a->key[2])); /* another recipient */
+	for (unsigned i = 0; i < 3; i++)
+		assert_false(state_is_final(world_state(w, m[i], 0)));
+	receive_numbered(w, a, "x4", TO, NULL, msg_key_number(a->key[2]));
+	assert_false(state_is_final(world_state(w, m[1], 0)));
+	assert_int_equal(world_state(w, m[2], 0), STATE_DELIVERED);
+	receive_numbered(w, a, "", TO, "Another text at all", msg_key_number(a->key[1])); /* no id at all */
+	assert_int_equal(world_state(w, m[1], 0), STATE_DELIVERED);
+	world_halt(w);
+	world_free(w);
+}
+
+static void a_number_that_came_before_the_time_was_over_spares_the_second_sending(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+	uint64_t m;
+
+	(void)state;
+	world_up(w, false);
+	world_stop_clock();
+	a = link_of(w, UNCERTAIN_RESEND);
+	a->o.numbers = true;
+	m = begin(w, a, "????", TO);
+	receive_numbered(w, a, "x", TO, NULL, msg_key_number(a->key[0]));
+	fake_end(w, a, a->key[0], OUTCOME_UNKNOWN);
+	world_quiet(w);
+	assert_int_equal(world_state(w, m, 0), STATE_DELIVERED);
+	world_seconds(w, 4);
+	assert_int_equal(a->n, 1);
+	world_down(w);
+	world_free(w);
+}
+
+/* The link dies while the receipt is on its way to a slow disk: neither side has the other in its list. */
+static void a_receipt_that_is_being_parked_is_evidence_too(void **state)
+{
+	static const int policies[] = {UNCERTAIN_HOLD, UNCERTAIN_RESEND};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct link_receipt r = {.smsc_id = "x1", .from = TO, .state = RECEIPT_DELIVERED, .stat_raw = "X", .err = "",
+			.quoted = HEAD};
+		struct world *w = world_new(WORLD_LOOPBACK);
+		struct fake *a;
+		uint64_t id;
+
+		world_up(w, false);
+		a = link_of(w, policies[i]);
+		id = begin(w, a, TEXT, TO);
+		world_hold_op(OP_RECEIPT);
+		assert_int_equal(queue_receipt(w->queue, &a->o, &r, stored, w, 0, 0), 0);
+		fake_end(w, a, a->key[0], OUTCOME_UNKNOWN);
+		world_quiet(w);
+		world_release(w);
+		world_quiet(w);
+		assert_int_equal(world_state(w, id, 0), STATE_DELIVERED);
+		world_pass(w, 5000);
+		assert_int_equal(a->n, 1); /* not sent again */
+		world_halt(w);
+		world_free(w);
+	}
+}
+
+/* The receipt comes before the rows of what is held are read. */
+static void a_receipt_that_is_earlier_than_what_is_held_settles_it_after_a_restart(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+	uint64_t m;
+
+	(void)state;
+	world_up(w, false);
+	a = link_of(w, UNCERTAIN_HOLD);
+	m = lost(w, a, TEXT, TO);
+	world_halt(w);
+	world_up(w, false);
+	world_hold_answer(Q_DUE);
+	a = link_of(w, UNCERTAIN_HOLD);
+	receive(w, a, "x", TO, HEAD, RECEIPT_DELIVERED);
+	RUN_UNTIL(w, !world_recovering(w));
+	world_quiet(w);
+	world_release(w);
+	world_quiet(w);
+	assert_int_equal(world_state(w, m, 0), STATE_DELIVERED);
+	assert_int_equal(a->n, 0);
+	world_halt(w);
+	world_free(w);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -457,6 +578,10 @@ int main(int argc, char **argv)
 		cmocka_unit_test(both_ids_of_a_part_are_known_after_a_restart),
 		cmocka_unit_test(a_late_answer_takes_back_a_refusal),
 		cmocka_unit_test(what_is_held_is_known_after_a_restart),
+		cmocka_unit_test(a_receipt_that_is_being_parked_is_evidence_too),
+		cmocka_unit_test(a_receipt_that_is_earlier_than_what_is_held_settles_it_after_a_restart),
+		cmocka_unit_test(a_number_says_which_of_two_it_is),
+		cmocka_unit_test(a_number_that_came_before_the_time_was_over_spares_the_second_sending),
 	};
 
 	return WORLD_MAIN(tests, argc, argv);

@@ -1,14 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // smpp_carrier.mjs -- a carrier made of the npm package "smpp": an SMPP stack that shares no line and no author with ours.
 //
-// It takes every bind and every submit_sm, answers with an id, and sends a receipt.  Standard output is one JSON object a
-// line: what it heard, as its library understood it.  Standard input: "mo FROM TO TEXT" sends an inbound message.
+// It takes every bind and every submit_sm, answers with an id, and sends a receipt.  It speaks SMPP 5.0 with those that
+// do.  Standard output is one JSON object a line: what it heard, as its library understood it.  Standard input:
+//
+//   mo FROM TO TEXT   send an inbound message
+//   congestion N      say so from here on (congestion_state)
+//   receipts no       none from here on; query_sm tells
 import { createInterface } from "node:readline";
 import smpp from "smpp";
 
 const say = (what) => process.stdout.write(JSON.stringify(what) + "\n");
 let nextId = 1;
 let receiver = null;
+let congestion = {};
+let receipts = true;
 
 const stamp = () => new Date().toISOString().replace(/[-:T]/g, "").slice(2, 12);
 
@@ -46,8 +52,8 @@ function take(session, pdu) {
 		registered_delivery: pdu.registered_delivery,
 		validity_period: pdu.validity_period,
 	});
-	session.send(pdu.response({ message_id: id }));
-	if (pdu.registered_delivery & 1)
+	session.send(pdu.response({ message_id: id, ...congestion }));
+	if (receipts && pdu.registered_delivery & 1)
 		receipt(session, pdu, id);
 }
 
@@ -56,9 +62,15 @@ const server = smpp.createServer({}, (session) => {
 		session.on(kind, (pdu) => {
 			say({ heard: kind, system_id: pdu.system_id, password: pdu.password, version: pdu.interface_version });
 			receiver = session;
-			session.send(pdu.response({ system_id: "npm" }));
+			session.send(pdu.response({ system_id: "npm", ...(pdu.interface_version >= 0x50 && { sc_interface_version: 0x50 }) }));
 		});
 	session.on("submit_sm", (pdu) => take(session, pdu));
+	session.on("query_sm", (pdu) => {
+		const { message_id, source_addr, source_addr_ton, source_addr_npi } = pdu;
+
+		say({ heard: "query_sm", id: message_id, from: source_addr, ton: source_addr_ton, npi: source_addr_npi });
+		session.send(pdu.response({ message_id, final_date: new Date(), message_state: smpp.MESSAGE_STATE.DELIVERED, error_code: 0 }));
+	});
 	session.on("enquire_link", (pdu) => {
 		say({ heard: "enquire_link" });
 		session.send(pdu.response());
@@ -73,6 +85,16 @@ const server = smpp.createServer({}, (session) => {
 });
 
 createInterface({ input: process.stdin }).on("line", (line) => {
+	const [, percent] = /^congestion (\d+)$/.exec(line) ?? [];
+
+	if (percent) {
+		congestion = { congestion_state: Number(percent) };
+		return;
+	}
+	if (line === "receipts no") {
+		receipts = false;
+		return;
+	}
 	const [, from, to, text] = /^mo (\S+) (\S+) (.*)$/.exec(line);
 
 	receiver.deliver_sm({ source_addr: from, destination_addr: to, short_message: text }, (resp) =>

@@ -1,0 +1,41 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * guard.h -- a link that fails too often is set aside, and tried again by one message after a while.
+ *
+ * Of the parts that were answered within a sliding window, so many failures are too many.  A failure is what is not the
+ * recipient's: refused (for good or for now), never answered, the session's fault.  Refusals that name the recipient,
+ * and receipts that say undeliverable, are a sign of the link only when nearly everything ends so.
+ */
+#ifndef GUARD_H
+#define GUARD_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct guard_rule {
+	double failures;   /* share; 0: no guard */
+	unsigned of;       /* fewest answers */
+	unsigned minutes, probe_minutes;
+};
+
+enum guard_end { GUARD_TAKEN, GUARD_FAILED, GUARD_RECIPIENT, GUARD_UNDELIVERED, GUARD_ENDS };
+
+#define GUARD_SLICES 32
+
+struct guard {
+	enum guard_state { GUARD_OPEN, GUARD_ASIDE, GUARD_PROBE } state;
+	int64_t slice;     /* number of the newest, since the epoch */
+	uint16_t n[GUARD_SLICES][GUARD_ENDS];
+	int64_t probe_ms;  /* ASIDE: until then */
+	uint64_t trips;
+};
+
+/* How a part ended, or what its receipt said.  True: the state has changed. */
+bool guard_end(struct guard *g, const struct guard_rule *r, enum guard_end end, int64_t now_ms);
+/* Time has passed.  True likewise. */
+bool guard_clock(struct guard *g, const struct guard_rule *r, int64_t now_ms);
+/* In the window. */
+void guard_counts(const struct guard *g, const struct guard_rule *r, int64_t now_ms, unsigned *ret_failed,
+	unsigned *ret_all);
+
+#endif
