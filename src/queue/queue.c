@@ -476,7 +476,7 @@ static void accepted(struct store_op *op)
 static bool lanes_made(struct queue *q, const struct queue_batch *b)
 {
 	for (unsigned i = 0; i < b->n; i++)
-		if (!lane_get(q, b->messages[i], 0))
+		if (b->messages[i]->send_at_ms <= q->now_ms && !lane_get(q, b->messages[i], 0))
 			return false;
 	return true;
 }
@@ -487,13 +487,13 @@ int queue_add(struct queue *q, struct queue_batch *b)
 
 	if (r < 0)
 		return r;
+	q->now_ms = clock_ms();
+	q->now_us = clock_mono_us();
 	if (!lanes_made(q, b))
 		return -ENOMEM;
 	b->items = b->n == 1 ? &b->one : calloc(b->n ? b->n : 1, sizeof(*b->items));
 	if (!b->items)
 		return -ENOMEM;
-	q->now_ms = clock_ms();
-	q->now_us = clock_mono_us();
 	if (q->last_created_ms < q->now_ms) /* the clock may go back: created never does */
 		q->last_created_ms = q->now_ms;
 	b->queue = q;

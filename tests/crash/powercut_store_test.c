@@ -4,12 +4,13 @@
  *
  *     powercut_store_test [CUTS [SEED]]
  *
- * A child lives through many tales (story.h: all kinds of operations) at a time on a store whose VFS loses what was not
- * synced, and tells the parent through a pipe of each step that it begins and each that was acknowledged.  At a random
- * write, truncation or sync the power fails, now and then while the database is being made, opened or recovered; what
- * was not synced is gone, or reaches the disk in part.  The parent opens what is left with the plain VFS, looks at it
- * as `posthorn check` does, and compares the rows of every tale with those that its last step leaves: nothing acknowledged
- * is missing, and nothing is there by halves.  The next life goes on with the same database, for some lives.
+ * A child lives through many tales (story.h: all kinds of operations) at a time on a store whose VFS loses what was
+ * not synced, and tells the parent through a pipe of each step that it begins and each that was acknowledged.  At a
+ * random write, truncation or sync the power fails, now and then while the database is being made, opened or
+ * recovered; what was not synced is gone, or reaches the disk in part.  The parent opens what is left with the plain
+ * VFS, looks at it as `posthorn check` does, and compares the rows of every tale with those that its last step
+ * leaves: nothing acknowledged is missing, and nothing is there by halves.  The next life goes on with the same
+ * database, for some lives.
  *
  * With synchronous = OFF something must be lost, or the test could not fail.
  */
