@@ -182,10 +182,8 @@ struct qmsg *qmsg_new(struct queue *q, struct message *m)
 		q->free_qmsg = qm->next;
 	} else {
 		qm = malloc(sizeof(*qm));
-		if (!qm) {
-			message_free(m);
+		if (!qm)
 			return NULL;
-		}
 	}
 	memset(qm, 0, sizeof(*qm));
 	qm->m = m;
@@ -474,20 +472,30 @@ static void accepted(struct store_op *op)
 	b->done(b, op->r);
 }
 
+/* Every lane that they need is there: what is placed must not fail half-way. */
+static bool lanes_made(struct queue *q, const struct queue_batch *b)
+{
+	for (unsigned i = 0; i < b->n; i++)
+		if (b->messages[i]->send_at_ms <= q->now_ms && !lane_get(q, b->messages[i], 0))
+			return false;
+	return true;
+}
+
 int queue_add(struct queue *q, struct queue_batch *b)
 {
 	int r = admit(q, b);
 
 	if (r < 0)
 		return r;
+	q->now_ms = clock_ms();
+	q->now_us = clock_mono_us();
+	if (!lanes_made(q, b))
+		return -ENOMEM;
 	b->items = b->n == 1 ? &b->one : calloc(b->n ? b->n : 1, sizeof(*b->items));
 	if (!b->items)
 		return -ENOMEM;
-	q->now_ms = clock_ms();
-	q->now_us = clock_mono_us();
-	if (q->now_ms < q->last_created_ms)
-		q->now_ms = q->last_created_ms; /* the clock went back: created never does */
-	q->last_created_ms = q->now_ms;
+	if (q->last_created_ms < q->now_ms) /* the clock may go back: created never does */
+		q->last_created_ms = q->now_ms;
 	b->queue = q;
 	staged_add(q, &b->staged, q->next_id);
 	memset(&b->op, 0, sizeof(b->op));
@@ -504,7 +512,7 @@ int queue_add(struct queue *q, struct queue_batch *b)
 
 		memset(&b->items[i], 0, sizeof(b->items[i]));
 		m->id = b->ids[i] = queue_take_id(q);
-		m->created_ms = q->now_ms;
+		m->created_ms = q->last_created_ms;
 		b->items[i].m = m;
 		place(q, &b->items[i]);
 	}
@@ -724,6 +732,7 @@ struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boo
 	if (events)
 		q->events = *events;
 	q->next_id = boot->next_id;
+	q->last_created_ms = boot->last_created;
 	q->id_end = boot->next_id + 65536;
 	q->recover_upto = boot->next_id;
 	if (boot->written_ms && boot->written_ms <= clock_ms())

@@ -243,6 +243,7 @@ struct queue {
 	/* due */
 	struct q_load due_query;
 	bool due_reading, due_again;
+	bool lanes_again; /* a page of a backlog could not be read: asked for again each second */
 	int64_t due_next_ms, due_after_at;
 	uint64_t due_after_key;
 	/* restart */
@@ -293,7 +294,7 @@ struct outlet *queue_outlet_of(const struct queue *q, uint32_t id);
 uint64_t queue_take_id(struct queue *q); /* 0: none reserved */
 struct queue_client_state *queue_client_of(struct queue *q, uint32_t client);
 struct store_msg queue_store_msg(struct queue *q, const struct message *m, unsigned n_parts);
-struct qmsg *qmsg_new(struct queue *q, struct message *m); /* takes m, also when it fails (NULL) */
+struct qmsg *qmsg_new(struct queue *q, struct message *m); /* takes m, unless it fails (NULL) */
 struct qmsg *qmsg_find(const struct queue *q, uint64_t id);
 void qmsg_free(struct queue *q, struct qmsg *qm);
 void qmsg_set_lane(struct qmsg *qm, struct lane *l);

@@ -56,10 +56,10 @@ static struct qmsg *wake(struct queue *q, struct store_loaded *x, uint64_t todo)
 
 	if (!l)
 		return NULL;
-	x->m = NULL;
 	qm = qmsg_new(q, m);
 	if (!qm)
 		return NULL;
+	x->m = NULL;
 	qm->row_lane = x->lane;
 	qm->row_seq = x->seq;
 	qm->tries = x->tries;
@@ -77,7 +77,7 @@ static struct qmsg *wake(struct queue *q, struct store_loaded *x, uint64_t todo)
 		qm->bound = true;
 		qm->bound_link = x->bound_link;
 		qm->out = o;
-		if (o)
+		if (o && lane_pinned(q, m, o))
 			l = lane_pinned(q, m, o);
 	}
 	q->stats.waiting++;
@@ -220,6 +220,7 @@ static void lane_read(struct store_query *sq)
 	moved = good && upto > l->cursor && p->n_rows;
 	if (moved)
 		l->cursor = upto;
+	q->lanes_again |= !good;
 	if (!good)
 		log_error("backlog_not_read", "lane=%u error=%s", l->key.id, strerror(-sq->r));
 	store_query_done(sq);
@@ -242,6 +243,7 @@ void refill_lane(struct queue *q, struct lane *l)
 	if (!l->counting && l->n_rows <= l->n_rows_staged)
 		return;
 	lq = calloc(1, sizeof(*lq));
+	q->lanes_again |= !lq;
 	if (!lq)
 		return;
 	lq->q = q;
@@ -629,6 +631,11 @@ void refill_second(struct queue *q)
 	if (from) {
 		q->fresh_again = 0;
 		fresh_ask(q, from);
+	}
+	if (q->lanes_again) {
+		q->lanes_again = false;
+		for (struct lane *l = q->lanes; l; l = l->next_all)
+			refill_lane(q, l);
 	}
 	if (q->recovering)
 		return;

@@ -65,6 +65,7 @@ struct store_boot {
 	uint64_t low_water;  /* every id below is final, or has a row in waiting, due or backlog */
 	uint64_t indexed_to; /* the look-up table covers every id below */
 	uint32_t next_lane;
+	int64_t last_created; /* of the newest message: the clock may have gone back meanwhile */
 	bool fresh;          /* the database was just made */
 	int64_t written_ms;  /* when an earlier process wrote to it last, by its file; 0: never */
 };

@@ -66,7 +66,7 @@ int db_lock(struct store *s, char *err, size_t n_err)
 	} else if (flock(s->lock_fd, LOCK_EX | LOCK_NB) < 0) {
 		r = errno == EWOULDBLOCK ? -EBUSY : -errno;
 		if (r == -EBUSY)
-			snprintf(err, n_err, "%s: in use by another process", s->path);
+			snprintf(err, n_err, "%s: in use by another process; one gateway at a time has a data_dir", s->path);
 		else
 			snprintf(err, n_err, "%s: %s", path, strerror(-r));
 		db_unlock(s);
@@ -182,6 +182,21 @@ void db_close_writer(struct writer *w)
 	w->db = NULL;
 }
 
+/* What an operator can do about it. */
+static const char *mend(int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB: return "; `posthorn check` tells what is damaged, and a backup can be put back";
+	case SQLITE_BUSY: return "; another program has it open: perhaps a shell, which must let it go";
+	case SQLITE_READONLY:
+	case SQLITE_PERM:
+	case SQLITE_CANTOPEN: return "; posthornd must be allowed to write it, and in its folder";
+	case SQLITE_FULL: return "; free some space";
+	default: return "";
+	}
+}
+
 /* ---- the schema ------------------------------------------------------------------------------------------ */
 
 /* migrate[v] takes version v to v + 1, inside the transaction of migrate_all().  An empty database gets schema.sql,
@@ -243,15 +258,16 @@ static int migrate_all(sqlite3 *db, int64_t from)
 	return sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
 
-static int check_schema(struct store *s, struct store_boot *boot, char *err, size_t n_err)
+/* Whose it is, and of which version; only read, as it may be somebody else's. */
+static int check_schema(struct store *s, int64_t *ret_version, char *err, size_t n_err)
 {
 	sqlite3 *db = s->writer.db;
 	int64_t version, n_tables;
 
 	n_tables = ask(db, "SELECT count(*) FROM sqlite_schema", -1);
 	if (n_tables < 0) {
-		snprintf(err, n_err, "%s: %s", s->path, sqlite3_errmsg(db));
-		return -EIO;
+		snprintf(err, n_err, "%s: %s%s", s->path, sqlite3_errmsg(db), mend(sqlite3_errcode(db)));
+		return db_errno(sqlite3_errcode(db));
 	}
 	version = ask(db, "PRAGMA user_version", 0);
 	if (n_tables && ask(db, "PRAGMA application_id", 0) != SCHEMA_APPLICATION_ID) {
@@ -259,17 +275,33 @@ static int check_schema(struct store *s, struct store_boot *boot, char *err, siz
 		return -EINVAL;
 	}
 	if (version > SCHEMA_VERSION) {
-		snprintf(err, n_err, "%s: made by a newer Posthorn (schema %d, this one knows up to %d)", s->path,
-			(int)version, SCHEMA_VERSION);
+		snprintf(err, n_err, "%s: made by a newer Posthorn (schema %d, this one knows up to %d); start that one,"
+			" or put a backup back that is older", s->path, (int)version, SCHEMA_VERSION);
 		return -EINVAL;
 	}
-	boot->fresh = version == 0;
-	if (version < SCHEMA_VERSION && migrate_all(db, version) != SQLITE_OK) {
-		snprintf(err, n_err, "%s: the schema cannot be brought to version %d: %s", s->path, SCHEMA_VERSION,
-			sqlite3_errmsg(db));
-		return -EIO;
-	}
+	*ret_version = version;
 	return 0;
+}
+
+/* It is ours: from here on it may be written. */
+static int bring_forward(struct store *s, int64_t version, char *err, size_t n_err)
+{
+	sqlite3 *db = s->writer.db;
+	int rc = SQLITE_OK;
+
+	if (version == 0)
+		rc = sqlite3_exec(db, "PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL", NULL, NULL, NULL);
+	if (rc == SQLITE_OK)
+		rc = sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
+	if (rc != SQLITE_OK)
+		snprintf(err, n_err, "%s: %s%s", s->path, sqlite3_errmsg(db), mend(rc));
+	if (rc != SQLITE_OK || version == SCHEMA_VERSION)
+		return db_errno(rc);
+	rc = migrate_all(db, version);
+	if (rc != SQLITE_OK)
+		snprintf(err, n_err, "%s: the schema cannot be brought to version %d: %s%s", s->path,
+			SCHEMA_VERSION, sqlite3_errmsg(db), mend(rc));
+	return db_errno(rc);
 }
 
 static int set_pragmas(struct store *s)
@@ -277,7 +309,6 @@ static int set_pragmas(struct store *s)
 	char sql[400];
 
 	snprintf(sql, sizeof sql,
-		"PRAGMA page_size = 4096; PRAGMA auto_vacuum = INCREMENTAL; PRAGMA journal_mode = WAL;"
 		"PRAGMA synchronous = %s; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;"
 		"PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA foreign_keys = OFF",
 		s->no_sync ? "OFF" : "FULL");
@@ -320,6 +351,7 @@ static int boot(struct writer *w, struct store_boot *ret)
 	ret->next_id = w->node << MSG_COUNTER_BITS | block * ID_BLOCK;
 	ret->low_water = meta_get(w->db, "low_water", ret->next_id);
 	ret->indexed_to = meta_get(w->db, "indexed_to", ret->next_id);
+	ret->last_created = ask(w->db, "SELECT created FROM message ORDER BY id DESC LIMIT 1", 0);
 	ret->next_lane = ask(w->db, "SELECT max(id) FROM lane", 0) + 1;
 	m->next_block = block + 1;
 	m->seq = ask(w->db,
@@ -370,6 +402,7 @@ static int check_node(struct store *s, char *err, size_t n_err)
 int db_open_writer(struct store *s, struct store_boot *ret_boot, char *err, size_t n_err)
 {
 	struct writer *w = &s->writer;
+	int64_t version = 0;
 	int r, rc;
 
 	rc = sqlite3_open_v2(s->path, &w->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, s->vfs);
@@ -380,11 +413,14 @@ int db_open_writer(struct store *s, struct store_boot *ret_boot, char *err, size
 	rc = set_pragmas(s);
 	if (rc != SQLITE_OK)
 		goto failed;
-	r = check_schema(s, ret_boot, err, n_err);
+	r = check_schema(s, &version, err, n_err);
 	if (!r)
 		r = check_node(s, err, n_err);
+	if (!r)
+		r = bring_forward(s, version, err, n_err);
 	if (r)
 		return r;
+	ret_boot->fresh = version == 0;
 	rc = prepare_writer(w);
 	if (rc != SQLITE_OK)
 		goto failed;
@@ -396,7 +432,7 @@ int db_open_writer(struct store *s, struct store_boot *ret_boot, char *err, size
 	return 0;
 
 failed:
-	snprintf(err, n_err, "%s: %s", s->path, w->db ? sqlite3_errmsg(w->db) : sqlite3_errstr(rc));
+	snprintf(err, n_err, "%s: %s%s", s->path, w->db ? sqlite3_errmsg(w->db) : sqlite3_errstr(rc), mend(rc));
 	return db_errno(rc);
 }
 

@@ -695,14 +695,17 @@ int read_fresh(struct reader *r, struct store_query *query)
 
 /* ---- events ---------------------------------------------------------------------------------------------- */
 
-static void add_inbound(struct reader *r, struct store_event *e)
+/* An event that finds no row is told without it: retention was there.  What cannot be read is told later. */
+static int add_inbound(struct reader *r, struct store_event *e)
 {
 	sqlite3_stmt *st = r->st[R_EVENT_INBOUND];
 	size_t n[5];
 	char *at;
+	int rc;
 
 	BIND(st, e->key);
-	if (sqlite3_step(st) == SQLITE_ROW) {
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW) {
 		size_t all = 5;
 
 		for (int i = 0; i < 5; i++)
@@ -719,27 +722,32 @@ static void add_inbound(struct reader *r, struct store_event *e)
 			e->in_raw_hex = e->in_text + n[2] + 1;
 			e->in_missing = e->in_raw_hex + n[3] + 1;
 		}
+		rc = at ? rc : SQLITE_NOMEM;
 		e->link = column(st, 5);
 		e->in_dcs = column(st, 6);
 		e->in_esm_class = column(st, 7);
 		e->parts = column(st, 8);
 	}
 	sqlite3_reset(st);
+	return rc;
 }
 
-static void add_message(struct reader *r, struct store_event *e)
+static int add_message(struct reader *r, struct store_event *e)
 {
 	sqlite3_stmt *st = r->st[R_EVENT_MESSAGE];
+	int rc;
 
 	e->id = msg_key_id(e->key);
 	BIND(st, e->id, msg_key(e->id, 1), msg_key(e->id, 255));
-	if (sqlite3_step(st) == SQLITE_ROW) {
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW) {
 		e->to = column(st, 0);
 		column_copy(st, 1, e->ref, sizeof e->ref);
 		e->parts = column(st, 2);
 		e->link = column(st, 3);
 	}
 	sqlite3_reset(st);
+	return rc;
 }
 
 int read_events(struct reader *r, struct store_query *query)
@@ -774,10 +782,9 @@ int read_events(struct reader *r, struct store_query *query)
 			.parts = 1,
 		};
 		column_copy(st, 7, e->error, sizeof e->error);
-		if (e->kind == EVENT_INBOUND)
-			add_inbound(r, e);
-		else
-			add_message(r, e);
+		rc = e->kind == EVENT_INBOUND ? add_inbound(r, e) : add_message(r, e);
+		if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+			break;
 	}
 	sqlite3_reset(st);
 	if (rc == SQLITE_ROW || rc == SQLITE_DONE)

@@ -2,10 +2,17 @@
  *
  * powercut_store_test.c -- what was acknowledged is there after the power failed.
  *
- * A child streams operations through a store whose VFS loses what was not synced, and tells the parent through a pipe
- * of each one whose done() said 0.  At a random write, truncation or sync the power fails; the child ends with the
- * first operation that is refused.  The parent then opens the database with the plain VFS, checks it whole, and looks
- * for every row it was told of.  The same with synchronous = OFF must lose something, or the test could not fail.
+ *     powercut_store_test [CUTS [SEED]]
+ *
+ * A child lives through many tales (story.h: all kinds of operations) at a time on a store whose VFS loses what was
+ * not synced, and tells the parent through a pipe of each step that it begins and each that was acknowledged.  At a
+ * random write, truncation or sync the power fails, now and then while the database is being made, opened or
+ * recovered; what was not synced is gone, or reaches the disk in part.  The parent opens what is left with the plain
+ * VFS, looks at it as `posthorn check` does, and compares the rows of every tale with those that its last step
+ * leaves: nothing acknowledged is missing, and nothing is there by halves.  The next life goes on with the same
+ * database, for some lives.
+ *
+ * With synchronous = OFF something must be lost, or the test could not fail.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,275 +21,311 @@
 
 #include <cmocka.h>
 
-#include <sqlite3.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "queue/store.h"
+#include "queue/care.h"
+#include "story.h"
 #include "vfs_shim.h"
 
-#define N_CUTS   12
-#define N_GROUPS 8
-#define GROUP    20
+#define CUTS        200
+#define LIVES       4     /* of one database */
+#define DEADLINE_S  60    /* of one life */
+
+static unsigned n_cuts = CUTS, first_seed = 20261121;
 
 /* ---- the child ------------------------------------------------------------------------------------------- */
 
+enum told_kind { TOLD_BEGUN, TOLD_ACKED, TOLD_MARKS, TOLD_MARKED };
+
 struct told {
-	uint64_t kind, id;
+	uint8_t kind, story, step;
+	uint32_t n; /* TOLD_MARK…: tales below may be gone */
+	uint64_t id; /* TOLD_MARK…: low water */
 };
 
-struct life {
-	struct op_accept accept;
-	struct op_submit submits[GROUP];
-	struct op_final finals[GROUP];
-	struct store_accept items[GROUP];
-	struct message messages[GROUP];
-	unsigned n_left;
-};
-
-static struct store *store;
-static uint64_t next_id, block_end;
 static int told_fd;
 
-static void begin(struct life *l);
-
-static void tell(uint64_t kind, uint64_t id)
+static void tell(struct told t)
 {
-	struct told t = {kind, id};
-
 	if (write(told_fd, &t, sizeof t) != sizeof t)
 		_exit(3);
 }
 
+static void begun(void *arg, const struct tale *t)
+{
+	tell((struct told){TOLD_BEGUN, t->story, t->step, t->n, t->id});
+}
+
+static void acked(void *arg, const struct tale *t)
+{
+	tell((struct told){TOLD_ACKED, t->story, t->step, t->n, t->id});
+}
+
+static void marks(void *arg, bool committed, uint64_t low_water, uint32_t purged)
+{
+	tell((struct told){committed ? TOLD_MARKED : TOLD_MARKS, 0, 0, purged, low_water});
+}
+
 /* The first refusal is the end of the machine. */
-static void check(const struct store_op *op)
+static bool no_more(void *arg, const struct store_op *op)
 {
-	if (op->r)
-		_exit(0);
+	_exit(0);
 }
 
-static void on_final(struct store_op *op)
+struct plan {
+	const char *path;
+	uint64_t cut_at;
+	enum powercut_tear tear;
+	unsigned seed, width;
+	uint32_t first_n, purged_cap;
+	uint64_t low_cap;
+	bool no_sync, from_the_start; /* count the calls of the opening, too */
+};
+
+static void child(const struct plan *p)
 {
-	struct life *l = op->arg;
-
-	check(op);
-	tell(OP_FINAL, ((struct op_final *)op)->msg.id);
-	if (!--l->n_left)
-		begin(l);
-}
-
-static void on_submit(struct store_op *op)
-{
-	struct life *l = op->arg;
-	struct op_submit *s = (struct op_submit *)op;
-	struct op_final *o = &l->finals[s - l->submits];
-
-	check(op);
-	tell(OP_SUBMIT, s->msg.id);
-	*o = (struct op_final){.op = {.kind = OP_FINAL, .rows = 1, .done = on_final, .arg = l}, .msg = s->msg, .part = 1,
-		.state = STATE_DELIVERED, .at = 2};
-	store_stage(store, STORE_SETTLE, &o->op);
-}
-
-static void on_accept(struct store_op *op)
-{
-	struct life *l = op->arg;
-
-	check(op);
-	for (unsigned i = 0; i < GROUP; i++) {
-		struct op_submit *o = &l->submits[i];
-
-		tell(OP_ACCEPT, l->messages[i].id);
-		*o = (struct op_submit){.op = {.kind = OP_SUBMIT, .rows = 1, .done = on_submit, .arg = l},
-			.msg = {.id = l->messages[i].id, .endpoint = 1, .n_parts = 1}, .part = 1, .at = 1, .link = 1,
-			.smsc_id = "0123456789abcdef"};
-		store_stage(store, STORE_SETTLE, &o->op);
-	}
-}
-
-static struct op_reserve reserve;
-
-static void on_reserved(struct store_op *op)
-{
-	check(op);
-	next_id = reserve.ret_from;
-	block_end = next_id + 65536;
-	begin(op->arg);
-}
-
-static void begin(struct life *l)
-{
-	static char text[200];
-
-	memset(text, 'x', sizeof text);
-	if (next_id + GROUP > block_end) {
-		reserve.op = (struct store_op){.kind = OP_RESERVE, .rows = 1, .done = on_reserved, .arg = l};
-		store_stage(store, STORE_SETTLE, &reserve.op);
-		return;
-	}
-	l->n_left = GROUP;
-	for (unsigned i = 0; i < GROUP; i++) {
-		l->messages[i] = (struct message){.id = next_id++, .to = 1, .n_parts = 1, .text = text, .n_text = sizeof text};
-		l->items[i] = (struct store_accept){.m = &l->messages[i], .leased = 1, .link = 1};
-	}
-	l->accept = (struct op_accept){.op = {.kind = OP_ACCEPT, .rows = GROUP, .done = on_accept, .arg = l},
-		.items = l->items, .n_items = GROUP};
-	store_stage(store, STORE_BULK, &l->accept.op);
-}
-
-static void child(const char *path, uint64_t cut_at, unsigned tear_seed, bool no_sync)
-{
-	static struct life lives[N_GROUPS];
-	struct store_conf conf = {.path = path, .shards = 1, .vfs = POWERCUT_VFS, .unsafe_no_sync = no_sync};
+	static const struct life_events events = {.begun = begun, .acked = acked, .marks = marks, .again = no_more};
+	static struct life l;
+	struct store_conf conf = {.path = p->path, .shards = 1, .vfs = POWERCUT_VFS, .unsafe_no_sync = p->no_sync};
 	struct store_boot boot;
 	uv_loop_t loop;
-	char err[200];
+	char err[256];
 
-	alarm(60);
+	alarm(DEADLINE_S);
+	if (!freopen("/dev/null", "w", stderr)) /* what it logs of its end is no news */
+		_exit(1);
 	if (powercut_register() || uv_loop_init(&loop))
 		_exit(1);
-	powercut_tear(tear_seed);
-	if (store_open(&loop, &conf, &store, &boot, err, sizeof err) < 0)
-		_exit(2);
-	next_id = boot.next_id;
-	block_end = next_id + 65536;
-	powercut_cut_at(cut_at);
-	for (unsigned i = 0; i < N_GROUPS; i++)
-		begin(&lives[i]);
+	powercut_tear(p->tear, p->seed);
+	if (p->from_the_start)
+		powercut_cut_at(p->cut_at);
+	if (store_open(&loop, &conf, &l.store, &boot, err, sizeof err) < 0)
+		_exit(p->from_the_start ? 0 : 2);
+	if (!p->from_the_start)
+		powercut_cut_at(p->cut_at);
+	l.events = &events;
+	l.width = p->width;
+	l.seed = p->seed | 1;
+	l.next_n = p->first_n;
+	l.end_n = UINT32_MAX;
+	l.low_cap = p->low_cap;
+	l.purged_cap = p->purged_cap;
+	l.housekeeping = true;
+	life_start(&l, &boot);
 	uv_run(&loop, UV_RUN_DEFAULT);
 	_exit(4);
 }
 
 /* ---- the parent ------------------------------------------------------------------------------------------ */
 
-struct audit {
-	uint64_t n_told, n_lost;
+/* What is known of a tale; n is its place. */
+struct known {
+	uint64_t id;
+	uint8_t story, begun, acked; /* begun: steps that may be there */
 };
 
-static sqlite3_stmt *prepare(sqlite3 *db, enum store_op_kind kind)
+struct machine {
+	char path[64];
+	struct known *tales;
+	uint32_t n_tales, cap;       /* from 1 on */
+	uint32_t purged, audited;    /* audited: tales below were over in an earlier life */
+	uint64_t low_staged, low_marked;
+};
+
+struct audit {
+	const struct model *model;
+	uint64_t n_acked, n_tales, n_lost, n_marks_lost, n_care, n_empty;
+	bool quiet;
+	uint64_t steps[STORIES][STEPS_MAX + 1]; /* tales that a cut left there */
+};
+
+static struct known *tale_of(struct machine *m, uint32_t n)
 {
-	static const char *const queries[] = {
-		[OP_ACCEPT] = "SELECT count(*) FROM message JOIN body USING (id) WHERE id = ?1",
-		[OP_SUBMIT] = "SELECT count(*) FROM submit WHERE key = ?1 * 256 + 1",
-		[OP_FINAL] = "SELECT count(*) FROM final WHERE key = ?1 * 256",
-	};
-	sqlite3_stmt *st;
+	if (n >= m->cap) {
+		uint32_t cap = n < 2048 ? 4096 : n * 2;
 
-	assert_int_equal(sqlite3_prepare_v2(db, queries[kind], -1, &st, NULL), SQLITE_OK);
-	return st;
-}
-
-static bool is_there(sqlite3_stmt *st, uint64_t id)
-{
-	bool there;
-
-	sqlite3_bind_int64(st, 1, (int64_t)id);
-	there = sqlite3_step(st) == SQLITE_ROW && sqlite3_column_int(st, 0) == 1;
-	sqlite3_reset(st);
-	return there;
-}
-
-/* What one commit wrote is there together: no final row without its event, no message without its body. */
-static bool is_whole(sqlite3 *db)
-{
-	sqlite3_stmt *st;
-	bool whole;
-
-	assert_int_equal(sqlite3_prepare_v2(db, "SELECT (SELECT count(*) FROM final) = (SELECT count(*) FROM event)"
-		" AND (SELECT count(*) FROM message) = (SELECT count(*) FROM body)", -1, &st, NULL), SQLITE_OK);
-	whole = sqlite3_step(st) == SQLITE_ROW && sqlite3_column_int(st, 0) == 1;
-	sqlite3_finalize(st);
-	return whole;
-}
-
-static bool is_sound(sqlite3 *db)
-{
-	sqlite3_stmt *st;
-	bool sound;
-
-	if (sqlite3_prepare_v2(db, "PRAGMA integrity_check", -1, &st, NULL) != SQLITE_OK)
-		return false;
-	sound = sqlite3_step(st) == SQLITE_ROW && !strcmp((const char *)sqlite3_column_text(st, 0), "ok");
-	sqlite3_finalize(st);
-	return sound;
-}
-
-static void audit(const char *path, const struct told *told, size_t n, struct audit *a)
-{
-	static const enum store_op_kind kinds[] = {OP_ACCEPT, OP_SUBMIT, OP_FINAL};
-	sqlite3_stmt *st[OP_N] = {0};
-	sqlite3 *db;
-
-	a->n_told += n;
-	assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-	if (is_sound(db) && is_whole(db)) {
-		for (int i = 0; i < 3; i++)
-			st[kinds[i]] = prepare(db, kinds[i]);
-		for (size_t i = 0; i < n; i++)
-			a->n_lost += !is_there(st[told[i].kind], told[i].id);
-		for (int i = 0; i < 3; i++)
-			sqlite3_finalize(st[kinds[i]]);
-	} else {
-		a->n_lost += n + 1;
+		m->tales = realloc(m->tales, cap * sizeof *m->tales);
+		assert_non_null(m->tales);
+		memset(m->tales + m->cap, 0, (cap - m->cap) * sizeof *m->tales);
+		m->cap = cap;
 	}
+	if (n >= m->n_tales)
+		m->n_tales = n + 1;
+	return &m->tales[n];
+}
+
+static void hear(struct machine *m, struct audit *a, const struct told *t)
+{
+	struct known *k;
+
+	switch ((enum told_kind)t->kind) {
+	case TOLD_BEGUN:
+		k = tale_of(m, t->n);
+		*k = (struct known){t->id, t->story, t->step + 1, t->step};
+		break;
+	case TOLD_ACKED:
+		k = tale_of(m, t->n);
+		k->acked = t->step;
+		a->n_acked++;
+		break;
+	case TOLD_MARKS:
+		m->low_staged = t->id ? t->id : m->low_staged;
+		m->purged = t->n;
+		break;
+	case TOLD_MARKED: m->low_marked = t->id ? t->id : m->low_marked; break;
+	}
+}
+
+static void blame(const char *what, const struct known *k, uint32_t n, const char *is, const char *must, bool quiet)
+{
+	static unsigned n_said;
+
+	if (!quiet && n_said++ < 5)
+		print_error("tale %u, story %u, %u of %u steps acknowledged (next: %s): %s\n  is   %s\n  must %s\n", n, k->story,
+			k->acked, story_steps(k->story), story_step_name(k->story, k->acked), what, is, must);
+}
+
+/* Not lost when it was over and retention may have taken it. */
+static bool is_right(const struct machine *m, const struct audit *a, const struct known *k, uint32_t n, const char *is)
+{
+	if (!strcmp(is, a->model->rows[k->story][k->acked]))
+		return true;
+	if (k->begun > k->acked && !strcmp(is, a->model->rows[k->story][k->begun]))
+		return true;
+	return n < m->purged && k->acked == story_steps(k->story) && !strncmp(is, "m0 b0 le0 bo0 su0 at0 fi0/0", 27);
+}
+
+static void audit_tales(struct machine *m, sqlite3 *db, struct audit *a)
+{
+	struct tale_query q;
+	char is[ROWS_SIZE];
+
+	assert_int_equal(tale_query_open(&q, db), 0);
+	for (uint32_t n = m->audited ? m->audited : 1; n < m->n_tales; n++) {
+		const struct known *k = &m->tales[n];
+
+		if (!k->id)
+			continue;
+		a->n_tales++;
+		a->steps[k->story][k->acked]++;
+		if (tale_rows(&q, n, k->id, is) < 0)
+			snprintf(is, sizeof is, "%s", sqlite3_errmsg(db));
+		if (is_right(m, a, k, n, is))
+			continue;
+		a->n_lost++;
+		blame("lost or by halves", k, n, is, a->model->rows[k->story][k->acked], a->quiet);
+	}
+	tale_query_done(&q);
+}
+
+static void audit_marks(const struct machine *m, sqlite3 *db, struct audit *a)
+{
+	sqlite3_stmt *st;
+	uint64_t low;
+
+	if (!m->low_staged)
+		return;
+	assert_int_equal(sqlite3_prepare_v2(db, "SELECT v FROM meta WHERE k = 'low_water'", -1, &st, NULL), SQLITE_OK);
+	low = sqlite3_step(st) == SQLITE_ROW ? (uint64_t)sqlite3_column_int64(st, 0) : UINT64_MAX;
+	sqlite3_finalize(st);
+	a->n_marks_lost += low < m->low_marked || low > m->low_staged;
+}
+
+static void found(void *arg, const struct care_finding *f)
+{
+	struct audit *a = arg;
+
+	if (f->kind != CARE_ERROR)
+		return;
+	a->n_care += f->n > 0 ? (uint64_t)f->n : 1;
+	if (!a->quiet)
+		print_error("check: %s: %lld %s\n", f->code, (long long)f->n, f->text);
+}
+
+static bool is_empty(const char *path)
+{
+	sqlite3_stmt *st = NULL;
+	sqlite3 *db = NULL;
+	bool empty = true;
+
+	if (access(path, F_OK) == 0 && sqlite3_open(path, &db) == SQLITE_OK &&
+		sqlite3_prepare_v2(db, "SELECT count(*) FROM sqlite_schema", -1, &st, NULL) == SQLITE_OK)
+		empty = sqlite3_step(st) == SQLITE_ROW && !sqlite3_column_int(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return empty;
+}
+
+/* A database of which nothing was acknowledged may be not there yet. */
+static void audit(struct machine *m, struct audit *a, bool all)
+{
+	sqlite3 *db;
+	char err[256];
+
+	if (m->n_tales <= 1 && is_empty(m->path)) {
+		a->n_empty++;
+		return;
+	}
+	if (care_check(m->path, false, found, a, err, sizeof err) < 0) {
+		if (!a->quiet)
+			print_error("check: %s\n", err);
+		a->n_care++;
+	}
+	assert_int_equal(sqlite3_open(m->path, &db), SQLITE_OK);
+	if (all)
+		m->audited = 1;
+	if (a->n_care) {
+		a->n_lost += m->n_tales;
+	} else {
+		audit_tales(m, db, a);
+		audit_marks(m, db, a);
+	}
+	m->audited = m->n_tales;
 	sqlite3_close(db);
 }
 
-static void make_database(const char *path)
+static void read_told(int fd, struct machine *m, struct audit *a)
 {
-	struct store_conf conf = {.path = path, .shards = 1};
-	struct store_boot boot;
-	uv_loop_t loop;
-	char err[200];
+	struct told t[512];
+	size_t have = 0;
+	ssize_t n;
 
-	assert_int_equal(uv_loop_init(&loop), 0);
-	assert_int_equal(store_open(&loop, &conf, &store, &boot, err, sizeof err), 0);
-	store_close(store, NULL, NULL);
-	uv_run(&loop, UV_RUN_DEFAULT);
-	assert_int_equal(uv_loop_close(&loop), 0);
-}
+	while ((n = read(fd, (char *)t + have, sizeof t - have)) > 0) {
+		size_t i;
 
-static struct told *read_told(int fd, size_t *ret_n)
-{
-	size_t n = 0, cap = 4096;
-	struct told *t = malloc(cap * sizeof *t);
-	ssize_t r;
-
-	while ((r = read(fd, (char *)t + n, cap * sizeof *t - n)) > 0) {
-		n += (size_t)r;
-		if (n == cap * sizeof *t)
-			t = realloc(t, (cap *= 2) * sizeof *t);
+		have += (size_t)n;
+		for (i = 0; i < have / sizeof *t; i++)
+			hear(m, a, &t[i]);
+		have -= i * sizeof *t;
+		memmove(t, t + i, have);
 	}
-	*ret_n = n / sizeof *t;
-	return t;
 }
 
 /* One life of a machine. */
-static void live_and_cut(const char *path, uint64_t cut_at, unsigned seed, bool no_sync, struct audit *a)
+static void live_and_cut(struct machine *m, const struct plan *p, struct audit *a)
 {
-	struct told *told;
 	int fds[2], status;
-	size_t n;
 	pid_t pid;
 
+	m->low_staged = m->low_marked = 0;
 	assert_int_equal(pipe(fds), 0);
 	fflush(NULL);
 	pid = fork();
 	if (!pid) {
 		close(fds[0]);
 		told_fd = fds[1];
-		child(path, cut_at, seed, no_sync);
+		child(p);
 	}
 	close(fds[1]);
-	told = read_told(fds[0], &n);
+	read_told(fds[0], m, a);
 	close(fds[0]);
 	assert_int_equal(waitpid(pid, &status, 0), pid);
 	assert_int_equal(status, 0);
-	audit(path, told, n, a);
-	free(told);
 }
 
 static void remove_all(const char *path)
@@ -296,51 +339,108 @@ static void remove_all(const char *path)
 	}
 }
 
-static struct audit cut_many(bool no_sync)
+/* Early cuts are many and cheap; every tenth is so late that a checkpoint (at 4,000 pages) was or is under way. */
+static struct plan plan_life(struct machine *m, unsigned i, unsigned *seed, bool no_sync)
 {
-	char dir[] = "/tmp/powercut-XXXXXX", path[64];
-	struct audit a = {0};
-	unsigned seed = 20261121;
+	unsigned roll = (unsigned)rand_r(seed);
+	struct plan p = {.path = m->path, .first_n = m->n_tales ? m->n_tales : 1, .no_sync = no_sync};
+
+	for (uint32_t n = 1; n < m->n_tales && !p.low_cap; n++) {
+		const struct known *k = &m->tales[n];
+
+		if (k->id && k->acked < story_steps(k->story)) {
+			p.low_cap = k->id;
+			p.purged_cap = n;
+		}
+	}
+	p.tear = i % TEAR_N;
+	p.width = 1 + roll % LIFE_WIDTH_MAX;
+	p.from_the_start = i % 4 == 0;
+	p.cut_at = 1 + (unsigned)rand_r(seed) % (p.from_the_start && roll % 3 == 0 ? 60 : 1200);
+	if (i % 10 == 9)
+		p.cut_at += 4000 + roll % 8000;
+	p.seed = (unsigned)rand_r(seed);
+	return p;
+}
+
+static void cut_many(unsigned n, bool no_sync, struct audit *a)
+{
+	char dir[] = "/tmp/powercut-XXXXXX";
+	struct machine m = {0};
+	struct model model;
+	unsigned seed = first_seed;
 
 	assert_non_null(mkdtemp(dir));
-	snprintf(path, sizeof path, "%s/db", dir);
-	make_database(path);
-	for (unsigned i = 0; i < N_CUTS; i++) {
-		/* Most early, two so late that a checkpoint (at 4,000 pages, two writes each) was or is under way. */
-		uint64_t cut_at = 1 + rand_r(&seed) % 1500 + (i % 6 == 5 ? 7500 : 0);
+	snprintf(m.path, sizeof m.path, "%s/db", dir);
+	assert_int_equal(model_learn(m.path, &model), 0);
+	remove_all(m.path);
+	a->model = &model;
+	for (unsigned i = 0; i < n; i++) {
+		bool last = i % LIVES == LIVES - 1 || i == n - 1;
+		struct plan p = plan_life(&m, i, &seed, no_sync);
 
-		live_and_cut(path, cut_at, i % 2 ? seed | 1 : 0, no_sync, &a);
-		if (no_sync && a.n_lost) /* what is left of it may be beyond repair */
+		live_and_cut(&m, &p, a);
+		audit(&m, a, last);
+		if (a->n_lost || a->n_care) {
+			if (!no_sync)
+				print_error("seed %u, cut %u: at call %llu%s, tear %d, width %u\n", first_seed, i,
+					(unsigned long long)p.cut_at, p.from_the_start ? " of the opening" : "", p.tear, p.width);
 			break;
+		}
+		if (last) {
+			remove_all(m.path);
+			free(m.tales);
+			memset((char *)&m + sizeof m.path, 0, sizeof m - sizeof m.path);
+		}
 	}
-	remove_all(path);
+	free(m.tales);
+	remove_all(m.path);
 	assert_int_equal(rmdir(dir), 0);
-	return a;
 }
 
 static void nothing_acknowledged_is_lost(void **state)
 {
-	struct audit a = cut_many(false);
+	struct audit a = {0};
+	unsigned never = 0;
 
-	print_message("%llu acknowledged, %llu lost\n", (unsigned long long)a.n_told, (unsigned long long)a.n_lost);
-	assert_true(a.n_told > 1000);
+	cut_many(n_cuts, false, &a);
+	for (unsigned s = 0; s < STORIES; s++)
+		for (unsigned i = 0; i < story_steps(s); i++)
+			if (!a.steps[s][i] && ++never <= 5)
+				print_message("no cut before %s of story %u\n", story_step_name(s, i), s);
+	print_message("%u cuts, %llu operations acknowledged, %llu tales looked at, %llu wrong, %llu marks wrong, %llu findings; "
+		"%llu databases not yet there\n", n_cuts, (unsigned long long)a.n_acked, (unsigned long long)a.n_tales,
+		(unsigned long long)a.n_lost, (unsigned long long)a.n_marks_lost, (unsigned long long)a.n_care,
+		(unsigned long long)a.n_empty);
+	assert_true(a.n_acked > 100 * n_cuts);
 	assert_int_equal(a.n_lost, 0);
+	assert_int_equal(a.n_marks_lost, 0);
+	assert_int_equal(a.n_care, 0);
+	if (n_cuts >= CUTS)
+		assert_int_equal(never, 0);
 }
 
 static void without_sync_something_is_lost(void **state)
 {
-	struct audit a = cut_many(true);
+	struct audit a = {.quiet = true};
 
-	print_message("%llu acknowledged, %llu lost\n", (unsigned long long)a.n_told, (unsigned long long)a.n_lost);
+	cut_many(20, true, &a);
+	print_message("%llu operations acknowledged, %llu tales wrong\n", (unsigned long long)a.n_acked,
+		(unsigned long long)a.n_lost);
 	assert_true(a.n_lost > 0);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(nothing_acknowledged_is_lost),
 		cmocka_unit_test(without_sync_something_is_lost),
 	};
+	const char *cuts = argc > 1 ? argv[1] : getenv("POSTHORN_CRASH_CUTS");
 
+	if (cuts)
+		n_cuts = (unsigned)strtoul(cuts, NULL, 10);
+	if (argc > 2)
+		first_seed = (unsigned)strtoul(argv[2], NULL, 10);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

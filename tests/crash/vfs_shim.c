@@ -3,8 +3,9 @@
  * vfs_shim.c -- see vfs_shim.h.
  *
  * A node is what all handles of one path share: the whole content as the programs see it, and a mark for each block
- * that differs from the disk.  xSync writes the marked blocks through the real VFS, sets the length, and syncs.  Locks
- * and the shared memory of the WAL index are the real VFS's: a power cut takes them away with the machine.
+ * that differs from the disk.  xSync writes the marked blocks through the real VFS and sets the length; it need not
+ * sync, as it is this machine that lives on.  Locks and the shared memory of the WAL index are the real VFS's: a power
+ * cut takes them away with the machine.
  */
 #include "vfs_shim.h"
 
@@ -36,8 +37,16 @@ static sqlite3_vfs *real_vfs, vfs;
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static struct node *nodes;
 static bool is_cut;
-static uint64_t calls_left, n_syncs;
+static uint64_t calls_left;
+static enum powercut_tear tear_how;
 static unsigned tear_seed;
+static uint64_t n_calls_of[CALL_N], n_failed;
+static struct {
+	enum powercut_call call;
+	enum powercut_fault how;
+	uint64_t nth, count;
+	unsigned seed;
+} fault;
 
 /* ---- nodes, under the mutex ------------------------------------------------------------------------------ */
 
@@ -111,20 +120,49 @@ static struct node *node_new(const char *path, sqlite3_file *real, bool fresh)
 	return d;
 }
 
-/* Write the marked blocks; with a seed only some of them. */
-static int flush(struct node *d, sqlite3_file *real, bool torn)
+static int write_block(struct node *d, sqlite3_file *real, size_t at, size_t n)
+{
+	d->marks[at / BLOCK] = 0;
+	return real->pMethods->xWrite(real, d->data + at, (int)n, (sqlite3_int64)at);
+}
+
+static size_t block_size(const struct node *d, size_t at)
+{
+	return d->n - at < BLOCK ? d->n - at : BLOCK;
+}
+
+/* Write the marked blocks. */
+static int flush(struct node *d, sqlite3_file *real)
 {
 	int rc = SQLITE_OK;
 
-	for (size_t at = 0; !rc && at < d->n; at += BLOCK) {
-		size_t n = d->n - at < BLOCK ? d->n - at : BLOCK;
-
-		if (!d->marks[at / BLOCK] || (torn && rand_r(&tear_seed) & 1))
-			continue;
-		rc = real->pMethods->xWrite(real, d->data + at, n, at);
-		d->marks[at / BLOCK] = 0;
-	}
+	for (size_t at = 0; !rc && at < d->n; at += BLOCK)
+		if (d->marks[at / BLOCK])
+			rc = write_block(d, real, at, block_size(d, at));
 	return rc;
+}
+
+/* Write some of them. */
+static void flush_torn(struct node *d, sqlite3_file *real)
+{
+	unsigned n_marked = 0, turn, i = 0;
+
+	for (size_t at = 0; at < d->n; at += BLOCK)
+		n_marked += d->marks[at / BLOCK];
+	turn = (unsigned)rand_r(&tear_seed) % (n_marked + 1);
+	for (size_t at = 0; at < d->n; at += BLOCK) {
+		size_t n = block_size(d, at);
+
+		if (!d->marks[at / BLOCK])
+			continue;
+		if (tear_how == TEAR_FRONT && i == turn)
+			write_block(d, real, at, 1 + (size_t)rand_r(&tear_seed) % n);
+		else if (tear_how == TEAR_FRONT ? i < turn : tear_how == TEAR_HOLE ? i != turn : rand_r(&tear_seed) & 1)
+			write_block(d, real, at, n);
+		i++;
+	}
+	if (rand_r(&tear_seed) & 1)
+		real->pMethods->xTruncate(real, (sqlite3_int64)d->n);
 }
 
 static void tear(struct node *d)
@@ -133,7 +171,7 @@ static void tear(struct node *d)
 	int type = strstr(d->path, "-wal") ? SQLITE_OPEN_WAL : SQLITE_OPEN_MAIN_DB;
 
 	if (real && !real_vfs->xOpen(real_vfs, d->path, real, SQLITE_OPEN_READWRITE | type, NULL)) {
-		flush(d, real, true);
+		flush_torn(d, real);
 		real->pMethods->xClose(real);
 	}
 	free(real);
@@ -147,7 +185,7 @@ static void cut(void)
 	for (struct node *d = nodes; d; d = d->next) {
 		if (d->fresh)
 			real_vfs->xDelete(real_vfs, d->path, 0);
-		else if (tear_seed && d->dirty)
+		else if (tear_how && d->dirty)
 			tear(d);
 	}
 }
@@ -160,17 +198,57 @@ static bool no_power(void)
 	return is_cut;
 }
 
+/* Is it this one's turn to fail? */
+static enum powercut_fault fails(enum powercut_call call)
+{
+	n_calls_of[call]++;
+	if (!fault.how || fault.call != call || (fault.nth && --fault.nth))
+		return FAULT_NONE;
+	if (fault.count && !--fault.count) {
+		enum powercut_fault how = fault.how;
+
+		fault.how = FAULT_NONE;
+		n_failed++;
+		return how;
+	}
+	n_failed++;
+	return fault.how;
+}
+
+/* What could not be written is forgotten, by and large: the pages are clean, and the disk has not got them. */
+static void forget_some(struct node *d, sqlite3_file *real)
+{
+	for (size_t at = 0; at < d->n; at += BLOCK) {
+		if (d->marks[at / BLOCK] && rand_r(&fault.seed) % 4)
+			d->marks[at / BLOCK] = 0;
+		else if (d->marks[at / BLOCK])
+			write_block(d, real, at, block_size(d, at));
+	}
+}
+
 /* ---- files ----------------------------------------------------------------------------------------------- */
+
+/* What was written and never synced is in the page cache, which outlives the program. */
+static void leave_in_cache(struct node *d, sqlite3_file *real)
+{
+	if (d->n_refs > 1 || !d->dirty || is_cut)
+		return;
+	flush(d, real);
+	real->pMethods->xTruncate(real, (sqlite3_int64)d->n);
+}
 
 static int pc_close(sqlite3_file *base)
 {
 	struct file *f = (struct file *)base;
-	int rc = f->real->pMethods->xClose(f->real);
+	int rc;
 
 	pthread_mutex_lock(&mutex);
-	if (f->node)
+	if (f->node) {
+		leave_in_cache(f->node, f->real);
 		node_unref(f->node);
+	}
 	pthread_mutex_unlock(&mutex);
+	rc = f->real->pMethods->xClose(f->real);
 	free(f->real);
 	return rc;
 }
@@ -190,16 +268,29 @@ static int pc_read(sqlite3_file *base, void *to, int n, sqlite3_int64 at)
 		memset((char *)to + there, 0, n - there);
 		rc = SQLITE_IOERR_SHORT_READ;
 	}
-	if (is_cut)
+	if (is_cut || fails(CALL_READ))
 		rc = SQLITE_IOERR_READ;
 	pthread_mutex_unlock(&mutex);
 	return rc;
+}
+
+static bool put(struct node *d, const void *from, size_t n, size_t at)
+{
+	if (!reserve(d, at + n))
+		return false;
+	memcpy(d->data + at, from, n);
+	memset(d->marks + at / BLOCK, 1, (at + n - 1) / BLOCK - at / BLOCK + 1);
+	d->dirty = true;
+	if (d->n < at + n)
+		d->n = at + n;
+	return true;
 }
 
 static int pc_write(sqlite3_file *base, const void *from, int n, sqlite3_int64 at)
 {
 	struct file *f = (struct file *)base;
 	struct node *d = f->node;
+	enum powercut_fault how;
 	int rc = SQLITE_OK;
 
 	if (!d)
@@ -207,14 +298,12 @@ static int pc_write(sqlite3_file *base, const void *from, int n, sqlite3_int64 a
 	pthread_mutex_lock(&mutex);
 	if (no_power()) {
 		rc = SQLITE_IOERR_WRITE;
-	} else if (!reserve(d, at + n)) {
+	} else if ((how = fails(CALL_WRITE)) != FAULT_NONE) {
+		rc = how == FAULT_IO ? SQLITE_IOERR_WRITE : SQLITE_FULL;
+		if (how == FAULT_SHORT && n > 1)
+			put(d, from, 1 + (size_t)rand_r(&fault.seed) % ((size_t)n - 1), (size_t)at);
+	} else if (!put(d, from, (size_t)n, (size_t)at)) {
 		rc = SQLITE_IOERR_NOMEM;
-	} else {
-		memcpy(d->data + at, from, n);
-		memset(d->marks + at / BLOCK, 1, (at + n - 1) / BLOCK - at / BLOCK + 1);
-		d->dirty = true;
-		if (d->n < (size_t)(at + n))
-			d->n = at + n;
 	}
 	pthread_mutex_unlock(&mutex);
 	return rc;
@@ -229,7 +318,7 @@ static int pc_truncate(sqlite3_file *base, sqlite3_int64 n)
 	if (!d)
 		return f->real->pMethods->xTruncate(f->real, n);
 	pthread_mutex_lock(&mutex);
-	if (no_power()) {
+	if (no_power() || fails(CALL_TRUNCATE)) {
 		rc = SQLITE_IOERR_TRUNCATE;
 	} else if ((size_t)n < d->n) {
 		memset(d->data + n, 0, d->n - n);
@@ -240,27 +329,37 @@ static int pc_truncate(sqlite3_file *base, sqlite3_int64 n)
 	return rc;
 }
 
-static int pc_sync(sqlite3_file *base, int flags)
+static int sync_node(struct node *d, sqlite3_file *real)
 {
-	struct file *f = (struct file *)base;
-	struct node *d = f->node;
 	int rc = SQLITE_OK;
 
-	if (!d)
-		return f->real->pMethods->xSync(f->real, flags);
-	pthread_mutex_lock(&mutex);
-	n_syncs++;
 	if (no_power())
-		rc = SQLITE_IOERR_FSYNC;
-	if (!rc && d->dirty) {
-		rc = flush(d, f->real, false);
+		return SQLITE_IOERR_FSYNC;
+	if (fails(CALL_SYNC)) {
+		forget_some(d, real);
+		return SQLITE_IOERR_FSYNC;
+	}
+	if (d->dirty) {
+		rc = flush(d, real);
 		if (!rc)
-			rc = f->real->pMethods->xTruncate(f->real, d->n);
+			rc = real->pMethods->xTruncate(real, (sqlite3_int64)d->n);
 	}
 	if (!rc) {
 		d->dirty = false;
 		d->fresh = false;
 	}
+	return rc;
+}
+
+static int pc_sync(sqlite3_file *base, int flags)
+{
+	struct file *f = (struct file *)base;
+	int rc;
+
+	if (!f->node)
+		return f->real->pMethods->xSync(f->real, flags);
+	pthread_mutex_lock(&mutex);
+	rc = sync_node(f->node, f->real);
 	pthread_mutex_unlock(&mutex);
 	return rc;
 }
@@ -317,6 +416,13 @@ static int pc_characteristics(sqlite3_file *f)
 
 static int pc_shm_map(sqlite3_file *f, int page, int n, int extend, void volatile **ret)
 {
+	enum powercut_fault how;
+
+	pthread_mutex_lock(&mutex);
+	how = fails(CALL_SHM_MAP);
+	pthread_mutex_unlock(&mutex);
+	if (how)
+		return how == FAULT_IO ? SQLITE_IOERR_SHMMAP : SQLITE_IOERR_SHMSIZE;
 	return REAL(f)->pMethods->xShmMap(REAL(f), page, n, extend, ret);
 }
 
@@ -431,17 +537,39 @@ void powercut_cut_at(uint64_t n_calls)
 	pthread_mutex_unlock(&mutex);
 }
 
-void powercut_tear(unsigned seed)
+void powercut_tear(enum powercut_tear how, unsigned seed)
 {
+	tear_how = how;
 	tear_seed = seed;
 }
 
-uint64_t powercut_n_syncs(void)
+void powercut_fail(enum powercut_call call, enum powercut_fault how, uint64_t nth, uint64_t count, unsigned seed)
+{
+	pthread_mutex_lock(&mutex);
+	fault.call = call;
+	fault.how = how;
+	fault.nth = nth;
+	fault.count = count;
+	fault.seed = seed;
+	pthread_mutex_unlock(&mutex);
+}
+
+static uint64_t counted(const uint64_t *of)
 {
 	uint64_t n;
 
 	pthread_mutex_lock(&mutex);
-	n = n_syncs;
+	n = *of;
 	pthread_mutex_unlock(&mutex);
 	return n;
+}
+
+uint64_t powercut_n_failed(void)
+{
+	return counted(&n_failed);
+}
+
+uint64_t powercut_n_calls(enum powercut_call call)
+{
+	return counted(&n_calls_of[call]);
 }

@@ -30,6 +30,7 @@ static struct {
 	bool stopped;
 	int64_t at_ms, at_us; /* where they stand */
 	int64_t skew_us;
+	int64_t set_ms; /* by which the wall clock alone was set */
 } clocks;
 
 int64_t __real_clock_ms(void);
@@ -40,7 +41,7 @@ int64_t __wrap_clock_mono_ms(void);
 
 int64_t __wrap_clock_ms(void)
 {
-	return (clocks.stopped ? clocks.at_ms : __real_clock_ms()) + clocks.skew_us / 1000;
+	return (clocks.stopped ? clocks.at_ms : __real_clock_ms()) + clocks.skew_us / 1000 + clocks.set_ms;
 }
 
 int64_t __wrap_clock_mono_us(void)
@@ -63,6 +64,11 @@ void world_stop_clock(void)
 void world_begin_minute(void)
 {
 	clocks.skew_us += (60000 - clock_ms() % 60000) * 1000;
+}
+
+void world_set_clock(int64_t ms)
+{
+	clocks.set_ms += ms;
 }
 
 void world_pass(struct world *w, int64_t ms)

@@ -108,6 +108,7 @@ void world_quiet(struct world *w);
 void world_stop_clock(
 	void); /* from here on only world_pass() and world_seconds() move it; until world_down() */
 void world_begin_minute(void); /* rows end by the minute: the clocks jump to where the next one begins */
+void world_set_clock(int64_t ms); /* somebody sets the wall clock forth or back; the monotonic one goes on */
 void world_pass(struct world *w, int64_t ms);	 /* the clocks jump; the links are looked at */
 void world_seconds(struct world *w, unsigned n); /* n seconds, with what the queue does each second */
 

@@ -1,0 +1,363 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * points.c -- the gateway that kills itself at a named point, and whose disk fails when it is told to.
+ *
+ * posthornd-points is posthornd, linked from the same objects with --wrap of the functions below.  The file
+ * `<database>.point` says what is to happen; it is read when the database is opened and at each SIGUSR2:
+ *
+ *     kill NAME NTH             SIGKILL at the n-th time that NAME is passed
+ *     fail CALL HOW             write, sync: io, full, short (vfs_shim.h), from now on; HOW none: mended
+ *     memory FIRST EVERY        the FIRST-th allocation of our own code fails, and then one in EVERY (0: none)
+ *
+ * Names: `OP staged` (handed to the store, not committed), `OP applied` (inside the transaction), `OP committed` (on
+ * disk, nobody was told), for OP in op_names; `part written` (the link has it, the answer is to come), `answer read`;
+ * `receipt read`, `inbound read`; `migration step`, `migration commit`; `reload begun`, `reload routes`.
+ *
+ * With `<database>.faulty` beside it the database is opened on the VFS of vfs_shim.c.
+ */
+#include <pthread.h>
+#include <signal.h>
+#include <sqlite3.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "base/clock.h"
+#include "intake/inbound.h"
+#include "queue/queue_impl.h"
+#include "queue/store_sqlite.h"
+#include "route/link.h"
+#include "route/router.h"
+#include "vfs_shim.h"
+
+static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
+static char armed[48], point_path[4200];
+static unsigned n_left;
+static uv_signal_t usr2;
+static struct store *the_store;
+static atomic_uint memory_left, memory_every;
+
+static void pass(const char *name)
+{
+	pthread_mutex_lock(&mutex);
+	if (n_left && !strcmp(name, armed) && !--n_left) {
+		kill(getpid(), SIGKILL);
+		pause();
+	}
+	pthread_mutex_unlock(&mutex);
+}
+
+static bool is_armed(const char *name)
+{
+	bool is;
+
+	pthread_mutex_lock(&mutex);
+	is = n_left && !strcmp(name, armed);
+	pthread_mutex_unlock(&mutex);
+	return is;
+}
+
+/* ---- what is asked for ----------------------------------------------------------------------------------- */
+
+/* Retention comes once a minute: here it comes when it is armed. */
+static void purge_now(void)
+{
+	static struct op_purge o;
+
+	o = (struct op_purge){.op = {.kind = OP_PURGE, .rows = 1}, .bodies_before = clock_ms(), .limit = 1000};
+	store_stage(the_store, STORE_BULK, &o.op);
+}
+
+static void fail_as(const char *call, const char *how)
+{
+	static const char *const hows[FAULT_N] = {"none", "io", "full", "short"};
+	enum powercut_fault f = FAULT_NONE;
+
+	for (int i = 0; i < FAULT_N; i++)
+		if (!strcmp(how, hows[i]))
+			f = i;
+	powercut_fail(!strcmp(call, "sync") ? CALL_SYNC : CALL_WRITE, f, 1, 0, 1);
+}
+
+static void read_orders(void)
+{
+	FILE *f = fopen(point_path, "r");
+	char line[100] = "", a[24], b[24];
+	unsigned n, every;
+
+	if (!f)
+		return;
+	if (fgets(line, sizeof line, f) && sscanf(line, "kill %23s %23s %u", a, b, &n) == 3) {
+		pthread_mutex_lock(&mutex);
+		snprintf(armed, sizeof armed, "%s %s", a, b);
+		n_left = n;
+		pthread_mutex_unlock(&mutex);
+		if (!strcmp(a, "purge") && the_store)
+			purge_now();
+	} else if (sscanf(line, "fail %23s %23s", a, b) == 2) {
+		fail_as(a, b);
+	} else if (sscanf(line, "memory %u %u", &n, &every) == 2) {
+		atomic_store(&memory_every, every);
+		atomic_store(&memory_left, n);
+	}
+	fclose(f);
+}
+
+static void on_usr2(uv_signal_t *s, int number)
+{
+	read_orders();
+}
+
+int __real_store_open(uv_loop_t *loop, const struct store_conf *c, struct store **ret, struct store_boot *ret_boot,
+	char *err, size_t n_err);
+int __wrap_store_open(uv_loop_t *loop, const struct store_conf *c, struct store **ret, struct store_boot *ret_boot,
+	char *err, size_t n_err);
+
+int __wrap_store_open(uv_loop_t *loop, const struct store_conf *c, struct store **ret, struct store_boot *ret_boot,
+	char *err, size_t n_err)
+{
+	struct store_conf conf = *c;
+	int r;
+
+	snprintf(point_path, sizeof point_path, "%s.faulty", c->path);
+	if (access(point_path, F_OK) == 0 && powercut_register() == SQLITE_OK)
+		conf.vfs = POWERCUT_VFS;
+	snprintf(point_path, sizeof point_path, "%s.point", c->path);
+	read_orders();
+	r = __real_store_open(loop, &conf, ret, ret_boot, err, n_err);
+	if (r == 0)
+		the_store = *ret;
+	uv_signal_init(loop, &usr2);
+	uv_signal_start(&usr2, on_usr2, SIGUSR2);
+	uv_unref((uv_handle_t *)&usr2);
+	return r;
+}
+
+void __real_store_close(struct store *s, void (*closed)(void *arg), void *arg);
+void __wrap_store_close(struct store *s, void (*closed)(void *arg), void *arg);
+
+void __wrap_store_close(struct store *s, void (*closed)(void *arg), void *arg)
+{
+	the_store = NULL;
+	uv_close((uv_handle_t *)&usr2, NULL);
+	__real_store_close(s, closed, arg);
+}
+
+/* ---- memory ---------------------------------------------------------------------------------------------- */
+
+static bool is_out(void)
+{
+	unsigned left = atomic_load(&memory_left), every;
+
+	if (!left || atomic_fetch_sub(&memory_left, 1) != 1)
+		return false;
+	every = atomic_load(&memory_every);
+	atomic_store(&memory_left, every ? 1 + (unsigned)(random() % (2 * every)) : 0);
+	return true;
+}
+
+void *__real_malloc(size_t n);
+void *__wrap_malloc(size_t n);
+
+void *__wrap_malloc(size_t n)
+{
+	return is_out() ? NULL : __real_malloc(n);
+}
+
+void *__real_calloc(size_t n, size_t size);
+void *__wrap_calloc(size_t n, size_t size);
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return is_out() ? NULL : __real_calloc(n, size);
+}
+
+void *__real_realloc(void *p, size_t n);
+void *__wrap_realloc(void *p, size_t n);
+
+void *__wrap_realloc(void *p, size_t n)
+{
+	return is_out() ? NULL : __real_realloc(p, n);
+}
+
+char *__real_strdup(const char *s);
+char *__wrap_strdup(const char *s);
+
+char *__wrap_strdup(const char *s)
+{
+	return is_out() ? NULL : __real_strdup(s);
+}
+
+/* ---- operations ------------------------------------------------------------------------------------------ */
+
+static const char *const op_names[OP_N] = {
+	[OP_ACCEPT] = "accept", [OP_LEASE] = "lease", [OP_SUBMIT] = "submit", [OP_FINAL] = "final", [OP_RECEIPT] = "receipt",
+	[OP_INBOUND] = "inbound", [OP_INBOUND_PART] = "inbound_part", [OP_EVENTS_DONE] = "events_done", [OP_PURGE] = "purge",
+	[OP_STREAM] = "stream", [OP_RESERVE] = "reserve", [OP_META] = "meta",
+};
+
+static void pass_op(const struct store_op *op, const char *where)
+{
+	char name[48];
+
+	if (!op_names[op->kind])
+		return;
+	snprintf(name, sizeof name, "%s %s", op_names[op->kind], where);
+	pass(name);
+}
+
+/* done() of those whose commit is waited for. */
+static struct told {
+	struct told *next;
+	struct store_op *op;
+	void (*done)(struct store_op *op);
+} *told;
+
+static void committed(struct store_op *op)
+{
+	struct told **at = &told, *t;
+
+	if (!op->r)
+		pass_op(op, "committed");
+	while ((*at)->op != op)
+		at = &(*at)->next;
+	t = *at;
+	*at = t->next;
+	op->done = t->done;
+	free(t);
+	if (op->done)
+		op->done(op);
+}
+
+void __real_store_stage(struct store *s, enum store_list list, struct store_op *op);
+void __wrap_store_stage(struct store *s, enum store_list list, struct store_op *op);
+
+void __wrap_store_stage(struct store *s, enum store_list list, struct store_op *op)
+{
+	char name[48];
+
+	snprintf(name, sizeof name, "%s committed", op_names[op->kind] ? op_names[op->kind] : "");
+	if (is_armed(name)) {
+		struct told *t = malloc(sizeof *t);
+
+		*t = (struct told){told, op, op->done};
+		told = t;
+		op->done = committed;
+	}
+	__real_store_stage(s, list, op);
+	pass_op(op, "staged");
+}
+
+/* In the transaction, before its COMMIT. */
+#define APPLIED(what) \
+	int __real_apply_##what(struct writer *w, struct store_op *op); \
+	int __wrap_apply_##what(struct writer *w, struct store_op *op); \
+	int __wrap_apply_##what(struct writer *w, struct store_op *op) \
+	{ \
+		int rc = __real_apply_##what(w, op); \
+		pass_op(op, "applied"); \
+		return rc; \
+	}
+
+APPLIED(accept)
+APPLIED(lease)
+APPLIED(submit)
+APPLIED(final)
+APPLIED(inbound)
+APPLIED(events_done)
+APPLIED(purge)
+
+/* ---- the other points ------------------------------------------------------------------------------------ */
+
+/* Called when a driver has taken a part; the octets leave with the same turn of the loop. */
+static void next_turn(uv_timer_t *t)
+{
+	pass("part written");
+}
+
+void __real_pace_take(struct pace *p, unsigned n, int64_t now_us);
+void __wrap_pace_take(struct pace *p, unsigned n, int64_t now_us);
+
+void __wrap_pace_take(struct pace *p, unsigned n, int64_t now_us)
+{
+	static uv_timer_t timer;
+
+	__real_pace_take(p, n, now_us);
+	if (!is_armed("part written"))
+		return;
+	if (!timer.data)
+		uv_timer_init(usr2.loop, &timer);
+	timer.data = &timer;
+	uv_unref((uv_handle_t *)&timer);
+	uv_timer_start(&timer, next_turn, 0, 0);
+}
+
+void __real_queue_settle(struct queue *q, struct outlet *o, const struct settle *s);
+void __wrap_queue_settle(struct queue *q, struct outlet *o, const struct settle *s);
+
+void __wrap_queue_settle(struct queue *q, struct outlet *o, const struct settle *s)
+{
+	pass("answer read");
+	__real_queue_settle(q, o, s);
+}
+
+int __real_queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *r,
+	void (*done)(void *arg, uint64_t a, uint64_t b, int r), void *arg, uint64_t a, uint64_t b);
+int __wrap_queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *r,
+	void (*done)(void *arg, uint64_t a, uint64_t b, int r), void *arg, uint64_t a, uint64_t b);
+
+int __wrap_queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *r,
+	void (*done)(void *arg, uint64_t a, uint64_t b, int r), void *arg, uint64_t a, uint64_t b)
+{
+	pass("receipt read");
+	return __real_queue_receipt(q, o, r, done, arg, a, b);
+}
+
+int __real_inbound_take(void *arg, struct link *l, const struct link_inbound *m, struct driver_token token);
+int __wrap_inbound_take(void *arg, struct link *l, const struct link_inbound *m, struct driver_token token);
+
+int __wrap_inbound_take(void *arg, struct link *l, const struct link_inbound *m, struct driver_token token)
+{
+	pass("inbound read");
+	return __real_inbound_take(arg, l, m, token);
+}
+
+int __real_sqlite3_exec(sqlite3 *db, const char *sql, int (*cb)(void *, int, char **, char **), void *arg, char **err);
+int __wrap_sqlite3_exec(sqlite3 *db, const char *sql, int (*cb)(void *, int, char **, char **), void *arg, char **err);
+
+int __wrap_sqlite3_exec(sqlite3 *db, const char *sql, int (*cb)(void *, int, char **, char **), void *arg, char **err)
+{
+	int rc;
+
+	if (strstr(sql, "user_version"))
+		pass("migration commit");
+	rc = __real_sqlite3_exec(db, sql, cb, arg, err);
+	if (!strncmp(sql, "ALTER TABLE", 11))
+		pass("migration step");
+	return rc;
+}
+
+void __real_link_remove(struct link *l, void (*gone)(void *arg), void *arg);
+void __wrap_link_remove(struct link *l, void (*gone)(void *arg), void *arg);
+
+void __wrap_link_remove(struct link *l, void (*gone)(void *arg), void *arg)
+{
+	__real_link_remove(l, gone, arg);
+	pass("reload begun");
+}
+
+int __real_router_set(struct router *r, struct queue *q, const struct conf *c,
+	struct link *(*link_of)(void *arg, const char *name), void *arg);
+int __wrap_router_set(struct router *r, struct queue *q, const struct conf *c,
+	struct link *(*link_of)(void *arg, const char *name), void *arg);
+
+int __wrap_router_set(struct router *r, struct queue *q, const struct conf *c,
+	struct link *(*link_of)(void *arg, const char *name), void *arg)
+{
+	int e = __real_router_set(r, q, c, link_of, arg);
+
+	pass("reload routes");
+	return e;
+}
