@@ -2,7 +2,9 @@
  *
  * queue_impl.h -- what the files of the queue share and nobody else sees.
  *
- *     queue.c     intake (queue_add), start and stop, limits, views
+ *     accept.c    messages come in (queue_add)
+ *     queue.c     memory, ids, links, limits, start and stop
+ *     views.c     what others see of it
  *     lane.c      lanes: which messages wait where, and for which link
  *     choice.c    routes that choose among their links
  *     dispatch.c  from lanes to links: fair choice, tokens, lease, submit
