@@ -256,7 +256,7 @@ static void begin(struct modem *m, const char *why)
 {
 	network_end(m);
 	if (why) {
-		outgoing_down(m, false, why);
+		outgoing_down(m, true, why); /* of a modem that begins anew, or another SIM's, are the references then */
 		link_down(m->link, why);
 	}
 	incoming_down(m);
@@ -343,6 +343,7 @@ static void stop_finish(struct modem *m, const char *why)
 	outgoing_done(m, on_closed);
 	incoming_done(m, on_closed);
 	uv_close((uv_handle_t *)&m->life.timer, on_closed);
+	uv_close((uv_handle_t *)&m->ladder.timer, on_closed);
 	uv_close((uv_handle_t *)&m->start.timer, on_closed);
 	uv_close((uv_handle_t *)&m->net.timer, on_closed);
 	uv_close((uv_handle_t *)&m->ussd.timer, on_closed);

@@ -32,6 +32,8 @@ static int modem_start(struct link *l)
 	int r = life_init(m);
 
 	if (r == 0)
+		r = ladder_init(m);
+	if (r == 0)
 		r = startup_init(m);
 	if (r == 0)
 		r = network_init(m);
@@ -43,7 +45,7 @@ static int modem_start(struct link *l)
 		r = ussd_init(m);
 	if (r < 0)
 		return r; /* timers of libuv cannot fail */
-	m->n_handles = 6;
+	m->n_handles = 7;
 	m->life.was_absent = false;
 	life_event(m, EV_START, NULL);
 	return 0;
