@@ -36,6 +36,7 @@
 #define TIMEOUT_MIN_MS   15000   /* beyond which, and so many times the mean, an answer is lost */
 #define TIMEOUT_MEANS    5
 #define PROMPTS_LOST_MAX 3       /* then the port is not to be trusted */
+#define STORED_HEAD      6       /* digits of an absent service centre, first octet and TP-MR */
 #define EVIDENCE_MS      30000   /* a status report as a rule comes sooner */
 
 static void send_next(struct modem *m);
@@ -241,10 +242,10 @@ bool outgoing_stored_as_sent(struct modem *m, const char *pdu)
 	for (unsigned i = 0; i < m->out.n; i++) {
 		struct outgoing_part *p = &m->out.part[i];
 		size_t n = strlen(p->pdu), k = strlen(pdu);
-		/* The modem may have written its service centre, and a reference, into it: the tail is what counts. */
-		size_t tail = n > 2 * 3 + 2 ? n - (2 * 3 + 2) : 0;
+		/* The modem may have written its service centre, and a reference, into it: what is behind counts. */
+		size_t tail = n - STORED_HEAD;
 
-		if (p->state == OUT_DOUBTFUL && k >= tail && strcasecmp(pdu + k - (n - 6), p->pdu + 6) == 0) {
+		if (p->state == OUT_DOUBTFUL && k >= tail && strcasecmp(pdu + k - tail, p->pdu + STORED_HEAD) == 0) {
 			believe_sent(m, p, p->mr_before < 0 ? -1 : (p->mr_before + 1) & 0xff, "memory");
 			return true;
 		}

@@ -50,6 +50,8 @@ static struct {
 	int creg, cgreg, cereg, mr;
 	unsigned n_resets, n_texts, n_starts;
 	char cms[32];   /* instead of +CMGS */
+	char copy[400]; /* in its memory, as sent; "": none */
+	unsigned n_deleted;
 	char heard[1024], says[4096];
 	/* power_command */
 	uv_process_t *process;
@@ -151,6 +153,15 @@ static void creg(const char *name, int status)
 	say(line);
 }
 
+static void list(void)
+{
+	char answer[sizeof(w.copy) + 64] = "\r\nOK\r\n";
+
+	if (*w.copy)
+		snprintf(answer, sizeof(answer), "\r\n+CMGL: 1,3,,%zu\r\n%s\r\n\r\nOK\r\n", strlen(w.copy) / 2 - 1, w.copy);
+	say(answer);
+}
+
 static void obey(const char *line)
 {
 	if (strncmp(line, "AT+CFUN=1,1", 11) == 0)
@@ -169,6 +180,14 @@ static void obey(const char *line)
 		creg("CEREG", w.cereg);
 	} else if (strcmp(line, "AT+CPIN?") == 0) {
 		say("\r\n+CPIN: READY\r\n\r\nOK\r\n");
+	} else if (strncmp(line, "AT+CPMS=\"", 9) == 0) {
+		say(*w.copy ? "\r\n+CPMS: 1,10,1,10,1,10\r\n\r\nOK\r\n" : "\r\n+CPMS: 0,10,0,10,0,10\r\n\r\nOK\r\n");
+	} else if (strcmp(line, "AT+CMGL=4") == 0) {
+		list();
+	} else if (strncmp(line, "AT+CMGD=1", 9) == 0) {
+		w.n_deleted++;
+		w.copy[0] = '\0';
+		say("\r\nOK\r\n");
 	} else if (strcmp(line, "AT+CNMI=?") == 0) {
 		say("\r\n+CNMI: (0-2),(0,1),(0),(0,1),(0)\r\n\r\nOK\r\n");
 	} else {
@@ -498,6 +517,34 @@ static void a_modem_that_says_that_its_sim_is_ready_is_set_up_first(void **state
 	assert_int_equal(w.n_texts, texts);
 }
 
+/* Some modems keep a copy of what they sent.  One of yesterday says nothing of the same text today, and copies fill the
+ * memory up. */
+static void copies_of_what_was_sent_are_evidence_once(void **state)
+{
+	char pdu[sizeof(w.copy)];
+	uint64_t a, b;
+
+	come_up();
+	a = give();
+	snprintf(pdu, sizeof(pdu), "%s", w.m.out.part[0].pdu);
+	run(100);
+	assert_int_equal(outcome_of(a), OUTCOME_SENT);
+	snprintf(w.copy, sizeof(w.copy), "%s", pdu);
+	incoming_drain(&w.m);
+	run(1000);
+	assert_int_equal(w.n_deleted, 1);
+	w.swallow = true;
+	b = give();
+	run(200000);
+	assert_int_equal(outcome_of(b), OUTCOME_UNKNOWN);
+	a = give();
+	run(100);
+	snprintf(w.copy, sizeof(w.copy), "%s", pdu); /* this one was sent */
+	run(140000);
+	assert_int_equal(outcome_of(a), OUTCOME_SENT);
+	assert_int_equal(w.n_deleted, 2);
+}
+
 /* ---- the network ---- */
 
 static void any_registration_that_takes_messages_is_enough(void **state)
@@ -615,6 +662,7 @@ int main(void)
 		TEST(a_power_command_that_hangs_is_ended_though_the_port_went),
 		TEST(no_reference_is_believed_over_a_reset),
 		TEST(a_modem_that_says_that_its_sim_is_ready_is_set_up_first),
+		TEST(copies_of_what_was_sent_are_evidence_once),
 		TEST(any_registration_that_takes_messages_is_enough),
 		TEST(a_network_that_goes_pauses_the_link),
 		TEST(refusals_of_the_device_pause_ever_longer),
