@@ -83,6 +83,8 @@ static void give_report(struct modem *m, const struct tpdu *t, struct driver_tok
 
 	m->in.reports++;
 	outgoing_reported(m, t->mr, t->address.text, id, id2);
+	if (t->address.ton == TON_INTERNATIONAL) /* else it is only the end of one */
+		r.from = strtoull(t->address.text, NULL, 10);
 	r.smsc_id2 = id2[0] ? id2 : NULL;
 	snprintf(err, sizeof(err), "%02X", t->status);
 	link_receipt(m->link, &r, token);

@@ -65,6 +65,19 @@ def _(w):
     equal(len(gw.operator().get("/v1/inbound").expect(200).json["inbound"]), 1, "messages that came in")
 
 
+@case("kill -9 while a text is on the air: its status report tells that it went, and it is not sent again")
+def _(w):
+    sims = Modems(w, "on submit 1 lose-answer", "report-delay 5000")
+    gw = w.gateway(links=[modem(sims, on_uncertain="hold")])
+    gw.wait_link("sim1")
+    message = gw.api().send(to="+491511234567", text="hello")
+    wait_for(sims.submits, 20, "the text to be on the air")
+    gw.kill()
+    gw.restart()
+    gw.api().wait_state(message["id"], "delivered", seconds=20)
+    equal(len(sims.submits()), 1, "sent")
+
+
 def deliver(sender, dcs, udh, body, udl):
     """SMS-DELIVER as hexadecimal (3GPP TS 23.040, 9.2.2.1)."""
     digits = sender + "F" * (len(sender) % 2)
