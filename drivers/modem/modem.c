@@ -70,7 +70,9 @@ static int modem_decode(struct link *l, uint8_t data_coding, struct gsm7_shift s
 	dcs_read(data_coding, &d);
 	if (d.compressed || d.alphabet == DCS_OCTETS)
 		return -ENOTSUP;
-	return d.alphabet == DCS_UCS2 ? ucs2_to_utf8(text, n, dst, cap, ret_n) : gsm7_decode(text, n, shift, dst, cap, ret_n);
+	if (d.alphabet == DCS_UCS2)
+		return ucs2_to_utf8(text, n, dst, cap, ret_n);
+	return gsm7_decode(text, n, shift, dst, cap, ret_n);
 }
 
 static int modem_ussd(struct link *l, const char *code, driver_ussd_cb *done, void *arg)

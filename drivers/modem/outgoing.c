@@ -41,11 +41,11 @@
 
 static void send_next(struct modem *m);
 
-static struct outgoing_part *part_in(struct outgoing *o, enum outgoing_state s)
+static struct outgoing_part *part_in(const struct outgoing *o, enum outgoing_state s)
 {
 	for (unsigned i = 0; i < o->n; i++)
 		if (o->part[i].state == s)
-			return &o->part[i];
+			return (struct outgoing_part *)&o->part[i];
 	return NULL;
 }
 
@@ -575,6 +575,11 @@ void outgoing_down(struct modem *m, bool restarted, const char *why)
 		forget_reference(o);
 	while ((p = part_in(o, OUT_WAITING)))
 		settle_unsent(m, p, why);
+}
+
+bool outgoing_on_air(const struct modem *m)
+{
+	return part_in(&m->out, OUT_ON_AIR) != NULL;
 }
 
 bool outgoing_is_empty(const struct modem *m)

@@ -307,7 +307,8 @@ static void stays_parked(struct queue *q, struct receipt_job *j)
 		return;
 	q->stats.receipts_parked++;
 	j->evidence.n = j->r.ret_parked;
-	if ((*j->evidence.quoted || j->evidence.numbered || j->evidence.bare) && (!is_evidence(j) || !uncertain_parked(q, &j->evidence)))
+	if ((*j->evidence.quoted || j->evidence.numbered || j->evidence.bare) &&
+		(!is_evidence(j) || !uncertain_parked(q, &j->evidence)))
 		evidence_unmatched(q->evidence, &j->evidence);
 }
 

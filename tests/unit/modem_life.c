@@ -517,6 +517,25 @@ static void a_modem_that_says_that_its_sim_is_ready_is_set_up_first(void **state
 	assert_int_equal(w.n_texts, texts);
 }
 
+static void a_restart_in_mid_send_is_not_waited_out(void **state)
+{
+	uint64_t a;
+
+	come_up();
+	w.swallow = true;
+	a = give();
+	run(100);
+	assert_int_equal(w.n_texts, 1);
+	say("\r\n+CPIN: READY\r\n");
+	run(10000);
+	assert_true(w.up);
+	assert_int_equal(outcome_of(a), -1); /* there may be evidence yet */
+	say("\r\n+CMGS: 1\r\n");
+	run(10);
+	assert_int_equal(outcome_of(a), OUTCOME_SENT);
+	assert_int_equal(w.n_texts, 1);
+}
+
 /* Some modems keep a copy of what they sent.  One of yesterday says nothing of the same text today, and copies fill the
  * memory up. */
 static void copies_of_what_was_sent_are_evidence_once(void **state)
@@ -662,6 +681,7 @@ int main(void)
 		TEST(a_power_command_that_hangs_is_ended_though_the_port_went),
 		TEST(no_reference_is_believed_over_a_reset),
 		TEST(a_modem_that_says_that_its_sim_is_ready_is_set_up_first),
+		TEST(a_restart_in_mid_send_is_not_waited_out),
 		TEST(copies_of_what_was_sent_are_evidence_once),
 		TEST(any_registration_that_takes_messages_is_enough),
 		TEST(a_network_that_goes_pauses_the_link),
