@@ -145,6 +145,7 @@ enum link_metric {
 	L_MATCH_RATE,
 	L_MATCH_ALARM,
 	L_MATCH_ALARMS,
+	L_RECEIPT_AGE,
 	L_QUERIED,
 	L_QUERY_SETTLED,
 	L_QUERY_OFF,
@@ -181,6 +182,8 @@ static const struct {
 	[L_MATCH_RATE] = {"link_receipt_match_ratio", "gauge",
 		"Share of the last thousand receipts or so that found their part; 1 while there was none."},
 	[L_MATCH_ALARM] = {"link_receipt_match_alarm", "gauge", "1 when that share was good and is too low now."},
+	[L_RECEIPT_AGE] = {"link_receipt_age_seconds", "gauge",
+		"Time from a part's sending to its receipt, a mean of the last ones; 0 while there was none."},
 	[L_MATCH_ALARMS] = {"link_receipt_match_alarms_total", "counter", "Times it became so."},
 	[L_QUERIED] = {"link_queries_total", "counter", "Parts that the carrier was asked about by query_sm."},
 	[L_QUERY_SETTLED] = {"link_queries_settled_total", "counter", "Parts that its answer made final."},
@@ -235,6 +238,7 @@ static double link_value(const struct link_view *v, enum link_metric m)
 	case L_MATCHED: return f ? (double)f->matched : 0;
 	case L_MATCH_RATE: return match_ratio(f);
 	case L_MATCH_ALARM: return f && f->alarm;
+	case L_RECEIPT_AGE: return f && idform_age(f) > 0 ? idform_age(f) : 0;
 	case L_MATCH_ALARMS: return f ? (double)f->alarms : 0;
 	case L_QUERIED: return (double)v->outlet->queried;
 	case L_QUERY_SETTLED: return (double)v->outlet->query_settled;

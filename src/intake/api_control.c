@@ -204,6 +204,11 @@ static void put_receipts(struct json_out *o, const struct outlet *out)
 	json_out_ku64(o, "window", received);
 	json_out_ku64(o, "received", f ? f->received : 0);
 	json_out_ku64(o, "matched", f ? f->matched : 0);
+	json_out_key(o, "age_s");
+	if (f && idform_age(f) >= 0)
+		json_out_real(o, idform_age(f));
+	else
+		json_out_null(o);
 	json_out_kbool(o, "alarm", f && f->alarm);
 	json_out_key(o, "form");
 	if (known >= 0) {

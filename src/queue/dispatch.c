@@ -93,8 +93,10 @@ void dispatch_known_rate(struct queue *q, struct outlet *o)
 	while (*p && (*p)->link != o->id)
 		p = &(*p)->next;
 	k = *p;
-	if (!k)
+	if (!k) {
+		o->pace.full_us = q->written_us;
 		return;
+	}
 	o->pace = k->pace;
 	*p = k->next;
 	free(k);

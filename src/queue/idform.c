@@ -10,6 +10,7 @@
 #define KNOWN_HITS  20
 #define KNOWN_SHARE 0.9
 #define FADE_AT     4096  /* hits are halved: what counts is the last few thousand */
+#define AGE_MEAN 64
 #define BUCKET_MIN  64    /* receipts … */
 #define BUCKET_MS   10000 /* … and time before the next bucket begins: early receipts get their response meanwhile */
 
@@ -189,6 +190,20 @@ void idform_matched(struct idform *f, int64_t received_ms)
 			return;
 		}
 	}
+}
+
+void idform_aged(struct idform *f, double age_s)
+{
+	unsigned n = f->n_aged < AGE_MEAN ? ++f->n_aged : AGE_MEAN;
+
+	if (age_s < 0) /* the clock was set back */
+		age_s = 0;
+	f->age_s += (age_s - f->age_s) / n;
+}
+
+double idform_age(const struct idform *f)
+{
+	return f->n_aged ? f->age_s : -1;
 }
 
 static double rate(const struct idform *f, unsigned skip, uint32_t *ret_received, uint32_t *ret_matched)

@@ -43,6 +43,8 @@ struct idform {
 	unsigned at, n_buckets;
 	uint64_t received, matched, alarms;
 	bool was_good, alarm;
+	double age_s;                   /* see idform_age() */
+	unsigned n_aged;
 };
 
 void idform_init(struct idform *f);
@@ -78,6 +80,11 @@ void idform_name(unsigned form, char *buf, unsigned n);
 
 void idform_received(struct idform *f, int64_t now_ms);
 void idform_matched(struct idform *f, int64_t received_ms); /* one that was received then */
+
+/* A first receipt came so long after its part was taken.  What is told is a mean of about the last 64; -1 while
+ * there was none. */
+void idform_aged(struct idform *f, double age_s);
+double idform_age(const struct idform *f);
 
 /* Of the window; returns 0 … 1, or -1 while there was none. */
 double idform_rate(const struct idform *f, uint32_t *ret_received, uint32_t *ret_matched);

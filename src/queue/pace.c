@@ -112,6 +112,12 @@ void pace_set(struct pace *p, double tps, double limit, unsigned burst)
 		p->burst = p->max;
 	if (p->burst < 1 || by_distance(tps))
 		p->burst = 1;
+	if (p->full_us / 1000 > p->sent.slot) {
+		meter_add(&p->sent, p->max, p->full_us);
+		p->tokens = 0;
+		p->at_us = p->full_us;
+	}
+	p->full_us = 0;
 }
 
 static void fill(struct pace *p, int64_t now_us)

@@ -47,6 +47,7 @@ struct pace {
 	int64_t at_us;  /* of `tokens`; 0: never looked at */
 	unsigned max;   /* in any second */
 	unsigned held;  /* by parts that have not left */
+	int64_t full_us; /* all that may leave within a second had left then, as far as is known; 0: it is known */
 	struct meter sent;
 };
 

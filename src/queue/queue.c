@@ -726,6 +726,8 @@ struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boo
 	q->next_id = boot->next_id;
 	q->id_end = boot->next_id + 65536;
 	q->recover_upto = boot->next_id;
+	if (boot->written_ms && boot->written_ms <= clock_ms())
+		q->written_us = clock_mono_us() - (clock_ms() - boot->written_ms) * 1000;
 	q->stored_low = boot->low_water;
 	q->index_run = (uint32_t)((boot->indexed_to & ((1ull << MSG_COUNTER_BITS) - 1)) >> 16);
 	q->next_lane = boot->next_lane ? boot->next_lane : 1;

@@ -225,6 +225,7 @@ struct queue {
 	struct choice *choices;
 	unsigned turn;               /* who begins: links with lanes of their own, or routes that choose */
 	struct kept_pace *paces;
+	int64_t written_us;          /* until then an earlier process may have sent; clock_mono_us(), 0: none did */
 	bool any_parked;             /* when the last page of settled messages came */
 	uint32_t parked_max;
 	int64_t parked_age_ms;

@@ -546,6 +546,8 @@ int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *
 		return 0;
 	}
 	idform_matched(o->idform, q->now_ms);
+	if (f.e->state == STATE_SENT)
+		idform_aged(o->idform, (double)q->now_ms / 1000 - f.e->sent_s);
 	if (f.e->state == STATE_SENT || state_may_correct(f.e->state, state))
 		return settle_entry(q, o, r, &f, &say, done, arg, a, b);
 	if (f.e->state == state) {

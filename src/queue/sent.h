@@ -29,6 +29,7 @@ struct sent_entry {
 	uint8_t class;
 	uint8_t n_asked;     /* how often the carrier was asked … */
 	uint32_t ask_s;      /* … and when it is asked next; Unix, 0: not */
+	uint32_t sent_s;     /* Unix; the carrier took it */
 };
 
 struct sent;

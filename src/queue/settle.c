@@ -183,6 +183,7 @@ static void remember(struct queue *q, const struct message *m, const struct stor
 
 	e.deadline_s = (uint32_t)deadline_of(o, m, at_ms);
 	ask_plan(o, &e, at_ms < m->send_at_ms ? m->send_at_ms : at_ms, q->now_ms);
+	e.sent_s = (uint32_t)(at_ms / 1000);
 	e.since_s = (uint32_t)(since_of(m, at_ms) / 1000);
 	if (sent_add(q->sent, &e) < 0)
 		settle_spill(q, &e); /* no memory: the disk keeps it */

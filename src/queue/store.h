@@ -66,6 +66,7 @@ struct store_boot {
 	uint64_t indexed_to; /* the look-up table covers every id below */
 	uint32_t next_lane;
 	bool fresh;          /* the database was just made */
+	int64_t written_ms;  /* when an earlier process wrote to it last, by its file; 0: never */
 };
 
 /* Open or make the database, migrate it, start the threads.  -errno and a sentence in `err` on failure:

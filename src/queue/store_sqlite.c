@@ -702,6 +702,7 @@ int store_open(uv_loop_t *loop, const struct store_conf *c, struct store **ret, 
 	size_t n_err)
 {
 	struct store *s = store_alloc(loop, c);
+	int64_t written_ms;
 	int r;
 
 	/* Nobody reads SQLite's memory statistics, and each malloc() would take a global mutex for them.  Refused, and
@@ -714,6 +715,7 @@ int store_open(uv_loop_t *loop, const struct store_conf *c, struct store **ret, 
 		goto failed;
 	}
 	r = db_lock(s, err, n_err);
+	written_ms = db_written_ms(s);
 	if (!r)
 		r = db_open_writer(s, ret_boot, err, n_err);
 	if (!r)
@@ -723,6 +725,7 @@ int store_open(uv_loop_t *loop, const struct store_conf *c, struct store **ret, 
 	if (r)
 		goto failed;
 	start_handles(s);
+	ret_boot->written_ms = written_ms;
 	*ret = s;
 	return 0;
 

@@ -516,6 +516,7 @@ struct store {
 
 /* store_sqlite_db.c */
 int db_lock(struct store *s, char *err, size_t n_err);
+int64_t db_written_ms(const struct store *s); /* 0: there is nothing */
 void db_unlock(struct store *s);
 int db_open_writer(struct store *s, struct store_boot *ret_boot, char *err, size_t n_err);
 int db_open_reader(struct store *s, sqlite3 **ret_db);

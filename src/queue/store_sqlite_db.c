@@ -18,6 +18,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/file.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -79,6 +80,29 @@ void db_unlock(struct store *s)
 	if (s->lock_fd >= 0)
 		close(s->lock_fd);
 	s->lock_fd = -1;
+}
+
+static int64_t file_written_ms(const char *path)
+{
+	struct stat st;
+
+	if (stat(path, &st) < 0 || st.st_size == 0)
+		return 0;
+	return (int64_t)st.st_mtim.tv_sec * 1000 + st.st_mtim.tv_nsec / 1000000;
+}
+
+int64_t db_written_ms(const struct store *s)
+{
+	int64_t db = file_written_ms(s->path), wal;
+	size_t n = strlen(s->path) + sizeof "-wal";
+	char *path = malloc(n);
+
+	if (!path)
+		return db;
+	snprintf(path, n, "%s-wal", s->path);
+	wal = file_written_ms(path);
+	free(path);
+	return wal > db ? wal : db;
 }
 
 /* ---- connections ----------------------------------------------------------------------------------------- */

@@ -52,6 +52,20 @@ def _(w):
     check(sim.stats["peak_per_s"] <= limit(100), f"peak {sim.stats['peak_per_s']} in a second, wanted 100")
 
 
+@case("nor does a process that was killed and started again within its second")
+def _(w):
+    sim = w.smsc()
+    gw = w.gateway(links=[smpp(sim, tps=100.0, burst=100, on_uncertain="fail")])
+    gw.wait_link()
+    some = rows(250)
+    post(gw.api(), some)
+    for n in (80, 160):
+        wait_for(lambda n=n: sim.stats["accepted"] >= n, 10, f"{n} to be taken")
+        gw.restart(kill=True)
+    wait_for(lambda: not gw.metrics()["posthorn_queue_waiting"], 20, "the rest to leave")
+    check(sim.stats["peak_per_s"] <= limit(100), f"peak {sim.stats['peak_per_s']} in a second, wanted 100")
+
+
 @case("parts count, not messages")
 def _(w):
     sim = w.smsc()

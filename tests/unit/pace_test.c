@@ -288,6 +288,36 @@ static void what_left_of_late(void **state)
 	assert_int_equal((int)pace_sent(p, 7 * SECOND), 0);
 }
 
+/* An earlier process may have used up its second up to then. */
+static void what_an_earlier_process_may_have_sent_counts(void **state)
+{
+	static const struct {
+		double tps;
+		unsigned burst;
+		int64_t ago_us, wait_us; /* at least, and not a twentieth of a second more than it takes for one */
+	} t[] = {
+		{ 100, 100, 300000, 700000 },
+		{ 100, 0, 300000, 700000 },
+		{ 100, 100, 1100000, 0 },
+		{ 0.5, 1, 300000, 1700000 },
+		{ 0.5, 1, 2100000, 0 },
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
+		const int64_t now = 50000000;
+		struct pace p = { .full_us = now - t[i].ago_us };
+		int64_t wait;
+
+		pace_set(&p, t[i].tps, 0, t[i].burst);
+		wait = pace_wait_us(&p, false, now);
+		assert_true(wait >= t[i].wait_us);
+		assert_true(wait <= t[i].wait_us + (t[i].wait_us ? 50000 : 0));
+		pace_set(&p, t[i].tps, 0, t[i].burst); /* once */
+		assert_int_equal(pace_wait_us(&p, false, now + 3000000), 0);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -301,6 +331,7 @@ int main(void)
 		cmocka_unit_test(a_rate_that_changes),
 		cmocka_unit_test(a_limit_that_was_found),
 		cmocka_unit_test(what_left_of_late),
+		cmocka_unit_test(what_an_earlier_process_may_have_sent_counts),
 	};
 	int r = cmocka_run_group_tests(tests, NULL, NULL);
 
