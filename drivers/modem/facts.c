@@ -74,6 +74,8 @@ static void counters(const struct modem *m, const struct teller *t)
 		"How often a modem was told to reset itself because it did not answer.");
 	number(t, "watchdog_power_cycles", (double)m->ladder.n_powers, NULL,
 		"How often power_command was run because a modem did not answer.");
+	number(t, "watchdog_alarms", (double)m->ladder.n_alarms, NULL,
+		"How often nothing of that helped, and a modem was left alone for a while.");
 	number(t, "calls", (double)m->calls.n, NULL, "Incoming calls of a modem.");
 	number(t, "port_losses", (double)m->life.n_lost, NULL, "How often the port of a modem went away.");
 	number(t, "answers_lost", (double)m->out.doubted, NULL,

@@ -357,6 +357,8 @@ int finder_check(struct finder_want *w, const char *imei, const char *imsi, cons
 	if (w->tty) {
 		snprintf(id.maker, sizeof(id.maker), "%s", w->tty->id.maker);
 		snprintf(id.model, sizeof(id.model), "%s", w->tty->id.model);
+		if (memcmp(&w->tty->id, &id, sizeof(id)) != 0)
+			finder_wake(w->finder); /* others may look for it */
 		w->tty->id = id;
 	}
 	w->fails = 0;

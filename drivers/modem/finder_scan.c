@@ -457,7 +457,9 @@ static void put_port(struct sentence *s, const struct finder *f, const struct fi
 	put(s, "%s: ", t->path);
 	if (number[0])
 		put(s, "%s %s", word(w->kind), number);
-	else if (t->answered || t->holder)
+	else if (t->holder)
+		put(s, "in use by link \"%s\"", t->holder->link);
+	else if (t->answered)
 		put(s, "a modem that tells no %s", word(w->kind));
 	else if (t->by_path)
 		put(s, "left to the link that names it");

@@ -3,8 +3,8 @@
  *
  * A memory of a SIM has ten to fifty places; when all are taken the network keeps what comes next, and after days
  * throws it away.  So whatever is in a memory of a modem that is ours is read and deleted: messages, status reports,
- * notifications of MMS, binary ones, and what cannot be read at all, which goes to the core as octets.  Only what was
- * put there to be sent stays.
+ * notifications of MMS, binary ones, and what cannot be read at all, which goes to the core as octets; copies that some
+ * modems keep of what they sent are deleted.  Only what was put there to be sent stays.
  *
  * Announcements (+CMTI, +CDSI) are hints: they get lost, name a memory that is not the one (Quectel: a report in SR
  * announced as SM), or never come (ZTE).  Therefore all memories are looked through at the start, after each hint that
@@ -83,6 +83,8 @@ static void give_report(struct modem *m, const struct tpdu *t, struct driver_tok
 
 	m->in.reports++;
 	outgoing_reported(m, t->mr, t->address.text, id, id2);
+	if (t->address.ton == TON_INTERNATIONAL) /* else it is only the end of one */
+		r.from = strtoull(t->address.text, NULL, 10);
 	r.smsc_id2 = id2[0] ? id2 : NULL;
 	snprintf(err, sizeof(err), "%02X", t->status);
 	link_receipt(m->link, &r, token);
@@ -293,13 +295,17 @@ static void take_stored(struct modem *m, const struct incoming_place *at, long s
 
 	if (!*pdu && length > 0)
 		return; /* the line was lost on the wire, not the message: the next look reads it again */
-	if (stat == STAT_SENT)
-		outgoing_stored_as_sent(m, pdu);
-	if (stat == STAT_SENT || stat == STAT_UNSENT || open_find(in, at) || looks_torn(in, at, length, pdu))
+	if (stat == STAT_UNSENT || open_find(in, at) || looks_torn(in, at, length, pdu))
 		return;
 	o = open_new(in, at);
 	if (!o) {
 		in->look_again = true;
+		return;
+	}
+	if (stat == STAT_SENT) {
+		/* A copy is evidence once: left there, it would be taken for that of the same text some day. */
+		outgoing_stored_as_sent(m, pdu);
+		o->state = INCOMING_STORED;
 		return;
 	}
 	give(m, pdu, length, token_of(in, o));

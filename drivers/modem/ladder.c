@@ -63,6 +63,7 @@ static void step_reset(struct modem *m, const char *why)
 
 	m->ladder.n_resets++;
 	tell(m, why, "it was told to reset itself");
+	outgoing_down(m, true, why);
 	if (m->port)
 		port_write(m->port, line, (size_t)n);
 	be_patient(m);
@@ -73,7 +74,8 @@ static void on_process_closed(uv_handle_t *h)
 {
 	struct modem *m = h->data;
 
-	if (m->life.state == MODEM_RESETTING)
+	m->ladder.process_open = false;
+	if (m->life.state == MODEM_RESETTING && m->ladder.step == LADDER_POWER)
 		life_arm(m, REOPEN_PAUSE_MS);
 	modem_handle_closed(m);
 }
@@ -83,6 +85,7 @@ static void on_exit(uv_process_t *p, int64_t status, int signal)
 	struct modem *m = p->data;
 
 	m->ladder.running = false;
+	uv_timer_stop(&m->ladder.timer);
 	if (status != 0 || signal != 0)
 		log_warn("modem_power_command", "link=%s status=%lld signal=%d", link_name(m->link), (long long)status,
 			signal);
@@ -90,9 +93,19 @@ static void on_exit(uv_process_t *p, int64_t status, int signal)
 	uv_close((uv_handle_t *)p, on_process_closed);
 }
 
+/* The port goes with the power, and all states with it: the command's time is its own. */
+static void on_too_long(uv_timer_t *t)
+{
+	struct modem *m = t->data;
+
+	if (m->ladder.running)
+		uv_process_kill(&m->ladder.process, SIGKILL);
+}
+
+/* One at a time: what waits for a device may not even be killed. */
 static bool has_power_command(const struct modem *m)
 {
-	return link_conf(m->link)->power_command.n > 0;
+	return link_conf(m->link)->power_command.n > 0 && !m->ladder.process_open;
 }
 
 static void step_power(struct modem *m, const char *why)
@@ -106,7 +119,9 @@ static void step_power(struct modem *m, const char *why)
 		args[i] = words->item[i];
 	m->ladder.n_powers++;
 	tell(m, why, "power_command was started");
+	outgoing_down(m, true, why);
 	m->ladder.process.data = m;
+	m->ladder.process_open = true;
 	m->n_handles++;
 	r = uv_spawn(m->loop, &m->ladder.process, &o);
 	m->ladder.running = r == 0;
@@ -116,7 +131,7 @@ static void step_power(struct modem *m, const char *why)
 		uv_close((uv_handle_t *)&m->ladder.process, on_process_closed);
 		return;
 	}
-	life_arm(m, POWER_MS);
+	uv_timer_start(&m->ladder.timer, on_too_long, POWER_MS, 0);
 }
 
 static uint64_t alarm_pause(const struct ladder *l)
@@ -202,11 +217,13 @@ void ladder_climb(struct modem *m, const char *why)
 
 void ladder_timer(struct modem *m)
 {
-	if (m->ladder.running) { /* on_exit() follows */
-		uv_process_kill(&m->ladder.process, SIGKILL);
-		return;
-	}
 	life_event(m, EV_REOPEN, m->life.why);
+}
+
+int ladder_init(struct modem *m)
+{
+	m->ladder.timer.data = m;
+	return uv_timer_init(m->loop, &m->ladder.timer);
 }
 
 void ladder_came_back(struct modem *m)

@@ -24,10 +24,12 @@ struct ladder {
 	uint64_t ready_since_ms; /* 0: not ready */
 	unsigned rounds;         /* alarms in a row */
 	uv_process_t process;    /* power_command */
-	bool running, alarmed;   /* running: the process is */
+	uv_timer_t timer;        /* how long that may take */
+	bool running, process_open, alarmed; /* running: the process is */
 	uint64_t n_stuck, n_reopens, n_resets, n_powers, n_alarms;
 };
 
+int ladder_init(struct modem *m);
 /* It is stuck: take the next step. */
 void ladder_climb(struct modem *m, const char *why);
 /* The state's timer ran out in MODEM_RESETTING. */

@@ -252,15 +252,29 @@ static void stranger(struct modem *m, const char *why)
 	lost(m, why, FINDER_NOT_MODEM);
 }
 
+/* What it was asked before it began anew is not answered any more, at least not soon. */
+static void forget_what_runs(struct modem *m)
+{
+	struct chat *c = m->chat;
+
+	m->chat = NULL;
+	chat_stop(c);
+	if (chat_new(m->loop, &chat_ops, m, &m->chat) < 0)
+		modem_stuck(m, "no memory");
+}
+
 static void begin(struct modem *m, const char *why)
 {
 	network_end(m);
-	if (why) {
-		outgoing_down(m, false, why);
-		link_down(m->link, why);
-	}
 	incoming_down(m);
-	startup_begin(m);
+	if (why) {
+		outgoing_down(m, true, why); /* the references are another SIM's, or counted anew */
+		link_down(m->link, why);
+		if (outgoing_on_air(m))
+			forget_what_runs(m);
+	}
+	if (m->chat)
+		startup_begin(m);
 }
 
 static void search(struct modem *m, const char *why)
@@ -343,6 +357,7 @@ static void stop_finish(struct modem *m, const char *why)
 	outgoing_done(m, on_closed);
 	incoming_done(m, on_closed);
 	uv_close((uv_handle_t *)&m->life.timer, on_closed);
+	uv_close((uv_handle_t *)&m->ladder.timer, on_closed);
 	uv_close((uv_handle_t *)&m->start.timer, on_closed);
 	uv_close((uv_handle_t *)&m->net.timer, on_closed);
 	uv_close((uv_handle_t *)&m->ussd.timer, on_closed);

@@ -7,6 +7,8 @@
 #include <string.h>
 
 #include "base/conf_make.h"
+#include "codec/dcs.h"
+#include "codec/ucs2.h"
 #include "drivers/modem/modem.h"
 
 #define SMS_TIMEOUT_MS 120000u /* for AT+CMGS where nothing is set; spec: 60 to 180 s */
@@ -30,6 +32,8 @@ static int modem_start(struct link *l)
 	int r = life_init(m);
 
 	if (r == 0)
+		r = ladder_init(m);
+	if (r == 0)
 		r = startup_init(m);
 	if (r == 0)
 		r = network_init(m);
@@ -41,7 +45,7 @@ static int modem_start(struct link *l)
 		r = ussd_init(m);
 	if (r < 0)
 		return r; /* timers of libuv cannot fail */
-	m->n_handles = 6;
+	m->n_handles = 7;
 	m->life.was_absent = false;
 	life_event(m, EV_START, NULL);
 	return 0;
@@ -55,6 +59,20 @@ static int modem_submit(struct link *l, const struct part *p)
 static void modem_ack(struct link *l, struct driver_token token, int status)
 {
 	incoming_ack(link_driver_data(l), token, status);
+}
+
+/* The octets as incoming.c gave them: septets one an octet. */
+static int modem_decode(struct link *l, uint8_t data_coding, struct gsm7_shift shift, const uint8_t *text, size_t n,
+	char *dst, size_t cap, size_t *ret_n)
+{
+	struct dcs d;
+
+	dcs_read(data_coding, &d);
+	if (d.compressed || d.alphabet == DCS_OCTETS)
+		return -ENOTSUP;
+	if (d.alphabet == DCS_UCS2)
+		return ucs2_to_utf8(text, n, dst, cap, ret_n);
+	return gsm7_decode(text, n, shift, dst, cap, ret_n);
 }
 
 static int modem_ussd(struct link *l, const char *code, driver_ussd_cb *done, void *arg)
@@ -186,6 +204,7 @@ const struct driver modem_driver = {
 	.start = modem_start,
 	.submit = modem_submit,
 	.ack = modem_ack,
+	.decode = modem_decode,
 	.stop = modem_stop,
 	.close = modem_close,
 	.stats = modem_stats,

@@ -38,16 +38,17 @@
 #define TIMEOUT_MIN_MS   15000   /* beyond which, and so many times the mean, an answer is lost */
 #define TIMEOUT_MEANS    5
 #define PROMPTS_LOST_MAX 3       /* then the port is not to be trusted */
+#define STORED_HEAD      6       /* digits of an absent service centre, first octet and TP-MR */
 #define EVIDENCE_MS      30000   /* a status report as a rule comes sooner */
 #define ANSWER_AFTER_REPORT_MS 4000 /* +CMGS: it waited for nothing but the line to be free */
 
 static void send_next(struct modem *m);
 
-static struct outgoing_part *part_in(struct outgoing *o, enum outgoing_state s)
+static struct outgoing_part *part_in(const struct outgoing *o, enum outgoing_state s)
 {
 	for (unsigned i = 0; i < o->n; i++)
 		if (o->part[i].state == s)
-			return &o->part[i];
+			return (struct outgoing_part *)&o->part[i];
 	return NULL;
 }
 
@@ -244,10 +245,10 @@ bool outgoing_stored_as_sent(struct modem *m, const char *pdu)
 	for (unsigned i = 0; i < m->out.n; i++) {
 		struct outgoing_part *p = &m->out.part[i];
 		size_t n = strlen(p->pdu), k = strlen(pdu);
-		/* The modem may have written its service centre, and a reference, into it: the tail is what counts. */
-		size_t tail = n > 2 * 3 + 2 ? n - (2 * 3 + 2) : 0;
+		/* The modem may have written its service centre, and a reference, into it: what is behind counts. */
+		size_t tail = n - STORED_HEAD;
 
-		if (p->state == OUT_DOUBTFUL && k >= tail && strcasecmp(pdu + k - (n - 6), p->pdu + 6) == 0) {
+		if (p->state == OUT_DOUBTFUL && k >= tail && strcasecmp(pdu + k - tail, p->pdu + STORED_HEAD) == 0) {
 			believe_sent(m, p, p->mr_before < 0 ? -1 : (p->mr_before + 1) & 0xff, "memory");
 			return true;
 		}
@@ -611,6 +612,11 @@ void outgoing_down(struct modem *m, bool restarted, const char *why)
 		forget_reference(o);
 	while ((p = part_in(o, OUT_WAITING)))
 		settle_unsent(m, p, why);
+}
+
+bool outgoing_on_air(const struct modem *m)
+{
+	return part_in(&m->out, OUT_ON_AIR) != NULL;
 }
 
 bool outgoing_is_empty(const struct modem *m)

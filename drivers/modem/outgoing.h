@@ -83,6 +83,8 @@ void outgoing_up(struct modem *m);
 /* It cannot: what was not written goes back to the core, what is in doubt waits for evidence.  `restarted`: the port
  * went away or the modem was reset. */
 void outgoing_down(struct modem *m, bool restarted, const char *why);
+/* AT+CMGS runs. */
+bool outgoing_on_air(const struct modem *m);
 bool outgoing_is_empty(const struct modem *m);
 /* No more time: all that is left is settled, what is in doubt as UNKNOWN. */
 void outgoing_abandon(struct modem *m, const char *why);

@@ -567,9 +567,10 @@ void startup_urc(struct modem *m, const char *line)
 			startup_wait(m, 0);
 		return;
 	}
-	/* The SIM was taken out, or another one came. */
+	/* The SIM was taken out, or another one came, or all of the modem began anew and has forgotten what was set. */
 	if (begins_with(line, "+CPIN:"))
-		life_event(m, EV_RESTART, begins_with(line, "+CPIN: READY") ? NULL : "the SIM is not there (any more)");
+		life_event(m, EV_RESTART, begins_with(line, "+CPIN: READY") ? "the SIM was put in, or the modem began anew" :
+			"the SIM is not there (any more)");
 	else
 		m->n_unknown++;
 }

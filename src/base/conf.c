@@ -641,11 +641,22 @@ static int check_item(
 	return conf_check_item(l, group, section, item);
 }
 
+/* SIMs are blocked without a word: their guard is on unless it is switched off. */
+static void set_defaults_of_driver(const config_setting_t *group, struct conf_link *link)
+{
+	const char *driver;
+
+	if (config_setting_lookup_string(group, "driver", &driver) && strcmp(driver, "modem") == 0)
+		link->guard.failures = CONF_GUARD_MODEM;
+}
+
 static int read_item(
 	struct conf_loader *l, const config_setting_t *group, enum conf_section section, void *item)
 {
 	int r = set_defaults(l, section, item);
 
+	if (r == 0 && section == CONF_LINK && config_setting_is_group(group))
+		set_defaults_of_driver(group, item);
 	if (r == 0 && section == CONF_LINK && config_setting_is_group(group))
 		r = conf_profile_read(l, group, item);
 	if (r == 0)

@@ -217,7 +217,8 @@ struct conf_quota {
 	int64_t day_at_minute; /* the same as a number */
 };
 
-/* When a link that fails too often is set aside; `failures` 0: never. */
+/* When a link that fails too often is set aside; `failures` 0: never, the default of all links but modems. */
+#define CONF_GUARD_MODEM 0.5
 struct conf_guard {
 	double failures; /* share of the last parts that failed */
 	int64_t of;

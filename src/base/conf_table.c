@@ -464,7 +464,7 @@ const struct conf_setting conf_settings[] = {
 		.help = "Time of day at which a day begins." },
 
 	{ LINK_GUARD(failures, CONF_DOUBLE), RANGE("0.0", 0, 1),
-		.help = "Share of the parts that ended of late: so many failures set the link aside; 0 is never." },
+		.help = "So large a share of failed parts sets the link aside; 0 is never. A modem's default is 0.5." },
 	{ LINK_GUARD(of, CONF_INT), RANGE("20", 1, 1000), .unit = "parts",
 		.help = "Fewest parts from which that is judged." },
 	{ LINK_GUARD(minutes, CONF_INT), RANGE("30", 1, 1440), .unit = "minutes",

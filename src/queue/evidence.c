@@ -68,7 +68,9 @@ static bool is_number_of(uint64_t to, const struct evidence_receipt *r)
 
 unsigned evidence_form(const struct evidence_part *p, const struct evidence_receipt *r)
 {
-	return p->numbered && r->numbered ? EVIDENCE_BY_NUMBER : EVIDENCE_BY_TEXT;
+	if (p->numbered && r->numbered)
+		return EVIDENCE_BY_NUMBER;
+	return p->bare && r->bare ? EVIDENCE_BY_RECIPIENT : EVIDENCE_BY_TEXT;
 }
 
 bool evidence_fits(const struct evidence_part *p, const struct evidence_receipt *r)
@@ -77,7 +79,7 @@ bool evidence_fits(const struct evidence_part *p, const struct evidence_receipt 
 		return false;
 	if (evidence_form(p, r) == EVIDENCE_BY_NUMBER)
 		return p->number == r->number;
-	return evidence_quotes(r->quoted, p->head, p->n_head);
+	return evidence_form(p, r) == EVIDENCE_BY_RECIPIENT || evidence_quotes(r->quoted, p->head, p->n_head);
 }
 
 /* ---- held ------------------------------------------------------------------------------------------------ */

@@ -21,6 +21,8 @@
  *     with another id;
  *   - without a number: ids are read with certainty, as the form of the link's ids is set or learned, or nothing else
  *     to this recipient waits for a receipt there.  Else it might be the receipt of a part whose id we fail to read.
+ * On a link that makes its ids itself (a modem: its reports quote nothing) the recipient has to do, for any part: when
+ * one uncertain part fits, and nothing else to this recipient is in flight or waits for a receipt there.
  * What remains: two programs that share one account and send one text to one number within one receipt window.
  */
 #ifndef EVIDENCE_H
@@ -41,6 +43,7 @@
 /* By which evidence a final row was written: stands in the place of a form (receipt_mark()). */
 #define EVIDENCE_BY_TEXT   0x60
 #define EVIDENCE_BY_NUMBER 0x61
+#define EVIDENCE_BY_RECIPIENT 0x63
 #define EVIDENCE_ASKED     0x62 /* no receipt: the carrier was asked (ask.c) */
 
 /* The quotation may be that of this text (UTF-8).  Pure. */
@@ -54,6 +57,7 @@ struct evidence_part {
 	uint8_t part, class;
 	bool numbered;                    /* it went out with a number … */
 	uint16_t number;                  /* … this one */
+	bool bare;                        /* of a link whose receipts say no more than the recipient */
 	char head[EVIDENCE_HEAD * 4 + 1]; /* of the text, UTF-8 */
 	uint16_t n_head;                  /* 0: there is nothing to quote */
 };
@@ -67,6 +71,7 @@ struct evidence_receipt {
 	uint8_t state;
 	bool numbered;
 	uint16_t number;
+	bool bare;            /* as above */
 	char quoted[EVIDENCE_HEAD + 4];
 	char error[40];
 };

@@ -147,6 +147,10 @@ void idform_name(unsigned form, char *buf, unsigned n)
 		snprintf(buf, n, "no id, recipient and number");
 		return;
 	}
+	if (form == EVIDENCE_BY_RECIPIENT) {
+		snprintf(buf, n, "no id, recipient alone");
+		return;
+	}
 	if (form == EVIDENCE_ASKED) {
 		snprintf(buf, n, "query_sm");
 		return;

@@ -96,6 +96,7 @@ struct outlet {
 	bool reports;            /* receipts may come */
 	bool one_receipt;        /* one for all parts of a message */
 	bool schedules;          /* it can keep what is for later (schedule_delivery_time) */
+	bool own_ids;            /* receipts name their parts by ids of the driver's making, and quote nothing */
 	bool numbers;            /* its parts have numbers, which receipts may give back (msg_key_number()) */
 	unsigned window;         /* parts in flight */
 	double tps;              /* 0: no limit */

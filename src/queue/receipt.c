@@ -278,7 +278,7 @@ static void looking_remove(struct queue *q, struct receipt_job *j)
 /* It may be the receipt of a part without an answer. */
 static bool is_evidence(const struct receipt_job *j)
 {
-	bool quotes = *j->evidence.quoted, numbered = j->evidence.numbered;
+	bool quotes = *j->evidence.quoted || j->evidence.bare, numbered = j->evidence.numbered;
 
 	return j->r.why == PARKED_UNKNOWN_ID ? quotes || numbered : j->r.why == PARKED_NO_ID && numbered;
 }
@@ -307,7 +307,8 @@ static void stays_parked(struct queue *q, struct receipt_job *j)
 		return;
 	q->stats.receipts_parked++;
 	j->evidence.n = j->r.ret_parked;
-	if ((*j->evidence.quoted || j->evidence.numbered) && (!is_evidence(j) || !uncertain_parked(q, &j->evidence)))
+	if ((*j->evidence.quoted || j->evidence.numbered || j->evidence.bare) &&
+		(!is_evidence(j) || !uncertain_parked(q, &j->evidence)))
 		evidence_unmatched(q->evidence, &j->evidence);
 }
 
@@ -376,7 +377,7 @@ static void add_evidence(struct queue *q, struct outlet *o, const struct link_re
 
 	*e = (struct evidence_receipt){ .from = r->from, .other = r->other, .at_ms = q->now_ms, .link = o->id,
 		.hash = j->r.n_hash ? j->r.hash[0] : 0, .state = j->r.state, .numbered = r->numbered,
-		.number = r->number };
+		.number = r->number, .bare = o->own_ids && r->from };
 	snprintf(e->quoted, sizeof(e->quoted), "%s", r->quoted ? r->quoted : "");
 	receipt_raw(r, e->error, sizeof(e->error));
 	if (!is_evidence(j))

@@ -33,11 +33,11 @@ static bool describe(const struct message *m, const struct store_msg *sm, const 
 {
 	bool quotable = part == 1 && !(m->flags & MSG_BINARY) && m->text && m->n_text;
 
-	if (!quotable && !o->numbers)
+	if (!quotable && !o->numbers && !o->own_ids)
 		return false;
 	*ret = (struct evidence_part){ .msg = *sm, .to = m->to, .created_ms = m->created_ms, .link = o->id,
 		.part = (uint8_t)part, .class = m->class, .numbered = o->numbers,
-		.number = msg_key_number(msg_key(m->id, part)) };
+		.number = msg_key_number(msg_key(m->id, part)), .bare = o->own_ids };
 	if (quotable) {
 		ret->n_head = (uint16_t)head_of(m->text, m->n_text);
 		memcpy(ret->head, m->text, ret->n_head);
@@ -62,8 +62,9 @@ static bool fits_in_flight(const struct outlet *o, const struct qmsg *qm, const 
 static bool is_anothers(struct queue *q, const struct outlet *o, const struct evidence_part *p,
 	const struct evidence_receipt *r)
 {
-	bool sure = evidence_form(p, r) == EVIDENCE_BY_NUMBER || o->receipt_form != RECEIPT_ID_AUTO ||
-		(o->idform && idform_known(o->idform) >= 0);
+	unsigned form = evidence_form(p, r);
+	bool sure = form == EVIDENCE_BY_NUMBER || (form == EVIDENCE_BY_TEXT && (o->receipt_form != RECEIPT_ID_AUTO ||
+		(o->idform && idform_known(o->idform) >= 0)));
 
 	if (!sure && sent_waits_for(q->sent, o->id, p->to, SENT_LOOK_MAX))
 		return true;
@@ -78,10 +79,11 @@ static void tell(struct queue *q, const struct outlet *o, const struct evidence_
 	const struct evidence_receipt *r)
 {
 	const char *link = names_text(q->names, NAME_LINK, o->id);
+	unsigned form = evidence_form(p, r);
 
 	log_info("uncertain_settled", "msg=%llu part=%u link=%s end=%s by=receipt_that_%s_it",
 		(unsigned long long)p->msg.id, p->part, link, msg_state_name(r->state),
-		evidence_form(p, r) == EVIDENCE_BY_NUMBER ? "numbers" : "quotes");
+		form == EVIDENCE_BY_NUMBER ? "numbers" : form == EVIDENCE_BY_RECIPIENT ? "can_be_of" : "quotes");
 }
 
 struct evidence_part *uncertain_part_of(struct queue *q, struct outlet *o, const struct evidence_receipt *r)

@@ -162,7 +162,8 @@ static void take_conf(struct link *l, const struct conf_link *c)
 		o->receipt_form = RECEIPT_ID_DEC;
 		break;
 	}
-	if (l->driver->caps & DRIVER_OWN_IDS)
+	o->own_ids = l->driver->caps & DRIVER_OWN_IDS;
+	if (o->own_ids)
 		o->receipt_form = RECEIPT_ID_TEXT;
 	o->one_receipt = c->receipts == CONF_RECEIPTS_ONE;
 	o->schedules = c->schedule != CONF_SCHEDULE_HERE && strcmp(l->driver->name, "smpp") == 0;

@@ -97,6 +97,8 @@ def _(w):
     equal(gw.link("sim1")["reports"], "no", "reports")
     one = gw.api().wait_state(gw.api().send()["id"], "unconfirmed")
     equal(one["reason"], "no_reports", "reason")
+    head, row = posthorn(gw, "modems")[1].splitlines()[:2]
+    equal(row[head.lower().index("reports"):][:4], "none", "reports in posthorn modems")
     dial(gw, "*5#")
     equal(gw.link("sim1")["reports"], "yes", "reports")
     gw.api().wait_state(gw.api().send()["id"], "delivered")

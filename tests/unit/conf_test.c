@@ -436,6 +436,27 @@ static void test_links_have_their_defaults(void **state)
 	conf_free(c);
 }
 
+static void test_modems_have_a_guard_unless_it_is_switched_off(void **state)
+{
+	static const struct {
+		const char *text;
+		double failures;
+	} cases[] = {
+		{ SMPP(""), 0 },
+		{ "links = ( { name = \"m\"; driver = \"modem\"; device = \"/dev/d\"; } );", CONF_GUARD_MODEM },
+		{ "links = ( { name = \"m\"; driver = \"modem\"; device = \"/dev/d\"; guard: { of = 5; }; } );",
+			CONF_GUARD_MODEM },
+		{ "links = ( { name = \"m\"; driver = \"modem\"; device = \"/dev/d\"; guard: { failures = 0.0; }; } );", 0 },
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct conf *c = load_ok(cases[i].text);
+
+		assert_true(c->links[0].guard.failures == cases[i].failures);
+		conf_free(c);
+	}
+}
+
 static void test_everything_that_is_given_arrives(void **state)
 {
 	struct conf *c = load_ok(
@@ -1318,6 +1339,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(test_a_message_is_cut_to_its_buffer),
 		cmocka_unit_test(test_an_empty_file_has_the_defaults),
 		cmocka_unit_test(test_links_have_their_defaults),
+		cmocka_unit_test(test_modems_have_a_guard_unless_it_is_switched_off),
 		cmocka_unit_test(test_everything_that_is_given_arrives),
 		cmocka_unit_test(test_networks_are_matched_by_bits),
 		cmocka_unit_test(test_errors_are_codes_names_and_ranges),

@@ -274,7 +274,8 @@ endif
 
 # What modems say.
 VIRTUAL_TIMER = tests/unit/virtual_timer.c tests/unit/virtual_timer.h
-VIRTUAL_TIMER_WRAP = $(AM_LDFLAGS) -Wl,--wrap=uv_timer_init,--wrap=uv_timer_start,--wrap=uv_timer_stop,--wrap=uv_close,--wrap=uv_now
+VIRTUAL_TIMER_WRAP = $(AM_LDFLAGS) -Wl,--wrap=uv_timer_init,--wrap=uv_timer_start,--wrap=uv_timer_stop,--wrap=uv_close,--wrap=uv_now \
+	-Wl,--wrap=uv_is_active,--wrap=uv_timer_get_due_in
 if HAVE_CMOCKA
 MODEM_TESTS = tests/unit/modem_at tests/unit/modem_chat
 check_PROGRAMS += $(MODEM_TESTS)
@@ -321,5 +322,16 @@ UNIT_TESTS += tests/unit/modem_outgoing
 tests_unit_modem_outgoing_SOURCES = tests/unit/modem_outgoing.c
 tests_unit_modem_outgoing_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=uv_timer_start,--wrap=uv_timer_stop
 tests_unit_modem_outgoing_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+endif
+endif
+
+# How a modem comes up and is helped when it is stuck.
+if HAVE_CMOCKA
+if HAVE_SERIALPORT
+check_PROGRAMS += tests/unit/modem_life
+UNIT_TESTS += tests/unit/modem_life
+tests_unit_modem_life_SOURCES = tests/unit/modem_life.c $(VIRTUAL_TIMER)
+tests_unit_modem_life_LDFLAGS = $(VIRTUAL_TIMER_WRAP) -Wl,--wrap=uv_spawn,--wrap=uv_process_kill
+tests_unit_modem_life_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 endif

@@ -630,6 +630,11 @@ static void test_a_port_that_a_link_names_is_not_asked_for_others(void **state)
 	expect_absent(w, b, "no modem with IMEI " IMEI_A " on any of 1 ports looked at (@/ttyUSB0: left to the link that "
 		"names it)");
 	assert_int_equal(m->knocks, 0);
+	/* While it has it, and when its modem has said who it is. */
+	expect_found(w, a, "ttyUSB0");
+	expect_absent(w, b, "no modem with IMEI " IMEI_A " on any of 1 ports looked at (@/ttyUSB0: in use by link \"sim0\")");
+	assert_int_equal(finder_check(a->want, IMEI_B, "", ""), 0);
+	expect_absent(w, b, "no modem with IMEI " IMEI_A " on any of 1 ports looked at (@/ttyUSB0: IMEI " IMEI_B ")");
 	world_free(w);
 }
 

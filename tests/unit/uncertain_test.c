@@ -215,6 +215,42 @@ static void what_may_be_anothers_is_not_believed(void **state)
 	world_free(w);
 }
 
+/* Reports of modems quote nothing. */
+static void where_receipts_say_no_more_the_recipient_alone_tells(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	uint64_t m[5];
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	world_stop_clock();
+	a = link_of(w, UNCERTAIN_HOLD);
+	a->o.own_ids = true;
+	m[0] = lost(w, a, TEXT, TO);
+	receive(w, a, "x1", TO + 1, NULL, RECEIPT_DELIVERED);
+	receive(w, a, "x2", 0, NULL, RECEIPT_DELIVERED);
+	receive(w, a, "x3", TO, NULL, RECEIPT_ENROUTE);
+	assert_false(state_is_final(world_state(w, m[0], 0)));
+	receive(w, a, "x4", TO, NULL, RECEIPT_DELIVERED);
+	assert_int_equal(world_state(w, m[0], 0), STATE_DELIVERED);
+	/* Something else to this recipient waits for its receipt. */
+	m[1] = begin(w, a, TEXT, TO + 2);
+	fake_end(w, a, a->key[1], OUTCOME_SENT);
+	m[2] = lost(w, a, "Something quite different", TO + 2);
+	receive(w, a, "x5", TO + 2, NULL, RECEIPT_DELIVERED);
+	assert_false(state_is_final(world_state(w, m[1], 0)));
+	assert_false(state_is_final(world_state(w, m[2], 0)));
+	/* Two are uncertain. */
+	m[3] = lost(w, a, TEXT, TO + 3);
+	m[4] = lost(w, a, "Something quite different", TO + 3);
+	receive(w, a, "x6", TO + 3, NULL, RECEIPT_DELIVERED);
+	assert_false(state_is_final(world_state(w, m[3], 0)));
+	assert_false(state_is_final(world_state(w, m[4], 0)));
+	world_down(w);
+	world_free(w);
+}
+
 /* While nobody knows how ids are read, the id may be that of a part that waits. */
 static void while_ids_are_not_read_with_certainty_another_that_waits_is_a_rival(void **state)
 {
@@ -570,6 +606,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_receipt_that_quotes_a_held_part_settles_it),
 		cmocka_unit_test(a_receipt_that_came_first_spares_the_second_sending),
 		cmocka_unit_test(what_may_be_anothers_is_not_believed),
+		cmocka_unit_test(where_receipts_say_no_more_the_recipient_alone_tells),
 		cmocka_unit_test(while_ids_are_not_read_with_certainty_another_that_waits_is_a_rival),
 		cmocka_unit_test(a_receipt_that_its_own_response_has_claimed_is_no_evidence),
 		cmocka_unit_test(what_ended_as_unconfirmed_is_corrected_by_a_receipt_that_quotes_it),

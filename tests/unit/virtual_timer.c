@@ -26,6 +26,8 @@ int __wrap_uv_timer_start(uv_timer_t *t, uv_timer_cb cb, uint64_t ms, uint64_t r
 int __wrap_uv_timer_stop(uv_timer_t *t);
 void __wrap_uv_close(uv_handle_t *h, uv_close_cb cb);
 uint64_t __wrap_uv_now(const uv_loop_t *loop);
+int __wrap_uv_is_active(const uv_handle_t *h);
+uint64_t __wrap_uv_timer_get_due_in(const uv_timer_t *t);
 
 static struct timer *find(const uv_timer_t *t)
 {
@@ -76,6 +78,18 @@ void __wrap_uv_close(uv_handle_t *h, uv_close_cb cb)
 uint64_t __wrap_uv_now(const uv_loop_t *loop)
 {
 	return now_ms;
+}
+
+int __wrap_uv_is_active(const uv_handle_t *h)
+{
+	return find((const uv_timer_t *)h)->running;
+}
+
+uint64_t __wrap_uv_timer_get_due_in(const uv_timer_t *t)
+{
+	const struct timer *v = find(t);
+
+	return v->running && v->due_ms > now_ms ? v->due_ms - now_ms : 0;
 }
 
 static void close_all(void)
