@@ -258,8 +258,8 @@ static void on_octets(struct modem_port *p, char *s, size_t n)
 {
 	struct modem *m = p->m;
 
-	if (p->openers == 0 && !p->tcp)
-		drain_inotify(m->sim); /* the opening is told in the same turn, perhaps behind us */
+	if (!p->tcp)
+		drain_inotify(m->sim); /* who opened it to write this is told in the same turn, perhaps behind us */
 	if (p->role == ROLE_DIAG || m->off || modem_is_silent(m))
 		return;
 	if (p->prompt && m->conf.chunk && n > m->conf.chunk)
@@ -396,7 +396,7 @@ static void on_opening(struct modem_port *p, uint32_t mask)
 		opened(p);
 	} else if (p->openers > 0 && --p->openers == 0) {
 		p->n_out = 0;
-		tcflush(p->keep, TCIOFLUSH);
+		tcflush(p->keep, TCIFLUSH); /* what it has not read; the next one may have written already */
 		p->prompt = false; /* DTR falls: the entry is over */
 		p->n_line = 0;
 	}

@@ -699,6 +699,8 @@ def test_the_line_loses_and_adds_octets():
     assert len(more) > len(whole) and any(x > 0x7F for x in more)
     inside, _ = answers("profile huawei-e173", "urc-inside 30%")
     assert inside.count(b"^RSSI") + inside.count(b"^BOOT") > 10
+    between, _ = answers("profile huawei-e173", "urc-between 30%")
+    assert between.count(b"\r\n860000000000009\r\r\n") == 200 and between.count(b"^RSSI") > 10
 
 
 def test_the_same_seed_is_the_same_run():
