@@ -792,6 +792,22 @@ def test_wrong_lines_are_refused_with_their_place():
         assert sim.ask("nosuch").startswith("err control: ")
 
 
+def test_every_word_is_in_the_manual_page():
+    here = os.path.dirname(os.path.abspath(__file__))
+    with open(os.path.join(here, "..", "..", "man", "posthorn-modem-sim.1")) as f:
+        page = f.read().replace("\\-", "-")
+    words = []
+    for name, row in (("modem_conf.c", r'\b[NRPT]\("([a-z0-9-]+)", '), ("modem_action.c", r'\{"([a-z0-9-]+)", do_'),
+                      ("modem_rules.c", r'\{"([a-z0-9-]+)", FAULT_'), ("modem_profile.c", r'\.name = "([a-z0-9-]+)"'),
+                      ("modem_sim.c", r'\{"([a-z-]+)", (?:OPT_|\')')):
+        with open(os.path.join(here, name)) as f:
+            found = re.findall(row, f.read())
+        assert len(found) > 9, name
+        words += found
+    missing = [w for w in words if not re.search(r"(?<!\w)(?<!\w-)%s(?![\w-])" % re.escape(w), page)]
+    assert not missing, missing
+
+
 def test_every_script_that_is_shipped_is_understood():
     here = os.path.join(os.path.dirname(os.path.abspath(__file__)), "modem-scripts")
     names = sorted(os.listdir(here))
