@@ -40,6 +40,15 @@ static const struct argp_option options[] = {
 	{0},
 };
 
+static const char doc[] =
+	"Simulated GSM modems that speak AT on ptys or TCP ports and misbehave as their scripts say."
+	"\vA line of a script is a setting (latency 1s 4s), a rule (on submit 10% lose-answer), something to do (mo +4915112345678 "
+	"text Hello), or the same for later (at 5s network off 20s); \"modem sim3\" in front of it means this one only.  "
+	"posthorn-modem-sim(1) tells them all.\n\n"
+	"Two modems, of which one loses answers; then type AT commands:\n\n"
+	"  posthorn-modem-sim -n 2 -d /tmp/modems -e 'modem sim1 on submit every 3 lose-answer' &\n"
+	"  picocom /tmp/modems/sim0-at";
+
 const char *argp_program_version = "posthorn-modem-sim " PACKAGE_VERSION;
 
 #define SOURCES_MAX 64u
@@ -178,7 +187,7 @@ static void arm(struct modem_sim *sim)
 {
 	uint64_t due;
 
-	if (sim->n_heap == 0)
+	if (sim->n_heap == 0 || sim->stopping)
 		return;
 	due = sim->heap[0].due_ms;
 	uv_update_time(&sim->loop);
@@ -527,8 +536,7 @@ static void shut_down(struct modem_sim *sim)
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {options, parse, NULL,
-		"Simulated GSM modems that speak AT on ptys or TCP ports and misbehave as their scripts say.", NULL, NULL,
-		NULL};
+		doc, NULL, NULL, NULL};
 	static struct modem_sim sim; /* large: the rules, the log buffer */
 	const char *what = "";
 	char *json;

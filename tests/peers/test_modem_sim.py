@@ -301,6 +301,24 @@ def test_texts_are_read():
         assert sim.stats()["long_messages"] == 1
 
 
+def test_the_same_part_is_a_duplicate_under_any_reference():
+    with Sim() as sim, Client(sim) as c:
+        for first, duplicates in (("050003AA0201", 0), ("050003AA0202", 0), ("050003BB0201", 1)):
+            c.submit(submit_for("4915112345678", first=0x41, udh=bytes.fromhex(first)))
+            assert sim.stats()["duplicates"] == duplicates, first
+        c.submit(submit_for("4915112345679", first=0x41, udh=bytes.fromhex("050003BB0201")))
+        assert sim.stats()["duplicates"] == 1
+
+
+def test_without_a_service_centre_nothing_goes():
+    with Sim('sca ""') as sim, Client(sim) as c:
+        assert c.at("AT+CSCA?")[0] == '+CSCA: "",129'
+        assert c.submit() == ["+CMS ERROR: 330"]
+        assert c.submit("07919471016700" + "00" + HELLO[2:])[-1] == "OK"
+        c.at('AT+CSCA="+491710760000",145')
+        assert c.submit()[-1] == "OK"
+
+
 def test_messages_can_be_stored_and_sent_from_there():
     with Sim() as sim, Client(sim) as c:
         c.pdu(HELLO, "AT+CMGW=23")
@@ -781,6 +799,12 @@ def test_tcp_modems_and_many_of_them():
             c.close()
         assert sim.stats()["unique"] == 64
         assert sim.stats()["modems"][63]["profile"] == "ec25"
+
+
+def test_it_ends_while_events_are_due():
+    with Sim("noise 1", args=["--modems", "64"]) as sim:
+        sim.p.terminate()
+        assert json.loads(sim.p.stdout.read())["accepted"] == 0
 
 
 def test_wrong_lines_are_refused_with_their_place():
