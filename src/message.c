@@ -7,6 +7,8 @@
 #include "message.h"
 
 #include <errno.h>
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -244,4 +246,36 @@ int msg_tlv_add(uint8_t *list, size_t *n, const char *name, const char *value, s
 	memcpy(p, value, n_value);
 	*n += 3 + n_name + n_value;
 	return 0;
+}
+
+#define SCRUBBED   (UINT64_C(1) << 63)
+#define SCRUB_KEPT 4 /* digits: a country and perhaps its network, nobody's number */
+
+uint64_t msg_to_scrub(uint64_t to)
+{
+	uint64_t digits = 1, head = to;
+
+	for (uint64_t v = to; v >= 10; v /= 10)
+		digits++;
+	for (uint64_t n = digits; n > SCRUB_KEPT; n--)
+		head /= 10;
+	return SCRUBBED | (head * 100 + digits);
+}
+
+bool msg_to_is_scrubbed(uint64_t to)
+{
+	return to & SCRUBBED;
+}
+
+const char *msg_to_text(uint64_t to, char dst[static MSG_TO_TEXT])
+{
+	static const char stars[] = "********************";
+	uint64_t digits = (to & ~SCRUBBED) % 100, head = (to & ~SCRUBBED) / 100;
+
+	if (!msg_to_is_scrubbed(to))
+		snprintf(dst, MSG_TO_TEXT, "+%" PRIu64, to);
+	else
+		snprintf(dst, MSG_TO_TEXT, "+%" PRIu64 "%.*s", head, digits > SCRUB_KEPT ? (int)(digits - SCRUB_KEPT) : 0,
+			stars);
+	return dst;
 }

@@ -143,7 +143,7 @@ int msg_state_parse(const char *word);
 /* ---- the message ---------------------------------------------------------------------------------------- */
 
 #define MSG_REF_MAX  64 /* octets of ref, tag and campaign */
-#define MSG_FROM_MAX 20
+#define MSG_FROM_MAX 22 /* 11 characters of the GSM alphabet */
 #define MSG_TEXT_MAX 40000 /* octets of UTF-8: 64 parts of anything */
 
 #define MSG_FLASH  0x01 /* message class 0 */
@@ -187,6 +187,13 @@ struct message {
 	const char *ref, *tag, *from, *text;
 	const uint8_t *tlvs; /* see above; n_tlvs octets */
 };
+
+/* A recipient whose number was scrubbed: bit 63, its first digits, and how many it had.  Never given to a link. */
+uint64_t msg_to_scrub(uint64_t to);
+bool msg_to_is_scrubbed(uint64_t to);
+/* "+12025550142", or "+1202*******" of one that was scrubbed. */
+#define MSG_TO_TEXT 40
+const char *msg_to_text(uint64_t to, char dst[static MSG_TO_TEXT]);
 
 /* Copy `m` with its strings into one new allocation; NULL when memory is out.  Freed by message_free(). */
 struct message *message_new(const struct message *m);

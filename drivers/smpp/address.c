@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/gsm7.h"
+#include "codec/utf8.h"
 #include "smpp/address.h"
 
 /* SMPP 3.4, 5.2.5 and 5.2.6 */
@@ -34,7 +36,7 @@ static unsigned digits(uint64_t v, char *dst)
 
 static void copy_address(char *dst, const char *src)
 {
-	size_t n = strnlen(src, PDU_ADDRESS_MAX);
+	size_t n = strnlen(src, MSG_FROM_MAX);
 
 	memcpy(dst, src, n);
 	dst[n] = 0;
@@ -76,6 +78,66 @@ static enum sender_kind detect(const char *from, struct address *ret)
 		break;
 	}
 	return kind;
+}
+
+/* ---- names ---- */
+
+static bool is_ascii(const char *s, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if ((uint8_t)s[i] >= 0x80)
+			return false;
+	return true;
+}
+
+/* -1: the alphabet does not have it. */
+static int octet_of(enum conf_sender_alphabet alphabet, uint32_t cp)
+{
+	if (alphabet == CONF_SENDER_GSM7)
+		return cp == '@' ? -1 : gsm7_encode(cp);
+	return cp <= 0xff ? (int)cp : -1;
+}
+
+const char *address_octets(const struct addresses *a, const struct address *s, char buf[static PDU_ADDRESS_MAX + 1])
+{
+	size_t n = strlen(s->text), done = 0;
+	uint32_t cp;
+
+	if (a->alphabet == CONF_SENDER_UTF8 || (a->alphabet == CONF_SENDER_LATIN1 && is_ascii(s->text, n)))
+		return s->text;
+	for (size_t i = 0; i < n; i += utf8_next(s->text + i, n - i, &cp)) {
+		int octet;
+
+		utf8_next(s->text + i, n - i, &cp);
+		octet = octet_of(a->alphabet, cp);
+		if (octet < 0 || done + 1 + (octet > 0xff) > PDU_ADDRESS_MAX)
+			return s->text;
+		if (octet > 0xff)
+			buf[done++] = (char)(octet >> 8);
+		buf[done++] = (char)octet;
+	}
+	buf[done] = 0;
+	return buf;
+}
+
+void address_name(enum conf_sender_alphabet alphabet, const char *octets, size_t n, char *dst, size_t cap)
+{
+	size_t done = 0;
+
+	if (alphabet == CONF_SENDER_GSM7 &&
+		gsm7_decode((const uint8_t *)octets, n, (struct gsm7_shift){ 0, 0 }, dst, cap - 1, &done) == 0) {
+		dst[done] = 0;
+		return;
+	}
+	if (utf8_check(octets, n, &done) == 0 && n < cap) {
+		memcpy(dst, octets, n);
+		dst[n] = 0;
+		return;
+	}
+	done = 0;
+	for (size_t i = 0; i < n && done + 2 < cap; i++)
+		done += utf8_put(dst + done, cap - done, (uint8_t)octets[i]);
+	dst[done] = 0;
 }
 
 /* ---- rules ---- */
@@ -156,6 +218,7 @@ int addresses_init(struct addresses *a, const struct conf_link *c)
 	int r = 0;
 
 	assert(c->n_sender_rules <= 32 && c->n_dest_rules <= 32);
+	a->alphabet = c->sender_alphabet;
 	a->source_ton = (int)c->source_ton;
 	a->source_npi = (int)c->source_npi;
 	a->dest_ton = (int)c->dest_ton;
@@ -186,12 +249,12 @@ void addresses_done(struct addresses *a)
 }
 
 /* Prefix away, prefix before.  Digits: at most 15 and 5 more, so it always fits. */
-static void cut(const struct address_rule *u, const char *text, char dst[static PDU_ADDRESS_MAX + 1])
+static void cut(const struct address_rule *u, const char *text, char dst[static MSG_FROM_MAX + 1])
 {
 	size_t n;
 
 	text += begins(text, &u->strip) ? u->strip.n : 0;
-	n = strnlen(text, PDU_ADDRESS_MAX - u->add.n);
+	n = strnlen(text, MSG_FROM_MAX - u->add.n);
 	memcpy(dst, u->add.digits, u->add.n);
 	memcpy(dst + u->add.n, text, n);
 	dst[u->add.n + n] = 0;
@@ -214,13 +277,13 @@ void address_dest(const struct addresses *a, uint64_t to, struct address *ret)
 		cut(&a->dests[i], text, ret->text);
 		return;
 	}
-	copy_address(ret->text, text);
+	memcpy(ret->text, text, sizeof(text));
 }
 
 static void take_sender(struct addresses *a, const char *from)
 {
 	copy_address(a->from, from);
-	a->from_known = strlen(from) <= PDU_ADDRESS_MAX;
+	a->from_known = strlen(from) <= MSG_FROM_MAX;
 	a->kind = detect(from, &a->source);
 	a->candidates = 0;
 	for (unsigned i = 0; i < a->n_senders; i++)

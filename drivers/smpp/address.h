@@ -13,12 +13,13 @@
 
 #include "base/conf.h"
 #include "codec/msisdn.h"
+#include "message.h"
 #include "smpp/pdu.h"
 
 #define ADDRESS_DIGITS_MAX 15u /* of a prefix, and of a number */
 
 struct address {
-	char text[PDU_ADDRESS_MAX + 1];
+	char text[MSG_FROM_MAX + 1]; /* UTF-8 */
 	uint8_t ton, npi;
 };
 
@@ -39,11 +40,12 @@ struct address_rule {
 
 struct addresses {
 	int source_ton, source_npi, dest_ton, dest_npi; /* -1: from the address */
+	enum conf_sender_alphabet alphabet;
 	struct address_rule *senders, *dests;
 	unsigned n_senders, n_dests;   /* at most 32 of each */
 
 	/* The sender of the last part. */
-	char from[PDU_ADDRESS_MAX + 1];
+	char from[MSG_FROM_MAX + 1];
 	bool from_known;
 	struct address source;         /* without a rule */
 	enum sender_kind kind;
@@ -58,6 +60,11 @@ void addresses_done(struct addresses *a);
 
 /* The recipient as it goes out. */
 void address_dest(const struct addresses *a, uint64_t to, struct address *ret);
+/* The octets of a sender in the alphabet of the link: its text, or in `buf`.  A name that it cannot write, or
+ * that a C-string cannot hold ("@" is 00 in the GSM alphabet), stays as it is, for the SMSC to judge. */
+const char *address_octets(const struct addresses *a, const struct address *s, char buf[static PDU_ADDRESS_MAX + 1]);
+/* And back: `dst` has room for four octets of each and a NUL.  What is UTF-8 already stays. */
+void address_name(enum conf_sender_alphabet alphabet, const char *octets, size_t n, char *dst, size_t cap);
 /* The sender as it goes out to that recipient; lent until the next call. */
 const struct address *address_source(struct addresses *a, const char *from, uint64_t to);
 

@@ -32,6 +32,7 @@
 /* ---- receipts ---- */
 
 #define TON_INTERNATIONAL 1 /* SMPP 3.4, 5.2.5 */
+#define TON_ALPHANUMERIC  5
 
 static void copy_str(char *dst, size_t size, struct pdu_str s)
 {
@@ -150,7 +151,7 @@ static void give_receipt(struct smpp *m, const struct pdu_sm *sm, const struct r
 	};
 
 	if (sm->receipted_id.n) {
-		copy_str(id, sizeof(id), sm->receipted_id);
+		receipt_id_take(id, (const char *)sm->receipted_id.s, sm->receipted_id.n);
 		r.smsc_id = id;
 		r.smsc_id_tlv = true;
 		if (text->has_id && strcmp(text->id, id) != 0)
@@ -196,11 +197,15 @@ static size_t put_udh(uint8_t *dst, const struct pdu_sm *sm)
 	return n > 1 ? n : 0;
 }
 
-/* International numbers are shown as everywhere else in the API: with "+".  Others are not ours to interpret. */
-static void copy_address(char *dst, size_t cap, struct pdu_str s, uint8_t ton)
+/* A name is shown in letters.  International numbers are shown as everywhere else in the API: with "+".  Others are not ours to interpret. */
+static void copy_address(const struct smpp *m, char *dst, size_t cap, struct pdu_str s, uint8_t ton)
 {
 	size_t n;
 
+	if (ton == TON_ALPHANUMERIC) {
+		address_name(m->addresses.alphabet, s.s, s.n, dst, cap);
+		return;
+	}
 	dst[0] = '+';
 	copy_str(dst + 1, cap - 1, s);
 	n = strlen(dst + 1);
@@ -223,8 +228,8 @@ static void give_message(struct smpp *m, const struct pdu_sm *sm, struct driver_
 	};
 	size_t n_udh = 0, n_made;
 
-	copy_address(from, sizeof(from), sm->source, sm->source_ton);
-	copy_address(to, sizeof(to), sm->dest, sm->dest_ton);
+	copy_address(m, from, sizeof(from), sm->source, sm->source_ton);
+	copy_address(m, to, sizeof(to), sm->dest, sm->dest_ton);
 	if (sm->esm_class & ESM_UDH) {
 		/* A broken header is shown with the text, as nobody knows where it ends. */
 		if (udh_check(sm->text, sm->n_text, &n_udh) < 0)

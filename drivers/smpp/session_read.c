@@ -50,10 +50,7 @@ static void settle_answer(struct session *s, uint64_t key, const struct pdu_head
 	}
 	if (st.outcome == OUTCOME_SENT || (st.outcome == OUTCOME_DUPLICATE && h->id != PDU_GENERIC_NACK)) {
 		smsc_id = pdu_read_id(pdu, h->length);
-		if (smsc_id.n >= sizeof(id))
-			smsc_id.n = sizeof(id) - 1;
-		memcpy(id, smsc_id.s, smsc_id.n);
-		id[smsc_id.n] = 0;
+		receipt_id_take(id, (const char *)smsc_id.s, smsc_id.n);
 		st.smsc_id = id;
 	}
 	if (st.outcome != OUTCOME_SENT) {

@@ -208,11 +208,12 @@ int smpp_encode(struct smpp *m, const struct part *p, uint32_t seq)
 	const struct address *source = address_source(&m->addresses, p->from, p->to);
 	struct address dest;
 	char validity[PDU_TIME_LEN + 1];
+	char name[PDU_ADDRESS_MAX + 1];
 	uint8_t buf[TEXT_PART_MAX], udh[SEGMENT_MAX_OCTETS];
 	struct pdu_submit s = {
 		.seq = seq,
 		.service_type = m->service_type,
-		.source = source->text,
+		.source = address_octets(&m->addresses, source, name),
 		.source_ton = source->ton,
 		.source_npi = source->npi,
 		.protocol_id = m->protocol_id,

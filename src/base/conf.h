@@ -37,6 +37,7 @@ enum conf_concat { CONF_CONCAT_UDH8, CONF_CONCAT_UDH16, CONF_CONCAT_SAR, CONF_CO
 enum conf_receipts { CONF_RECEIPTS_EACH, CONF_RECEIPTS_ONE, CONF_RECEIPTS_NONE };
 /* How a flash message is told: the class bit of data_coding, the class group of data_coding, dest_addr_subunit. */
 enum conf_flash { CONF_FLASH_CLASS_BIT, CONF_FLASH_CLASS_GROUP, CONF_FLASH_SUBUNIT };
+enum conf_sender_alphabet { CONF_SENDER_LATIN1, CONF_SENDER_GSM7, CONF_SENDER_UTF8 };
 enum conf_receipt_id { CONF_RECEIPT_ID_AUTO, CONF_RECEIPT_ID_TEXT, CONF_RECEIPT_ID_HEX, CONF_RECEIPT_ID_DEC };
 enum conf_on_uncertain { CONF_ON_UNCERTAIN_RESEND, CONF_ON_UNCERTAIN_HOLD, CONF_ON_UNCERTAIN_FAIL };
 enum conf_registered_delivery { CONF_DELIVERY_FINAL, CONF_DELIVERY_FAILURE, CONF_DELIVERY_SUCCESS };
@@ -115,6 +116,7 @@ struct conf_http {
 
 struct conf_retention {
 	int64_t body_days; /* 0: for ever */
+	int64_t number_days;
 	int64_t row_days;
 };
 
@@ -245,6 +247,7 @@ struct conf_link {
 	int64_t data_coding_gsm7, data_coding_ucs2, data_coding_binary; /* -1: from the encoding */
 	enum conf_flash flash;
 	int64_t source_ton, source_npi, dest_ton, dest_npi; /* -1: from the address */
+	enum conf_sender_alphabet sender_alphabet;
 	char *service_type;
 	int64_t interface_version;
 	char *outbind_listen;

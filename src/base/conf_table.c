@@ -132,7 +132,9 @@ const struct conf_setting conf_settings[] = {
 		.help = "File with the private key, PEM." },
 
 	{ RETENTION(body_days), RANGE("30", 0, 36500), .unit = "days",
-		.help = "Texts of finished messages are scrubbed after this; 0 keeps them." },
+		.help = "Texts of finished messages, and of inbound ones, are scrubbed after this; 0 keeps them." },
+	{ RETENTION(number_days), RANGE("0", 0, 36500), .unit = "days",
+		.help = "Of numbers of people only the first four digits are kept after this; 0: as long as their rows." },
 	{ RETENTION(row_days), RANGE("180", 0, 36500), .unit = "days",
 		.help = "Finished messages are deleted after this; 0 keeps them." },
 
@@ -294,6 +296,8 @@ const struct conf_setting conf_settings[] = {
 		.help = "Type of number of recipients; -1 is from the number." },
 	{ LINK(dest_npi, CONF_INT), RANGE("-1", -1, 18), SMPP,
 		.help = "Numbering plan of recipients; -1 is from the number." },
+	{ LINK(sender_alphabet, CONF_ENUM), WORDS("latin1", "latin1|gsm7|utf8"), SMPP,
+		.help = "How senders of letters are written; only latin1 and utf8 write ASCII as it is." },
 	{ LINK(service_type, CONF_STRING), TEXT("", 5), SMPP,
 		.help = "Service type, where the carrier asks for one." },
 	{ LINK(interface_version, CONF_INT), RANGE("0x34", 0, 255), SMPP,
@@ -371,7 +375,7 @@ const struct conf_setting conf_settings[] = {
 		.help = "Which senders: any, number, short, alphanumeric, or the digits they begin with." },
 	{ LINK_SENDER(to, CONF_STRINGS), TEXT("", 15), .min = 1, .form = CONF_FORM_DIGITS, RELINK,
 		.help = "Beginnings of the recipients that the rule is for; none: all." },
-	{ LINK_SENDER(rewrite, CONF_STRING), TEXT("", 20), .form = CONF_FORM_SENDER, RELINK,
+	{ LINK_SENDER(rewrite, CONF_STRING), TEXT("", 22), .form = CONF_FORM_SENDER, RELINK,
 		.help = "Sender that goes out instead; none: the same." },
 	{ LINK_SENDER(strip, CONF_STRING), TEXT("", 15), .form = CONF_FORM_DIGITS, RELINK,
 		.help = "Digits taken from the beginning of a sender that begins with them." },
@@ -419,7 +423,7 @@ const struct conf_setting conf_settings[] = {
 
 	{ INBOUND(to), TEXT("", 44), .help = "Number or short code that the message came to; none: all." },
 	{ INBOUND(from), TEXT("", 44), .help = "Number that it came from; none: all." },
-	{ INBOUND(keyword), TEXT("", 64), .help = "First word of the text, in any case; none: all." },
+	{ INBOUND(keyword), TEXT("", 64), .help = "First word of the text, in any case and alphabet; none: all." },
 	{ INBOUND(link), TEXT("", 64), .form = CONF_FORM_NAME, .help = "Link that it came in by; none: all." },
 	{ INBOUND(client), TEXT("", 64), .form = CONF_FORM_NAME, .flags = CONF_REQUIRED, .example = "shop",
 		.help = "Client that gets it." },

@@ -151,15 +151,21 @@ static size_t terminal_width(void)
 	return 0;
 }
 
-int cli_ready(struct cli *cli)
+void cli_look(struct cli *cli)
 {
 	const char *no_color = getenv("NO_COLOR"), *term = getenv("TERM");
 	bool terminal = isatty(STDOUT_FILENO);
-	struct settings settings;
-	int r;
 
 	cli->color = terminal && !cli->no_color && !(no_color && *no_color) && term && strcmp(term, "dumb") != 0;
 	cli->n_width = terminal ? terminal_width() : 0;
+}
+
+int cli_ready(struct cli *cli)
+{
+	struct settings settings;
+	int r;
+
+	cli_look(cli);
 	if (settings_load(&settings, &cli->given) < 0)
 		return CLI_USAGE;
 	r = api_new(&settings, &cli->api);

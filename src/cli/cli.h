@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* cli.h -- what all subcommands of posthorn share: the common options, the ends, the words on stderr.
  *
- * The program is a client of the HTTP API and of nothing else: of the server it links the codec only, which decode and
- * encode need, so it can be copied to any machine that reaches the gateway.  Answers go to stdout, everything else to
- * stderr.
+ * The program is a client of the HTTP API.  Of the server it links the codec, which decode and encode need, and what
+ * looks after a database file, for check and backup; so it can be copied to any machine that reaches the gateway.
+ * Answers go to stdout, everything else to stderr.
  */
 #ifndef POSTHORN_CLI_CLI_H
 #define POSTHORN_CLI_CLI_H
@@ -32,7 +32,7 @@ struct cli {
 	bool json;
 	enum table_style style;
 	bool no_color;
-	bool color;                  /* use colours: settled by cli_ready() */
+	bool color;                  /* use colours: settled by cli_look() */
 	size_t n_width;              /* of the terminal; 0: no limit */
 	struct api *api;
 };
@@ -61,6 +61,9 @@ void cli_note(const char *fmt, ...) __attribute__((format(printf, 1, 2)));
 
 /* Parse the options of a command whose input begins as the cli does; ends the program on a usage error. */
 void cli_parse(const struct argp *argp, int argc, char **argv, unsigned flags, void *input);
+
+/* Colours and width of the terminal; for a command that talks to nobody. */
+void cli_look(struct cli *cli);
 
 /* Read the settings and make ready to talk.  Returns CLI_OK, or says what is wrong and returns the end. */
 int cli_ready(struct cli *cli);
@@ -95,6 +98,8 @@ int cmd_webhooks(struct cli *cli, int argc, char **argv);
 int cmd_receipts(struct cli *cli, int argc, char **argv);
 int cmd_decode(struct cli *cli, int argc, char **argv);
 int cmd_encode(struct cli *cli, int argc, char **argv);
+int cmd_check(struct cli *cli, int argc, char **argv);
+int cmd_backup(struct cli *cli, int argc, char **argv);
 int cmd_key(struct cli *cli, int argc, char **argv);
 int cmd_version(struct cli *cli, int argc, char **argv);
 

@@ -26,6 +26,8 @@ static const struct command commands[] = {
 	{ "receipts", "show receipts that matched nothing yet (operator)", cmd_receipts },
 	{ "decode", "show what a TPDU or an SMPP PDU says (no gateway)", cmd_decode },
 	{ "encode", "show the parts and TPDUs of a text (no gateway)", cmd_encode },
+	{ "check", "look for damage in a database (on the gateway's machine)", cmd_check },
+	{ "backup", "copy a database while it is in use (likewise)", cmd_backup },
 	{ "key", "make a key for a client", cmd_key },
 	{ "version", "print the version", cmd_version },
 };

@@ -35,6 +35,8 @@ enum sender_kind {
 	SENDER_SHORT,	     /* short code: 3..8 digits, leading zeros count */
 };
 
+#define SENDER_SHORT_END 100000000u /* below it a number has as few digits as a short code */
+
 /* What a sender is.  `*ret_number` is set for SENDER_NUMBER, `*ret_why` for SENDER_INVALID.  `s` is checked
  * UTF-8. */
 enum sender_kind sender_classify(const char *s, size_t n, uint64_t *ret_number, const char **ret_why);

@@ -232,10 +232,9 @@ static void set_field(struct receipt *r, enum field field, const char *s, size_t
 		return;
 	switch (field) {
 	case FIELD_ID:
-		if (n < sizeof(r->id)) {
-			copy_value(r->id, sizeof(r->id), s, n);
-			r->has_id = true;
-		}
+		receipt_id_take(r->id, s, n);
+		copy_value(r->id, sizeof(r->id), r->id, strlen(r->id));
+		r->has_id = true;
 		break;
 	case FIELD_STAT: set_stat(r, s, n); break;
 	case FIELD_ERR:

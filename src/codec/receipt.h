@@ -31,8 +31,7 @@ enum receipt_state {
 };
 
 struct receipt {
-	char id[RECEIPT_ID_SIZE]; /* as spelt; one too long for this is left out, as half an id may be
-				     another's */
+	char id[RECEIPT_ID_SIZE]; /* as spelt; of a long one what receipt_id_take() makes of it */
 	char stat_raw[24];	  /* as spelt, cut when longer */
 	char err[12];		  /* as spelt, cut when longer */
 	char text[24];		  /* what it quotes of the message: as received, up to a NUL, cut; "" when nothing */

@@ -8,7 +8,11 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "base/hash.h"
+
 #define LIMBS 9
+
+#define DIGEST_LEN 17 /* "~" and 64 bits */
 
 /* A number in front or behind that shorter than this is no number of a message, but a digit in a name. */
 #define MIN_DIGITS 4
@@ -55,6 +59,23 @@ static void fold(const char *id, char *out)
 	for (id = skip_zeros(skip_0x(id)); *id; id++)
 		*out++ = lower(*id);
 	*out = '\0';
+}
+
+void receipt_id_take(char out[RECEIPT_ID_SIZE], const char *s, size_t n)
+{
+	uint64_t digest = 0;
+	size_t kept = n < RECEIPT_ID_SIZE ? n : RECEIPT_ID_SIZE - 1 - DIGEST_LEN;
+
+	memcpy(out, s, kept);
+	out[kept] = '\0';
+	if (kept == n)
+		return;
+	for (size_t i = kept; i < n; i++)
+		digest = hash_mix64(digest ^ (uint8_t)lower(s[i]));
+	for (unsigned i = 0; i < DIGEST_LEN - 1; i++, digest >>= 4)
+		out[kept + DIGEST_LEN - 1 - i] = "0123456789abcdef"[digest & 15];
+	out[kept] = '~';
+	out[RECEIPT_ID_SIZE - 1] = '\0';
 }
 
 int receipt_id_key(const char *id, enum receipt_id_form form, char out[RECEIPT_ID_SIZE])

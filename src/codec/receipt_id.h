@@ -48,6 +48,10 @@ enum receipt_id_name {
  * -EINVAL for an empty id or one of more than 65 octets. */
 int receipt_id_key(const char *id, enum receipt_id_form form, char out[RECEIPT_ID_SIZE]);
 
+/* An id as it came, of any length.  Carriers put names and UUIDs together: of more than 65 octets the first 48 are
+ * kept, and a digest stands for the rest, so that ids that differ stay different.  Case does not change the digest. */
+void receipt_id_take(char out[RECEIPT_ID_SIZE], const char *s, size_t n);
+
 /* From the receipt's spelling to the key (as folded).  `example`: an id that this link gave lately, for the ADD ways;
  * may be "".  -EINVAL when the way does not apply to this id: no number, nothing to cut or to add, too long. */
 int receipt_id_undo(const char *id, unsigned way, const char *example, char out[RECEIPT_ID_SIZE]);

@@ -519,6 +519,41 @@ int unicode_translit(
 	return r < 0 ? r : to_utf8(u->from, n_text, dst, cap, ret_n);
 }
 
+/* ---- words ------------------------------------------------------------------------------------------------ */
+
+static bool is_of_word(uint32_t cp)
+{
+	return u_isalnum((UChar32)cp) || (U_GET_GC_MASK((UChar32)cp) & U_GC_M_MASK) || cp == '_';
+}
+
+static bool is_blank(uint32_t cp)
+{
+	return cp <= ' ' || cp == 0xfeff || u_isUWhiteSpace((UChar32)cp);
+}
+
+bool unicode_begins_with_word(const char *s, size_t n, const char *word)
+{
+	size_t n_word = strlen(word), i = 0, k = 0, step;
+	uint32_t a, b;
+
+	if (!n_word)
+		return true;
+	while (i < n && (step = utf8_next(s + i, n - i, &a), is_blank(a)))
+		i += step;
+	for (; k < n_word; k += utf8_next(word + k, n_word - k, &b), i += utf8_next(s + i, n - i, &a)) {
+		if (i >= n)
+			return false;
+		utf8_next(word + k, n_word - k, &b);
+		utf8_next(s + i, n - i, &a);
+		if (u_foldCase((UChar32)a, U_FOLD_CASE_DEFAULT) != u_foldCase((UChar32)b, U_FOLD_CASE_DEFAULT))
+			return false;
+	}
+	if (i >= n)
+		return true;
+	utf8_next(s + i, n - i, &a);
+	return !is_of_word(a);
+}
+
 /* ---- names ------------------------------------------------------------------------------------------------ */
 
 const char *unicode_name(uint32_t cp, char *buf, size_t cap)

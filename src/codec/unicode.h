@@ -58,6 +58,10 @@ int unicode_translit(
 const char *unicode_translit_name(unsigned i, const char **ret_help);
 bool unicode_translit_known(const char *name);
 
+/* The text begins with the word, whatever the case (simple case folding), behind blanks, and the word ends there: no
+ * letter, digit, mark or "_" follows.  No word: true.  Also for text that is not checked. */
+bool unicode_begins_with_word(const char *s, size_t n, const char *word);
+
 /* "LEFT DOUBLE QUOTATION MARK"; "" where the character has no name.  `buf` has room for `cap` octets. */
 const char *unicode_name(uint32_t cp, char *buf, size_t cap);
 

@@ -91,10 +91,9 @@ static void put_optional(struct json_out *o, const char *key, const char *s)
 
 static void put_to(struct json_out *o, uint64_t to)
 {
-	char text[24];
+	char text[MSG_TO_TEXT];
 
-	snprintf(text, sizeof(text), "+%llu", (unsigned long long)to);
-	json_out_kstr(o, "to", text);
+	json_out_kstr(o, "to", msg_to_text(to, text));
 }
 
 static void put_hex(struct json_out *o, const char *key, const uint8_t *s, size_t n)

@@ -2,14 +2,14 @@
 /* inbound.c -- see inbound.h.
  *
  * Numbers are compared as digits: a carrier writes the same short code as "12345" and "+12345".  A keyword is
- * the first word of the text, compared without regard to the case of ASCII letters; what follows it may be a
- * blank or a mark
- * ("STOP.", "stop, please"), but "STOPPED" is another word.
+ * the first word of the text, compared without regard to case, in any alphabet; what follows it may be a blank, a
+ * mark or a sign ("STOP.", "stop, please", "СТОП!"), but "STOPPED" is another word.
  */
 #include "intake/inbound_int.h"
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "codec/unicode.h"
 #include "route/link.h"
 
 #include <errno.h>
@@ -61,24 +61,6 @@ static bool number_fits(const char *wanted, const char *number)
 	return !*wanted || !strcasecmp(without_plus(wanted), without_plus(number));
 }
 
-static bool is_word_octet(unsigned char c)
-{
-	return c >= 0x80 || (c >= '0' && c <= '9') || ((c | 0x20) >= 'a' && (c | 0x20) <= 'z') || c == '_';
-}
-
-static bool keyword_fits(const char *keyword, const char *text, size_t n)
-{
-	size_t len = strlen(keyword);
-
-	while (n > 0 && (unsigned char)*text <= ' ') {
-		text++;
-		n--;
-	}
-	if (len > n || strncasecmp(keyword, text, len) != 0)
-		return false;
-	return len == 0 || len == n || !is_word_octet((unsigned char)text[len]);
-}
-
 /* The only one that sends and receives; operators watch. */
 static const char *only_client(const struct conf *c)
 {
@@ -100,7 +82,7 @@ const char *inbound_client(const struct conf *c, const char *link, const struct 
 		const struct conf_inbound *r = &c->inbound[i];
 
 		if (number_fits(r->to, m->to) && number_fits(r->from, m->from) &&
-			(!*r->link || !strcmp(r->link, link)) && keyword_fits(r->keyword, m->text, m->n_text))
+			(!*r->link || !strcmp(r->link, link)) && unicode_begins_with_word(m->text ? m->text : "", m->n_text, r->keyword))
 			return r->client;
 	}
 	return only_client(c);

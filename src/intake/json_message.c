@@ -279,8 +279,9 @@ static int take_from(struct work *w)
 		return api_fault_set(w->f, API_INVALID_FROM, "from",
 			"%s; a sender is a number, a short code, or up to 11 GSM characters", why);
 	case SENDER_NUMBER:
-		m->n_from = (uint8_t)snprintf(
-			w->out->from, sizeof(w->out->from), "%llu", (unsigned long long)number);
+		/* Without its plus a number of few digits is a short code. */
+		m->n_from = (uint8_t)snprintf(w->out->from, sizeof(w->out->from), "%s%llu",
+			number < SENDER_SHORT_END ? "+" : "", (unsigned long long)number);
 		m->from = w->out->from;
 		return 0;
 	case SENDER_SHORT:

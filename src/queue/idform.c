@@ -50,6 +50,7 @@ void idform_restore(struct idform *f, unsigned form, uint32_t hits)
 	f->n_hits += hits - f->hits[form];
 	f->hits[form] = hits;
 	rise(f, form);
+	f->was_good = idform_known(f) >= 0;
 }
 
 void idform_response(struct idform *f, const char *id)
@@ -156,7 +157,7 @@ void idform_received(struct idform *f, int64_t now_ms)
 	if (!f->n_buckets) {
 		f->n_buckets = 1;
 		b->from_ms = now_ms;
-	} else if (b->received >= BUCKET_MIN && now_ms - b->from_ms >= BUCKET_MS) {
+	} else if (now_ms < b->from_ms || (b->received >= BUCKET_MIN && now_ms - b->from_ms >= BUCKET_MS)) {
 		f->at = (f->at + 1) % IDFORM_BUCKETS;
 		f->n_buckets += f->n_buckets < IDFORM_BUCKETS;
 		b = &f->bucket[f->at];

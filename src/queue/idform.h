@@ -47,7 +47,7 @@ struct idform {
 
 void idform_init(struct idform *f);
 
-/* What was stored of an earlier life. */
+/* What was stored of an earlier life.  A form that was known then says that receipts matched. */
 void idform_restore(struct idform *f, unsigned form, uint32_t hits);
 
 /* A response gave this id. */

@@ -564,6 +564,7 @@ void queue_set_limits(struct queue *q, const struct conf *c)
 	q->max_waiting = (uint64_t)c->queue.max_waiting;
 	q->reserve_octets = (uint64_t)c->queue.disk_reserve_mb << 20;
 	q->body_age_ms = c->retention.body_days * 86400000;
+	q->number_age_ms = c->retention.number_days * 86400000;
 	q->row_age_ms = c->retention.row_days * 86400000;
 	q->parked_max = (uint32_t)c->queue.parked_max;
 	q->parked_age_ms = c->queue.parked_keep_ms;

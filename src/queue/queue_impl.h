@@ -42,6 +42,7 @@ struct qmsg {
 	uint64_t later;             /* its due row will bring the part back */
 	uint64_t tried;             /* parts that had their turn in attempt number `tries` */
 	uint64_t refused;           /* for good, by its link: the next one may get the message when all of it is back */
+	uint64_t answered;          /* under way again, but the carrier has taken the sending before: told late */
 	uint32_t refused_code;
 	uint8_t refused_reason;
 	uint8_t n_faults;           /* answers that ended its link's session, in a row */
@@ -229,7 +230,8 @@ struct queue {
 	uint32_t index_run;
 	struct tag_job *tag_jobs;
 	bool meta_busy, idem_busy, index_busy, purge_busy;
-	int64_t body_age_ms, row_age_ms;
+	bool purge_more; /* the last step found as much as it may take: the next one follows in a second */
+	int64_t body_age_ms, number_age_ms, row_age_ms;
 	uint64_t spilling;
 	struct op_spill *spill_op;
 

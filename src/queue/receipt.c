@@ -553,6 +553,8 @@ static void retry_one(struct queue *q, struct outlet *o, const struct store_park
 	struct found f;
 
 	find(q, o, &r, &f);
+	if (f.e && p->at / 1000 < f.e->since_s)
+		return;
 	if (!f.e && f.n_hash && !f.ambiguous) {
 		j = look_on_disk(q, o, &r, &f, p->state);
 		if (j) {

@@ -23,6 +23,7 @@ struct sent_entry {
 	uint64_t to;
 	uint32_t deadline_s; /* Unix; unconfirmed after that */
 	uint32_t link;
+	uint32_t since_s;   /* Unix; a receipt that was parked before speaks of another */
 	uint8_t part;
 	uint8_t state;      /* STATE_SENT until a receipt settled it */
 	uint8_t class;

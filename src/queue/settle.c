@@ -163,6 +163,12 @@ static int64_t deadline_of(const struct outlet *o, const struct message *m, int6
 	return m->ttl_end_ms / 1000 + 24 * 3600;
 }
 
+/* Receipts of a message come behind it. */
+static int64_t since_of(const struct message *m, int64_t sent_ms)
+{
+	return (m->created_ms < sent_ms ? m->created_ms : sent_ms) - PARKED_EARLY_MS;
+}
+
 static void remember(struct queue *q, const struct message *m, const struct store_msg *sm, struct outlet *o,
 	uint32_t link, unsigned part, uint64_t hash, int64_t at_ms, enum msg_state state)
 {
@@ -170,6 +176,7 @@ static void remember(struct queue *q, const struct message *m, const struct stor
 		.state = (uint8_t)state, .class = m->class };
 
 	e.deadline_s = (uint32_t)deadline_of(o, m, at_ms);
+	e.since_s = (uint32_t)(since_of(m, at_ms) / 1000);
 	if (sent_add(q->sent, &e) < 0)
 		settle_spill(q, &e); /* no memory: the disk keeps it */
 }
@@ -361,6 +368,7 @@ void settle_remember(struct queue *q, const struct message *m, const struct stor
 	j->s.part = s->part;
 	j->s.link = s->link;
 	j->s.to = m->to;
+	j->s.since = since_of(m, s->at);
 	j->s.hash = hash;
 	j->s.msg.one_receipt = o && o->one_receipt;
 	j->class = m->class;
@@ -382,7 +390,7 @@ static void note_sender(struct queue *q, const struct message *m, struct outlet 
 
 /* A carrier has taken a part: the row, and what to wait for. */
 static void stage_submit(struct queue *q, const struct message *m, const struct store_msg *sm, struct outlet *o,
-	unsigned part, const char *smsc_id, bool last)
+	unsigned part, const char *smsc_id, bool last, bool ended)
 {
 	struct submit_job *j = (struct submit_job *)pool_get(q, &q->pool_submit, OP_SUBMIT, submit_done);
 
@@ -397,12 +405,14 @@ static void stage_submit(struct queue *q, const struct message *m, const struct 
 	j->s.at = q->now_ms;
 	j->s.link = o->id;
 	j->s.to = m->to;
+	j->s.since = since_of(m, q->now_ms);
 	j->class = m->class;
 	j->s.msg.one_receipt = o->one_receipt;
 	snprintf(j->s.smsc_id, sizeof(j->s.smsc_id), "%s", smsc_id ? smsc_id : "");
 	note_sender(q, m, o, &j->s);
 	j->s.hash = o->reports ? hash_of(o, j->s.smsc_id) : 0;
 	j->s.last = last;
+	j->s.ended = ended;
 	j->s.op.rows = 2;
 	queue_stage(q, STORE_SETTLE, &j->s.op);
 	q->settling++;
@@ -417,7 +427,8 @@ static void took(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned pa
 	struct store_msg sm = msg_of(q, qm);
 
 	qm->done |= 1ull << (part - 1);
-	stage_submit(q, qm->m, &sm, o, part, smsc_id, (qm->done & parts_mask(qm->n_parts)) == parts_mask(qm->n_parts));
+	stage_submit(q, qm->m, &sm, o, part, smsc_id, (qm->done & parts_mask(qm->n_parts)) == parts_mask(qm->n_parts),
+		false);
 }
 
 /* ---- not SENT -------------------------------------------------------------------------------------------- */
@@ -734,7 +745,8 @@ void settle_uncertain(
 
 /* An answer that came after its part was settled as UNKNOWN.  Still here unsent: it need not go again.  Under way
  * again, or gone from memory: the id is kept all the same, so that the receipt finds its message (a second acceptance
- * is an attempt row; the writer sees to that). */
+ * is an attempt row; the writer sees to that).  What the carrier then says of the second sending ends nothing: it has
+ * the first one. */
 struct late_query {
 	struct q_load load;
 	struct queue *q;
@@ -755,10 +767,17 @@ static void late_loaded(struct store_query *sq)
 	if (x && x->m && o && !q->stopping) {
 		evidence_forget(q->evidence, lq->link, x->m->to, x->m->id, lq->part);
 		sm = queue_store_msg(q, x->m, x->bound_parts ? x->bound_parts : x->m->n_parts);
-		stage_submit(q, x->m, &sm, o, lq->part, lq->smsc_id, false);
+		stage_submit(q, x->m, &sm, o, lq->part, lq->smsc_id, false, x->final);
 	}
 	store_query_done(sq);
 	free(lq);
+}
+
+/* Is the part that this link has taken still a part of the message?  Another link may have been given all of it, cut in
+ * its own way. */
+static bool is_cut_for(const struct qmsg *qm, const struct outlet *o)
+{
+	return (qm->bound && qm->bound_link == o->id) || (qm->n_parts ? qm->n_parts : qm->m->n_parts) == 1;
 }
 
 static void late_answer(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
@@ -768,14 +787,24 @@ static void late_answer(struct queue *q, struct qmsg *qm, struct outlet *o, unsi
 
 	if (s->outcome != OUTCOME_SENT)
 		return;
-	if (qm && (qm->todo & bit)) {
+	if (qm && !is_cut_for(qm, o))
+		qm = NULL;
+	if (qm && ((qm->todo | qm->refused) & bit)) {
 		qm->todo &= ~bit;
+		qm->refused &= ~bit;
 		if (!qm->todo)
 			lane_take(q, qm);
 		took(q, qm, o, part, s->smsc_id);
+		refused_decide(q, qm, o);
 		dispatch_gone(q, qm);
 		return;
 	}
+	if (qm && (qm->later & bit)) { /* its due row brings nothing back */
+		qm->later &= ~bit;
+		qm->done |= bit;
+	}
+	if (qm)
+		qm->answered |= (qm->leasing | qm->leased | qm->flying) & bit;
 	lq = calloc(1, sizeof(*lq));
 	if (!lq)
 		return;
@@ -789,6 +818,19 @@ static void late_answer(struct queue *q, struct qmsg *qm, struct outlet *o, unsi
 	lq->load.no_body = true;
 	lq->load.limit = 1;
 	store_read(q->store, STORE_QUEUE, &lq->load.q);
+}
+
+/* The second sending of what the carrier has taken: it is over, however it ended. */
+static void second_ended(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
+{
+	uint64_t bit = 1ull << (part - 1);
+
+	qm->flying &= ~bit;
+	qm->done |= bit;
+	dispatch_settled(q, qm, 1);
+	attempt(q, qm, o, part, s->outcome, s->code, s->text, 0, REASON_NONE, 0);
+	refused_decide(q, qm, o);
+	dispatch_gone(q, qm);
 }
 
 void queue_settle(struct queue *q, struct outlet *o, const struct settle *s)
@@ -807,6 +849,10 @@ void queue_settle(struct queue *q, struct outlet *o, const struct settle *s)
 		return;
 	}
 	told_rate(q, qm, o, s);
+	if ((qm->answered & bit) && s->outcome != OUTCOME_SENT && s->outcome != OUTCOME_DUPLICATE) {
+		second_ended(q, qm, o, part, s);
+		return;
+	}
 	if (s->outcome == OUTCOME_THROTTLED) {
 		throttled(q, qm, o, part, s);
 		refused_decide(q, qm, o);

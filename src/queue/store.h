@@ -198,9 +198,11 @@ struct op_submit {
 	uint32_t link;
 	uint64_t hash;         /* of (link, normalised id); 0: no receipt will come */
 	uint64_t to;           /* recipient, to verify a parked receipt */
+	int64_t since;         /* one that was parked before is another's; 0: any may be meant */
 	char smsc_id[66];
 	char sender[MSG_FROM_MAX + 1]; /* that went out; "": the message's */
 	bool last;             /* with it every part is submitted: event "sent" when report is all */
+	bool ended;            /* the message was final before: its receipt, which corrects, is waited for on disk */
 	bool known;            /* its submit row was read from disk: only look for a parked receipt */
 	/* results */
 	unsigned ret_claimed;  /* so many parked receipts were its; the last one … */
@@ -284,6 +286,9 @@ struct op_receipt {
 	uint8_t ret_form;
 	int8_t ret_msg_state;
 };
+
+/* A parked receipt that is older than the message by more than this is another's: clocks are set. */
+#define PARKED_EARLY_MS 60000
 
 /* The form by which a receipt found its part, as the rows keep it; 0 is "by no receipt". */
 static inline uint16_t receipt_mark(unsigned form)
@@ -452,7 +457,7 @@ struct op_lookup {
  * pages. */
 struct op_purge {
 	struct store_op op;
-	int64_t bodies_before, rows_before; /* created; 0 = leave */
+	int64_t bodies_before, numbers_before, rows_before; /* created; 0 = leave */
 	int64_t parked_before; /* received; 0 = leave */
 	unsigned limit;
 	uint64_t ret_n;        /* rows looked at; less than limit: nothing more to do for now */

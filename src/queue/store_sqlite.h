@@ -54,7 +54,8 @@
 		  " OR EXISTS (SELECT 1 FROM submit WHERE key BETWEEN ?1 AND ?2)")                                     \
 	X(W_SUBMIT, "INSERT INTO submit VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING")                               \
 	X(W_SUBMITTED_TO, "SELECT m.recipient, m.client, m.bits, coalesce(b.parts, 0), s.link = ?3 OR EXISTS"          \
-			  " (SELECT 1 FROM attempt a WHERE a.key = ?1 AND a.link = ?3 AND a.outcome = 0)"               \
+			  " (SELECT 1 FROM attempt a WHERE a.key = ?1 AND a.link = ?3 AND a.outcome = 0),"              \
+			  " min(m.created, s.at)"                                                                      \
 			  " FROM submit s JOIN message m ON m.id = ?2 LEFT JOIN bound b ON b.id = ?2"                  \
 			  " WHERE s.key = ?1")                                                                         \
 	X(W_ATTEMPT, "INSERT INTO attempt VALUES (?1, (SELECT coalesce(max(n), 0) + 1 FROM attempt WHERE key = ?1),"   \
@@ -78,11 +79,11 @@
 	X(W_PARKED_ID, "INSERT OR IGNORE INTO receipt_parked_id VALUES (?1, ?2, ?3)")                                  \
 	X(W_PARKED_FIND, "SELECT p.n, p.link, p.recipient, p.other, p.state, p.at, i.form, p.stat, p.err"              \
 			 " FROM receipt_parked_id i JOIN receipt_parked p ON p.n = i.n WHERE i.hash = ?1 ORDER BY i.n"  \
-			 " LIMIT 16")                                                                                  \
+			 " DESC LIMIT 64")                                                                             \
 	X(W_PARKED_IDS, "SELECT ids, hash FROM receipt_parked WHERE n = ?1")                                           \
 	X(W_PARKED_ID_DELETE, "DELETE FROM receipt_parked_id WHERE hash = ?1 AND n = ?2")                              \
 	X(W_PARKED_DELETE, "DELETE FROM receipt_parked WHERE n = ?1")                                                  \
-	X(W_PARKED_OLDEST, "SELECT n FROM receipt_parked WHERE at < ?1 ORDER BY n LIMIT ?2")                           \
+	X(W_PARKED_OLDEST, "SELECT n FROM (SELECT n, at FROM receipt_parked ORDER BY n LIMIT ?2) WHERE at < ?1")      \
 	X(W_NOTE, "INSERT INTO receipt SELECT ?1, (SELECT coalesce(max(n), 0) + 1 FROM receipt WHERE key = ?1),"       \
 		  " ?2, ?3, ?4, ?5, ?6 WHERE (SELECT count(*) FROM receipt WHERE key = ?1) < 16")                       \
 	X(W_FORM_DELETE, "DELETE FROM receipt_form WHERE link = ?1")                                                   \
@@ -129,6 +130,12 @@
 	X(W_IS_FINAL, "SELECT at FROM final WHERE key = ?1")                                                           \
 	X(W_OLD_BODIES, "SELECT id FROM body WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3")                         \
 	X(W_OLD_MESSAGES, "SELECT id FROM message WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3")                    \
+	X(W_OLD_NUMBERS, "SELECT id, recipient FROM message WHERE id >= ?1 AND id < ?2 ORDER BY id LIMIT ?3")          \
+	X(W_SCRUB_NUMBER, "UPDATE message SET recipient = ?2 WHERE id = ?1")                                           \
+	X(W_SCRUB_LOOKUP, "DELETE FROM lookup WHERE run = ?1 AND hash = ?2 AND id = ?3")                               \
+	X(W_OLD_INBOUND, "SELECT n, at FROM inbound WHERE n > ?1 ORDER BY n LIMIT ?2")                                 \
+	X(W_SCRUB_TEXT, "UPDATE inbound SET text = '', raw = x'' WHERE n = ?1")                                        \
+	X(W_SCRUB_SENDER, "UPDATE inbound SET sender = '' WHERE n = ?1")                                               \
 	X(W_PURGE_BODY, "DELETE FROM body WHERE id = ?1")                                                              \
 	X(W_PURGE_MESSAGE, "DELETE FROM message WHERE id = ?1")                                                        \
 	X(W_PURGE_BOUND, "DELETE FROM bound WHERE id = ?1")                                                            \
@@ -321,6 +328,8 @@ struct writer {
 		int64_t idem_at;     /* when it began */
 		size_t n_wakes;
 		uint64_t purge_body, purge_message, purge_hash, purge_key; /* cursors of retention */
+		uint64_t numbers_upto;             /* every message below has no number any more */
+		uint64_t texts_upto, senders_upto; /* of inbound, up to this n */
 	} m, saved;
 };
 

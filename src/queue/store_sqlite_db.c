@@ -10,6 +10,7 @@
  * auto_vacuum and page_size can only be chosen while the file is empty; journal_mode stays in the file; all others
  * belong to the connection.
  */
+#include "queue/store_schema.h"
 #include "queue/store_sqlite.h"
 
 #include <errno.h>
@@ -22,8 +23,6 @@
 #include "base/clock.h"
 #include "src/queue/schema_sql.h"
 
-#define SCHEMA_VERSION 5
-#define APPLICATION_ID 0x50485354 /* "PHST", shown by file(1) */
 #define BUSY_MS        5000       /* only while another connection opens or recovers the WAL */
 
 int db_errno(int rc)
@@ -204,7 +203,7 @@ static int migrate_all(sqlite3 *db, int64_t from)
 		rc = sqlite3_exec(db, migrate[v], NULL, NULL, NULL);
 	if (rc != SQLITE_OK)
 		return rc; /* closing the connection rolls back */
-	snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", APPLICATION_ID,
+	snprintf(sql, sizeof sql, "PRAGMA application_id = %d; PRAGMA user_version = %d; COMMIT", SCHEMA_APPLICATION_ID,
 		SCHEMA_VERSION);
 	return sqlite3_exec(db, sql, NULL, NULL, NULL);
 }
@@ -220,7 +219,7 @@ static int check_schema(struct store *s, struct store_boot *boot, char *err, siz
 		return -EIO;
 	}
 	version = ask(db, "PRAGMA user_version", 0);
-	if (n_tables && ask(db, "PRAGMA application_id", 0) != APPLICATION_ID) {
+	if (n_tables && ask(db, "PRAGMA application_id", 0) != SCHEMA_APPLICATION_ID) {
 		snprintf(err, n_err, "%s: a database, but not one of Posthorn", s->path);
 		return -EINVAL;
 	}
@@ -296,6 +295,9 @@ static int boot(struct writer *w, struct store_boot *ret)
 	m->n_inbound_open = ask(w->db, "SELECT count(*) FROM inbound_set WHERE joined = 0", 0);
 	atomic_store(&w->store->inbound_open, m->n_inbound_open);
 	m->purge_hash = (uint64_t)INT64_MIN;
+	m->numbers_upto = meta_get(w->db, "numbers_upto", 0);
+	m->texts_upto = meta_get(w->db, "texts_upto", 0);
+	m->senders_upto = meta_get(w->db, "senders_upto", 0);
 	m->idem = meta_get(w->db, "idem", 0);
 	m->idem_at = meta_get(w->db, "idem_at", 0);
 	if (!m->idem_at) {

@@ -1,15 +1,19 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store_sqlite_purge.c -- retention: bodies and rows that are old enough go, in steps so small that they disturb
- * nobody.
+ * store_sqlite_purge.c -- retention: bodies, numbers and rows that are old enough go, in steps so small that they
+ * disturb nobody.
  *
  * `created` never decreases with the id, so the first id that is too young is found by bisection and no index on time
  * is needed.  A cursor walks from where the last step ended; what is not final yet is passed over and looked at again
  * when the cursor has come round.  The cursors live in memory only: a restart looks again at what is left.
+ *
+ * Numbers are scrubbed in rows that stay, so nothing would tell a walk where to go on: a mark is kept on disk, and it
+ * stops at what is not final.  The index of recipients goes with them: a hash of a number is as good as the number.
  */
 #include "queue/store_sqlite.h"
 
 #define STEP_MAX   5000
+#define INBOUND_TEXT_MS (4 * 24 * INT64_C(3600000)) /* a webhook may take 72 h to get it */
 #define WAITING_MS (48 * INT64_C(3600000)) /* a waiting row outlives its final state, for repeats and corrections */
 
 struct step {
@@ -125,6 +129,97 @@ static int walk(struct writer *w, struct step *s, int which, uint64_t *cursor, i
 	return SQLITE_OK;
 }
 
+/* ---- what is scrubbed in rows that stay ---- */
+
+static int scrub_number(struct writer *w, uint64_t id, uint64_t to)
+{
+	int rc;
+
+	if (msg_to_is_scrubbed(to))
+		return SQLITE_OK;
+	BIND(w->st[W_SCRUB_NUMBER], id, msg_to_scrub(to));
+	rc = run(w->st[W_SCRUB_NUMBER]);
+	if (rc)
+		return rc;
+	BIND(w->st[W_SCRUB_LOOKUP], lookup_run(id), store_lookup_hash('n', 0, &to, sizeof to), id);
+	return run(w->st[W_SCRUB_LOOKUP]);
+}
+
+static int scrub_numbers(struct writer *w, struct step *s, int64_t before)
+{
+	struct { uint64_t id, to; } rows[STEP_MAX];
+	uint64_t upto = 0, mark = w->m.numbers_upto;
+	sqlite3_stmt *st = w->st[W_OLD_NUMBERS];
+	int64_t at;
+	unsigned n = 0;
+	int rc;
+
+	rc = bound_by_time(w, before, &upto);
+	if (rc)
+		return rc == SQLITE_DONE ? SQLITE_OK : rc;
+	BIND(st, mark, upto, s->limit);
+	while (n < s->limit && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		rows[n].id = column(st, 0);
+		rows[n++].to = column(st, 1);
+	}
+	sqlite3_reset(st);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return rc;
+	looked_at(s, n);
+	for (unsigned i = 0; i < n; i++) {
+		rc = one(w, W_IS_FINAL, msg_key(rows[i].id, 0), &at, NULL);
+		if (rc == SQLITE_DONE)
+			break;
+		if (rc == SQLITE_ROW)
+			rc = scrub_number(w, rows[i].id, rows[i].to);
+		if (rc)
+			return rc;
+		mark = rows[i].id + 1;
+	}
+	if (mark == w->m.numbers_upto)
+		return SQLITE_OK;
+	w->m.numbers_upto = mark;
+	return meta_set(w, "numbers_upto", mark);
+}
+
+/* Of inbound messages: `which` is run for each that came before `before` and is not behind the mark yet. */
+static int scrub_inbound(struct writer *w, struct step *s, int which, int64_t before, uint64_t *mark, const char *name)
+{
+	uint64_t rows[STEP_MAX], was = *mark;
+	sqlite3_stmt *st = w->st[W_OLD_INBOUND];
+	unsigned n = 0;
+	int rc = SQLITE_ROW;
+
+	BIND(st, *mark, s->limit);
+	while (n < s->limit && (rc = sqlite3_step(st)) == SQLITE_ROW && column(st, 1) < before)
+		rows[n++] = column(st, 0);
+	sqlite3_reset(st);
+	if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		return rc;
+	rc = SQLITE_OK;
+	for (unsigned i = 0; !rc && i < n; i++) {
+		rc = delete_one(w, which, rows[i]);
+		*mark = rows[i];
+	}
+	looked_at(s, n);
+	return rc || *mark == was ? rc : meta_set(w, name, *mark);
+}
+
+static int scrub_texts(struct writer *w, struct step *s, int64_t before)
+{
+	int64_t events_gone = w->now - INBOUND_TEXT_MS;
+
+	return scrub_inbound(
+		w, s, W_SCRUB_TEXT, before < events_gone ? before : events_gone, &w->m.texts_upto, "texts_upto");
+}
+
+static int scrub_people(struct writer *w, struct step *s, int64_t before)
+{
+	int rc = scrub_numbers(w, s, before);
+
+	return rc ? rc : scrub_inbound(w, s, W_SCRUB_SENDER, before, &w->m.senders_upto, "senders_upto");
+}
+
 static int delete_some(struct writer *w, struct step *s, int which, int64_t before)
 {
 	int rc;
@@ -237,6 +332,10 @@ int apply_purge(struct writer *w, struct store_op *op)
 
 	if (o->bodies_before)
 		rc = walk(w, &s, W_OLD_BODIES, &w->m.purge_body, o->bodies_before, delete_body);
+	if (!rc && o->bodies_before)
+		rc = scrub_texts(w, &s, o->bodies_before);
+	if (!rc && o->numbers_before)
+		rc = scrub_people(w, &s, o->numbers_before);
 	if (!rc && o->rows_before)
 		rc = purge_rows(w, &s, o->rows_before);
 	if (!rc && o->parked_before)

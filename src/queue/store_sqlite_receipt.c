@@ -121,10 +121,12 @@ int look_in_parked(struct writer *w, struct op_submit *o)
 	unsigned n = 0;
 	int rc;
 
-	BIND(st, o->hash);
+	BIND(st, o->hash); /* newest first */
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW && n < 16) {
 		struct parked_row *p = &rows[n];
 
+		if ((int64_t)column(st, 5) < o->since)
+			break; /* carriers give an id again: nobody is told of a message before there is one */
 		if (column(st, 1) != o->link || !is_handset(o->to, column(st, 2), column(st, 3)))
 			continue;
 		p->n = column(st, 0);
@@ -137,8 +139,8 @@ int look_in_parked(struct writer *w, struct op_submit *o)
 	}
 	sqlite3_reset(st);
 	rc = rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
-	for (unsigned i = 0; !rc && i < n; i++)
-		rc = use_parked(w, o, &rows[i]);
+	while (!rc && n > 0)
+		rc = use_parked(w, o, &rows[--n]); /* in the order they came */
 	return rc;
 }
 
@@ -206,6 +208,8 @@ static int check_candidate(struct writer *w, const struct op_receipt *o, struct 
 	rc = sqlite3_step(st);
 	if (rc == SQLITE_ROW && (!column(st, 4) || !is_handset(column(st, 0), o->to, o->other)))
 		rc = SQLITE_DONE;
+	if (rc == SQLITE_ROW && o->parked && o->at < (int64_t)column(st, 5) - PARKED_EARLY_MS)
+		rc = SQLITE_DONE; /* it was here before the message was */
 	if (rc != SQLITE_ROW) {
 		sqlite3_reset(st);
 		return rc;

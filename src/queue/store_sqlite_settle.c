@@ -455,6 +455,8 @@ int apply_submit(struct writer *w, struct store_op *op)
 	if (!rc && !first)
 		rc = insert_attempt(w, &(struct attempt_row){.key = key, .at = o->at, .link = o->link,
 			.outcome = OUTCOME_SENT, .smsc_id = o->smsc_id});
+	if (!rc && (!first || o->ended) && o->hash) /* a restart does not bring this id back into memory */
+		rc = wait_for(w, o->hash, key);
 	if (!rc)
 		rc = delete_lease(w, o->msg.id, o->part);
 	if (!rc && first && o->last && o->msg.report == REPORT_ALL)

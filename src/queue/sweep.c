@@ -271,6 +271,7 @@ static void purge_done(struct store_op *op)
 	struct queue *q = op->arg;
 
 	q->purge_busy = false;
+	q->purge_more = op->r == 0 && q->op_purge.ret_n >= PURGE_STEP;
 }
 
 static void purge(struct queue *q)
@@ -283,6 +284,7 @@ static void purge(struct queue *q)
 	q->op_purge.op.done = purge_done;
 	q->op_purge.op.arg = q;
 	q->op_purge.bodies_before = q->body_age_ms ? q->now_ms - q->body_age_ms : 0;
+	q->op_purge.numbers_before = q->number_age_ms ? q->now_ms - q->number_age_ms : 0;
 	q->op_purge.rows_before = q->row_age_ms ? q->now_ms - q->row_age_ms : 0;
 	q->op_purge.parked_before = q->parked_age_ms ? q->now_ms - q->parked_age_ms : 0;
 	q->op_purge.limit = PURGE_STEP;
@@ -361,7 +363,7 @@ void sweep_second(uv_timer_t *t)
 	settle_flush_spill(q);
 	store_low(q);
 	index_next(q);
-	if (q->seconds % 60 == 30)
+	if (q->seconds % 60 == 30 || q->purge_more)
 		purge(q);
 	if (q->seconds % 3600 == 1)
 		idem_rotate(q);

@@ -121,6 +121,7 @@ static char *put_status(char *at, const struct store_event *e)
 {
 	unsigned of_part = msg_key_part(e->key);
 	const char *state = msg_state_name(e->state);
+	char to[MSG_TO_TEXT];
 
 	at = put(at, "\"type\":\"message.status\",\"id\":\"");
 	at = put_u64(at, e->id);
@@ -128,9 +129,8 @@ static char *put_status(char *at, const struct store_event *e)
 	if (e->ref[0])
 		at = put_pair(at, "ref", e->ref, strlen(e->ref));
 	if (e->to) { /* 0: its row is past retention */
-		at = put(at, ",\"to\":\"+");
-		at = put_u64(at, e->to);
-		*at++ = '"';
+		msg_to_text(e->to, to);
+		at = put_pair(at, "to", to, strlen(to));
 	}
 	at = put_pair(at, "state", state, strlen(state));
 	/* Of a message, `part` is the part that decided; `scope` tells the two apart for those who asked

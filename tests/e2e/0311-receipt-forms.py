@@ -19,6 +19,8 @@ FORMS = {
     "response decimal, receipt hexadecimal": ("id dec-resp-hex-receipt\nreceipt form text\n", {}, "text+hex"),
     "decimal in the TLV too": ("id hex-resp-dec-receipt\n", {}, "tlv+dec"),
     "text and TLV in different bases": ("id tlv-differs\n", {}, "tlv"),
+    "ids of 81 octets": ("id long\n", {}, "tlv"),
+    "ids of 81 octets, text only": ("id long\nreceipt form text\n", {}, "text"),
     "a name in front": ("id name-in-front\nreceipt form text\n", {}, "text+cut-front"),
     "a name behind": ("id name-behind\n", {}, "tlv+cut-back"),
     "a name in the response": ("id name-in-resp\nreceipt form text\n", {}, "text+add-front"),

@@ -12,7 +12,7 @@ from harness import patience, wait_for
 
 OK, TEMPORARY = 0, 0x64  # ESME_ROK, ESME_RX_T_APPN
 WRONG = -1  # answered with the response to another command
-DELIVER_SM, DATA_SM = 0x00000005, 0x00000103
+DELIVER_SM, DATA_SM, SUBMIT_SM = 0x00000005, 0x00000103, 0x00000004
 
 
 def tlv(tag, value):
@@ -70,15 +70,17 @@ class Bind:
         try:
             while True:
                 n, command, status, sequence = struct.unpack(">IIII", self._exactly(16))
-                self._exactly(n - 16)
+                body = self._exactly(n - 16)
+                if command == SUBMIT_SM and self.carrier.on_submit:
+                    self.carrier.on_submit(self, sequence, body)
                 self.heard(command, status, sequence)
         except OSError:
             pass
         self.end()
 
-    def answer(self, command, sequence, body=b""):
+    def answer(self, command, sequence, body=b"", status=0):
         with self.lock:
-            self.s.sendall(struct.pack(">IIII", 16 + len(body), 0x80000000 | command, 0, sequence) + body)
+            self.s.sendall(struct.pack(">IIII", 16 + len(body), 0x80000000 | command, status, sequence) + body)
 
     def heard(self, command, status, sequence):
         if command in (1, 2, 9):
@@ -102,6 +104,7 @@ class Bind:
 
 class Carrier:
     def __init__(self, w):
+        self.on_submit = None  # called with bind, sequence and body of each submit_sm, which it answers when it likes
         self.binds, self._server = [], socket.create_server(("127.0.0.1", 0))
         self.port = self._server.getsockname()[1]
         threading.Thread(target=self._accept, daemon=True).start()
@@ -125,9 +128,10 @@ class Carrier:
     def wait_up(self, n=1, seconds=10):
         wait_for(lambda: len(self.up) >= n, seconds, f"{n} binds")
 
-    def give(self, octets, sender="12025550177", to="5678", esm=0x40, dcs=0, tlvs=b"", data=False, bind=0):
-        """Send; with `data` as data_sm, which has its octets in message_payload."""
-        source, dest = b"\x01\x01" + sender.encode() + b"\0", b"\0\0" + to.encode() + b"\0"
+    def give(self, octets, sender="12025550177", to="5678", esm=0x40, dcs=0, tlvs=b"", data=False, bind=0, ton=1):
+        """Send; with `data` as data_sm, which has its octets in message_payload.  `sender`: also octets."""
+        sender = sender.encode() if isinstance(sender, str) else sender
+        source, dest = bytes([ton, 1]) + sender + b"\0", b"\0\0" + to.encode() + b"\0"
         if data:
             body = b"\0" + source + dest + bytes([esm, 0, dcs]) + tlv(0x0424, octets) + tlvs
         else:

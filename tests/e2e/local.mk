@@ -70,6 +70,10 @@ EXTRA_DIST += $(PROFILE_TESTS)
 UNCERTAIN_E2E = tests/e2e/0340-uncertain.py
 E2E_TESTS += $(UNCERTAIN_E2E)
 EXTRA_DIST += $(UNCERTAIN_E2E)
+# The database looked after from outside.
+CARE_TESTS = tests/e2e/0750-check-and-backup.py
+E2E_TESTS += $(CARE_TESTS)
+EXTRA_DIST += $(CARE_TESTS)
 # Inbound messages in parts.
 PART_TESTS = tests/e2e/0535-inbound-parts.py
 E2E_TESTS += $(PART_TESTS)

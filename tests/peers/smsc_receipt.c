@@ -285,6 +285,8 @@ void smsc_receipts_pop(struct smsc_receipts *q, uint8_t account)
 	q->n_ready--;
 }
 
+#define NAME_60 "gateway-07.cluster-eu-central-1.messaging.carrier.example.net"
+
 size_t smsc_id_format(enum smsc_id_form form, bool receipt, uint64_t id, char *buf)
 {
 	unsigned long long v = id;
@@ -307,6 +309,7 @@ size_t smsc_id_format(enum smsc_id_form form, bool receipt, uint64_t id, char *b
 	case ID_NAME_IN_FRONT: n = snprintf(buf, SMSC_ID_MAX, receipt ? "acme-%llu" : "%llu", v); break;
 	case ID_NAME_BEHIND: n = snprintf(buf, SMSC_ID_MAX, receipt ? "%llu@smsc" : "%llu", v); break;
 	case ID_NAME_IN_RESP: n = snprintf(buf, SMSC_ID_MAX, receipt ? "%llu" : "acme-%llu", v); break;
+	case ID_LONG: n = snprintf(buf, SMSC_ID_MAX, "%s-%020llu", NAME_60, v); break;
 	case ID_TLV_DIFFERS: n = snprintf(buf, SMSC_ID_MAX, receipt ? "%010llu" : "%llx", v); break;
 	}
 	return (size_t)n;
@@ -325,7 +328,7 @@ static int id_parse(const struct smsc_receipts *q, struct smsc_str s, uint64_t *
 		return -ENOENT;
 	memcpy(copy, s.s, s.n);
 	copy[s.n] = 0;
-	if ((form == ID_UUID || form == ID_NAME_IN_RESP) && strrchr(copy, '-'))
+	if ((form == ID_UUID || form == ID_NAME_IN_RESP || form == ID_LONG) && strrchr(copy, '-'))
 		digits = strrchr(copy, '-') + 1;
 	*ret = strtoull(digits, &end, base);
 	/* Only the spelling that was given out names a message. */

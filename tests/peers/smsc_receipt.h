@@ -20,7 +20,7 @@
 #define SMSC_INTERMEDIATE 0x80u
 #define SMSC_DELIVER_MAX  (512u + SMSC_MO_TLVS_MAX)
 #define SMSC_MO_TLVS_MAX  700u
-#define SMSC_ID_MAX	  48u /* longest spelling of an id and its NUL: a UUID has 36 */
+#define SMSC_ID_MAX	  96u /* longest spelling of an id and its NUL */
 
 struct smsc_item {
 	uint32_t id_low;

@@ -371,7 +371,7 @@ static int line_id(struct smsc_script *s, struct words *w)
 {
 	static const char *const forms[] = {
 		"dec", "hex", "uuid", "hex-resp-dec-receipt", "dec-resp-hex-receipt", "leading-zeros",
-		"name-in-front", "name-behind", "name-in-resp", "tlv-differs"};
+		"name-in-front", "name-behind", "name-in-resp", "long", "tlv-differs"};
 	int i = 0, r = choice(w, forms, N_OF(forms), "form of an id", &i);
 
 	s->id_form = (enum smsc_id_form)i;

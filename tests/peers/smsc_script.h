@@ -59,6 +59,7 @@ enum smsc_id_form {
 	ID_NAME_IN_FRONT, /* "acme-N" in the receipt, N in the response */
 	ID_NAME_BEHIND,	  /* "N@smsc" in the receipt */
 	ID_NAME_IN_RESP,  /* "acme-N" in the response, N in the receipt */
+	ID_LONG,	  /* more octets than the standard allows; those that differ stand last */
 	ID_TLV_DIFFERS,	  /* hexadecimal in response and TLV, ten decimal digits in the text */
 };
 

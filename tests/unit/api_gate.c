@@ -237,6 +237,8 @@ static void the_first_rule_that_fits_names_the_client(void **state)
 		RULE("12345", "", "", "", "shop"),
 		RULE("", "+49151", "", "sim1", "german"),
 		RULE("", "", "", "sim2", "sim"),
+		RULE("77", "", "СТОП", "", "stopper"),
+		RULE("77", "", "añadir", "", "shop"),
 	};
 	static struct conf_client two[2] = {{.name = (char *)"x"}, {.name = (char *)"y"}};
 	static const struct {
@@ -250,8 +252,18 @@ static void the_first_rule_that_fits_names_the_client(void **state)
 		{"sim1", "1", "49151", "", "german"},
 		{"sim2", "1", "49151", "", "sim"},
 		{"acme", "1", "2", "", NULL},
+		{"acme", "77", "7", "стоп", "stopper"},
+		{"acme", "77", "7", "Стоп, пожалуйста", "stopper"},
+		{"acme", "77", "7", "\u00a0СТОП…", "stopper"},
+		{"acme", "77", "7", "\ufeffстоп👍", "stopper"},
+		{"acme", "77", "7", "стопка", NULL},
+		{"acme", "77", "7", "сто", NULL},
+		{"acme", "77", "7", "AÑADIR 1", "shop"},
+		{"acme", "77", "7", "\xd1\xd1", NULL},
+		{"acme", "12345", "7", "STOP！", "stopper"},
+		{"acme", "12345", "7", "STOPé", "shop"},
 	};
-	struct conf c = {.inbound = rules, .n_inbound = 4, .clients = two, .n_clients = 2};
+	struct conf c = {.inbound = rules, .n_inbound = 6, .clients = two, .n_clients = 2};
 	struct link_inbound m = {0};
 
 	for (size_t i = 0; i < sizeof(t) / sizeof(t[0]); i++) {
@@ -265,6 +277,7 @@ static void the_first_rule_that_fits_names_the_client(void **state)
 		if ((got == NULL) != (t[i].client == NULL) || (got && strcmp(got, t[i].client) != 0))
 			fail_msg("row %zu: %s", i, got ? got : "none");
 	}
+	m = (struct link_inbound){.to = "1", .from = "2", .text = ""};
 	c.n_clients = 1; /* the only client gets what no rule names */
 	assert_string_equal(inbound_client(&c, "acme", &m), "x");
 }

@@ -106,8 +106,8 @@ static const struct {
 		true, true, NULL, NULL},
 	{"longest id", "id:" ID65 " stat:DELIVRD", ID65, "DELIVRD", RECEIPT_DELIVERED, true, true, NULL,
 		NULL},
-	{"half an id is none", "id:" ID65 "6 stat:DELIVRD", NULL, "DELIVRD", RECEIPT_DELIVERED, true, true,
-		NULL, NULL},
+	{"a longer one", "id:" ID65 "6 stat:DELIVRD", "123456789012345678901234567890123456789012345678~77d424536b0fa4a1",
+		"DELIVRD", RECEIPT_DELIVERED, true, true, NULL, NULL},
 	{"octets that a log cannot show", "id:1\x01\xff stat:DELIVRD", "1??", "DELIVRD", RECEIPT_DELIVERED,
 		true, true, NULL, NULL},
 };

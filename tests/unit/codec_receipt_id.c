@@ -107,6 +107,25 @@ static void as_text_every_octet_counts(void **state)
 	assert_string_equal(key, "0x0aB3");
 }
 
+static void long_ids_that_differ_stay_different(void **state)
+{
+	char a[RECEIPT_ID_SIZE], b[RECEIPT_ID_SIZE];
+
+	(void)state;
+	receipt_id_take(a, ID65, 65);
+	assert_string_equal(a, ID65);
+	receipt_id_take(a, ID65 "a", 66);
+	assert_int_equal(strlen(a), 65);
+	receipt_id_take(b, ID65 "b", 66);
+	assert_string_not_equal(a, b);
+	receipt_id_take(b, ID65 "A", 66);
+	assert_string_equal(a, b);
+	receipt_id_take(b, ID65 "a" ID65, 131);
+	assert_string_not_equal(a, b);
+	receipt_id_take(a, "", 0);
+	assert_string_equal(a, "");
+}
+
 static void ids_of_no_length_are_refused(void **state)
 {
 	char out[RECEIPT_ID_SIZE];
@@ -153,6 +172,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(each_way_leads_back_to_the_key),
 		cmocka_unit_test(as_text_every_octet_counts),
+		cmocka_unit_test(long_ids_that_differ_stay_different),
 		cmocka_unit_test(ids_of_no_length_are_refused),
 		cmocka_unit_test(long_ids_and_long_names_fit),
 		cmocka_unit_test(every_way_has_a_name_of_its_own),

@@ -243,6 +243,31 @@ static void test_early_receipts_are_no_alarm(void **state)
 	assert_int_equal(idform_judge(&f, 0.9, &r), 0);
 }
 
+/* Half an hour is taken off the clock. */
+static void test_a_clock_that_is_set_back_silences_nothing(void **state)
+{
+	struct idform f;
+	double r;
+
+	idform_init(&f);
+	receive(&f, 2000000, 2000, 200, true);
+	assert_int_equal(idform_judge(&f, 0.9, &r), 0);
+	receive(&f, 200000, 1000, 200, false);
+	assert_int_equal(idform_judge(&f, 0.9, &r), 1);
+}
+
+/* A form is known from an earlier life, so receipts did match: that they do not now is news. */
+static void test_what_was_good_before_a_restart_may_fall(void **state)
+{
+	struct idform f;
+	double r;
+
+	idform_init(&f);
+	idform_restore(&f, TEXT(DEC), 100);
+	receive(&f, 0, 1000, 200, false);
+	assert_int_equal(idform_judge(&f, 0.9, &r), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -257,6 +282,8 @@ int main(void)
 		cmocka_unit_test(test_a_late_claim_counts_where_its_receipt_came),
 		cmocka_unit_test(test_the_alarm_goes_off_once_and_only_after_good_times),
 		cmocka_unit_test(test_early_receipts_are_no_alarm),
+		cmocka_unit_test(test_a_clock_that_is_set_back_silences_nothing),
+		cmocka_unit_test(test_what_was_good_before_a_restart_may_fall),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

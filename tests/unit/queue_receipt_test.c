@@ -120,6 +120,44 @@ static void a_form_is_learned_and_survives_the_process(void **state)
 	world_free(w);
 }
 
+/* A carrier counts its ids anew, and a receipt that met nothing is still parked, of the same number: it is none of the
+ * message that gets its id now, neither when that is answered nor when parked ones are tried again. */
+static void a_parked_receipt_is_none_of_a_later_message(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct settle s = {.outcome = OUTCOME_SENT, .smsc_id = "77"};
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	world_stop_clock();
+	a = link_of(w, RECEIPT_ID_TEXT);
+	assert_int_equal(receive(w, a, "77", TO, RECEIPT_UNDELIVERABLE), 0);
+	world_quiet(w);
+	assert_int_equal(stats(w).receipts_parked, 1);
+	world_pass(w, 600000);
+	world_add(w, 1, (struct message){.to = TO}, NULL);
+	RUN_UNTIL(w, a->n == 1);
+	s.key = a->key[0];
+	queue_settle(w->queue, &a->o, &s);
+	world_quiet(w);
+	assert_int_equal(world_state(w, msg_key_id(a->key[0]), 0), STATE_SENT);
+	queue_retry_parked(w->queue, &a->o);
+	world_seconds(w, 2);
+	assert_int_equal(world_state(w, msg_key_id(a->key[0]), 0), STATE_SENT);
+	world_halt(w); /* nor after a restart, when what is parked is looked through for what was sent */
+	world_up(w, false);
+	a = link_of(w, RECEIPT_ID_TEXT);
+	RUN_UNTIL(w, !world_recovering(w));
+	world_quiet(w);
+	assert_int_equal(w->final[STATE_UNDELIVERED], 0);
+	assert_int_equal(receive(w, a, "77", TO, RECEIPT_DELIVERED), 0); /* its own */
+	world_quiet(w);
+	assert_int_equal(w->final[STATE_DELIVERED], 1);
+	world_down(w);
+	world_free(w);
+}
+
 /* "10" is a part's id in both bases, and both parts went to one number. */
 static void a_receipt_that_fits_two_parts_settles_neither(void **state)
 {
@@ -345,6 +383,7 @@ int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_form_is_learned_and_survives_the_process),
+		cmocka_unit_test(a_parked_receipt_is_none_of_a_later_message),
 		cmocka_unit_test(a_receipt_that_fits_two_parts_settles_neither),
 		cmocka_unit_test(an_id_that_is_the_same_in_both_bases_teaches_nothing),
 		cmocka_unit_test(a_repeated_receipt_is_known_after_a_restart),

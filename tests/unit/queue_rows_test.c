@@ -10,6 +10,35 @@
 
 #include <errno.h>
 
+/* A step of retention takes a thousand rows.  Where more are old enough the next one follows in a second and not in a
+ * minute: else more would come in a day than could ever go. */
+static void retention_keeps_up(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK "retention: { body_days = 1; row_days = 1; };");
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	world_stop_clock();
+	a = fake_new(w, "A", 2000);
+	a->o.reports = false;
+	fake_route(w, a, NULL);
+	fake_up(w, a, true);
+	for (unsigned i = 0; i < 3; i++)
+		world_add(w, 500, (struct message){.class = CLASS_SERVICE}, NULL);
+	RUN_UNTIL(w, a->n == 1500);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_quiet(w);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM final"), 1500);
+	world_pass(w, 3 * 86400000ll);
+	world_seconds(w, 40);
+	world_quiet(w);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM message"), 0);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM body"), 0);
+	world_down(w);
+	world_free(w);
+}
+
 /* The page with the last rows of the lane was read; before it comes, more rows are accepted. */
 static void rows_accepted_while_the_last_page_is_read_are_found(void **state)
 {
@@ -391,6 +420,7 @@ static void due_rows_that_the_disk_refused_are_counted_once(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(retention_keeps_up),
 		cmocka_unit_test(rows_accepted_while_the_last_page_is_read_are_found),
 		cmocka_unit_test(rows_overtaken_by_higher_numbers_are_read),
 		cmocka_unit_test(a_lane_is_served_whose_last_message_has_expired),

@@ -9,6 +9,7 @@
 #include "queue_world.h"
 
 #include <errno.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -466,6 +467,21 @@ void world_add(struct world *w, unsigned n, struct message like, uint64_t *ret_f
 	assert_int_equal(queue_add(w->queue, &x->b), 0);
 	if (ret_first)
 		*ret_first = x->ids[0];
+}
+
+int64_t world_rows(struct world *w, const char *sql)
+{
+	sqlite3_stmt *st;
+	int64_t n;
+	sqlite3 *db;
+
+	assert_int_equal(sqlite3_open_v2(w->db, &db, SQLITE_OPEN_READONLY, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	n = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	sqlite3_close(db);
+	return n;
 }
 
 void world_add_long(struct world *w, unsigned n_parts, int64_t ttl_end_ms, uint64_t *ret_id)

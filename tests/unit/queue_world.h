@@ -127,6 +127,7 @@ void world_add(struct world *w, unsigned n, struct message like, uint64_t *ret_f
 void world_add_long(struct world *w, unsigned n_parts, int64_t ttl_end_ms, uint64_t *ret_id);
 uint64_t world_waiting(struct world *w);
 bool world_recovering(struct world *w);
+int64_t world_rows(struct world *w, const char *sql); /* the number that a question to the database gives */
 enum msg_state world_state(struct world *w, uint64_t id, unsigned part); /* as stored; part 0: the message */
 
 /* ---- links

@@ -331,6 +331,65 @@ static void tlvs_stand_behind_the_drivers_own_on_every_part(void **state)
 }
 
 /* 16 TLVs of 255 octets behind the longest text: the buffer is made for it. */
+/* UTF-8 is what no SMSC expects in an address; it may not be cut within a letter. */
+static void senders_of_letters_are_in_the_alphabet_of_the_link(void **state)
+{
+	static const struct {
+		const char *why, *settings, *from, *hex;
+	} v[] = {
+		{ "Latin-1", "", "Zürich_1", "05 00 5afc726963685f3100" },
+		{ "eleven letters", "", "ÄÖÜÑäöüñàéù", "05 00 c4d6dcd1e4f6fcf1e0e9f900" },
+		{ "a letter that Latin-1 lacks: as it is", "", "Ω1", "05 00 cea93100" },
+		{ "ASCII", "", "A_[$", "05 00 415f5b2400" },
+		{ "by the octets of the GSM alphabet", "sender_alphabet = \"gsm7\";", "Zürich_1", "05 00 5a7e726963681131 00" },
+		{ "an extension takes two", "sender_alphabet = \"gsm7\";", "[Ω]", "05 00 1b3c151b3e00" },
+		{ "no C-string holds @ there", "sender_alphabet = \"gsm7\";", "a@b", "05 00 61406200" },
+		{ "a number", "sender_alphabet = \"gsm7\";", "12025550142", "01 01 313230323535353031343200" },
+		{ "a name whose TON is forced", "source_ton = 0;", "Zürich", "00 00 5afc7269636800" },
+		{ "a rewritten one", "sender_rules = ({ rewrite = \"A_B\"; });sender_alphabet = \"gsm7\";", "x", "05 00 41114200" },
+		{ "UTF-8", "sender_alphabet = \"utf8\";", "Zürich", "05 00 5ac3bc7269636800" },
+	};
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		struct smpp *m = open_link(v[i].settings);
+		struct part p = hello();
+		char hex[256];
+
+		p.from = v[i].from;
+		snprintf(hex, sizeof(hex), "00 %s " TO "00 00 00 00 00 00 00 00 00 05 68656c6c6f", v[i].hex);
+		assert_submit(m, &p, v[i].why, hex);
+		close_link(m);
+	}
+}
+
+static void names_are_read_in_the_alphabet_of_the_link(void **state)
+{
+	static const struct {
+		enum conf_sender_alphabet alphabet;
+		const char *octets, *name;
+	} v[] = {
+		{ CONF_SENDER_LATIN1, "Z\xfcrich", "Zürich" },
+		{ CONF_SENDER_LATIN1, "Zürich", "Zürich" },
+		{ CONF_SENDER_UTF8, "Z\xfcrich", "Zürich" },
+		{ CONF_SENDER_GSM7, "Z~rich\x11", "Zürich_" },
+		{ CONF_SENDER_GSM7, "\x1b\x3c", "[" },
+		{ CONF_SENDER_LATIN1, "", "" },
+	};
+	char name[PDU_ADDRESS_MAX * 4];
+
+	for (size_t i = 0; i < sizeof(v) / sizeof(v[0]); i++) {
+		address_name(v[i].alphabet, v[i].octets, strlen(v[i].octets), name, sizeof(name));
+		assert_string_equal(name, v[i].name);
+	}
+	for (int a = CONF_SENDER_LATIN1; a <= CONF_SENDER_UTF8; a++) { /* an address as long as a PDU */
+		char octets[300];
+
+		memset(octets, 0xfc, sizeof(octets));
+		address_name((enum conf_sender_alphabet)a, octets, sizeof(octets), name, sizeof(name));
+		assert_true(strlen(name) < sizeof(name));
+	}
+}
+
 static void as_many_tlvs_as_there_may_be(void **state)
 {
 	static char none[1];
@@ -385,6 +444,8 @@ int main(void)
 		cmocka_unit_test(recipients),
 		cmocka_unit_test(tlvs),
 		cmocka_unit_test(tlvs_stand_behind_the_drivers_own_on_every_part),
+		cmocka_unit_test(senders_of_letters_are_in_the_alphabet_of_the_link),
+		cmocka_unit_test(names_are_read_in_the_alphabet_of_the_link),
 		cmocka_unit_test(as_many_tlvs_as_there_may_be),
 		cmocka_unit_test(damaged_lists_end_early),
 	};

@@ -699,6 +699,50 @@ static void retention_takes_what_is_final_and_old(void **state)
 	assert_int_equal(sql(f, "SELECT min(id) FROM message"), id + 3);
 }
 
+static void numbers_go_at_their_own_age(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = f->boot.next_id, to = fixture_message(id).to;
+	struct op_purge o = {.limit = 2};
+	struct store_lookup row = {store_lookup_hash('n', 0, &to, sizeof to), id};
+	struct op_lookup lookup = {.run = id >> 16, .rows = &row, .n_rows = 1};
+	struct op_inbound in = {.at = 5, .from = "+12025550142", .to = "12345", .text = "hi", .n_text = 2};
+	char text[MSG_TO_TEXT];
+	uint64_t n = 0;
+
+	for (unsigned i = 0; i < 6; i++) {
+		struct store_msg sm = sent_message(f, id + i, 1, REPORT_FINAL);
+		struct op_final final = {.msg = sm, .state = STATE_EXPIRED, .at = 1};
+
+		if (i != 4) /* this one still waits */
+			assert_int_equal(put(f, OP_FINAL, &final.op), 0);
+	}
+	assert_int_equal(put(f, OP_LOOKUP, &lookup.op), 0);
+	assert_int_equal(put(f, OP_INBOUND, &in.op), 0);
+	in.at = INT64_MAX;
+	assert_int_equal(put(f, OP_INBOUND, &in.op), 0);
+	o.numbers_before = fixture_message(id + 3).created_ms;
+	do {
+		assert_int_equal(put(f, OP_PURGE, &o.op), 0);
+	} while (o.ret_n == 2 && ++n < 100);
+	assert_int_equal(sql(f, "SELECT count(*) FROM message WHERE recipient < 0"), 3);
+	assert_int_equal(count(f, "lookup"), 0);
+	assert_int_equal(sql(f, "SELECT count(*) FROM inbound WHERE sender = ''"), 1);
+	assert_int_equal(sql(f, "SELECT count(*) FROM inbound WHERE text = 'hi'"), 2); /* texts have their own age */
+	assert_string_equal(msg_to_text(sql(f, "SELECT min(recipient) FROM message"), text), "+1202*******");
+	o.numbers_before = fixture_message(id + 6).created_ms;
+	for (unsigned i = 0; i < 5; i++)
+		assert_int_equal(put(f, OP_PURGE, &o.op), 0);
+	assert_int_equal(sql(f, "SELECT count(*) FROM message WHERE recipient < 0"), 4); /* it stops at what waits */
+	fixture_close(f);
+	assert_int_equal(fixture_open(f), 0);
+	assert_int_equal(put(f, OP_PURGE, &o.op), 0);
+	assert_int_equal(o.ret_n, 2); /* it goes on there, and does not begin anew */
+	o.bodies_before = INT64_MAX;
+	assert_int_equal(put(f, OP_PURGE, &o.op), 0);
+	assert_int_equal(sql(f, "SELECT count(*) FROM inbound WHERE text = 'hi'"), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -728,6 +772,7 @@ int main(void)
 		TEST(a_loop_without_work_ends),
 		TEST(closing_finishes_what_is_staged),
 		TEST(retention_takes_what_is_final_and_old),
+		TEST(numbers_go_at_their_own_age),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -340,6 +340,43 @@ static void a_receipt_before_the_response_is_parked_and_found(void **state)
 	assert_string_equal(e[0].error, "UNDELIV:034");
 }
 
+static void a_parked_receipt_older_than_its_message_is_left(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = f->boot.next_id;
+	struct store_spill rows[] = {{.hash = 10, .key = msg_key(id, 1), .deadline = 900}};
+	struct op_spill spill = {.rows = rows, .n_rows = 1};
+	struct op_submit s = {.msg = {.id = id, .n_parts = 1}, .part = 1, .at = 800000, .link = 9, .hash = 11, .to = 12025550142,
+		.since = 700000, .smsc_id = "x", .last = true};
+	struct message m = fixture_message(id);
+	struct op_receipt o;
+
+	m.created_ms = 800000;
+	for (unsigned i = 0; i < 70; i++) { /* more than are looked at */
+		o = (struct op_receipt){.hash = {11}, .n_hash = 1, .n_park = 1, .link = 9, .to = m.to, .state = STATE_UNDELIVERED,
+			.at = 600000};
+		assert_int_equal(put(f, OP_RECEIPT, &o.op), 0);
+	}
+	o = (struct op_receipt){.hash = {11}, .n_hash = 1, .n_park = 1, .link = 9, .to = m.to, .state = STATE_EXPIRED, .at = 799000};
+	assert_int_equal(put(f, OP_RECEIPT, &o.op), 0);
+	o = (struct op_receipt){.hash = {11}, .n_hash = 1, .n_park = 1, .link = 9, .to = m.to, .state = STATE_DELIVERED, .at = 799500};
+	assert_int_equal(put(f, OP_RECEIPT, &o.op), 0);
+	assert_int_equal(accept_message(f, &m, 1), 0);
+	assert_int_equal(put(f, OP_SUBMIT, &s.op), 0);
+	assert_int_equal(s.ret_claimed, 2);
+	assert_int_equal(s.ret_state, STATE_DELIVERED); /* in the order they came: expired, then corrected */
+	assert_int_equal(count(f, "correction"), 1);
+	assert_int_equal(count(f, "receipt_parked"), 70);
+	/* One that is tried again, on what memory let go. */
+	assert_int_equal(put(f, OP_SPILL, &spill.op), 0);
+	o = (struct op_receipt){.hash = {10}, .n_hash = 1, .link = 9, .to = m.to, .state = STATE_DELIVERED, .at = 700000, .parked = 1};
+	assert_int_equal(put(f, OP_RECEIPT, &o.op), 0);
+	assert_int_equal(o.ret_key, 0);
+	o.at = 790000;
+	assert_int_equal(put(f, OP_RECEIPT, &o.op), 0);
+	assert_int_equal(o.ret_key, msg_key(id, 1));
+}
+
 static void a_spilled_part_is_found_by_hash_and_verified(void **state)
 {
 	struct fixture *f = *state;
@@ -453,7 +490,7 @@ static void guesses_that_differ_settle_nothing(void **state)
 	struct store_spill rows[] = {{.hash = 10, .key = msg_key(id, 1)}, {.hash = 11, .key = msg_key(id + 1, 1)}};
 	struct op_spill spill = {.rows = rows, .n_rows = 2};
 	struct op_receipt o = {.hash = {11, 10}, .form = {16, 15}, .n_hash = 2, .n_park = 2, .link = 9, .state =
-		STATE_DELIVERED, .at = 1};
+		STATE_DELIVERED, .at = 1700000003000};
 
 	sent_message(f, id, 1, REPORT_FINAL);
 	sent_message(f, id + 1, 1, REPORT_FINAL);
@@ -587,6 +624,7 @@ int main(void)
 		TEST(unless_submitted_leaves_alone_what_has_left),
 		TEST(a_final_message_leaves_backlog_and_leases),
 		TEST(a_receipt_before_the_response_is_parked_and_found),
+		TEST(a_parked_receipt_older_than_its_message_is_left),
 		TEST(a_spilled_part_is_found_by_hash_and_verified),
 		TEST(a_parked_receipt_is_claimed_by_any_of_its_hashes),
 		TEST(the_oldest_parked_receipts_make_room),

@@ -307,11 +307,115 @@ static void a_late_response_to_what_is_unconfirmed_makes_its_receipt_known(void 
 	assert_int_equal(world_state(w, m, 0), STATE_UNCONFIRMED);
 	fake_end_late(w, a, a->key[0]);
 	world_quiet(w);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM waiting"), 1); /* also long after a restart */
 	fake_receipt(w, a, a->key[0], RECEIPT_DELIVERED);
 	world_quiet(w);
 	assert_int_equal(world_state(w, m, 0), STATE_DELIVERED);
 	assert_int_equal(stats(w).receipts_parked, 0);
 	assert_int_equal(stats(w).corrections, 1);
+	world_down(w);
+	world_free(w);
+}
+
+/* Sent again, and then the answer to the first sending comes: the carrier has it.  What it says of the second, a
+ * duplicate to it, neither ends the message nor sends it once more, over this link or the next one. */
+static void a_late_answer_outlives_the_end_of_the_second_sending(void **state)
+{
+	static const enum outcome ends[] = {OUTCOME_REJECTED, OUTCOME_RECIPIENT, OUTCOME_RETRY, OUTCOME_UNKNOWN,
+		OUTCOME_UNSENT, OUTCOME_LINK_FAULT, OUTCOME_THROTTLED}; /* the last one slows the link */
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a, *b;
+
+	(void)state;
+	world_up(w, false);
+	world_stop_clock();
+	a = link_of(w, UNCERTAIN_RESEND);
+	b = fake_new(w, "B", 10);
+	fake_route(w, a, b);
+	fake_up(w, b, true);
+	for (unsigned i = 0; i < sizeof(ends) / sizeof(*ends); i++) {
+		uint64_t m = begin(w, a, TEXT, TO + i), key = a->key[a->n - 1];
+
+		fake_end(w, a, key, OUTCOME_UNKNOWN);
+		RUN_UNTIL(w, a->n == 2 * i + 2);
+		assert_int_equal(a->key[a->n - 1], key);
+		fake_end_late(w, a, key);
+		world_quiet(w);
+		fake_end(w, a, key, ends[i]);
+		world_quiet(w);
+		world_seconds(w, 5);
+		assert_int_equal(world_state(w, m, 0), STATE_SENT);
+		assert_int_equal(a->n, 2 * i + 2);
+		assert_int_equal(b->n, 0);
+		fake_receipt(w, a, key, RECEIPT_DELIVERED);
+		world_quiet(w);
+		assert_int_equal(world_state(w, m, 0), STATE_DELIVERED);
+	}
+	assert_int_equal(w->final[STATE_REJECTED] + w->final[STATE_UNCONFIRMED], 0);
+	world_down(w);
+	world_free(w);
+}
+
+/* Two parts; the first was refused at its second sending, and waits for what becomes of the other.  Then the answer to
+ * its first sending comes: the message stays with this link. */
+static void a_late_answer_takes_back_a_refusal(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a, *b;
+	uint64_t m;
+
+	(void)state;
+	world_up(w, false);
+	world_stop_clock();
+	a = link_of(w, UNCERTAIN_RESEND);
+	b = fake_new(w, "B", 10);
+	fake_route(w, a, b);
+	fake_up(w, b, true);
+	world_add_long(w, 2, 0, &m);
+	RUN_UNTIL(w, a->n == 2);
+	fake_end(w, a, msg_key(m, 1), OUTCOME_UNKNOWN);
+	RUN_UNTIL(w, a->n == 3);
+	fake_end(w, a, msg_key(m, 1), OUTCOME_REJECTED);
+	fake_end_late(w, a, msg_key(m, 1));
+	fake_end(w, a, msg_key(m, 2), OUTCOME_SENT);
+	world_quiet(w);
+	assert_int_equal(b->n, 0);
+	fake_receipt(w, a, msg_key(m, 1), RECEIPT_DELIVERED);
+	fake_receipt(w, a, msg_key(m, 2), RECEIPT_DELIVERED);
+	world_quiet(w);
+	assert_int_equal(world_state(w, m, 0), STATE_DELIVERED);
+	world_down(w);
+	world_free(w);
+}
+
+/* Sent twice, taken twice, under two ids: the receipt of either tells, also after a restart. */
+static void both_ids_of_a_part_are_known_after_a_restart(void **state)
+{
+	static const char *const ids[] = {"first", "second"};
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+	uint64_t m;
+
+	(void)state;
+	world_up(w, false);
+	a = link_of(w, UNCERTAIN_RESEND);
+	m = lost(w, a, TEXT, TO);
+	RUN_UNTIL(w, a->n == 2);
+	for (unsigned i = 0; i < 2; i++) {
+		struct settle s = {.key = a->key[0], .outcome = OUTCOME_SENT, .smsc_id = ids[i], .late = i == 0};
+
+		queue_settle(w->queue, &a->o, &s);
+		world_quiet(w);
+	}
+	world_halt(w);
+	world_up(w, false);
+	a = link_of(w, UNCERTAIN_RESEND);
+	RUN_UNTIL(w, !world_recovering(w));
+	world_quiet(w);
+	receive(w, a, "first", TO, "", RECEIPT_UNDELIVERABLE); /* a duplicate, says the carrier */
+	assert_int_equal(world_state(w, m, 0), STATE_UNDELIVERED);
+	receive(w, a, "second", TO, "", RECEIPT_DELIVERED);
+	assert_int_equal(world_state(w, m, 0), STATE_DELIVERED);
 	world_down(w);
 	world_free(w);
 }
@@ -349,6 +453,9 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_receipt_that_its_own_response_has_claimed_is_no_evidence),
 		cmocka_unit_test(what_ended_as_unconfirmed_is_corrected_by_a_receipt_that_quotes_it),
 		cmocka_unit_test(a_late_response_to_what_is_unconfirmed_makes_its_receipt_known),
+		cmocka_unit_test(a_late_answer_outlives_the_end_of_the_second_sending),
+		cmocka_unit_test(both_ids_of_a_part_are_known_after_a_restart),
+		cmocka_unit_test(a_late_answer_takes_back_a_refusal),
 		cmocka_unit_test(what_is_held_is_known_after_a_restart),
 	};
 
