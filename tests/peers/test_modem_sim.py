@@ -721,6 +721,19 @@ def test_the_line_loses_and_adds_octets():
     assert between.count(b"\r\n860000000000009\r\r\n") == 200 and between.count(b"^RSSI") > 10
 
 
+def test_all_octets_are_traced():
+    with tempfile.TemporaryDirectory() as d:
+        path = os.path.join(d, "trace")
+        with Sim(args=["--trace", path]) as sim, Client(sim, quiet=False) as c:
+            c.send("\x01AT\r")
+            c.until(rb"OK\r\n")
+            sim.stats()
+            with open(path) as f:
+                lines = [x.split(" ", 1)[1].rstrip("\n") for x in f]
+        assert "".join(x[10:] for x in lines if x[8] == ">") == "\\x01AT\\r", lines
+        assert lines[-1].endswith("OK\\r\\n") and " < " in lines[-1], lines
+
+
 def test_the_same_seed_is_the_same_run():
     def run(seed):
         with Sim("on submit 50% cms 500", args=["--seed", seed]) as sim, Client(sim) as c:
