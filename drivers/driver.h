@@ -133,6 +133,10 @@ struct driver {
 	const char *name;        /* what the configuration calls it: driver = "smpp" */
 	unsigned caps;           /* DRIVER_MO | DRIVER_DLR */
 
+	/* Would open() succeed?  Looks at what settings name (files), keeps nothing.  0, or -errno and what to mend.
+	 * May be NULL: there is nothing to look at. */
+	int (*check)(const struct conf_link *c, char *err, size_t n_err);
+
 	/* Read settings, allocate, touch no wire.  Sets link_driver_data().  On failure leave nothing behind. */
 	int (*open)(struct link *l, const struct conf_link *c);
 
@@ -165,8 +169,12 @@ struct driver {
 
 	/* An operator says: what failed may be tried again now, without waiting for the pause to end.  May be NULL. */
 	void (*retry)(struct link *l);
-	/* An operator says: bind again, one session after the other, with nothing in flight lost.  May be NULL. */
+	/* An operator says: bind again, one session after the other, with nothing in flight lost; what waits after a
+	 * failure does so at once.  May be NULL. */
 	void (*rebind)(struct link *l);
+	/* The configuration was read again, and nothing changed that open() has read; the files that it names may have.
+	 * May be NULL. */
+	void (*reread)(struct link *l);
 	/* Tell of each session.  May be NULL: it has none to speak of. */
 	void (*binds)(struct link *l, void (*each)(void *arg, const struct driver_bind *b), void *arg);
 

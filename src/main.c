@@ -115,6 +115,29 @@ static const struct argp argp = { option_table, option, NULL,
 
 /* ---- links ----------------------------------------------------------------------------------------------- */
 
+/* Is there a driver for each, and, with `files`, what its settings name? */
+static int check_links(const struct conf *c, bool files, char *err, size_t n_err)
+{
+	const struct driver *d;
+	char why[768];
+	const char *word;
+
+	for (size_t i = 0; i < c->n_links; i++) {
+		const struct conf_link *cl = &c->links[i];
+
+		d = driver_find(cl->driver, &word);
+		if (!d) {
+			snprintf(err, n_err, "links.%s.driver: \"%s\": %s", cl->name, cl->driver, word);
+			return -EINVAL;
+		}
+		if (files && d->check && d->check(cl, why, sizeof(why)) < 0) {
+			snprintf(err, n_err, "links.%s: %s", cl->name, why);
+			return -EINVAL;
+		}
+	}
+	return 0;
+}
+
 static struct link *link_find(void *arg, const char *name)
 {
 	struct app *a = arg;
@@ -520,8 +543,9 @@ static void reload_finish(struct app *a)
 		webhooks_set(a->webhooks, a->conf) < 0)
 		log_error("reload_incomplete", "error=memory");
 	inbound_reload(a->inbound, a->conf);
-	if (a->tls)
-		stream_tls_reload(a->tls);
+	if (a->tls && stream_tls_reload(a->tls) < 0)
+		log_error("http_tls", "cert=%s key=%s error=%s", a->conf->http.tls.cert, a->conf->http.tls.key,
+			"they cannot be read, or do not fit; the old ones stay");
 	log_open(a->conf->log_level);
 	log_origins(a->conf);
 	conf_free(old);
@@ -536,21 +560,18 @@ static void reload_finish(struct app *a)
 static void reload_now(struct app *a)
 {
 	struct changes ch = { .app = a };
-	char err[512], note[64];
+	char err[1024], note[64];
 	struct conf *c;
 
 	if (conf_load(a->conf_path, &c, err, sizeof(err)) < 0) {
 		log_error("reload_refused", "error=%s", err);
 		return;
 	}
-	for (size_t i = 0; i < c->n_links; i++) {
-		const char *why;
-
-		if (!driver_find(c->links[i].driver, &why)) {
-			log_error("reload_refused", "error=links.%s.driver: %s", c->links[i].name, why);
-			conf_free(c);
-			return;
-		}
+	/* Before any link leaves: one that could not be made again would be missed. */
+	if (check_links(c, true, err, sizeof(err)) < 0) {
+		log_error("reload_refused", "error=%s", err);
+		conf_free(c);
+		return;
 	}
 	conf_diff(a->conf, c, change_seen, &ch);
 	if (ch.restart) {
@@ -586,18 +607,6 @@ static void catch(struct app *a, uv_signal_t *s, uv_signal_cb cb, int number)
 	uv_signal_init(&a->loop, s);
 	s->data = a;
 	uv_signal_start(s, cb, number);
-}
-
-static int check_drivers(const struct conf *c, const char *path)
-{
-	const char *why;
-
-	for (size_t i = 0; i < c->n_links; i++)
-		if (!driver_find(c->links[i].driver, &why)) {
-			fprintf(stderr, "%s: links.%s.driver: \"%s\": %s\n", path, c->links[i].name, c->links[i].driver, why);
-			return -EINVAL;
-		}
-	return 0;
 }
 
 static void origin_shown(void *arg, const char *link, const char *line)
@@ -645,7 +654,7 @@ int main(int argc, char **argv)
 {
 	struct options o = { .conf_path = "/etc/posthorn/posthorn.conf" };
 	static struct app app;
-	char err[512];
+	char err[1024];
 	int r;
 
 	argp_parse(&argp, argc, argv, 0, NULL, &o);
@@ -657,8 +666,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "%s\n", err);
 		return EXIT_FAILURE;
 	}
-	if (check_drivers(app.conf, o.conf_path) < 0)
+	if (check_links(app.conf, o.check_only, err, sizeof(err)) < 0) {
+		fprintf(stderr, "%s: %s\n", o.conf_path, err);
 		return EXIT_FAILURE;
+	}
 	if (o.check_only && o.origins)
 		conf_origins(app.conf, origin_shown, NULL);
 	if (o.check_only) {

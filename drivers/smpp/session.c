@@ -231,7 +231,7 @@ static void do_closed(struct session *s)
 	s->part_since_ms = s->enquire_sent_ms = s->resumed_ms = 0;
 	buf_done(&s->part);
 	if (s->stopping)
-		session_dispatch(s, EV_STOP);
+		session_dispatch(s, EV_STOP); /* again, where a link that drained was stopped by what we just told it */
 	else if (s->called)
 		session_dispatch(s, EV_LISTEN);
 	else
@@ -276,10 +276,10 @@ static void on_closed(void *arg, int err)
 	struct session *s = arg;
 	const char *more = stream_error_text(s->stream);
 
-	if (err == UV_EOF)
-		session_set_reason(s, "closed by the SMSC");
-	else if (*more) /* what TLS says is the reason; that it is an error of the protocol says nothing */
+	if (*more) /* what TLS says is the reason; that it is an error of the protocol says nothing */
 		session_set_reason(s, "%s", more);
+	else if (err == UV_EOF)
+		session_set_reason(s, "closed by the SMSC");
 	else if (err)
 		session_set_reason(s, "%s", uv_strerror(err));
 	s->taken = stream_octets_out(s->stream);
@@ -509,7 +509,8 @@ static const struct rule {
 	{ OPENING | BOUND | LEAVING,             EV_BROKEN,    ST_CLOSING,    do_close     },
 	{ OPENING,                               EV_FATAL,     ST_CLOSING,    do_close     },
 	{ LEAVING,                               EV_SILENT,    ST_CLOSING,    do_abort     },
-	{ LEAVING | IN(ST_CLOSING),              EV_STOP,      STAY,          NULL         },
+	{ LEAVING | IN(ST_CLOSING) | IN(ST_STOPPED),
+	                                         EV_STOP,      STAY,          NULL         },
 	{ IN(ST_DRAINING),                       EV_HURRY,     ST_UNBINDING,  do_unbind    },
 	{ IN(ST_UNBOUND),                        EV_HURRY,     ST_CLOSING,    do_goodbye   },
 	{ IN(ST_STOPPED) | IN(ST_UNBINDING) | IN(ST_CLOSING),

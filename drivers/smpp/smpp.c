@@ -342,7 +342,7 @@ static int make_sessions(struct smpp *m, const struct conf_link *c)
 	return r < 0 || !m->outbind_listen ? r : add_sessions(m, SESSION_RX, c->binds, true);
 }
 
-static int make_tls(struct smpp *m, const struct conf_link *c)
+static int load_tls(const struct conf_link *c, struct stream_tls **ret)
 {
 	const struct stream_tls_client_conf tls = {
 		.verify = c->tls_verify,
@@ -351,11 +351,33 @@ static int make_tls(struct smpp *m, const struct conf_link *c)
 		.key_file = *c->tls_key ? c->tls_key : NULL,
 	};
 
-	int r = c->tls ? stream_tls_client_new(&tls, &m->conf.tls) : 0;
+	return stream_tls_client_new(&tls, ret);
+}
+
+static const char *tls_fault(int r)
+{
+	return r == -EINVAL ? "not PEM, or key and certificate do not fit" : strerror(-r);
+}
+
+static int make_tls(struct smpp *m, const struct conf_link *c)
+{
+	int r = c->tls ? load_tls(c, &m->conf.tls) : 0;
 
 	if (r < 0)
 		log_error("smpp_tls", "link=%s tls_ca=%s tls_cert=%s tls_key=%s reason=%s", link_name(m->link), c->tls_ca,
-			c->tls_cert, c->tls_key, r == -EINVAL ? "not PEM, or key and certificate do not fit" : strerror(-r));
+			c->tls_cert, c->tls_key, tls_fault(r));
+	return r;
+}
+
+static int smpp_check(const struct conf_link *c, char *err, size_t n_err)
+{
+	struct stream_tls *tls = NULL;
+	int r = c->tls ? load_tls(c, &tls) : 0;
+
+	if (r < 0)
+		snprintf(err, n_err, "tls_ca \"%s\", tls_cert \"%s\", tls_key \"%s\": %s", c->tls_ca, c->tls_cert, c->tls_key,
+			tls_fault(r));
+	stream_tls_unref(tls);
 	return r;
 }
 
@@ -549,7 +571,8 @@ static void smpp_stats(struct link *l, struct driver_stats *ret)
 	};
 }
 
-/* Certificates are read again: an operator who tries again may have mended those. */
+/* Certificates are read again: they were renewed, or an operator who tries again has mended them.  They are shown when
+ * a bind connects the next time. */
 static void reload_tls(struct smpp *m)
 {
 	int r = m->conf.tls ? stream_tls_reload(m->conf.tls) : 0;
@@ -558,6 +581,11 @@ static void reload_tls(struct smpp *m)
 		r = stream_tls_reload(m->outbind_tls);
 	if (r < 0)
 		log_error("smpp_tls", "link=%s reason=%s (the old certificates stay)", link_name(m->link), strerror(-r));
+}
+
+static void smpp_reread(struct link *l)
+{
+	reload_tls(link_driver_data(l));
 }
 
 static void smpp_retry(struct link *l)
@@ -577,7 +605,7 @@ static void smpp_rebind(struct link *l)
 
 	if (m->stopping)
 		return;
-	reload_tls(m);
+	smpp_retry(l); /* what is not bound is not left to wait */
 	smpp_rebind_all(m);
 }
 
@@ -613,6 +641,7 @@ static bool smpp_traced(struct link *l, void (*each)(void *arg, const struct dri
 const struct driver smpp_driver = {
 	.name = "smpp",
 	.caps = DRIVER_MO | DRIVER_DLR,
+	.check = smpp_check,
 	.open = smpp_open,
 	.start = smpp_start,
 	.submit = smpp_submit,
@@ -624,6 +653,7 @@ const struct driver smpp_driver = {
 	.stats = smpp_stats,
 	.retry = smpp_retry,
 	.rebind = smpp_rebind,
+	.reread = smpp_reread,
 	.binds = smpp_binds,
 	.trace = smpp_trace,
 	.traced = smpp_traced,

@@ -168,6 +168,11 @@ static int check_version(struct conf_loader *l, const config_setting_t *group, c
 			"SMPP 3.3 has no transceiver; use \"split\", \"transmitter\" or \"receiver\"");
 	if (link->concat == CONF_CONCAT_SAR || link->concat == CONF_CONCAT_PAYLOAD)
 		return refuse_setting(l, group, "concat", "SMPP 3.3 has no TLVs; use \"udh8\" or \"udh16\"");
+	if (link->user_message_reference)
+		return refuse_setting(l, group, "user_message_reference", "is a TLV, which SMPP 3.3 has not");
+	if (link->flash == CONF_FLASH_SUBUNIT)
+		return refuse_setting(l, group, "flash",
+			"\"subunit\" is a TLV, which SMPP 3.3 has not; use \"0x10\" or \"0xf0\"");
 	return 0;
 }
 

@@ -299,8 +299,12 @@ static void end_with(struct stream *s, int err, bool reset)
 
 	if (s->state == ST_ENDED)
 		return;
+	if (s->state == ST_HANDSHAKE)
+		tls_session_cut(s->tls, err);
 	s->state = ST_ENDED;
 	s->err = err;
+	if (s->writing)
+		s->fly_left = s->tcp.write_queue_size; /* libuv forgets it with the write */
 	stream_list_del(&s->dirty);
 	stream_list_del(&s->ready);
 	stream_list_del(&s->timed);
@@ -395,8 +399,7 @@ static void on_written(uv_write_t *req, int status)
 	struct stream *s = req->data;
 
 	s->writing = false;
-	if (status < 0)
-		s->octets_out -= buf_len(&s->fly) < s->octets_out ? buf_len(&s->fly) : s->octets_out;
+	/* How much of it the kernel took before an error of its own nobody says: all of it may have gone. */
 	buf_consume(&s->fly, buf_len(&s->fly));
 	give_mem(s->sl, &s->fly);
 	if (s->state == ST_ENDED)
@@ -423,10 +426,11 @@ static void write_rest(struct stream *s, struct buf *w)
 	s->req.write.data = s;
 	s->want_drain = true;
 	r = uv_write(&s->req.write, (uv_stream_t *)&s->tcp, &b, 1, on_written);
-	if (r < 0)
-		stream_end(s, r);
-	else
-		s->writing = true;
+	s->writing = r == 0;
+	if (r == 0)
+		return;
+	s->fly_left = buf_len(&s->fly);
+	stream_end(s, r);
 }
 
 static void write_wire(struct stream *s, bool may_call)
@@ -467,6 +471,7 @@ static void encrypt(struct stream *s)
 		stream_end(s, r);
 		return;
 	}
+	s->overhead = buf_len(wire(s)) - buf_len(&s->out);
 	buf_consume(&s->out, buf_len(&s->out));
 	give_mem(s->sl, &s->out);
 }
@@ -824,11 +829,17 @@ uint64_t stream_octets_in(const struct stream *s)
 	return s->octets_in;
 }
 
+/* With TLS what is under way lies in records, which are longer than what they hold. */
 uint64_t stream_octets_out(const struct stream *s)
 {
-	size_t unsent = stream_unsent(s); /* with TLS in records, which are a little longer */
+	size_t coded = s->writing ? s->tcp.write_queue_size : s->fly_left, plain = buf_len(&s->out);
 
-	return s->octets_out > unsent ? s->octets_out - unsent : 0;
+	if (s->tls != NULL) {
+		coded += buf_len(tls_session_out(s->tls));
+		coded -= coded < s->overhead ? coded : s->overhead;
+	}
+	plain += coded;
+	return s->octets_out > plain ? s->octets_out - plain : 0;
 }
 
 bool stream_is_tls(const struct stream *s)

@@ -160,7 +160,8 @@ void stream_abort(struct stream *s, int err);
 
 size_t stream_unsent(const struct stream *s);
 uint64_t stream_octets_in(const struct stream *s);  /* as the protocol above sees them: without TLS's own */
-uint64_t stream_octets_out(const struct stream *s); /* written and no longer unsent */
+/* Written and no longer unsent; in doubt (an error within a write) more, never less than the peer may have. */
+uint64_t stream_octets_out(const struct stream *s);
 bool stream_is_tls(const struct stream *s);
 void stream_peer(const struct stream *s, struct sockaddr_storage *ret_addr);
 

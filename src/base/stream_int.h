@@ -102,6 +102,8 @@ struct stream {
 	uint64_t octets_in, octets_out;
 	uint64_t open_until_ms; /* 0: the handshake is done */
 	uint64_t deadline_ms;
+	size_t fly_left;      /* of `fly`, what the kernel had not taken when the stream ended */
+	size_t overhead;      /* octets by which the records under way are longer than what they hold */
 	size_t unsent_before; /* when the deadline of ST_CLOSING was last set */
 	size_t n_unread;      /* asked for inside on_read() */
 	unsigned close_timeout_ms, keepalive_s;

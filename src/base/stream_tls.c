@@ -426,6 +426,14 @@ void tls_session_bye(struct tls_session *t)
 	gnutls_bye(t->session, GNUTLS_SHUT_WR);
 }
 
+void tls_session_cut(struct tls_session *t, int err)
+{
+	if (t->text[0] != '\0' || err == 0)
+		return;
+	snprintf(t->text, sizeof(t->text), "%s in the middle of the TLS handshake; does the port speak TLS?",
+		err == UV_EOF ? "closed by the peer" : uv_strerror(err));
+}
+
 const char *tls_session_text(const struct tls_session *t)
 {
 	return t->text;

@@ -41,6 +41,8 @@ ssize_t tls_session_recv(struct tls_session *t, uint8_t *data, size_t cap);
 int tls_session_send(struct tls_session *t, const uint8_t *data, size_t n);
 void tls_session_bye(struct tls_session *t);
 
+/* The stream ended before the handshake did, and TLS itself has nothing to say. */
+void tls_session_cut(struct tls_session *t, int err);
 const char *tls_session_text(const struct tls_session *t);
 
 #endif

@@ -157,7 +157,7 @@ static const json_t *link_called(const json_t *links, const char *name)
 	return NULL;
 }
 
-/* All of them in a table, without their binds; the binds; or one link with all that it says. */
+/* All of them in a table, without what is a table of its own; the binds; or one link with all that it says. */
 static int show_links(const struct cli *cli, const json_t *answer, const char *name, bool binds)
 {
 	const json_t *links = view_rows_of(answer, "links"), *one = NULL;
@@ -174,8 +174,10 @@ static int show_links(const struct cli *cli, const json_t *answer, const char *n
 	} else if (binds) {
 		show_binds(cli, links);
 	} else {
-		json_array_foreach((json_t *)links, i, link)
+		json_array_foreach((json_t *)links, i, link) {
 			json_object_del(link, "binds");
+			json_object_del(link, "errors");
+		}
 		show(cli, answer, "links", link_columns);
 	}
 	return CLI_OK;

@@ -245,6 +245,25 @@ static void put_link_line(void *arg, struct link *l)
 		link_value(&v, ll->metric));
 }
 
+static void put_link_codes(void *arg, struct link *l)
+{
+	struct buf *b = arg;
+	struct link_view v;
+	char code[16];
+
+	link_view(l, &v);
+	for (unsigned i = 0; i < v.n_codes; i++) {
+		snprintf(code, sizeof(code), "%u", v.codes[i].code);
+		stats_text_value(b, "link_errors_total",
+			(const char *const[]){"link", v.name, "code", code, "name", v.codes[i].name, NULL},
+			(double)v.codes[i].n);
+	}
+	if (v.codes_other)
+		stats_text_value(b, "link_errors_total",
+			(const char *const[]){"link", v.name, "code", "other", "name", "", NULL},
+			(double)v.codes_other);
+}
+
 static void put_links(struct api *a, struct buf *b)
 {
 	for (unsigned i = 0; i < L_N; i++) {
@@ -253,6 +272,8 @@ static void put_links(struct api *a, struct buf *b)
 		stats_text_head(b, link_metrics[i].name, link_metrics[i].type, link_metrics[i].help);
 		a->p.link_each(a->p.link_arg, put_link_line, &ll);
 	}
+	stats_text_head(b, "link_errors_total", "counter", "Answers of carriers that were no \"taken\", by code.");
+	a->p.link_each(a->p.link_arg, put_link_codes, b);
 }
 
 enum hook_metric { H_POSTED, H_DELIVERED, H_FAILED, H_DEAD, H_N };

@@ -257,10 +257,28 @@ static void put_binds(struct json_out *o, const struct link *l)
 		json_out_rewind(o, m);
 }
 
+static void put_codes(struct json_out *o, const struct link_view *v)
+{
+	json_out_key(o, "errors");
+	json_out_open(o, '[');
+	for (unsigned i = 0; i < v->n_codes; i++) {
+		const struct link_code *c = &v->codes[i];
+
+		json_out_open(o, '{');
+		json_out_ku64(o, "code", c->code);
+		json_out_kstr(o, "name", c->name);
+		json_out_kstr(o, "class", outcome_class(c->outcome));
+		json_out_ku64(o, "count", c->n);
+		json_out_close(o, '}');
+	}
+	json_out_close(o, ']');
+	json_out_ku64(o, "errors_other", v->codes_other);
+}
+
 /* A link that is up has nothing to explain, unless the carrier takes less than it would send. */
 static const char *reason_word(const struct link_view *v)
 {
-	if (v->state == LINK_UP && v->outlet->adapt.limit > 0 && !*v->reason)
+	if (v->state == LINK_UP && v->slowed && !*v->reason)
 		return msg_reason_name(REASON_THROTTLED);
 	return v->reason;
 }
@@ -301,6 +319,7 @@ static void put_link(void *arg, struct link *l)
 	json_out_ku64(o, "rejected", v.outlet->rejected);
 	json_out_ku64(o, "throttled", v.outlet->throttled);
 	json_out_ku64(o, "uncertain", v.outlet->uncertain);
+	put_codes(o, &v);
 	json_out_ku64(o, "receipts", v.receipts);
 	put_receipts(o, v.outlet);
 	json_out_ku64(o, "inbound", v.inbound);

@@ -63,8 +63,8 @@ static void decrease(struct adapt *a, double to, double tps, double sent, unsign
 	 * still be right. */
 	if (a->taken && a->limit > 0 && sent >= USED * a->limit && recent(a, now_us) > 0.25 * to)
 		a->known = to;
-	else if (a->known <= 0)
-		a->known = before;
+	else if (a->known <= 0 && (a->taken || a->limit <= 0))
+		a->known = before; /* but never what it fell to while nothing at all was taken */
 	a->limit = to;
 	a->old = in_flight;
 	a->n_blocked = a->taken ? 0 : a->n_blocked + 1;

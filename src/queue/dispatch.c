@@ -11,6 +11,7 @@
  * dispatch_submit() runs when it is done.
  */
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
@@ -52,6 +53,48 @@ static bool otp_recent(const struct queue *q, const struct outlet *o)
 void dispatch_rate(struct outlet *o)
 {
 	pace_set(&o->pace, o->tps, o->adapt.limit, o->burst);
+}
+
+/* What left over a link within the last second counts on when a reload makes the link anew. */
+void dispatch_keep_rate(struct queue *q, const struct outlet *o)
+{
+	struct kept_pace *k;
+
+	dispatch_drop_rates(q, clock_mono_us());
+	k = calloc(1, sizeof(*k));
+	if (!k)
+		return;
+	k->link = o->id;
+	k->pace = o->pace;
+	k->next = q->paces;
+	q->paces = k;
+}
+
+/* Those of which nothing counts any more. */
+void dispatch_drop_rates(struct queue *q, int64_t now_us)
+{
+	for (struct kept_pace **p = &q->paces, *k; (k = *p);) {
+		if (meter_sum(&k->pace.sent, now_us)) {
+			p = &k->next;
+			continue;
+		}
+		*p = k->next;
+		free(k);
+	}
+}
+
+void dispatch_known_rate(struct queue *q, struct outlet *o)
+{
+	struct kept_pace **p = &q->paces, *k;
+
+	while (*p && (*p)->link != o->id)
+		p = &(*p)->next;
+	k = *p;
+	if (!k)
+		return;
+	o->pace = k->pace;
+	*p = k->next;
+	free(k);
 }
 
 /* Parts that this class may still put into the window. */

@@ -503,6 +503,7 @@ static void outlet_known(struct queue *q, struct outlet *o)
 	if (q->n_outlets < sizeof(q->outlets) / sizeof(q->outlets[0]))
 		q->outlets[q->n_outlets++] = o;
 	o->idform = receipt_forms(q, o->id);
+	dispatch_known_rate(q, o);
 }
 
 static bool lane_uses(const struct lane *l, const struct outlet *o)
@@ -546,6 +547,7 @@ void queue_forget_outlet(struct queue *q, struct outlet *o)
 	for (unsigned i = 0; i < q->n_outlets; i++)
 		if (q->outlets[i] == o)
 			q->outlets[i] = q->outlets[--q->n_outlets];
+	dispatch_keep_rate(q, o);
 	for (unsigned i = 0; i <= q->mask_by_id; i++)
 		for (struct qmsg *qm = q->by_id[i]; qm; qm = qm->hash_next)
 			if (qm->out == o)
@@ -828,6 +830,7 @@ void queue_free(struct queue *q)
 	pool_done(&q->pool_receipt);
 	pool_done(&q->pool_note);
 	receipt_done_forms(q);
+	dispatch_drop_rates(q, INT64_MAX);
 	pool_done(&q->pool_due);
 	pool_done(&q->pool_row);
 	free(q->routes);

@@ -141,6 +141,13 @@ struct link_forms {
 	bool retry; /* its parked receipts may be found now */
 };
 
+/* Of a link that a reload took away, and may bring back. */
+struct kept_pace {
+	struct kept_pace *next;
+	uint32_t link;
+	struct pace pace;
+};
+
 struct tag_cancel {
 	struct tag_cancel *next;
 	uint64_t n, upto_id;
@@ -193,6 +200,7 @@ struct queue {
 	bool leases_again;
 	struct tag_cancel *tag_cancels;
 	struct link_forms *forms;    /* by op.link */
+	struct kept_pace *paces;
 	bool any_parked;             /* when the last page of settled messages came */
 	uint32_t parked_max;
 	int64_t parked_age_ms;
@@ -306,6 +314,9 @@ void dispatch_take(struct queue *q, struct outlet *o, struct qmsg *qm, unsigned 
 void dispatch_settled(struct queue *q, struct qmsg *qm, unsigned n_parts);                   /* slots back */
 void dispatch_unplaced(struct queue *q, struct qmsg *qm, unsigned n_parts); /* of parts that were never submitted */
 void dispatch_rate(struct outlet *o);                       /* tps, burst or what the carrier takes has changed */
+void dispatch_keep_rate(struct queue *q, const struct outlet *o); /* it goes, and may come back */
+void dispatch_known_rate(struct queue *q, struct outlet *o);      /* it is back */
+void dispatch_drop_rates(struct queue *q, int64_t now_us);
 void dispatch_unsent(struct queue *q, struct qmsg *qm, uint64_t parts);
 void dispatch_stalled(struct queue *q, struct outlet *o);
 unsigned dispatch_bound_parts(const struct qmsg *qm);

@@ -36,6 +36,9 @@ struct link {
 	uint64_t receipts, inbound;
 	int congestion; /* percent, as the carrier said last; -1: it has not */
 	bool tps_by_hand, window_by_hand; /* not as `conf` says */
+	struct link_code code[LINK_CODES];
+	unsigned n_codes;
+	uint64_t codes_other;
 	void (*gone)(void *arg);
 	void *gone_arg;
 };
@@ -222,6 +225,8 @@ int link_reconfigure(struct link *l, const struct conf_link *c)
 	take_conf(l, c);
 	if (l->window_by_hand && link_set_window(l, 0) < 0)
 		log_warn("window_by_hand_stays", "link=%s error=memory", l->name);
+	if (l->driver->reread)
+		l->driver->reread(l);
 	queue_outlet_changed(l->queue, &l->outlet);
 	if (l->outlet.receipt_form != was)
 		queue_retry_parked(l->queue, &l->outlet);
@@ -396,11 +401,33 @@ void link_ready(struct link *l)
 	queue_outlet_changed(l->queue, &l->outlet);
 }
 
+/* A carrier may invent as many codes as it likes: the first ones are told one by one. */
+static void count_code(struct link *l, const struct settle *s)
+{
+	struct link_code *c = l->code, *end = l->code + l->n_codes;
+
+	while (c < end && c->code != s->code)
+		c++;
+	if (c == l->code + LINK_CODES) {
+		l->codes_other++;
+		return;
+	}
+	if (c == end) {
+		l->n_codes++;
+		c->code = s->code;
+		snprintf(c->name, sizeof(c->name), "%s", s->text ? s->text : "");
+	}
+	c->outcome = s->outcome;
+	c->n++;
+}
+
 void link_settled(struct link *l, const struct settle *s)
 {
 	assert(!l->in_submit); /* driver.h: no part is settled from inside submit() */
 	log_debug("settled", "msg=%llu part=%u link=%s end=%s code=%u smsc_id=%s", (unsigned long long)msg_key_id(s->key),
 		msg_key_part(s->key), l->name, outcome_name(s->outcome), s->code, s->smsc_id ? s->smsc_id : "");
+	if (s->code)
+		count_code(l, s);
 	queue_settle(l->queue, &l->outlet, s);
 	drained(l);
 }
@@ -505,12 +532,16 @@ void link_view(struct link *l, struct link_view *ret)
 	ret->since_ms = l->since_ms;
 	ret->outlet = &l->outlet;
 	ret->rate = pace_sent(&l->outlet.pace, clock_mono_us());
-	ret->rate_limit = l->outlet.adapt.limit > 0 ? l->outlet.adapt.limit : l->outlet.tps;
+	ret->slowed = l->outlet.adapt.limit > 0 && (l->outlet.tps <= 0 || l->outlet.adapt.limit < l->outlet.tps);
+	ret->rate_limit = ret->slowed ? l->outlet.adapt.limit : l->outlet.tps;
 	ret->tps_by_hand = l->tps_by_hand;
 	ret->window_by_hand = l->window_by_hand;
 	ret->receipts = l->receipts;
 	ret->inbound = l->inbound;
 	ret->congestion = l->congestion;
+	ret->codes = l->code;
+	ret->n_codes = l->n_codes;
+	ret->codes_other = l->codes_other;
 	if (l->driver->stats)
 		l->driver->stats(l, &ret->driver_stats);
 }

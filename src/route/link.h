@@ -50,6 +50,15 @@ void link_ack(struct link *l, struct driver_token token, int status);
 int link_decode(struct link *l, uint8_t data_coding, struct gsm7_shift shift, const uint8_t *text, size_t n, char *dst,
 	size_t cap, size_t *ret_n);
 
+/* How often a carrier answered so, since the link was made. */
+#define LINK_CODES 32
+struct link_code {
+	uint32_t code;
+	enum outcome outcome; /* what became of the part when it was last so */
+	char name[48];        /* "ESME_RTHROTTLED"; "" when the driver has no word for it */
+	uint64_t n;
+};
+
 struct link_view {
 	const char *name, *driver, *reason;
 	enum link_state state;
@@ -57,10 +66,14 @@ struct link_view {
 	const struct outlet *outlet;
 	double rate;            /* parts per second that left of late */
 	double rate_limit;      /* what they may be now: tps, or less while the carrier refuses; 0: no limit */
+	bool slowed;            /* it is less */
 	struct driver_stats driver_stats;
 	uint64_t receipts, inbound;
 	int congestion; /* percent, as the carrier said last; -1: it has not */
 	bool tps_by_hand, window_by_hand;
+	const struct link_code *codes; /* in the order in which they came first; lent until the next event */
+	unsigned n_codes;
+	uint64_t codes_other;          /* answers with a code beyond the first LINK_CODES */
 };
 void link_view(struct link *l, struct link_view *ret);
 /* Keep what goes over the wire for some minutes; see driver.h. */

@@ -92,6 +92,13 @@ def _(w):
     wait_for(lambda: gw.link("plain")["state"] == "down" and gw.link("plain")["reason"], 10, "a reason")
 
 
+@case("a handshake that is not answered ends in time, and the reason says that it was the handshake")
+def _(w):
+    dead = Relay(w, 0, mode="dead")
+    gw = w.gateway(links=[smpp(dead.port, tls=True, connect_timeout=0.5)])
+    down_because(gw, "TLS handshake", "does the port speak TLS?")
+
+
 @case("files that cannot be read, or are no certificates, are named before anything is tried")
 def _(w):
     ca = Authority(w)

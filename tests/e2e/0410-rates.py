@@ -35,6 +35,22 @@ def _(w):
     check(sim.stats["peak_per_s"] <= limit(100), f"peak {sim.stats['peak_per_s']}")
 
 
+@case("a link that a reload makes anew has no second allowance within its second")
+def _(w):
+    sim = w.smsc()
+    gw = w.gateway(links=[smpp(sim, tps=100.0, burst=100)])
+    gw.wait_link()
+    post(gw.api(), rows(400))
+    for n in (100, 200, 300):
+        wait_for(lambda n=n: sim.stats["accepted"] >= n, 10, f"{n} to be taken")
+        gw.settings["links"][0]["password"] = f"pass{n}"
+        gw.write_conf()
+        gw.reload()
+    wait_ended(gw, 400)
+    equal(sim.stats["binds"], 4, "binds")
+    check(sim.stats["peak_per_s"] <= limit(100), f"peak {sim.stats['peak_per_s']} in a second, wanted 100")
+
+
 @case("parts count, not messages")
 def _(w):
     sim = w.smsc()

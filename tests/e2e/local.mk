@@ -39,7 +39,8 @@ EXTRA_DIST += $(CLI_TESTS)
 SESSION_TESTS = \
 	tests/e2e/0330-tls.py \
 	tests/e2e/0331-sessions.py \
-	tests/e2e/0332-bad-wires.py
+	tests/e2e/0332-bad-wires.py \
+	tests/e2e/0333-orders.py
 E2E_TESTS += $(SESSION_TESTS)
 EXTRA_DIST += $(SESSION_TESTS) tests/e2e/carriers.py tests/e2e/relay.py tests/e2e/perl/net_smpp_carrier.pl
 # Octets in words.

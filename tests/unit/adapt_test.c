@@ -273,6 +273,27 @@ static void the_rate_climbs_when_the_carrier_takes_more(void **state)
 	assert_true(s->a.limit == 0); /* all of what is configured goes again */
 }
 
+/* Refused before it had shown any rate: what it fell to was never good, and bounds nothing. */
+static void a_link_that_was_refused_at_once_finds_its_rate_soon(void **state)
+{
+	for (double tps = 0; tps <= 2000; tps += 2000)
+		for (unsigned window = 1; window <= 100; window *= 10) {
+			struct carrier c = { .by = BUCKET, .rate = 0, .bucket = 100 };
+			struct sender *s = sender(tps, window, 1);
+			unsigned before;
+
+			play(s, &c, 3500);
+			assert_true(s->a.limit <= 1);
+			c.rate = 1000;
+			play(s, &c, 10000);
+			before = c.taken;
+			play(s, &c, 1000);
+			if (c.taken - before < (window == 1 ? 300 : 700))
+				fail_msg("tps %g, window %u: %u per second after ten seconds", tps, window,
+					c.taken - before);
+		}
+}
+
 static void a_link_that_is_half_idle_is_not_cut_by_a_rate_it_never_had(void **state)
 {
 	struct sender *s = sender(1000, 100, 10);
@@ -379,6 +400,7 @@ int main(void)
 		cmocka_unit_test(what_was_sent_before_does_not_decrease_again),
 		cmocka_unit_test(a_stuck_carrier_is_asked_once_a_second),
 		cmocka_unit_test(the_rate_climbs_when_the_carrier_takes_more),
+		cmocka_unit_test(a_link_that_was_refused_at_once_finds_its_rate_soon),
 		cmocka_unit_test(a_link_that_is_half_idle_is_not_cut_by_a_rate_it_never_had),
 		cmocka_unit_test(a_full_queue_may_be_one_recipients),
 		cmocka_unit_test(a_pause_doubles_while_nothing_is_taken),

@@ -20,6 +20,7 @@
 
 #include "base/buf.h"
 #include "base/stream.h"
+#include "base/stream_int.h" /* for the socket */
 #include "tests/unit/tls_pair.h"
 
 enum { WAIT_MS = 5000 };
@@ -76,8 +77,9 @@ struct end {
 	unsigned n_open, n_eof, n_drain, n_closed, n_resume;
 	int err;
 	char text[160];
-	bool echo, abort_on_read, close_on_read, unread_once, take_one;
+	bool echo, abort_on_read, close_on_read, pause_on_read, unread_once, take_one;
 	size_t n_total;
+	uint64_t n_out;       /* when it closed */
 	unsigned char expect; /* with take_one */
 };
 
@@ -129,6 +131,8 @@ static void on_read(void *arg, const uint8_t *data, size_t n)
 	}
 	if (e->echo)
 		assert_int_equal(stream_write(e->s, data, n), 0);
+	if (e->pause_on_read)
+		stream_pause(e->s);
 	if (e->close_on_read)
 		stream_close(e->s);
 	if (e->abort_on_read)
@@ -155,6 +159,7 @@ static void on_closed(void *arg, int err)
 	e->n_closed++;
 	e->err = err;
 	snprintf(e->text, sizeof(e->text), "%s", stream_error_text(e->s));
+	e->n_out = stream_octets_out(e->s);
 	e->s = NULL;
 }
 
@@ -327,6 +332,62 @@ static void large(struct net *n, struct both *b)
 static void test_much_is_bounded_and_in_order(void **state)
 {
 	each_way(large);
+}
+
+static void fill_up(struct net *n)
+{
+	static const char piece[50001];
+
+	for (unsigned turns = 0; turns < 50; turns++) {
+		if (stream_unsent(n->client.s) == 0) {
+			assert_int_equal(stream_write(n->client.s, piece, sizeof(piece)), 0);
+			turns = 0;
+		}
+		uv_run(&n->loop, UV_RUN_ONCE);
+	}
+}
+
+/* What the kernel has may have reached the peer: it is not taken back when the rest of the write is cancelled. */
+static void cut_in_a_write(struct net *n, struct both *b, struct end *who)
+{
+	int size = 8192; /* so that the kernel takes no write at once */
+	size_t first = 0, left = 0;
+	uint64_t before;
+
+	assert_int_equal(uv_send_buffer_size((uv_handle_t *)&n->client.s->tcp, &size), 0);
+	assert_int_equal(uv_recv_buffer_size((uv_handle_t *)&n->server.s->tcp, &size), 0);
+	n->server.pause_on_read = true;
+	stream_pause(n->server.s);
+	/* The peer reads on until the kernel has taken a second part of one write, and not all of it. */
+	do {
+		if (left == 0) {
+			fill_up(n);
+			first = stream_unsent(n->client.s);
+		}
+		stream_resume(n->server.s);
+		uv_run(&n->loop, UV_RUN_ONCE);
+		left = stream_unsent(n->client.s);
+	} while (left == first || left == 0);
+	before = stream_octets_out(n->client.s);
+	stream_abort(who->s, -ECANCELED);
+	TURN_UNTIL(n, n->client.n_closed == 1);
+	assert_int_equal(n->client.n_out, before);
+}
+
+static void cut_by_us(struct net *n, struct both *b)
+{
+	cut_in_a_write(n, b, &n->client);
+}
+
+static void cut_by_the_peer(struct net *n, struct both *b)
+{
+	cut_in_a_write(n, b, &n->server);
+}
+
+static void test_what_the_kernel_took_stays_counted(void **state)
+{
+	each_way(cut_by_us);
+	each_way(cut_by_the_peer);
 }
 
 static void paused(struct net *n, struct both *b)
@@ -641,6 +702,7 @@ int main(void)
 		cmocka_unit_test(test_buf_filled_and_emptied_allocates_once),
 		cmocka_unit_test(test_octets_go_both_ways),
 		cmocka_unit_test(test_much_is_bounded_and_in_order),
+		cmocka_unit_test(test_what_the_kernel_took_stays_counted),
 		cmocka_unit_test(test_pause_and_unread),
 		cmocka_unit_test(test_a_stream_may_end_inside_its_callback),
 		cmocka_unit_test(test_the_farewell_saves_the_last_answer),
