@@ -196,6 +196,7 @@ dist_modemscripts_DATA = \
 	tests/peers/modem-scripts/slow-start.modem \
 	tests/peers/modem-scripts/storage-after-reset.modem \
 	tests/peers/modem-scripts/unplug-every-minute.modem \
+	tests/peers/modem-scripts/urc-between.modem \
 	tests/peers/modem-scripts/urc-inside.modem
 PEER_TESTS += tests/peers/test_modem_sim.py
 EXTRA_DIST += tests/peers/test_modem_sim.py

@@ -72,6 +72,16 @@ static const char *noise_line(struct modem *m)
 	return line ? line : "^RSSI: 15";
 }
 
+/* Behind the first line end that follows a place drawn; the beginning, if there is none. */
+static size_t between_lines(const struct modem_port *p)
+{
+	size_t from = (size_t)(modem_random(p->m->sim) % p->n_answer);
+	const char *nl = memchr(p->answer + from, '\n', p->n_answer - from);
+	size_t at = nl ? (size_t)(nl + 1 - p->answer) : 0;
+
+	return at < p->n_answer ? at : 0;
+}
+
 /* What was put together goes out, with somebody's interruption if the script says so. */
 static void send_answer(struct modem_port *p)
 {
@@ -82,6 +92,8 @@ static void send_answer(struct modem_port *p)
 
 	if (p->n_answer > 0 && modem_chance(m->sim, m->conf.urc_inside))
 		at = (size_t)(modem_random(m->sim) % p->n_answer);
+	else if (p->n_answer > 0 && modem_chance(m->sim, m->conf.urc_between))
+		at = between_lines(p);
 	modem_port_write(p, p->answer, at);
 	if (at < p->n_answer) {
 		n = snprintf(line, sizeof(line), "%s%s%s", eol(p), noise_line(m), eol(p));

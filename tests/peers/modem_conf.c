@@ -37,6 +37,7 @@ static const struct {
 	P("lose-to-host", lose_to_host), P("lose-to-modem", lose_to_modem), /* of octets */
 	P("garbage", garbage),			    /* of writes */
 	P("urc-inside", urc_inside),		    /* of answers: an unsolicited line at any octet */
+	P("urc-between", urc_between),		    /* of answers: between two of their lines */
 	P("urc-in-prompt", urc_in_prompt),	    /* not only behind it */
 	N("noise", noise, DAY),			    /* a line of the maker's noise so often */
 	P("prompt-bare", prompt_bare),		    /* '>' without its blank */

@@ -493,6 +493,11 @@ void modem_net_submit(struct modem_port *p, const uint8_t *pdu, size_t n, unsign
 		free(f);
 		return;
 	}
+	if (pdu[0] == 0 && !*p->m->sca) {
+		refuse(p, at_cms(330)); /* SMSC address unknown */
+		free(f);
+		return;
+	}
 	while (p->m->ports[f->ref.port] != p)
 		f->ref.port++;
 	snprintf(f->verb, sizeof(f->verb), "%s", verb);

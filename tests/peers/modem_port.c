@@ -185,6 +185,29 @@ void modem_port_free(struct modem_port *p)
 	free(p);
 }
 
+/* "12.345 sim0-at > AT+CSQ\r": `>` goes to the modem, `<` comes from it; after the faults of the line. */
+static void trace(struct modem_port *p, char direction, const char *s, size_t n)
+{
+	FILE *f = p->m->sim->trace;
+	uint64_t ms = p->m->sim->now_ms - p->m->sim->start_ms;
+
+	if (!f || n == 0)
+		return;
+	fprintf(f, "%llu.%03u %s-%s %c ", (unsigned long long)(ms / 1000), (unsigned)(ms % 1000), p->m->name, p->name,
+		direction);
+	for (size_t i = 0; i < n; i++) {
+		uint8_t c = (uint8_t)s[i];
+
+		if (c == '\r' || c == '\n')
+			fprintf(f, "\\%c", c == '\r' ? 'r' : 'n');
+		else if (c < ' ' || c > '~' || c == '\\')
+			fprintf(f, "\\x%02x", c);
+		else
+			putc(c, f);
+	}
+	putc('\n', f);
+}
+
 /* A client came: what the silent modem would say again it says now. */
 static void opened(struct modem_port *p)
 {
@@ -258,13 +281,14 @@ static void on_octets(struct modem_port *p, char *s, size_t n)
 {
 	struct modem *m = p->m;
 
-	if (p->openers == 0 && !p->tcp)
-		drain_inotify(m->sim); /* the opening is told in the same turn, perhaps behind us */
+	if (!p->tcp)
+		drain_inotify(m->sim); /* who opened it to write this is told in the same turn, perhaps behind us */
 	if (p->role == ROLE_DIAG || m->off || modem_is_silent(m))
 		return;
 	if (p->prompt && m->conf.chunk && n > m->conf.chunk)
 		n = m->conf.chunk;
 	n = lose(m->sim, s, n, m->conf.lose_to_modem);
+	trace(p, '>', s, n);
 	if (wrong_speed(p)) {
 		scramble(m->sim, s, n < 4 ? n : 4);
 		modem_port_write(p, s, n < 4 ? n : 4);
@@ -329,6 +353,7 @@ static void put(struct modem_port *p, const char *s, size_t n)
 		p->m->counts.lines_lost++;
 		return;
 	}
+	trace(p, '<', s, n);
 	memcpy(p->out + p->n_out, s, n);
 	p->n_out += n;
 	if (!p->dirty) {
@@ -396,7 +421,7 @@ static void on_opening(struct modem_port *p, uint32_t mask)
 		opened(p);
 	} else if (p->openers > 0 && --p->openers == 0) {
 		p->n_out = 0;
-		tcflush(p->keep, TCIOFLUSH);
+		tcflush(p->keep, TCIFLUSH); /* what it has not read; the next one may have written already */
 		p->prompt = false; /* DTR falls: the entry is over */
 		p->n_line = 0;
 	}

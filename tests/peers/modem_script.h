@@ -13,7 +13,7 @@
 #include <stdint.h>
 
 #define RULES_MAX 64u
-#define WORDS_MAX 40u
+#define WORDS_MAX 1024u
 
 struct modem_sim;
 struct modem;
@@ -21,10 +21,10 @@ struct modem;
 /* Everything that a setting sets.  Times in milliseconds; chances in parts per million. */
 struct modem_conf {
 	uint32_t latency[2], answer_delay[2], report_delay[2], link_setup, rate;
-	uint32_t report_none, report_twice, report_before, report_third_party;
+	uint32_t report_none, report_twice, report_before;
 	uint32_t report_mr_wrong, report_mr_zero, report_national, report_silent, report_comma;
 	uint32_t mr_zero, mo_twice;
-	uint32_t lose_to_host, lose_to_modem, garbage, urc_inside, urc_in_prompt, noise, prompt_bare;
+	uint32_t lose_to_host, lose_to_modem, garbage, urc_inside, urc_between, urc_in_prompt, noise, prompt_bare;
 	uint32_t echo_stuck, creg_quotes, cpin_no_ok, chunk, baud;
 	uint32_t ready_after, ready_code, boot_after, registered_after, storage_after_reset, reset_hangs;
 	uint32_t signal[2], creg, cgreg, cereg;

@@ -21,7 +21,7 @@
 
 #include "config.h"
 
-enum { OPT_CONTROL = 256, OPT_NAME, OPT_TCP, OPT_LOG, OPT_STATS, OPT_SEED, OPT_ALL_PORTS, OPT_PROFILES };
+enum { OPT_CONTROL = 256, OPT_NAME, OPT_TCP, OPT_LOG, OPT_STATS, OPT_SEED, OPT_ALL_PORTS, OPT_PROFILES, OPT_TRACE };
 
 static const struct argp_option options[] = {
 	{"modems", 'n', "N", 0, "how many (default 1)", 1},
@@ -36,9 +36,19 @@ static const struct argp_option options[] = {
 	{"line", 'e', "LINE", 0, "the same with one line of a script", 2},
 	{"seed", OPT_SEED, "N", 0, "of all chances (default 1): the same seed, the same run", 2},
 	{"log", OPT_LOG, "FILE", 0, "append a line of JSON for each message and event", 3},
+	{"trace", OPT_TRACE, "FILE", 0, "write all octets there, a line each time", 3},
 	{"stats", OPT_STATS, "FILE", 0, "write the counters there on SIGUSR1 and at the end", 3},
 	{0},
 };
+
+static const char doc[] =
+	"Simulated GSM modems that speak AT on ptys or TCP ports and misbehave as their scripts say."
+	"\vA line of a script is a setting (latency 1s 4s), a rule (on submit 10% lose-answer), something to do (mo +4915112345678 "
+	"text Hello), or the same for later (at 5s network off 20s); \"modem sim3\" in front of it means this one only.  "
+	"posthorn-modem-sim(1) tells them all.\n\n"
+	"Two modems, of which one loses answers; then type AT commands:\n\n"
+	"  posthorn-modem-sim -n 2 -d /tmp/modems -e 'modem sim1 on submit every 3 lose-answer' &\n"
+	"  picocom /tmp/modems/sim0-at";
 
 const char *argp_program_version = "posthorn-modem-sim " PACKAGE_VERSION;
 
@@ -102,6 +112,7 @@ static error_t parse(int key, char *arg, struct argp_state *st)
 	case OPT_SEED: o->seed = number(st, arg, 0, UINT32_MAX); break;
 	case OPT_LOG: o->log_path = arg; break;
 	case OPT_STATS: o->stats_path = arg; break;
+	case OPT_TRACE: o->trace_path = arg; break;
 	case ARGP_KEY_ARG: argp_error(st, "unexpected argument \"%s\"", arg); break;
 	default: return ARGP_ERR_UNKNOWN;
 	}
@@ -186,7 +197,7 @@ static void arm(struct modem_sim *sim)
 {
 	uint64_t due;
 
-	if (sim->n_heap == 0)
+	if (sim->n_heap == 0 || sim->stopping)
 		return;
 	due = sim->heap[0].due_ms;
 	uv_update_time(&sim->loop);
@@ -325,6 +336,8 @@ static void on_prepare(uv_prepare_t *h)
 	struct modem_sim *sim = h->data;
 
 	modem_log_flush(&sim->log);
+	if (sim->trace)
+		fflush(sim->trace);
 	modem_ports_flush(sim);
 }
 
@@ -476,6 +489,11 @@ static int set_up(struct modem_sim *sim, const char **ret_what)
 	*ret_what = sim->opt.log_path;
 	if (sim->opt.log_path)
 		r = modem_log_open(&sim->log, sim->opt.log_path);
+	if (r == 0 && sim->opt.trace_path) {
+		*ret_what = sim->opt.trace_path;
+		sim->trace = fopen(sim->opt.trace_path, "we");
+		r = sim->trace ? 0 : -errno;
+	}
 	if (r == 0)
 		r = modem_ports_init(sim);
 	*ret_what = sim->opt.dir;
@@ -530,13 +548,14 @@ static void shut_down(struct modem_sim *sim)
 	free(sim->heap);
 	free(sim->keys.key);
 	modem_log_close(&sim->log);
+	if (sim->trace)
+		fclose(sim->trace);
 }
 
 int main(int argc, char **argv)
 {
 	static const struct argp argp = {options, parse, NULL,
-		"Simulated GSM modems that speak AT on ptys or TCP ports and misbehave as their scripts say.", NULL, NULL,
-		NULL};
+		doc, NULL, NULL, NULL};
 	static struct modem_sim sim; /* large: the rules, the log buffer */
 	const char *what = "";
 	char *json;

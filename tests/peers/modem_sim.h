@@ -11,6 +11,7 @@
 #ifndef MODEM_SIM_H
 #define MODEM_SIM_H
 
+#include <stdio.h>
 #include <sys/queue.h>
 #include <uv.h>
 
@@ -173,7 +174,7 @@ struct modem_event {
 };
 
 struct modem_options {
-	const char *control, *dir, *prefix, *profile, *tcp, *ports, *log_path, *stats_path;
+	const char *control, *dir, *prefix, *profile, *tcp, *ports, *log_path, *stats_path, *trace_path;
 	unsigned n_modems;
 	uint64_t seed;
 	bool all_ports;
@@ -189,6 +190,7 @@ struct modem_sim {
 	struct modem_rules rules;
 	struct modem_log log;
 	struct modem_keys keys;
+	FILE *trace; /* of all octets; NULL */
 	struct modem_judged judged;
 
 	struct modem_event *heap;

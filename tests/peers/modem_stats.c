@@ -49,8 +49,8 @@ bool modem_keys_add(struct modem_keys *k, const struct tpdu_submit *s)
 {
 	uint64_t key = hash(UINT64_C(0xCBF29CE484222325), s->to, strlen(s->to)), *at;
 
-	key = hash(key, &s->dcs, 1);
-	key = hash(key, s->ud, s->n_ud);
+	key = hash(key, (uint8_t[]){s->dcs, s->total, s->seq}, 3);
+	key = hash(key, s->text, strlen(s->text));
 	key += key == 0;
 	if (2 * (k->n + 1) > k->cap)
 		grow(k);

@@ -2,8 +2,8 @@
 /* modem_stats.h -- what the simulated modems have seen: counters, duplicates, the log.
  *
  * A message is counted as accepted when the network took it, whether or not an answer got through, and as a duplicate
- * when the same recipient, header, alphabet and text were accepted before, on any modem.  The log is JSON, a line an
- * event, and is written before any answer about it.
+ * when the same recipient, TP-DCS, text and part (2 of 3) were accepted before, on any modem and under any reference of
+ * the concatenation.  The log is JSON, a line an event, and is written before any answer about it.
  */
 #ifndef MODEM_STATS_H
 #define MODEM_STATS_H

@@ -301,6 +301,24 @@ def test_texts_are_read():
         assert sim.stats()["long_messages"] == 1
 
 
+def test_the_same_part_is_a_duplicate_under_any_reference():
+    with Sim() as sim, Client(sim) as c:
+        for first, duplicates in (("050003AA0201", 0), ("050003AA0202", 0), ("050003BB0201", 1)):
+            c.submit(submit_for("4915112345678", first=0x41, udh=bytes.fromhex(first)))
+            assert sim.stats()["duplicates"] == duplicates, first
+        c.submit(submit_for("4915112345679", first=0x41, udh=bytes.fromhex("050003BB0201")))
+        assert sim.stats()["duplicates"] == 1
+
+
+def test_without_a_service_centre_nothing_goes():
+    with Sim('sca ""') as sim, Client(sim) as c:
+        assert c.at("AT+CSCA?")[0] == '+CSCA: "",129'
+        assert c.submit() == ["+CMS ERROR: 330"]
+        assert c.submit("07919471016700" + "00" + HELLO[2:])[-1] == "OK"
+        c.at('AT+CSCA="+491710760000",145')
+        assert c.submit()[-1] == "OK"
+
+
 def test_messages_can_be_stored_and_sent_from_there():
     with Sim() as sim, Client(sim) as c:
         c.pdu(HELLO, "AT+CMGW=23")
@@ -699,6 +717,21 @@ def test_the_line_loses_and_adds_octets():
     assert len(more) > len(whole) and any(x > 0x7F for x in more)
     inside, _ = answers("profile huawei-e173", "urc-inside 30%")
     assert inside.count(b"^RSSI") + inside.count(b"^BOOT") > 10
+    between, _ = answers("profile huawei-e173", "urc-between 30%")
+    assert between.count(b"\r\n860000000000009\r\r\n") == 200 and between.count(b"^RSSI") > 10
+
+
+def test_all_octets_are_traced():
+    with tempfile.TemporaryDirectory() as d:
+        path = os.path.join(d, "trace")
+        with Sim(args=["--trace", path]) as sim, Client(sim, quiet=False) as c:
+            c.send("\x01AT\r")
+            c.until(rb"OK\r\n")
+            sim.stats()
+            with open(path) as f:
+                lines = [x.split(" ", 1)[1].rstrip("\n") for x in f]
+        assert "".join(x[10:] for x in lines if x[8] == ">") == "\\x01AT\\r", lines
+        assert lines[-1].endswith("OK\\r\\n") and " < " in lines[-1], lines
 
 
 def test_the_same_seed_is_the_same_run():
@@ -781,6 +814,12 @@ def test_tcp_modems_and_many_of_them():
         assert sim.stats()["modems"][63]["profile"] == "ec25"
 
 
+def test_it_ends_while_events_are_due():
+    with Sim("noise 1", args=["--modems", "64"]) as sim:
+        sim.p.terminate()
+        assert json.loads(sim.p.stdout.read())["accepted"] == 0
+
+
 def test_wrong_lines_are_refused_with_their_place():
     for line, why in (("nosuch 1", "no setting"), ("on submit 0 error", "no count"), ("latency x", "a number"),
                       ("on cmgs lose-answer", "does not go"), ("garbage 5", "percentage"), ("modem x restart", "no modem")):
@@ -788,6 +827,22 @@ def test_wrong_lines_are_refused_with_their_place():
         assert p.returncode == 2 and "--line: " in p.stderr and why in p.stderr, (line, p)
     with Sim() as sim:
         assert sim.ask("nosuch").startswith("err control: ")
+
+
+def test_every_word_is_in_the_manual_page():
+    here = os.path.dirname(os.path.abspath(__file__))
+    with open(os.path.join(here, "..", "..", "man", "posthorn-modem-sim.1")) as f:
+        page = f.read().replace("\\-", "-")
+    words = []
+    for name, row in (("modem_conf.c", r'\b[NRPT]\("([a-z0-9-]+)", '), ("modem_action.c", r'\{"([a-z0-9-]+)", do_'),
+                      ("modem_rules.c", r'\{"([a-z0-9-]+)", FAULT_'), ("modem_profile.c", r'\.name = "([a-z0-9-]+)"'),
+                      ("modem_sim.c", r'\{"([a-z-]+)", (?:OPT_|\')')):
+        with open(os.path.join(here, name)) as f:
+            found = re.findall(row, f.read())
+        assert len(found) > 9, name
+        words += found
+    missing = [w for w in words if not re.search(r"(?<!\w)(?<!\w-)%s(?![\w-])" % re.escape(w), page)]
+    assert not missing, missing
 
 
 def test_every_script_that_is_shipped_is_understood():
