@@ -127,6 +127,7 @@ static json_t *row_of(const struct cli *cli, const json_t *link)
 	put_signal(row, json_object_get(facts, "signal_dbm"), cli->style == TABLE_ALIGNED);
 	put_text(row, "imei", json_object_get(facts, "imei"));
 	put_text(row, "sim", json_object_get(link, "account"));
+	json_object_set(row, "waiting", json_object_get(link, "waiting"));
 	json_object_set(row, "sent_hour", json_object_get(link, "sent_hour"));
 	if (strcmp(json_string_value(json_object_get(link, "reports")) ?: "", "no") == 0)
 		json_object_set_new(row, "reports", json_string("none"));
@@ -143,7 +144,7 @@ static void show_modems(const struct cli *cli, const json_t *links)
 {
 	static const struct view_column columns[] = { { "name", NULL }, { "state", NULL }, { "operator", NULL },
 		{ "registration", "network" }, { "signal", NULL }, { "reports", NULL }, { "imei", "IMEI" }, { "sim", "SIM" },
-		{ "sent_hour", "sent/h" }, { "quota", "quota left" }, { "failures", NULL }, { "last_sent", "last sent" },
+		{ "waiting", NULL }, { "sent_hour", "sent/h" }, { "quota", "quota left" }, { "failures", NULL }, { "last_sent", "last sent" },
 		{ "reason", NULL }, { "alarms", NULL }, { 0 } };
 	json_t *rows = json_array(), *link;
 	struct table *t;

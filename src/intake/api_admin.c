@@ -131,6 +131,7 @@ static void put_store(struct api *a, struct buf *b)
 enum link_metric {
 	L_UP,
 	L_WINDOW,
+	L_WAITING,
 	L_IN_FLIGHT,
 	L_SENT,
 	L_RETRIED,
@@ -167,6 +168,8 @@ static const struct {
 } link_metrics[L_N] = {
 	[L_UP] = {"link_up", "gauge", "1 when the link can send."},
 	[L_WINDOW] = {"link_window", "gauge", "Parts that may be in flight."},
+	[L_WAITING] = {"link_waiting", "gauge",
+		"Messages that wait for the link; those of a route that chooses count for each of its links."},
 	[L_IN_FLIGHT] = {"link_in_flight", "gauge", "Parts in flight."},
 	[L_SENT] = {"link_sent_total", "counter", "Parts taken by the carrier."},
 	[L_RETRIED] = {"link_retried_total", "counter", "Attempts refused for now."},
@@ -225,6 +228,7 @@ static double link_value(const struct link_view *v, enum link_metric m)
 	switch (m) {
 	case L_UP: return v->state == LINK_UP;
 	case L_WINDOW: return v->outlet->window;
+	case L_WAITING: return (double)v->outlet->waiting;
 	case L_IN_FLIGHT: return v->outlet->in_flight;
 	case L_SENT: return (double)v->outlet->sent;
 	case L_RETRIED: return (double)v->outlet->retried;
@@ -292,6 +296,7 @@ static void put_link_codes(void *arg, struct link *l)
 
 static void put_links(struct api *a, struct buf *b)
 {
+	queue_count_waiting(a->p.queue);
 	for (unsigned i = 0; i < L_N; i++) {
 		struct link_line ll = {b, i};
 

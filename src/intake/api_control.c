@@ -320,6 +320,7 @@ static void put_link(void *arg, struct link *l)
 	json_out_ktime(o, "since", v.since_ms);
 	json_out_kstr(o, "reports", reports_word(&v));
 	json_out_ku64(o, "window", v.outlet->window);
+	json_out_ku64(o, "waiting", v.outlet->waiting);
 	json_out_ku64(o, "in_flight", v.outlet->in_flight);
 	json_out_key(o, "tps");
 	json_out_real(o, v.outlet->tps);
@@ -369,6 +370,7 @@ void api_list_links(struct api_call *c, const uint8_t *body, size_t n)
 	json_out_open(&o, '{');
 	json_out_key(&o, "links");
 	json_out_open(&o, '[');
+	queue_count_waiting(c->api->p.queue);
 	c->api->p.link_each(c->api->p.link_arg, put_link, &o);
 	json_out_close(&o, ']');
 	json_out_close(&o, '}');
@@ -467,6 +469,7 @@ static void apply_changes(struct api_call *c, struct link *l, const struct chang
 	log_info("link_change", "link=%s tps=%.12g window=%u client=%s", c->param[0], link_outlet(l)->tps,
 		link_outlet(l)->window, names_text(c->api->p.names, NAME_CLIENT, c->client));
 	json_out_init(&o, API_ANSWER_MAX);
+	queue_count_waiting(c->api->p.queue);
 	put_link(&o, l);
 	api_answer_out(c, 200, &o);
 }

@@ -129,6 +129,7 @@ struct outlet {
 	struct lane *otp_lanes;
 	struct qmsg *stalled, *stalled_tail; /* leased, but the driver had no room */
 	uint64_t sent, retried, rejected, throttled, uncertain;
+	uint64_t waiting;        /* of queue_count_waiting() */
 	unsigned asking;         /* questions chosen and not answered: each keeps a place of the window */
 	unsigned query_failures; /* in a row */
 	double query_tokens;
@@ -278,6 +279,10 @@ struct queue_lane_view {
 	int64_t since_ms, next_try_ms;
 };
 void queue_lanes(struct queue *q, void (*each)(void *arg, const struct queue_lane_view *v), void *arg);
+
+/* Set outlet.waiting of all links: messages that wait for it; those of a route that chooses wait for each of its
+ * links. */
+void queue_count_waiting(struct queue *q);
 
 struct queue_stats {
 	uint64_t accepted, waiting, resident, in_flight, receipts_waiting;

@@ -93,6 +93,21 @@ void queue_lanes(struct queue *q, void (*each)(void *arg, const struct queue_lan
 	}
 }
 
+void queue_count_waiting(struct queue *q)
+{
+	for (unsigned i = 0; i < q->n_outlets; i++)
+		q->outlets[i]->waiting = 0;
+	for (struct lane *l = q->lanes; l; l = l->next_all) {
+		uint64_t n = l->n_rows + l->wait.n + l->n_pending;
+		const struct queue_route *r = l->out && l->out->choice ? l->out->choice->r : NULL;
+
+		if (l->out && !r)
+			l->out->waiting += n;
+		for (unsigned i = 0; r && i < r->n_links; i++)
+			r->links[i]->waiting += n;
+	}
+}
+
 void queue_stats(const struct queue *q, struct queue_stats *ret)
 {
 	*ret = q->stats;

@@ -31,6 +31,19 @@ def _(w):
     check(not any("operator" in name or "iccid" in name for name in m), "texts are no gauges")
 
 
+@case("how much waits for each link, also of a route that chooses between two")
+def _(w):
+    gw = w.gateway({"routes": [{"prefix": ["49"], "links": ["sim1"]}, {"links": ["sim2", "sim3"], "choose": "load"}]},
+                   links=[sim(tps=0.01), sim("sim2", tps=0.01), sim("sim3", tps=0.01)])
+    for name in "sim1", "sim2", "sim3":
+        gw.wait_link(name)
+    post(gw.api(), [{"to": f"+4915100000{i:02}", "text": "x"} for i in range(5)])
+    post(gw.api(), rows(9))
+    waits = lambda: [gw.link(name)["waiting"] for name in ("sim1", "sim2", "sim3")]  # one of each is at the link
+    wait_for(lambda: waits() == [4, 7, 7], 10, "the counts")
+    equal(gw.metrics()['posthorn_link_waiting{link="sim1"}'], 4, "the gauge")
+
+
 @case("USSD: an answer, a dialogue, no answer, one at a time, and the faults of a request")
 def _(w):
     gw = w.gateway(links=[sim(ussd="Balance 12.50"), {"name": "wire", "driver": "smpp", "host": "127.0.0.1", "port": 1,
@@ -136,8 +149,8 @@ def _(w):
     end, out, err = posthorn(gw, "modems")
     equal((end, err), (0, ""), "end")
     head, row = [line for line in out.splitlines() if line.strip()]
-    check(re.match(r"NAME +STATE +OPERATOR .*SIM +SENT/H +QUOTA LEFT", head, re.I), head)
-    check(re.search(r"sim1 +up +none .*8949020000001 +3 +7 of 10 \(month\)", row), row)
+    check(re.match(r"NAME +STATE +OPERATOR .*SIM +WAITING +SENT/H +QUOTA LEFT", head, re.I), head)
+    check(re.search(r"sim1 +up +none .*8949020000001 +0 +3 +7 of 10 \(month\)", row), row)
     equal([x["name"] for x in json.loads(posthorn(gw, "modems", "--json")[1])["links"]], ["sim1", "null"], "links")
     equal(posthorn(gw, "ussd", "sim1", "*100#"), (0, "Balance 12.50\n", ""), "an answer")
     check("waits for an answer" in posthorn(gw, "ussd", "sim1", "*1#")[2], "the network asks back")
