@@ -93,8 +93,9 @@ void dispatch_known_rate(struct queue *q, struct outlet *o)
 	while (*p && (*p)->link != o->id)
 		p = &(*p)->next;
 	k = *p;
-	if (!k) {
+	if (!k) { /* at once: whoever looks at the meter moves it past that moment */
 		o->pace.full_us = q->written_us;
+		pace_set(&o->pace, o->tps, 0, o->burst);
 		return;
 	}
 	o->pace = k->pace;
