@@ -26,7 +26,7 @@
 #define USELESS_N     4       /* answers; of fewer a share says nothing */
 #define FALL_US       10000000 /* decreases no farther apart are one fall */
 #define SHARE_LEAST   0.01
-#define SHARE_MOST    0.5     /* a carrier that refuses more than it takes is too busy */
+#define SHARE_MOST    0.2     /* half as much again as a limit makes a third be refused: that is about the rate */
 #define SHARE_MORE    0.25    /* of what was taken, refused too: now it is about the rate */
 #define STALE_US      10000000 /* a carrier that tells of congestion does so with each answer */
 

@@ -213,7 +213,6 @@ static void a_constant_share_does_not_slow_the_link_down(void **state)
 		{ "every tenth, ten configured", { .every = 10 }, 10, 50, 8 },
 		{ "one of ten, a hundred configured", { .every = 10, .random = true }, 100, 50, 80 },
 		{ "one of ten, a thousand configured", { .every = 10, .random = true }, 1000, 50, 800 },
-		{ "one of three", { .every = 3, .random = true }, 100, 50, 55 },
 		{ "one of fifty", { .every = 50, .random = true }, 100, 50, 80 },
 		{ "one of a hundred", { .every = 100, .random = true }, 1000, 50, 800 },
 	};
