@@ -7,7 +7,8 @@
  *     views.c     what others see of it
  *     lane.c      lanes: which messages wait where, and for which link
  *     choice.c    routes that choose among their links
- *     dispatch.c  from lanes to links: fair choice, tokens, lease, submit
+ *     serve.c     whose turn it is: lanes of a link, messages of a lane
+ *     dispatch.c  from a lane to its link: room, cut, lease, submit
  *     refs.c      references that join the parts of a long message
  *     settle.c    how attempts ended
  *     evidence.c  what receipts of unknown id and uncertain parts have in common
@@ -336,9 +337,11 @@ static inline uint32_t minute_of(int64_t ms)
 	return (uint32_t)((ms + 59999) / 60000);
 }
 
+/* serve.c */
+void serve_run(struct queue *q); /* all links, when something has changed: see dispatch_dirty() */
+
 /* dispatch.c */
 void dispatch_dirty(struct queue *q);
-void dispatch_run(struct queue *q);
 bool dispatch_room(struct queue *q, struct outlet *o, enum msg_class class);
 void dispatch_take(struct queue *q, struct outlet *o, struct qmsg *qm, unsigned n_parts); /* slots and tokens */
 void dispatch_settled(struct queue *q, struct qmsg *qm, unsigned n_parts);                   /* slots back */
@@ -354,9 +357,32 @@ int dispatch_plan(struct queue *q, struct qmsg *qm, struct outlet *o);
 void dispatch_submit(struct queue *q, struct qmsg *qm);     /* hand what is leased to the driver */
 void dispatch_requeue(struct queue *q, struct qmsg *qm);    /* todo is not empty: back to the lane that fits */
 void dispatch_gone(struct queue *q, struct qmsg *qm);       /* nothing left to do in memory? then let it go */
-bool tokens_has(double *tokens, int64_t *at_us, double rate, double burst, int64_t now_us);
-
+/* Lease as many parts of the message as there is room for; how many, 0: no operation to be had. */
+unsigned dispatch_lease(struct queue *q, struct outlet *o, struct qmsg *qm);
 enum msg_reason dispatch_no_room(struct queue *q, struct outlet *o, enum msg_class class); /* REASON_NONE: room */
+/* As dispatch_no_room(), of a link whose dispatch_rate() was called in this run. */
+enum msg_reason dispatch_full(struct queue *q, struct outlet *o, enum msg_class class);
+
+#define OTP_RECENT_MS 10000 /* so long the other classes leave room for the next code */
+static inline bool otp_recent(const struct queue *q, const struct outlet *o)
+{
+	return o->otp_at_ms && q->now_us / 1000 - o->otp_at_ms < OTP_RECENT_MS;
+}
+
+/* Refill a bucket; is there one token?  rate 0: always. */
+static inline bool tokens_has(double *tokens, int64_t *at_us, double rate, double burst, int64_t now_us)
+{
+	if (rate <= 0)
+		return true;
+	if (*at_us == 0)
+		*tokens = burst;
+	else
+		*tokens += rate * (double)(now_us - *at_us) / 1e6;
+	*at_us = now_us;
+	if (*tokens > burst)
+		*tokens = burst;
+	return *tokens >= 1;
+}
 
 /* choice.c */
 #define SKIP_ONE 0x80 /* skip, of routes that choose: all links but the one of this index */
