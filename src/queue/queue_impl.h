@@ -10,7 +10,8 @@
  *     serve.c     whose turn it is: lanes of a link, messages of a lane
  *     dispatch.c  from a lane to its link: room, cut, lease, submit
  *     refs.c      references that join the parts of a long message
- *     settle.c    how attempts ended
+ *     settle.c    how attempts ended: taken, final, and what the other ends lead to
+ *     refused.c   not taken: again later, over the next link, or failed
  *     evidence.c  what receipts of unknown id and uncertain parts have in common
  *     uncertain.c parts that were written and never answered
  *     ask.c       parts whose receipt does not come: the carrier is asked
@@ -312,6 +313,15 @@ static inline uint64_t parts_mask(unsigned n)
 	return n >= 64 ? ~0ull : (1ull << n) - 1;
 }
 
+static inline struct store_msg qmsg_store_msg(struct queue *q, const struct qmsg *qm)
+{
+	struct store_msg sm = queue_store_msg(q, qm->m, qm->n_parts ? qm->n_parts : qm->m->n_parts);
+
+	sm.lane = qm->row_lane;
+	sm.seq = qm->row_seq;
+	return sm;
+}
+
 /* lane.c */
 const struct queue_route *lane_route(const struct queue *q, uint32_t id); /* NULL: no such route */
 struct lane *lane_get(struct queue *q, const struct message *m, unsigned skip);
@@ -437,6 +447,12 @@ int settle_receipt(struct queue *q, struct sent_entry *e, struct op_final *f, se
 /* What the carrier said of a part when it was asked.  1: its receipt was faster.  -ENOMEM. */
 int settle_asked(struct queue *q, const struct outlet *o, const struct store_msg *msg, unsigned part,
 	enum msg_class class, uint64_t hash, const struct link_receipt *r);
+/* A carrier has taken a part: the row, and what to wait for.  `ended`: its message is final already. */
+void settle_submit(struct queue *q, const struct message *m, const struct store_msg *sm, struct outlet *o,
+	unsigned part, const char *smsc_id, bool last, bool ended);
+void settle_took(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const char *smsc_id);
+/* In seconds: until then a receipt may come for what left at `at_ms`. */
+int64_t settle_deadline(const struct outlet *o, const struct message *m, int64_t at_ms);
 uint64_t settle_hash(const struct outlet *o, const char *smsc_id); /* in `sent` and on disk; 0: there is no id */
 void settle_account(struct queue *q, uint64_t id, enum msg_class class, int msg_state, bool correction);
 void settle_pools(struct queue *q);
@@ -451,17 +467,33 @@ void settle_flush_spill(struct queue *q);
 void settle_schedule(struct queue *q, struct qmsg *qm);
 void settle_late(void *arg, struct sent_entry *e);
 void settle_remember(struct queue *q, const struct message *m, const struct store_msg *sm, const struct store_sent *s);
-void settle_uncertain(
-	struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, uint32_t code, const char *text);
 /* What a parked receipt says of a part that nobody answered; nothing when it was another's meanwhile.  -ENOMEM. */
 int settle_by_evidence(struct queue *q, const struct evidence_part *p, const struct evidence_receipt *r);
 
+/* refused.c */
+/* The row of an attempt that did not simply end with SENT.  next_at: its due row, 0: none. */
+void attempt_row(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, enum outcome outcome,
+	uint32_t code, const char *text, int64_t next_at, enum msg_reason reason, unsigned skip);
+unsigned attempt_count(struct qmsg *qm, unsigned part); /* one more; how many they are now */
+void refused_retry(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s);
+void refused_fault(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s);
+void refused_throttled(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s);
+void refused_for_good(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s,
+	enum msg_reason reason);
+void refused_decide(struct queue *q, struct qmsg *qm, struct outlet *o); /* after each part that came back */
+
+/* A queue is full, though others were taken since this message was told so before: it is not the link's. */
+static inline bool refused_full_again(const struct qmsg *qm, const struct outlet *o, const struct settle *s)
+{
+	return s->queue_full && qm->n_full && o->sent > qm->full_at_sent;
+}
+
 /* uncertain.c */
-/* It was not answered.  True: a receipt that is here already says what became of it, and that is staged, or will be as
- * soon as the receipt is parked. */
-bool uncertain_evidence(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part);
-/* It is not sent again: a receipt may still tell of it. */
-void uncertain_hold(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part);
+/* Written, never answered; also what a lease without an outcome is after a crash. */
+void uncertain_settle(
+	struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, uint32_t code, const char *text);
+/* Answered after all, when it was settled as UNKNOWN already; qm NULL: not in memory any more. */
+void uncertain_late(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s);
 /* This receipt (arg: the queue) is parked now.  True: it tells of an uncertain part, and that is staged. */
 bool uncertain_parked(void *arg, const struct evidence_receipt *r);
 /* The only part that this receipt of unknown id can speak of, or NULL. */
