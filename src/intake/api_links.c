@@ -218,6 +218,32 @@ static void put_quotas(struct api *a, struct buf *b)
 	a->p.link_each(a->p.link_arg, put_quota_lines, &limit);
 }
 
+struct network {
+	char operator[64], registration[64];
+	bool any;
+};
+
+static void take_network(void *arg, const struct driver_fact *f)
+{
+	struct network *n = arg;
+	bool operator = strcmp(f->name, "operator") == 0, registration = strcmp(f->name, "registration") == 0;
+
+	if (f->is_number || !(operator || registration))
+		return;
+	n->any = true;
+	snprintf(operator ? n->operator : n->registration, sizeof(n->operator), "%s", f->text);
+}
+
+static void put_network(void *arg, struct link *l)
+{
+	struct network n = {0};
+
+	link_facts(l, take_network, &n);
+	if (n.any)
+		stats_text_value(arg, "link_network", (const char *const[]){"link", link_name(l), "operator", n.operator,
+			"registration", n.registration, NULL}, 1);
+}
+
 /* Of two families of one name Prometheus takes neither, nor anything else of the answer. */
 static bool has_family(const struct buf *b, const char *name)
 {
@@ -246,6 +272,8 @@ void api_metrics_told(struct api *a, struct buf *b)
 		stats_text_head(b, families[i].name, families[i].type, families[i].help);
 		a->p.link_each(a->p.link_arg, put_alarm_lines, &lines);
 	}
+	stats_text_head(b, "link_network", "gauge", "1, with the operator and the registration of a link that has a SIM.");
+	a->p.link_each(a->p.link_arg, put_network, b);
 	a->p.link_each(a->p.link_arg, take_link, &s);
 	if (s.n)
 		qsort(s.list, s.n, sizeof(*s.list), by_name);

@@ -258,12 +258,14 @@ tests_unit_inbound_test_SOURCES = tests/unit/inbound_test.c tests/unit/store_fix
 tests_unit_inbound_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_stage,--wrap=link_ack,--wrap=link_id \
 	-Wl,--wrap=link_name,--wrap=link_conf,--wrap=link_decode
 tests_unit_inbound_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
-# Quotas, and routes that choose.
-POOL_TESTS = tests/unit/period_test tests/unit/queue_quota_test tests/unit/queue_choice_test
+# Quotas, routes that choose, and what graphs are given.
+POOL_TESTS = tests/unit/period_test tests/unit/queue_quota_test tests/unit/queue_choice_test tests/unit/stats_test
 check_PROGRAMS += $(POOL_TESTS)
 UNIT_TESTS += $(POOL_TESTS)
 tests_unit_period_test_SOURCES = tests/unit/period_test.c
 tests_unit_period_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_stats_test_SOURCES = tests/unit/stats_test.c
+tests_unit_stats_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_queue_quota_test_SOURCES = tests/unit/queue_quota_test.c $(QUEUE_WORLD)
 tests_unit_queue_quota_test_LDFLAGS = $(QUEUE_WRAP)
 tests_unit_queue_quota_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
