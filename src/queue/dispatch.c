@@ -131,10 +131,10 @@ void dispatch_take(struct queue *q, struct outlet *o, struct qmsg *qm, unsigned 
 {
 	struct queue_client_state *c = qm->lane ? qm->lane->client : NULL;
 
+	if (o->used)
+		quota_take(q, o, n_parts, qm->m->to); /* first: a period may begin, of which this is */
 	o->in_flight += n_parts;
 	o->taken_us = q->now_us;
-	if (o->used)
-		quota_take(q, o, n_parts, qm->m->to);
 	if (qm->m->class == CLASS_OTP)
 		o->otp_at_ms = q->now_us / 1000;
 	else

@@ -121,14 +121,18 @@ static struct account *account_of(struct queue *q, uint32_t id)
 	return a;
 }
 
-static uint64_t in_flight(const struct queue *q, const struct account *a)
+/* How many are under way: with the driver, and leased but not with it yet. */
+static void in_flight(const struct queue *q, const struct account *a, uint64_t *ret_given, uint64_t *ret_held)
 {
-	uint64_t n = 0;
+	*ret_given = *ret_held = 0;
+	for (unsigned i = 0; i < q->n_outlets; i++) {
+		const struct outlet *o = q->outlets[i];
 
-	for (unsigned i = 0; i < q->n_outlets; i++)
-		if (q->outlets[i]->used == a)
-			n += q->outlets[i]->in_flight;
-	return n;
+		if (o->used != a)
+			continue;
+		*ret_given += o->in_flight - o->pace.held;
+		*ret_held += o->pace.held;
+	}
 }
 
 /* A clock that was wrong, and is set back, may leave a period that begins in a year: it lasts as long as a period does,
@@ -152,13 +156,13 @@ static void roll(const struct queue *q, struct account *a, const struct quota_li
 
 	if (!is_over(q, p))
 		return;
+	if (p->end) /* what was leased and is to leave yet leaves in the new one, and counts in both */
+		in_flight(q, a, &p->fixed, &p->n);
 	p->behind_us = 0;
-	p->fixed = p->end ? in_flight(q, a) : p->fixed;
 	if (period_at(kinds[k], &l->rule, q->now_ms, &p->start, &p->end) < 0) {
 		p->start = q->now_ms; /* no calendar to be had: a minute later is asked again */
 		p->end = q->now_ms + 60000;
 	}
-	p->n = 0;
 	forget(&p->to);
 	a->closed[0] = a->closed[1] = false;
 }

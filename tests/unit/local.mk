@@ -260,6 +260,7 @@ tests_unit_inbound_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_stage,--wrap=li
 tests_unit_inbound_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 # Quotas, routes that choose, and what graphs are given.
 POOL_TESTS = tests/unit/period_test tests/unit/queue_quota_test tests/unit/queue_choice_test tests/unit/stats_test
+POOL_TESTS += tests/unit/queue_pool_test
 check_PROGRAMS += $(POOL_TESTS)
 UNIT_TESTS += $(POOL_TESTS)
 tests_unit_period_test_SOURCES = tests/unit/period_test.c
@@ -272,6 +273,9 @@ tests_unit_queue_quota_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_queue_choice_test_SOURCES = tests/unit/queue_choice_test.c $(QUEUE_WORLD)
 tests_unit_queue_choice_test_LDFLAGS = $(QUEUE_WRAP)
 tests_unit_queue_choice_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_queue_pool_test_SOURCES = tests/unit/queue_pool_test.c $(QUEUE_WORLD)
+tests_unit_queue_pool_test_LDFLAGS = $(QUEUE_WRAP)
+tests_unit_queue_pool_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 
 # What modems say.
