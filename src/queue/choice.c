@@ -145,22 +145,32 @@ static void weigh(struct queue *q, enum queue_choose choose, struct outlet *o, c
 		p->why = why;
 }
 
-struct outlet *choice_pick(struct queue *q, const struct lane *l, const struct qmsg *qm, enum msg_reason *ret_why)
+/* Among those whose guards spare codes, or the others; how many would take it. */
+static unsigned pick(struct queue *q, const struct lane *l, const struct qmsg *qm, bool spared, struct pick *p)
 {
 	const struct queue_route *r = l->route;
 	unsigned n_parts = (unsigned)__builtin_popcountll(qm->todo), n_fit = 0;
-	struct pick p = { .price = 1e300, .why = REASON_QUOTA };
 
 	for (unsigned i = 0; r && i < r->n_links; i++) {
 		struct outlet *o = r->links[i];
 
 		if (left_out(l, i) || !outlet_serves(o, l->key.class) ||
+			guard_spares(&o->guard, l->key.class == CLASS_OTP) != spared ||
 			!quota_fits(o, l->key.class, qm->m->to, n_parts))
 			continue;
-		weigh(q, r->choose, o, l, qm->m->to, &p);
+		weigh(q, r->choose, o, l, qm->m->to, p);
 		n_fit++;
 	}
-	for (unsigned i = 0; r && !n_fit && i < r->n_links; i++)
+	return n_fit;
+}
+
+struct outlet *choice_pick(struct queue *q, const struct lane *l, const struct qmsg *qm, enum msg_reason *ret_why)
+{
+	const struct queue_route *r = l->route;
+	struct pick p = { .price = 1e300, .why = REASON_QUOTA };
+	bool fits = pick(q, l, qm, false, &p) || pick(q, l, qm, true, &p);
+
+	for (unsigned i = 0; r && !fits && i < r->n_links; i++)
 		if (!left_out(l, i) && outlet_serves(r->links[i], l->key.class))
 			quota_close(q, r->links[i], l->key.class, qm->m->to);
 	*ret_why = p.why;

@@ -88,6 +88,10 @@ bool guard_clock(struct guard *g, const struct guard_rule *r, int64_t now_ms)
 		g->state = GUARD_OPEN;
 		return true;
 	}
+	if (g->state == GUARD_PROBE && !g->any_class && now_ms >= g->probe_ms + probe_ms(r)) {
+		g->any_class = true;
+		return true;
+	}
 	if (g->state != GUARD_ASIDE)
 		return false;
 	if (g->probe_ms > now_ms + probe_ms(r)) /* the clock was set back, or a reload made it shorter */
@@ -95,6 +99,7 @@ bool guard_clock(struct guard *g, const struct guard_rule *r, int64_t now_ms)
 	if (now_ms < g->probe_ms)
 		return false;
 	g->state = GUARD_PROBE;
+	g->any_class = false;
 	return true;
 }
 

@@ -28,6 +28,7 @@ struct guard {
 	uint32_t n[GUARD_SLICES][GUARD_ENDS];
 	int64_t probe_ms;  /* ASIDE: until then */
 	int64_t since_ms;  /* what was sent before does not count any more */
+	bool any_class;    /* PROBE: nothing else came for long, so a code will do */
 	uint64_t trips;
 };
 
@@ -35,6 +36,12 @@ struct guard {
 static inline bool guard_shut(const struct guard *g, unsigned in_flight)
 {
 	return g->state == GUARD_ASIDE || (g->state == GUARD_PROBE && in_flight);
+}
+
+/* A one-time code is no probe where another link takes it, or anything else may come soon. */
+static inline bool guard_spares(const struct guard *g, bool otp)
+{
+	return otp && g->state == GUARD_PROBE && !g->any_class;
 }
 
 /* How a part ended, or what its receipt said.  True: the state has changed. */

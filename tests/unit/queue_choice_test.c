@@ -423,6 +423,40 @@ static void others_do_not_wait_for_a_probe_of_the_cheapest(void **state)
 }
 
 /* Without another link they wait, and say until when. */
+/* … but where no other link is up, or nothing else comes. */
+static void a_code_is_no_probe(void **state)
+{
+	static const enum queue_choose how[] = { CHOOSE_ORDER, CHOOSE_PRICE };
+
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		struct fake *f[N];
+		struct world *w = world_with(f, how[k], 20);
+
+		for (unsigned i = 1; i < N; i++)
+			f[i]->o.price = i;
+		set_aside(w, f[0]);
+		world_pass(w, 15 * 60000);
+		world_seconds(w, 1);
+		add_to(w, 1, TO, CLASS_OTP);
+		assert_int_equal(f[0]->n, 10);
+		assert_int_equal(f[1]->n, 1);
+		world_pass(w, 15 * 60000);
+		world_seconds(w, 1);
+		add_to(w, 1, TO, CLASS_OTP);
+		assert_int_equal(f[0]->n, 11);
+		fake_end_all(w, f[0], OUTCOME_REJECTED);
+		world_pass(w, 15 * 60000);
+		world_seconds(w, 1);
+		for (unsigned i = 1; i < N; i++)
+			fake_up(w, f[i], false);
+		assert_int_equal(f[0]->o.guard.state, GUARD_PROBE);
+		add_to(w, 1, TO, CLASS_OTP);
+		assert_int_equal(f[0]->n, 12);
+		end(w);
+	}
+}
+
 static void what_waits_for_a_probe_says_so(void **state)
 {
 	struct fake *f[N];
@@ -597,6 +631,7 @@ int main(void)
 		cmocka_unit_test(a_long_message_closes_no_link_while_another_holds_it),
 		cmocka_unit_test(others_do_not_wait_for_a_probe),
 		cmocka_unit_test(others_do_not_wait_for_a_probe_of_the_cheapest),
+		cmocka_unit_test(a_code_is_no_probe),
 		cmocka_unit_test(what_waits_for_a_probe_says_so),
 		cmocka_unit_test(a_clock_that_is_set_back_puts_off_no_probe),
 		cmocka_unit_test(many_parts_are_counted_as_many),
