@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "queue/queue_impl.h"
 
 #define FAULTS_FREE  2     /* answers of one message that ended its link's session, before they cost attempts */
@@ -90,7 +91,7 @@ static struct final_job *stage_final(struct queue *q, const struct store_msg *sm
 	j->f.unless_submitted = j->f.while_parked = false;
 	j->f.receipt = 0;
 	j->f.hash = j->f.parked = 0;
-	snprintf(j->f.error, sizeof(j->f.error), "%s", error ? error : "");
+	text_copy(j->f.error, sizeof(j->f.error), error);
 	j->class = class;
 	j->hash = 0;
 	j->link = 0;
@@ -452,7 +453,7 @@ static void note_sender(struct queue *q, const struct message *m, struct outlet 
 		from = o->ops->sender(o, from, m->to);
 	if (strcmp(from, m->from) == 0)
 		from = "";
-	snprintf(s->sender, sizeof(s->sender), "%s", from);
+	text_copy(s->sender, sizeof(s->sender), from);
 }
 
 /* A carrier has taken a part: the row, and what to wait for. */
@@ -475,7 +476,7 @@ static void stage_submit(struct queue *q, const struct message *m, const struct 
 	j->s.since = since_of(m, q->now_ms);
 	j->class = m->class;
 	j->s.msg.one_receipt = o->one_receipt;
-	snprintf(j->s.smsc_id, sizeof(j->s.smsc_id), "%s", smsc_id ? smsc_id : "");
+	text_copy(j->s.smsc_id, sizeof(j->s.smsc_id), smsc_id);
 	note_sender(q, m, o, &j->s);
 	j->s.hash = o->reports ? settle_hash(o, j->s.smsc_id) : 0;
 	j->s.last = last;
@@ -537,7 +538,7 @@ static void attempt(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned
 	a->tries = qm->tries;
 	a->code = code;
 	a->keep_lease = false;
-	snprintf(a->text, sizeof(a->text), "%s", text ? text : "");
+	text_copy(a->text, sizeof(a->text), text);
 	a->op.rows = 3;
 	queue_stage(q, STORE_SETTLE, &a->op);
 	q->settling++;
@@ -652,7 +653,7 @@ static void rejected(struct queue *q, struct qmsg *qm, struct outlet *o, unsigne
 		qm->refused |= 1ull << (part - 1);
 		qm->refused_code = s->code;
 		qm->refused_reason = (uint8_t)reason;
-		snprintf(qm->refused_text, sizeof(qm->refused_text), "%s", s->text ? s->text : "");
+		text_copy(qm->refused_text, sizeof(qm->refused_text), s->text);
 		return;
 	}
 	attempt(q, qm, o, part, s->outcome, s->code, s->text, 0, reason, 0);
@@ -910,7 +911,7 @@ static void late_answer(struct queue *q, struct qmsg *qm, struct outlet *o, unsi
 	lq->q = q;
 	lq->link = o->id;
 	lq->part = part;
-	snprintf(lq->smsc_id, sizeof(lq->smsc_id), "%s", s->smsc_id ? s->smsc_id : "");
+	text_copy(lq->smsc_id, sizeof(lq->smsc_id), s->smsc_id);
 	lq->load.q.kind = Q_LOAD;
 	lq->load.q.done = late_loaded;
 	lq->load.from_id = msg_key_id(s->key);
