@@ -413,7 +413,8 @@ void quota_take(struct queue *q, struct outlet *o, unsigned n_parts, uint64_t to
 void quota_back(struct queue *q, struct outlet *o, unsigned n_parts);              /* … and not sent */
 unsigned quota_room(const struct outlet *o, enum msg_class class);                 /* parts; UINT_MAX: no bound */
 bool quota_fits(const struct outlet *o, enum msg_class class, uint64_t to, unsigned n_parts);
-void quota_close(struct queue *q, struct outlet *o, enum msg_class class, uint64_t to); /* … which was next, and did not */
+/* … which was next, and did not. */
+void quota_close(struct queue *q, struct outlet *o, enum msg_class class, uint64_t to);
 /* When what waits for it may go: wall clock; 0: it is not used up. */
 int64_t quota_until(const struct outlet *o, enum msg_class class);
 bool quota_takes_new(const struct outlet *o, uint64_t to);

@@ -136,7 +136,8 @@ static void in_flight(const struct queue *q, const struct account *a, uint64_t *
 }
 
 /* A clock that was wrong, and is set back, may leave a period that begins in a year: it lasts as long as a period does,
- * by the clock that nobody sets.  One that is behind after a start, and set right then, finds its counts as they were. */
+ * by the clock that nobody sets.  One that is behind after a start, and set right then, finds its counts as they
+ * were. */
 static bool is_over(const struct queue *q, struct period *p)
 {
 	if (q->now_ms >= p->end)

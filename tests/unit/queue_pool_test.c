@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * queue_pool_test.c -- a pool of four SIMs that do whatever SIMs do, in an order that nobody thought of: quotas are kept
- * in each hour and each day, and when all are well again everything leaves.
+ * queue_pool_test.c -- a pool of four SIMs that do whatever SIMs do, in an order that nobody thought of: quotas are
+ * kept in each hour and each day, and when all are well again everything leaves.
  *
  *     queue_pool_test [SEED [RUNS]]
  */
