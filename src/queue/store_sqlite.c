@@ -24,6 +24,7 @@
 #include "base/log.h"
 
 #define LOOK_NS    UINT64_C(1000000000) /* between two looks at the file system */
+#define CAREFUL    100                  /* commits */
 #define WINDOW     8192                 /* commits that the latency histogram remembers, roughly */
 
 /* ---- writer thread: one batch ---------------------------------------------------------------------------- */
@@ -73,6 +74,49 @@ static void rollback(struct writer *w)
 		sqlite3_exec(w->db, "ROLLBACK", NULL, NULL, NULL);
 	w->m = w->saved;
 	w->wakes.n = w->m.n_wakes;
+	rows_forget(w);
+}
+
+/* A message of one part that nothing is known of but what memory knows: its rows are new. */
+static bool is_plain(const struct writer *w, const struct store_op *op)
+{
+	const struct op_submit *submit = (const struct op_submit *)op;
+	const struct op_final *final = (const struct op_final *)op;
+
+	if (w->careful)
+		return false;
+	if (op->kind == OP_SUBMIT)
+		return submit->msg.n_parts == 1 && !submit->known && !submit->ended && !(submit->hash && w->m.n_parked);
+	return final->msg.n_parts == 1 && final->part == 1 && !final->unless_submitted && !final->parked;
+}
+
+/* Before an operation: may its rows wait, and must it see those that do?  Of messages of several parts no final and no
+ * submit row waits, and their operations look at no other message's. */
+static int prepare(struct writer *w, const struct store_op *op)
+{
+	w->plain = false;
+	switch (op->kind) {
+	case OP_SUBMIT:
+		w->plain = is_plain(w, op);
+		return w->plain || ((const struct op_submit *)op)->msg.n_parts > 1 ? SQLITE_OK : rows_flush(w);
+	case OP_FINAL:
+		w->plain = is_plain(w, op);
+		return w->plain || (((const struct op_final *)op)->msg.n_parts > 1 &&
+					   !((const struct op_final *)op)->unless_submitted)
+			       ? SQLITE_OK
+			       : rows_flush(w);
+	case OP_ACCEPT:
+	case OP_LEASE:
+	case OP_ATTEMPT:
+	case OP_DUE_FIRE:
+	case OP_BACKLOG_DELETE:
+	case OP_SPILL:
+	case OP_EVENTS_DONE:
+	case OP_QUOTA:
+		return SQLITE_OK;
+	default:
+		return rows_flush(w);
+	}
 }
 
 /* All of these operations, or nothing of them. */
@@ -86,8 +130,12 @@ static int apply_all(struct writer *w, struct store_op **ops, size_t n)
 	rc = run(w->st[W_BEGIN]);
 	for (size_t i = 0; rc == SQLITE_OK && i < n; i++) {
 		ops[i]->r = 0;
-		rc = apply[ops[i]->kind](w, ops[i]);
+		rc = prepare(w, ops[i]);
+		if (rc == SQLITE_OK)
+			rc = apply[ops[i]->kind](w, ops[i]);
 	}
+	if (rc == SQLITE_OK)
+		rc = rows_flush(w);
 	if (rc == SQLITE_OK)
 		rc = run(w->st[W_COMMIT]); /* SQLITE_OK only when the disk has it */
 	if (rc != SQLITE_OK)
@@ -123,6 +171,10 @@ static int bisect(struct writer *w, struct batch *b, size_t from, size_t n)
 		return b->disk;
 	}
 	rc = apply_all(w, b->ops + from, n);
+	if ((rc & 0xff) == SQLITE_CONSTRAINT && !w->careful) {
+		w->careful = CAREFUL; /* a carrier that says things twice will do so again */
+		rc = apply_all(w, b->ops + from, n);
+	}
 	if (rc == SQLITE_OK)
 		return rc;
 	if (n > 1) {
@@ -161,6 +213,7 @@ static void commit_batch(struct store *s, struct batch *b)
 	s->writer.now = clock_ms();
 	b->disk = 0;
 	rc = bisect(&s->writer, b, 0, b->n);
+	s->writer.careful -= s->writer.careful > 0;
 	us = clock_mono_us() - from_us;
 	atomic_fetch_add_explicit(&s->commits, 1, memory_order_relaxed);
 	atomic_store_explicit(&s->parked, s->writer.m.n_parked, memory_order_relaxed);
@@ -245,10 +298,6 @@ int add_event(struct writer *w, uint32_t endpoint, unsigned shard, const struct 
 {
 	unsigned slot = (endpoint * 31 + shard) % WAKE_SLOTS;
 	struct wake wake = {endpoint, shard};
-	sqlite3_stmt *st = w->st[W_EVENT];
-
-	BIND(st, endpoint, shard, ++w->m.seq, e->kind, e->key, e->state, e->at, e->parts_delivered, e->part);
-	bind_text_or_null(st, 10, e->error);
 	if (w->woken[slot].batch != w->batch || memcmp(&w->woken[slot].w, &wake, sizeof wake)) {
 		if (grow_wakes(&w->wakes, w->wakes.n + 1) < 0)
 			return SQLITE_NOMEM;
@@ -256,7 +305,10 @@ int add_event(struct writer *w, uint32_t endpoint, unsigned shard, const struct 
 		w->woken[slot].w = wake;
 		w->woken[slot].batch = w->batch;
 	}
-	return run(st);
+	return rows_put(w, ROWS_EVENT,
+		ROW(cell_int(endpoint), cell_int(shard), cell_int((int64_t)++w->m.seq), cell_int(e->kind),
+			cell_int((int64_t)e->key), cell_int(e->state), cell_int(e->at), cell_int(e->parts_delivered),
+			cell_int(e->part), cell_string(rows_keep_error(w, e->error))));
 }
 
 /* Under the mutex.  What finds no memory goes with the next batch. */

@@ -178,6 +178,7 @@ void db_close_writer(struct writer *w)
 	for (int i = 0; i < W_N; i++)
 		sqlite3_finalize(w->st[i]);
 	sqlite3_close(w->db);
+	rows_close(w);
 	free(w->wakes.items);
 	w->db = NULL;
 }
@@ -421,7 +422,9 @@ int db_open_writer(struct store *s, struct store_boot *ret_boot, char *err, size
 	if (r)
 		return r;
 	ret_boot->fresh = version == 0;
-	rc = prepare_writer(w);
+	rc = rows_open(w);
+	if (rc == SQLITE_OK)
+		rc = prepare_writer(w);
 	if (rc != SQLITE_OK)
 		goto failed;
 	w->now = clock_ms();
