@@ -364,7 +364,7 @@ static bool collect(struct store *s, struct op_list waiting[STORE_LISTS])
 	return go_on;
 }
 
-static void thread_ended(struct store *s)
+void store_thread_ended(struct store *s)
 {
 	uv_mutex_lock(&s->mutex);
 	s->n_threads--;
@@ -385,11 +385,12 @@ static void write_thread(void *arg)
 		if (b.n) {
 			commit_batch(s, &b);
 			publish(s, &b);
+			checkpoint_after_commit(s);
 		}
 		look_at_disk(s, &looked_at);
 	}
 	db_close_writer(&s->writer);
-	thread_ended(s);
+	store_thread_ended(s);
 }
 
 /* ---- reader threads -------------------------------------------------------------------------------------- */
@@ -466,7 +467,7 @@ static void read_thread(void *arg)
 	uv_mutex_unlock(&s->mutex);
 	db_close_reader(r);
 	waiting_free(r);
-	thread_ended(s);
+	store_thread_ended(s);
 }
 
 void store_read(struct store *s, enum store_reader reader, struct store_query *q)
@@ -597,6 +598,8 @@ static void on_handle_closed(uv_handle_t *h)
 	uv_cond_destroy(&s->work);
 	uv_cond_destroy(&s->readers[0].work);
 	uv_cond_destroy(&s->readers[1].work);
+	uv_cond_destroy(&s->checkpoint.work);
+	uv_cond_destroy(&s->checkpoint.done);
 	uv_mutex_destroy(&s->mutex);
 	db_unlock(s);
 	free(s->out_wakes.items);
@@ -627,6 +630,7 @@ static void go_on_closing(struct store *s)
 	uv_cond_signal(&s->work);
 	uv_cond_signal(&s->readers[0].work);
 	uv_cond_signal(&s->readers[1].work);
+	uv_cond_signal(&s->checkpoint.work);
 	uv_mutex_unlock(&s->mutex);
 	if (n_threads || s->stopping)
 		return;
@@ -634,6 +638,7 @@ static void go_on_closing(struct store *s)
 	uv_thread_join(&s->writer_thread);
 	uv_thread_join(&s->readers[0].thread);
 	uv_thread_join(&s->readers[1].thread);
+	uv_thread_join(&s->checkpoint.thread);
 	close_handles(s);
 }
 
@@ -694,20 +699,34 @@ static int open_readers(struct store *s, const struct store_boot *boot, char *er
 	return 0;
 }
 
+static int open_checkpoint(struct store *s, char *err, size_t n_err)
+{
+	int rc = checkpoint_open(s);
+
+	if (rc != SQLITE_OK)
+		snprintf(err, n_err, "%s: %s", s->path, sqlite3_errstr(rc));
+	return db_errno(rc);
+}
+
+static void start_another(struct store *s, int r)
+{
+	/* No memory for a thread at start: the process ends anyway, and with it the threads. */
+	if (r < 0)
+		abort();
+	uv_mutex_lock(&s->mutex);
+	s->n_threads++;
+	uv_mutex_unlock(&s->mutex);
+}
+
 static int start_threads(struct store *s)
 {
 	look_at_disk(s, &(uint64_t){ 0 }); /* free_octets is asked for before the writer's first look */
 	if (uv_thread_create(&s->writer_thread, write_thread, s) < 0)
 		return -EAGAIN;
 	s->n_threads++;
-	for (int i = 0; i < 2; i++) {
-		/* No memory for a thread at start: the process ends anyway, and with it the threads. */
-		if (uv_thread_create(&s->readers[i].thread, read_thread, &s->readers[i]) < 0)
-			abort();
-		uv_mutex_lock(&s->mutex);
-		s->n_threads++;
-		uv_mutex_unlock(&s->mutex);
-	}
+	for (int i = 0; i < 2; i++)
+		start_another(s, uv_thread_create(&s->readers[i].thread, read_thread, &s->readers[i]));
+	start_another(s, checkpoint_start(s));
 	return 0;
 }
 
@@ -747,6 +766,8 @@ static struct store *store_alloc(uv_loop_t *loop, const struct store_conf *c)
 	uv_cond_init(&s->work);
 	uv_cond_init(&s->readers[0].work);
 	uv_cond_init(&s->readers[1].work);
+	uv_cond_init(&s->checkpoint.work);
+	uv_cond_init(&s->checkpoint.done);
 	return s;
 }
 
@@ -773,6 +794,8 @@ int store_open(uv_loop_t *loop, const struct store_conf *c, struct store **ret, 
 	if (!r)
 		r = open_readers(s, ret_boot, err, n_err);
 	if (!r)
+		r = open_checkpoint(s, err, n_err);
+	if (!r)
 		r = start_threads(s);
 	if (r)
 		goto failed;
@@ -785,6 +808,7 @@ failed:
 	if (s) {
 		db_close_reader(&s->readers[0]);
 		db_close_reader(&s->readers[1]);
+		sqlite3_close(s->checkpoint.db);
 		db_close_writer(&s->writer);
 		db_unlock(s);
 		free(s->path);

@@ -3,6 +3,7 @@
  * store_sqlite.h -- what the files of the SQLite store share.  Nobody else includes it.
  *
  *     store_sqlite.c         the threads, the hand-over, the commit
+ *     store_sqlite_checkpoint.c  from the WAL back into the database
  *     store_sqlite_db.c      files, connections, schema, what is known at start
  *     store_sqlite_rows.c    rows of a commit that go down together
  *     store_sqlite_settle.c  operations that say what became of a part or message
@@ -540,6 +541,16 @@ int grow(void *array, unsigned n, size_t size);
 
 #define LATENCY_BUCKETS 64 /* four for each doubling of microseconds */
 
+enum checkpoint_state { CHECKPOINT_IDLE, CHECKPOINT_ASKED, CHECKPOINT_DONE };
+
+struct checkpoint {
+	uv_thread_t thread;
+	sqlite3 *db;
+	uv_cond_t work, done;          /* under store.mutex, as is … */
+	enum checkpoint_state state;
+	int pages, next;               /* the writer's: the WAL now, and when it asks again */
+};
+
 struct store {
 	uv_loop_t *loop;
 	char *path, *vfs;
@@ -575,6 +586,7 @@ struct store {
 	uv_thread_t writer_thread;
 	struct writer writer;
 	struct reader readers[2];
+	struct checkpoint checkpoint;
 
 	/* written by the writer thread, read by anybody */
 	_Atomic uint64_t commits, rows, busy_us, wal_octets, db_octets, free_octets, inbound_open;
@@ -582,6 +594,14 @@ struct store {
 	_Atomic int last_error;
 	_Atomic uint64_t parked, parked_expired, parked_dropped;
 };
+
+/* store_sqlite.c: the last that a thread other than the writer does. */
+void store_thread_ended(struct store *s);
+
+/* store_sqlite_checkpoint.c */
+int checkpoint_open(struct store *s); /* after the writer; sqlite3_close(checkpoint.db) when there will be no thread */
+int checkpoint_start(struct store *s);
+void checkpoint_after_commit(struct store *s);
 
 /* store_sqlite_db.c */
 int db_lock(struct store *s, char *err, size_t n_err);

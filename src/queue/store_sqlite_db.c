@@ -310,7 +310,7 @@ static int set_pragmas(struct store *s)
 	char sql[400];
 
 	snprintf(sql, sizeof sql,
-		"PRAGMA synchronous = %s; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;"
+		"PRAGMA synchronous = %s; PRAGMA journal_size_limit = 67108864;"
 		"PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA foreign_keys = OFF",
 		s->no_sync ? "OFF" : "FULL");
 	return sqlite3_exec(s->writer.db, sql, NULL, NULL, NULL);
