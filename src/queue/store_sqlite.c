@@ -64,6 +64,7 @@ struct batch {
 	struct store_op *ops[COMMIT_ROWS];
 	size_t n;
 	unsigned rows;
+	bool alone; /* codes without bulk */
 	int disk; /* the disk itself failed: SQLite's code */
 };
 
@@ -113,6 +114,7 @@ static int prepare(struct writer *w, const struct store_op *op)
 	case OP_SPILL:
 	case OP_EVENTS_DONE:
 	case OP_QUOTA:
+	case OP_LOOKUP:
 		return SQLITE_OK;
 	default:
 		return rows_flush(w);
@@ -244,16 +246,23 @@ static void take(struct batch *b, struct op_list *l, unsigned max_rows)
 	b->rows += rows;
 }
 
-/* Bulk keeps its share even when there is always something to settle, or intake would stand still. */
-static void gather(struct batch *b, struct op_list waiting[STORE_LISTS])
+/* While codes come in, commits are short, as the next code waits for one that has begun; and one with codes has nothing
+ * else that can wait.  At most every second one is such: bulk keeps a share, or intake would stand still. */
+static void gather(struct batch *b, struct op_list waiting[STORE_LISTS], uint64_t *otp_ns)
 {
-	bool busy = waiting[STORE_SETTLE].head || waiting[STORE_OTP].head;
-	unsigned bulk = !waiting[STORE_BULK].head ? 0 : busy ? COMMIT_BULK_ROWS : COMMIT_ROWS;
-	unsigned left = COMMIT_ROWS - (busy ? bulk : 0);
-	unsigned otp = waiting[STORE_OTP].head ? COMMIT_OTP_ROWS : 0;
+	bool otp = waiting[STORE_OTP].head, busy = otp || waiting[STORE_SETTLE].head;
+	uint64_t now = uv_hrtime();
+	bool alone = otp && !b->alone, quick = otp || (*otp_ns && now - *otp_ns < OTP_RECENT_NS);
+	unsigned all = quick ? COMMIT_QUICK_ROWS : COMMIT_ROWS;
+	unsigned share = quick ? COMMIT_OTP_ROWS : busy ? COMMIT_BULK_ROWS : all;
+	unsigned bulk = alone || !waiting[STORE_BULK].head ? 0 : share;
+	unsigned left = busy ? all - bulk : all;
 
+	if (otp)
+		*otp_ns = now;
+	b->alone = alone;
 	b->n = b->rows = 0;
-	take(b, &waiting[STORE_SETTLE], left - otp);
+	take(b, &waiting[STORE_SETTLE], left - (otp ? COMMIT_OTP_ROWS : 0));
 	left = b->rows < left ? left - b->rows : 1;
 	take(b, &waiting[STORE_OTP], left);
 	take(b, &waiting[STORE_BULK], bulk);
@@ -377,11 +386,11 @@ static void write_thread(void *arg)
 {
 	struct store *s = arg;
 	struct op_list waiting[STORE_LISTS] = {0};
-	struct batch b;
-	uint64_t looked_at = 0;
+	struct batch b = {.alone = false};
+	uint64_t looked_at = 0, otp_ns = 0;
 
 	while (collect(s, waiting)) {
-		gather(&b, waiting);
+		gather(&b, waiting, &otp_ns);
 		if (b.n) {
 			commit_batch(s, &b);
 			publish(s, &b);

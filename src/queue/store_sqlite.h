@@ -31,7 +31,9 @@
 
 #define COMMIT_ROWS      5000
 #define COMMIT_BULK_ROWS 1000 /* while settle or otp operations wait */
-#define COMMIT_OTP_ROWS  500  /* kept free for otp while settle operations alone would fill a commit */
+#define COMMIT_QUICK_ROWS 2000 /* while codes come in: within OTP_RECENT_NS of the last one */
+#define COMMIT_OTP_ROWS  500  /* of these kept free for codes, however much there is to settle; bulk gets as many */
+#define OTP_RECENT_NS    UINT64_C(10000000000)
 #define ID_BLOCK         65536
 #define PAGE_ROWS        50000 /* a read examines no more … */
 #define PAGE_US          50000 /* … and takes no longer */
@@ -130,7 +132,7 @@
 	X(W_OLD_SETS, "SELECT n FROM inbound_set WHERE joined <> 0 AND due <= ?1 ORDER BY due LIMIT ?2")               \
 	X(W_NAME, "INSERT OR IGNORE INTO name VALUES (?1, ?2, ?3)")                                                    \
 	X(W_LANE, "INSERT OR REPLACE INTO lane VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                       \
-	X(W_LOOKUP, "INSERT OR IGNORE INTO lookup VALUES (?1, ?2, ?3)")                                                \
+	X(W_LOOKUPS, "INSERT OR IGNORE INTO lookup SELECT c0, c1, c2 FROM gathered")                                                \
 	X(W_MESSAGE_AT, "SELECT id, created FROM message WHERE id >= ?1 ORDER BY id LIMIT 1")                          \
 	X(W_MESSAGE_TOP, "SELECT coalesce(max(id), 0) FROM message")                                                   \
 	X(W_IS_FINAL, "SELECT at FROM final WHERE key = ?1")                                                           \
@@ -323,7 +325,8 @@ struct wakes {
 #define ROWS_MOST 256
 
 enum rows_table {
-	ROWS_MESSAGE, ROWS_BODY, ROWS_BACKLOG, ROWS_LEASE, ROWS_SUBMIT, ROWS_FINAL, ROWS_EVENT, ROWS_TABLES
+	ROWS_MESSAGE, ROWS_BODY, ROWS_BACKLOG, ROWS_LEASE, ROWS_SUBMIT, ROWS_FINAL, ROWS_EVENT, ROWS_LOOKUP,
+	ROWS_TABLES
 };
 enum drops { DROP_LEASE, DROP_BACKLOG, DROPS };
 

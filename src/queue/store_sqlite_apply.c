@@ -29,9 +29,9 @@ int meta_set(struct writer *w, const char *k, int64_t v)
 static int insert_message(struct writer *w, const struct message *m)
 {
 	return rows_put(w, ROWS_MESSAGE,
-		ROW(cell_int(m->id), cell_int(m->client), cell_int(m->route), cell_int(m->campaign), cell_int(msg_bits(m)),
-			cell_int(m->to), cell_int(m->created_ms), m->send_at_ms ? cell_int(m->send_at_ms) : cell_text(NULL, 0),
-			cell_int(m->ttl_end_ms), cell_text(m->from ? m->from : "", m->n_from),
+		ROW(cell_int(m->id), cell_int(m->client), cell_int(m->route), cell_int(m->campaign),
+			cell_int(msg_bits(m)), cell_int(m->to), cell_int(m->created_ms),
+			m->send_at_ms ? cell_int(m->send_at_ms) : cell_text(NULL, 0), cell_int(m->ttl_end_ms), cell_text(m->from ? m->from : "", m->n_from),
 			cell_text(m->n_ref ? m->ref : NULL, m->n_ref), cell_text(m->n_tag ? m->tag : NULL, m->n_tag)));
 }
 
@@ -392,10 +392,9 @@ int apply_lookup(struct writer *w, struct store_op *op)
 	struct op_lookup *o = (struct op_lookup *)op;
 	int rc = SQLITE_OK;
 
-	for (unsigned i = 0; !rc && i < o->n_rows; i++) {
-		BIND(w->st[W_LOOKUP], o->run, o->rows[i].hash, o->rows[i].id);
-		rc = run(w->st[W_LOOKUP]);
-	}
+	for (unsigned i = 0; !rc && i < o->n_rows; i++)
+		rc = rows_put(w, ROWS_LOOKUP,
+			ROW(cell_int(o->run), cell_int(o->rows[i].hash), cell_int(o->rows[i].id)));
 	if (!rc && o->indexed_to)
 		rc = meta_set(w, "indexed_to", o->indexed_to);
 	return rc;

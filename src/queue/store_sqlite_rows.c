@@ -27,6 +27,7 @@ static const struct table tables[ROWS_TABLES] = {
 	[ROWS_SUBMIT] = {W_SUBMITS, 5},
 	[ROWS_FINAL] = {W_FINALS, 7},
 	[ROWS_EVENT] = {W_EVENTS, 10},
+	[ROWS_LOOKUP] = {W_LOOKUPS, 3},
 };
 
 /* ---- the virtual table ----------------------------------------------------------------------------------- */
@@ -106,7 +107,8 @@ static int gathered_eof(sqlite3_vtab_cursor *c)
 static int gathered_column(sqlite3_vtab_cursor *c, sqlite3_context *to, int i)
 {
 	const struct rows *r = rows_of(c);
-	const struct cell *cell = &r->cells[r->reading][((struct gathered_cursor *)c)->i * tables[r->reading].columns + i];
+	unsigned row = ((struct gathered_cursor *)c)->i;
+	const struct cell *cell = &r->cells[r->reading][row * tables[r->reading].columns + i];
 
 	switch (cell->type) {
 	case SQLITE_INTEGER: sqlite3_result_int64(to, cell->v); break;

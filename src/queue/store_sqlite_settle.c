@@ -81,8 +81,9 @@ static int insert_final(struct writer *w, uint64_t key, const struct verdict *v,
 	if (w->plain) {
 		*ret_new = true;
 		return rows_put(w, ROWS_FINAL,
-			ROW(cell_int(key), cell_int(v->state), cell_int(v->at), cell_int(v->reason), cell_int(decided_by),
-				cell_string(error && *error ? error : NULL), cell_int(v->receipt)));
+			ROW(cell_int(key), cell_int(v->state), cell_int(v->at), cell_int(v->reason),
+				cell_int(decided_by), cell_string(error && *error ? error : NULL),
+				cell_int(v->receipt)));
 	}
 	BIND(st, key, v->state, v->at, v->reason, decided_by, v->receipt);
 	bind_text_or_null(st, 7, error);
@@ -436,8 +437,9 @@ static int insert_submit(struct writer *w, const struct op_submit *o, bool *ret_
 
 	if (w->plain) {
 		*ret_first = true;
-		return rows_put(w, ROWS_SUBMIT, ROW(cell_int(key), cell_int(o->at), cell_int(o->link),
-							cell_string(o->smsc_id), cell_string(*o->sender ? o->sender : NULL)));
+		return rows_put(w, ROWS_SUBMIT,
+			ROW(cell_int(key), cell_int(o->at), cell_int(o->link), cell_string(o->smsc_id),
+				cell_string(*o->sender ? o->sender : NULL)));
 	}
 	BIND(st, key, o->at, o->link);
 	bind_text(st, 4, o->smsc_id);

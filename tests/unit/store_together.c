@@ -43,7 +43,8 @@ static struct step steps[PER_ROUND];
 static struct store_msg message_of(unsigned i)
 {
 	/* Every third message has two parts; the part numbers of the others stay 1. */
-	return (struct store_msg){.id = 65536 + i, .endpoint = i % 5 ? 1 + i % 2 : 0, .report = i % 4 == 1 ? REPORT_ALL : REPORT_FINAL,
+	return (struct store_msg){.id = 65536 + i, .endpoint = i % 5 ? 1 + i % 2 : 0,
+		.report = i % 4 == 1 ? REPORT_ALL : REPORT_FINAL,
 		.n_parts = i % 3 ? 1 : 2, .one_receipt = i % 6 == 0, .lane = i % 2 ? 7 : 0, .seq = 65536 + i};
 }
 
@@ -52,14 +53,15 @@ static void make_accept(struct step *s, unsigned i)
 	s->m = (struct message){.id = 65536 + i, .client = 1, .route = 1, .class = 1, .to = 491700000000 + i, .from = "Test",
 		.n_from = 4, .text = "words", .n_text = 5, .created_ms = 1000 + i, .ttl_end_ms = 90000000, .n_parts = 1,
 		.ref = i % 2 ? "r" : NULL, .n_ref = i % 2};
-	s->item = (struct store_accept){.m = &s->m, .place = i % 2 ? PLACE_BACKLOG : PLACE_MEMORY, .lane = 7, .seq = 65536 + i,
-		.leased = i % 4 == 0, .link = 3};
+	s->item = (struct store_accept){.m = &s->m, .place = i % 2 ? PLACE_BACKLOG : PLACE_MEMORY, .lane = 7,
+		.seq = 65536 + i, .leased = i % 4 == 0, .link = 3};
 }
 
 static void fill(struct step *s, union any_op *o)
 {
 	static unsigned last;
-	struct store_msg m = message_of(any(3) ? last : (last = any(IDS))); /* often the same again: they meet in a commit */
+	/* Often the same again, so that its operations meet in a commit. */
+	struct store_msg m = message_of(any(3) ? last : (last = any(IDS)));
 	unsigned part = 1 + any(m.n_parts);
 
 	switch (any(12)) {
@@ -72,16 +74,16 @@ static void fill(struct step *s, union any_op *o)
 	case 2:
 	case 3:
 	case 4:
-		*o = (union any_op){.submit = {.op.kind = OP_SUBMIT, .msg = m, .part = part, .at = 5000, .link = 3, .to = s->m.to,
-			.hash = any(3) ? 77 + m.id * 2 + part : 0, .last = any(2), .ended = !any(6), .sender = ""}};
+		*o = (union any_op){.submit = {.op.kind = OP_SUBMIT, .msg = m, .part = part, .at = 5000, .link = 3,
+			.to = s->m.to, .hash = any(3) ? 77 + m.id * 2 + part : 0, .last = any(2), .ended = !any(6), .sender = ""}};
 		snprintf(o->submit.smsc_id, sizeof o->submit.smsc_id, "%llu", (unsigned long long)m.id * 2 + part);
 		break;
 	case 5:
 	case 6:
 	case 7:
-		*o = (union any_op){.final = {.op.kind = OP_FINAL, .msg = m, .part = any(5) ? part : 0, .at = 6000, .receipt = 1,
-			.state = any(3) ? STATE_DELIVERED : STATE_UNDELIVERED, .reason = REASON_RECEIPT, .hash = any(2) ? m.id : 0,
-			.unless_submitted = !any(6)}};
+		*o = (union any_op){.final = {.op.kind = OP_FINAL, .msg = m, .part = any(5) ? part : 0, .at = 6000,
+			.receipt = 1, .state = any(3) ? STATE_DELIVERED : STATE_UNDELIVERED, .reason = REASON_RECEIPT,
+			.hash = any(2) ? m.id : 0, .unless_submitted = !any(6)}};
 		if (o->final.unless_submitted)
 			o->final.part = 0;
 		strcpy(o->final.error, o->final.state == STATE_DELIVERED ? "DELIVRD:000" : any(2) ? "UNDELIV:1" : "");
@@ -98,8 +100,9 @@ static void fill(struct step *s, union any_op *o)
 		*o = (union any_op){.events = {.op.kind = OP_EVENTS_DONE, .endpoint = 1, .shard = any(4), .seq = any((uint32_t)told + 1)}};
 		break;
 	case 11:
-		*o = (union any_op){.receipt = {.op.kind = OP_RECEIPT, .hash = {77 + m.id * 2 + part}, .n_hash = 1, .n_park = 1,
-			.link = 3, .to = 0, .at = 7000, .state = STATE_DELIVERED, .stat = "DELIVRD", .err = "000", .parked_max = 10}};
+		*o = (union any_op){.receipt = {.op.kind = OP_RECEIPT, .hash = {77 + m.id * 2 + part}, .n_hash = 1,
+			.n_park = 1, .link = 3, .to = 0, .at = 7000, .state = STATE_DELIVERED, .stat = "DELIVRD", .err = "000",
+			.parked_max = 10}};
 		snprintf(o->receipt.smsc_id, sizeof o->receipt.smsc_id, "%llu", (unsigned long long)m.id * 2 + part);
 		break;
 	}
@@ -133,13 +136,16 @@ static void compare_results(const struct step *s, int i)
 	bool same = a->op.r == b->op.r;
 
 	if (a->op.kind == OP_SUBMIT)
-		same = same && a->submit.ret_claimed == b->submit.ret_claimed && a->submit.ret_settled == b->submit.ret_settled &&
+		same = same && a->submit.ret_claimed == b->submit.ret_claimed &&
+		       a->submit.ret_settled == b->submit.ret_settled &&
 		       a->submit.ret_state == b->submit.ret_state && a->submit.ret_msg_state == b->submit.ret_msg_state;
 	if (a->op.kind == OP_FINAL)
-		same = same && a->final.ret_new == b->final.ret_new && a->final.ret_correction == b->final.ret_correction &&
+		same = same && a->final.ret_new == b->final.ret_new &&
+		       a->final.ret_correction == b->final.ret_correction &&
 		       a->final.ret_msg_state == b->final.ret_msg_state;
 	if (a->op.kind == OP_RECEIPT)
-		same = same && a->receipt.ret_key == b->receipt.ret_key && a->receipt.ret_new == b->receipt.ret_new &&
+		same = same && a->receipt.ret_key == b->receipt.ret_key &&
+		       a->receipt.ret_new == b->receipt.ret_new &&
 		       a->receipt.ret_msg_state == b->receipt.ret_msg_state;
 	if (!same)
 		fail_msg("step %d: operation %d says r=%d alone and r=%d together", i, a->op.kind, a->op.r, b->op.r);
@@ -187,7 +193,8 @@ static void compare_tables(struct fixture *alone, struct fixture *together)
 	for (; *a && *a == *b; a++, b++)
 		if (*a == '\n')
 			from = a + 1;
-	fail_msg("alone: %.*s  together: %.*s", (int)strcspn(from, "\n"), from, (int)strcspn(b - (a - from), "\n"), b - (a - from));
+	b -= a - from;
+	fail_msg("alone: %.*s  together: %.*s", (int)strcspn(from, "\n"), from, (int)strcspn(b, "\n"), b);
 }
 
 static void play(struct fixture *f[2], bool first)
@@ -243,9 +250,10 @@ static void many_go_together(void **state)
 	struct op_accept accept = {.items = items, .n_items = MANY};
 
 	for (unsigned i = 0; i < MANY; i++) {
-		m[i] = (struct message){.id = 65536 + i, .client = 1, .route = 1, .to = i, .from = "x", .n_from = 1, .text = "t",
-			.n_text = 1, .created_ms = 1, .ttl_end_ms = 1, .n_parts = 1};
-		items[i] = (struct store_accept){.m = &m[i], .place = PLACE_BACKLOG, .lane = 1, .seq = 65536 + i, .leased = 1, .link = 1};
+		m[i] = (struct message){.id = 65536 + i, .client = 1, .route = 1, .to = i, .from = "x", .n_from = 1,
+			.text = "t", .n_text = 1, .created_ms = 1, .ttl_end_ms = 1, .n_parts = 1};
+		items[i] = (struct store_accept){.m = &m[i], .place = PLACE_BACKLOG, .lane = 1, .seq = 65536 + i, .leased = 1,
+			.link = 1};
 	}
 	assert_int_equal(put(f, OP_ACCEPT, &accept.op), 0);
 	assert_int_equal(sql(f, "SELECT (SELECT count(*) FROM message) + (SELECT count(*) FROM body) + (SELECT count(*) FROM"
@@ -254,7 +262,8 @@ static void many_go_together(void **state)
 		if (i % 100 == 50)
 			continue; /* these stay */
 		s[i].of[0] = (union any_op){.final = {.op.kind = OP_FINAL, .part = 1, .at = 1, .state = STATE_DELIVERED,
-			.reason = REASON_RECEIPT, .msg = {.id = 65536 + i, .endpoint = 1, .n_parts = 1, .lane = 1, .seq = 65536 + i}}};
+			.reason = REASON_RECEIPT,
+			.msg = {.id = 65536 + i, .endpoint = 1, .n_parts = 1, .lane = 1, .seq = 65536 + i}}};
 		stage(f, &s[i], 0);
 	}
 	until(f, &s[MANY - 1], 0);
