@@ -81,12 +81,12 @@ void dispatch_known_rate(struct queue *q, struct outlet *o)
 /* Parts that may be leased while all places of the window are taken: a lease is a commit, and a place that waited for
  * one when it became free would stay empty for as long.  They wait in `stalled`, and after a crash were never sent;
  * where they would then be held or failed all the same, or be refused at once, nothing is leased ahead.  Codes go past
- * them, but would not find the place that is kept for codes. */
+ * them, but would not find the place that is kept for codes.  A quota counts leases. */
 static unsigned window_ahead(const struct queue *q, const struct outlet *o, enum msg_class class)
 {
 	unsigned most = o->window * AHEAD_WINDOWS < AHEAD_MOST ? o->window * AHEAD_WINDOWS : AHEAD_MOST;
 
-	if (o->window < AHEAD_FROM || o->guard.state != GUARD_OPEN || o->adapt.limit > 0 ||
+	if (o->window < AHEAD_FROM || o->used || o->guard.state != GUARD_OPEN || o->adapt.limit > 0 ||
 		uncertain_policy_of(o, class) != UNCERTAIN_RESEND)
 		return 0;
 	return class == CLASS_OTP ? most + o->window : otp_recent(q, o) ? 0 : most;
