@@ -7,9 +7,9 @@
  *
  * Each stage of a group is staged when the stage before it is on disk, with several groups under way, so a commit mixes
  * all three kinds as it does in service.  --rows: so many final messages are there before, their look-up runs built and
- * the low-water mark moved behind them, as they are in a database that was in service.  --keys: each message has a ref
- * and a tag, and is an operation of its own with an idempotency key.  --backlog: then as many messages go to backlog, and
- * the scan of a restart and the way back from backlog are timed.
+ * the low-water mark moved behind them, as they are in a database that was in service; their events were told.  --keys:
+ * each message has a ref and a tag, and is an operation of its own with an idempotency key.  --backlog: then as many
+ * messages go to backlog, and the scan of a restart and the way back from backlog are timed.
  *
  * --fill puts --rows final messages into the database of a gateway that does not run, through the same calls.
  */
@@ -107,7 +107,7 @@ static void on_accepted(struct store_op *op)
 
 		*s = (struct op_submit){
 			.op = {.kind = OP_SUBMIT, .rows = 1, .done = on_submitted, .arg = g},
-			.msg = {.id = g->messages[i].id, .endpoint = 1, .report = REPORT_FINAL, .n_parts = 1},
+			.msg = {.id = g->messages[i].id, .endpoint = filling ? 0 : 1, .report = REPORT_FINAL, .n_parts = 1},
 			.part = 1,
 			.at = clock_ms(),
 			.link = 1,
@@ -154,7 +154,8 @@ static void stage_keyed(struct group *g)
 		m->n_tag = (uint8_t)snprintf(k->tag, sizeof k->tag, "day-%02u", (unsigned)(m->id % 100));
 		m->ref = k->ref;
 		m->tag = k->tag;
-		snprintf(k->answer, sizeof k->answer, "{\"id\":\"%llu\",\"state\":\"queued\",\"parts\":1,\"encoding\":\"gsm7\"}",
+		snprintf(k->answer, sizeof k->answer,
+			"{\"id\":\"%llu\",\"state\":\"queued\",\"parts\":1,\"encoding\":\"gsm7\"}",
 			(unsigned long long)m->id);
 		k->idem = (struct store_idem){ .client = 1, .answer = k->answer };
 		put_hash(k->idem.khash, m->id);
@@ -242,6 +243,21 @@ static double thread_s(void)
 	return (double)t.tv_sec + (double)t.tv_nsec / 1e9;
 }
 
+/* Octets that this process gave to the disk. */
+static uint64_t written(void)
+{
+	unsigned long long n = 0;
+	char line[100];
+	FILE *f = fopen("/proc/self/io", "r");
+
+	while (f && fgets(line, sizeof line, f))
+		if (sscanf(line, "write_bytes: %llu", &n) == 1)
+			break;
+	if (f)
+		fclose(f);
+	return n;
+}
+
 static void make_groups(void)
 {
 	static struct group groups[GROUPS];
@@ -267,7 +283,7 @@ static void run(const char *what, uint64_t n)
 	struct store_stats st, st0;
 	int64_t from = clock_mono_us();
 	clock_t cpu = clock();
-	double s, cpu_s, loop_s = thread_s();
+	double s, cpu_s, loop_s = thread_s(), disk = (double)written();
 
 	store_stats(store, &st0);
 	n_wanted = n;
@@ -277,19 +293,20 @@ static void run(const char *what, uint64_t n)
 	s = (double)(clock_mono_us() - from) / 1e6;
 	cpu_s = (double)(clock() - cpu) / CLOCKS_PER_SEC;
 	loop_s = thread_s() - loop_s;
+	disk = ((double)written() - disk) / (double)n_ended;
 	store_stats(store, &st);
 	if (filling)
 		return;
 	if (opt.json)
-		printf("{\"name\":\"%s\",\"per_s\":%.0f,\"loop_us\":%.3f,\"writer_us\":%.3f,\"commits\":%llu,\"commit_p50_us\":%u,"
-		       "\"commit_p99_us\":%u,\"failed\":%llu}\n",
-			what, (double)n_ended / s, loop_s * 1e6 / (double)n_ended, (cpu_s - loop_s) * 1e6 / (double)n_ended,
-			(unsigned long long)(st.commits - st0.commits), st.commit_us_p50, st.commit_us_p99,
-			(unsigned long long)n_failed);
+		printf("{\"name\":\"%s\",\"per_s\":%.0f,\"loop_us\":%.3f,\"writer_us\":%.3f,\"octets\":%.0f,"
+		       "\"commits\":%llu,\"commit_p50_us\":%u,\"commit_p99_us\":%u,\"failed\":%llu}\n",
+			what, (double)n_ended / s, loop_s * 1e6 / (double)n_ended,
+			(cpu_s - loop_s) * 1e6 / (double)n_ended, disk, (unsigned long long)(st.commits - st0.commits),
+			st.commit_us_p50, st.commit_us_p99, (unsigned long long)n_failed);
 	else
-		printf("%-12s %9llu messages  %8.0f /s  (%.2f s, CPU of loop %.2f s, of writer %.2f s, %llu commits, p50 %u us, "
-		       "p99 %u us, failed %llu)\n",
-			what, (unsigned long long)n_ended, (double)n_ended / s, s, loop_s, cpu_s - loop_s,
+		printf("%-12s %9llu messages  %8.0f /s  (%.2f s, CPU of loop %.2f s, of writer %.2f s, %.0f octets a "
+		       "message written, %llu commits, p50 %u us, p99 %u us, failed %llu)\n",
+			what, (unsigned long long)n_ended, (double)n_ended / s, s, loop_s, cpu_s - loop_s, disk,
 			(unsigned long long)(st.commits - st0.commits), st.commit_us_p50, st.commit_us_p99,
 			(unsigned long long)n_failed);
 	fflush(stdout);

@@ -10,11 +10,12 @@
  * started in between.  It ends when every message was answered and, with --sink, every final event has come, or after
  * --timeout seconds, and prints one JSON object: rates, percentiles of the answer's latency, events.
  *
- * --serve is the other side without a gateway: it answers each request with 202 and octets that it has ready, which is the
- * most that this load can be answered at over loopback.  --get PATH asks a gateway of another make, one request a message.
+ * --serve is the other side without a gateway: it answers each request with 202 and octets that it has ready, which is
+ * the most that this load can be answered at over loopback.  --get PATH asks a gateway of another make, one request a
+ * message.
  *
- * It must not be what is measured, so it parses no more HTTP than it needs, and a request is a copy of one made before in
- * which digits are changed: all numbers have a fixed width.
+ * It must not be what is measured, so it parses no more HTTP than it needs, and a request is a copy of one made before
+ * in which digits are changed: all numbers have a fixed width.
  */
 #include <argp.h>
 #include <stdbool.h>
@@ -36,10 +37,11 @@ static struct {
 	unsigned timeout_s;
 	int sink_port;
 	const char *get;
-	bool ndjson, keys, serve;
+	const char *path;
+	bool ndjson, keys, serve, wait;
 	double rate; /* requests per second over all connections; 0: as fast as it goes */
 	bool sink;
-} opt = { .to = "127.0.0.1:8775", .key = "", .class = "service", .connections = 64, .batch = 1, .count = 100000,
+} opt = { .path = "/v1/messages", .to = "127.0.0.1:8775", .key = "", .class = "service", .connections = 64, .batch = 1, .count = 100000,
 	.timeout_s = 60 };
 
 struct conn {
@@ -188,7 +190,7 @@ static void answer(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 	length = strstr(c->in, "Content-Length: ");
 	if (!length || c->n_in < (size_t)(end + 4 - c->in) + strtoul(length + 16, NULL, 10))
 		return;
-	good = strncmp(c->in, "HTTP/1.1 202", 12) == 0;
+	good = strncmp(c->in, "HTTP/1.1 20", 11) == 0;
 	if (!good && refused == 0)
 		fprintf(stderr, "load: %.200s\n", end + 4);
 	took_answer(c, good);
@@ -216,11 +218,14 @@ static void make_model(void)
 	if (opt.get) {
 		add("GET ");
 		add(opt.get);
-		add("&to=%2B7900");
-		add_number(7, 10000000);
-		add("&text=Your+order+");
-		add_number(9, 1000000000);
-		add("+is+ready,+thank+you HTTP/1.1\r\nHost: ");
+		if (strchr(opt.get, '?')) {
+			add("&to=%2B7900");
+			add_number(7, 10000000);
+			add("&text=Your+order+");
+			add_number(9, 1000000000);
+			add("+is+ready,+thank+you");
+		}
+		add(" HTTP/1.1\r\nHost: ");
 		add(opt.to);
 		add("\r\n\r\n");
 		return;
@@ -261,9 +266,9 @@ static void make_head(size_t n)
 {
 	if (opt.get || n == head_of)
 		return;
-	n_head = (unsigned)snprintf(head, sizeof(head), "POST /v1/messages%s HTTP/1.1\r\nHost: %s\r\n"
+	n_head = (unsigned)snprintf(head, sizeof(head), "POST %s%s HTTP/1.1\r\nHost: %s\r\n"
 		"Authorization: Bearer %s\r\nContent-Type: application/%s\r\nContent-Length: %zu\r\n\r\n",
-		opt.batch > 1 ? "?results=errors" : "", opt.to, opt.key, opt.ndjson ? "x-ndjson" : "json", n);
+		opt.path, opt.batch > 1 ? "?results=errors" : "", opt.to, opt.key, opt.ndjson ? "x-ndjson" : "json", n);
 	head_of = n;
 }
 
@@ -415,7 +420,8 @@ static size_t hook_request(struct hook *k, size_t from)
 static void hook_read(uv_stream_t *s, ssize_t n, const uv_buf_t *b)
 {
 	static const char heard[] = "HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n";
-	static const char served[] = "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 59\r\n\r\n"
+	static const char served[] = "HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\n"
+				     "Content-Length: 59\r\n\r\n"
 				     "{\"id\":\"65737\",\"state\":\"queued\",\"parts\":1,\"encoding\":\"gsm7\"}";
 	struct hook *k = s->data;
 	size_t from = 0, took;
@@ -507,7 +513,9 @@ static const struct argp_option options[] = {
 	{ "sink", 's', NULL, 0, "be the webhook, and wait for the final events", 0 },
 	{ "ndjson", 'l', NULL, 0, "a batch is a stream of lines", 0 },
 	{ "keys", 'K', NULL, 0, "each message has ref, tag and idempotency_key", 0 },
-	{ "get", 'g', "PATH", 0, "GET that path instead, to and text added", 0 },
+	{ "get", 'g', "PATH", 0, "GET that path instead; to and text are added to a query", 0 },
+	{ "path", 'P', "PATH", 0, "POST there (/v1/messages)", 0 },
+	{ "wait", 'w', NULL, 0, "begin at a line on standard input also without --sink", 0 },
 	{ "serve", 'S', NULL, 0, "answer requests, for ever", 0 },
 	{ "sink-port", 'p', "PORT", 0, "where the sink listens (any)", 0 },
 	{ 0 },
@@ -529,6 +537,8 @@ static error_t option(int key, char *arg, struct argp_state *state)
 	case 'l': opt.ndjson = true; return 0;
 	case 'K': opt.keys = true; return 0;
 	case 'g': opt.get = arg; return 0;
+	case 'P': opt.path = arg; return 0;
+	case 'w': opt.wait = true; return 0;
 	case 'S': opt.serve = true; return 0;
 	case 'p': opt.sink_port = atoi(arg); return 0;
 	case ARGP_KEY_END:
@@ -560,7 +570,8 @@ int main(int argc, char **argv)
 		return uv_run(&loop, UV_RUN_DEFAULT);
 	make_model();
 	uv_pipe_init(&loop, &go_pipe, 0);
-	if (!opt.sink || uv_pipe_open(&go_pipe, 0) < 0 || uv_read_start((uv_stream_t *)&go_pipe, go_alloc, go) < 0)
+	if (!(opt.sink || opt.wait) || uv_pipe_open(&go_pipe, 0) < 0 ||
+		uv_read_start((uv_stream_t *)&go_pipe, go_alloc, go) < 0)
 		begin();
 	uv_run(&loop, UV_RUN_DEFAULT);
 	return EXIT_SUCCESS;
