@@ -134,7 +134,7 @@ class Bench:
         self.dir = tempfile.mkdtemp(prefix="bench.", dir=folder or BUILD)
         self.data = os.path.join(self.dir, "data")
         self.running, self.templates, self.limits = [], {}, {}
-        self.env = {}
+        self.env, self.next = {}, 0
 
     def has_modems(self):
         return "driver = \"modem\"" in subprocess.run([program("posthornd"), "--print-settings"], capture_output=True, text=True,
@@ -144,6 +144,11 @@ class Bench:
         p = Process(*argv, **named)
         self.running.append(p)
         return p
+
+    def numbers(self, n):
+        """The first of so many that were in no message before: a row key that comes again is not a new message."""
+        self.next += n
+        return self.next - n
 
     def stop_all(self):
         """Whatever a case that failed left behind."""

@@ -49,7 +49,8 @@ static bool backlog, filling;
 static char text[160];
 
 static struct {
-	uint64_t messages, rows;
+	uint64_t messages, rows[8];
+	unsigned n_rows;
 	const char *dir, *fill;
 	bool json, keys, backlog;
 } opt = { .messages = 500000, .dir = "." };
@@ -418,7 +419,7 @@ static void on_run(struct store_query *query)
 
 #define COUNTER(id) ((id) & ((1ull << 49) - 1))
 
-static void fill(uint64_t rows, const struct store_boot *boot)
+static void fill(uint64_t rows, struct store_boot *boot)
 {
 	filling = true;
 	run("fill", rows);
@@ -432,19 +433,35 @@ static void fill(uint64_t rows, const struct store_boot *boot)
 	mark = (struct op_meta){.op = {.kind = OP_META, .rows = 1}, .low_water = next_id};
 	store_stage(store, STORE_SETTLE, &mark.op);
 	uv_run(uv_default_loop(), UV_RUN_DEFAULT);
+	boot->indexed_to = (boot->indexed_to & ~COUNTER(UINT64_MAX)) | (uint64_t)run_query.run << 16;
 	filling = false;
 }
 
 /* ---- the run ------------------------------------------------------------------------------------------------- */
+
+static void run_at_sizes(struct store_boot *boot)
+{
+	uint64_t there = 0;
+
+	for (unsigned i = 0; i < opt.n_rows; i++) {
+		char name[60];
+
+		if (opt.rows[i] > there)
+			fill(opt.rows[i] - there, boot);
+		snprintf(name, sizeof name, "%llu rows", (unsigned long long)opt.rows[i]);
+		run(name, opt.messages);
+		there = opt.rows[i] + opt.messages;
+	}
+	if (!opt.n_rows)
+		run("life cycles", opt.messages);
+}
 
 static void measure(const char *path)
 {
 	static struct op_lane lane = {.op = {.kind = OP_LANE, .rows = 1}, .lane = {.id = 1}};
 	struct store_boot boot = open_store(path);
 
-	if (opt.rows)
-		fill(opt.rows, &boot);
-	run("life cycles", opt.messages);
+	run_at_sizes(&boot);
 	close_store();
 	if (!opt.backlog)
 		return;
@@ -464,7 +481,7 @@ static const struct argp_option options[] = {
 	{ "json", 'j', NULL, 0, "one JSON object a line", 0 },
 	{ "messages", 'n', "N", 0, "life cycles (500000)", 0 },
 	{ "batch", 'b', "N", 0, "messages of a group (1000); four groups are under way", 0 },
-	{ "rows", 'r', "N", 0, "final messages that are there before (0)", 0 },
+	{ "rows", 'r', "N", 0, "final messages that are there before (0); again: measured at each of these sizes", 0 },
 	{ "keys", 'k', NULL, 0, "with ref, tag and idempotency key", 0 },
 	{ "backlog", 'B', NULL, 0, "also to backlog, restart, and back", 0 },
 	{ "dir", 'd', "FOLDER", 0, "where the database is made (.)", 0 },
@@ -478,13 +495,17 @@ static error_t option(int key, char *arg, struct argp_state *state)
 	case 'j': opt.json = true; return 0;
 	case 'n': opt.messages = strtoull(arg, NULL, 10); return 0;
 	case 'b': per_commit = (unsigned)strtoul(arg, NULL, 10); return 0;
-	case 'r': opt.rows = strtoull(arg, NULL, 10); return 0;
+	case 'r':
+		if (opt.n_rows == 8)
+			argp_error(state, "at most 8 times --rows");
+		opt.rows[opt.n_rows++] = strtoull(arg, NULL, 10);
+		return 0;
 	case 'k': opt.keys = true; return 0;
 	case 'B': opt.backlog = true; return 0;
 	case 'd': opt.dir = arg; return 0;
 	case 'f': opt.fill = arg; return 0;
 	case ARGP_KEY_END:
-		if (!per_commit || per_commit > 5000 || !opt.messages || (opt.fill && !opt.rows))
+		if (!per_commit || per_commit > 5000 || !opt.messages || (opt.fill && !opt.rows[0]))
 			argp_error(state, "a batch of 1 to 5000, some messages, and rows to fill with");
 		return 0;
 	default: return ARGP_ERR_UNKNOWN;
@@ -502,7 +523,7 @@ int main(int argc, char **argv)
 	memset(text, 'x', sizeof text);
 	if (opt.fill) {
 		boot = open_store(opt.fill);
-		fill(opt.rows, &boot);
+		fill(opt.rows[0], &boot);
 		close_store();
 		return n_failed != 0;
 	}

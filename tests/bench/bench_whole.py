@@ -4,6 +4,7 @@ costs, one-time codes that overtake, start, memory; and Kannel under the same lo
 import http.client
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -26,16 +27,17 @@ def lowest(b, scale, connections, batch, binds):
     return (http_, "bare HTTP exchange") if http_ < smpp else (smpp, "bare SMPP exchange")
 
 
-def end_to_end(b, scale, name, count, connections, batch=1, binds=1, keys=False, ndjson=False, keep=False, first=0, goal=None,
-               against=None):
+def end_to_end(b, scale, name, count, connections, batch=1, binds=1, keys=False, ndjson=False, keep=False, goal=None,
+               against=None, window=100):
     """Every message posted, answered, submitted, its receipt read, and its event told to the webhook."""
     bare, bare_name = against or lowest(b, scale, connections, batch, binds)
-    c = b.carrier("--receipt-delay", "20")
+    c = b.carrier("--receipt-delay", "20", "--deliver-window", str(window))
     port = free_port()
-    g = b.gateway(c.port, hook_port=port, binds=binds, keep=keep)
+    g = b.gateway(c.port, hook_port=port, binds=binds, keep=keep, window=window)
     b.up(g)
     flags = ["sink"] + (["keys"] if keys else []) + (["ndjson"] if ndjson else [])
-    load = b.load(*flags, to=g.port, sink_port=port, connections=connections, batch=batch, count=count, first=first, timeout=300)
+    load = b.load(*flags, to=g.port, sink_port=port, connections=connections, batch=batch, count=count, first=b.numbers(count),
+                  timeout=300)
     load.line()
     spent = Spent(gateway=g, load=load, carrier=c)
     go(load)
@@ -82,6 +84,7 @@ def arrays(b, scale):
                        binds, keys, goal=">= 80000" if plain else None)
         if plain:
             cpu_row(r, "arrays")
+    end_to_end(b, scale, "arrays of 1,000, 4 connections, windows of 1,000", 400000 // scale, 4, 1000, window=1000)
 
 
 def ndjson(b, scale):
@@ -92,25 +95,35 @@ def ndjson(b, scale):
 
 def fill(b, rows, keys):
     """Final messages of a gateway that was in service: it makes the database, bench_store fills it by the store's calls."""
-    b.gateway().stop()
+    if not os.path.exists(b.data):
+        b.gateway().stop()
     argv = [program("bench_store"), "--fill", os.path.join(b.data, "posthorn.db"), "--rows", str(rows)]
     begin = time.monotonic()
     subprocess.run(argv + (["--keys"] if keys else []), check=True)
     print(f"   {rows:,} final rows{' with keys' if keys else ''} made in {time.monotonic() - begin:.1f} s", flush=True)
 
 
+LOADS = (("single posts, 64 connections", 60000, 64, 1), ("arrays of 1,000, 4 connections", 200000, 4, 1000))
+
+
 def table_size(b, scale, large):
     """The same load while the database has many rows: each size against the smallest."""
     for keys in (False, True):
-        first = {}
+        shutil.rmtree(b.data, ignore_errors=True)
+        first, there = {}, 0
         for rows in sizes(scale, large):
-            fill(b, rows, keys)
-            for what, count, connections, batch in (("single posts, 64 connections", 60000, 64, 1), ("arrays of 1,000, 4 connections", 300000, 4, 1000)):
-                against = first.get(what)
+            if rows > there:
+                fill(b, rows - there, keys)
+            there = rows
+            for what, count, connections, batch in LOADS:
+                at_first = first.get(what)
                 r = end_to_end(b, scale, f"{what}, {rows:,} rows before" + variant(1, keys), count // scale, connections, batch, keys=keys,
-                               keep=True, first=5000000, against=(against, "the smallest table"),
-                               goal=f">= {0.9 * against:.0f}" if against else None)
+                               keep=True, against=(at_first, "the smallest table"), goal=f">= {0.9 * at_first:.0f}" if at_first else None)
+                if at_first:
+                    row("   CPU of it beside that", r["cpu_ms_per_1000"] / first[what, "cpu"], "times", goal="<= 1.1")
                 first.setdefault(what, r["value"])
+                first.setdefault((what, "cpu"), r["cpu_ms_per_1000"])
+                there += count // scale
 
 
 def one_connection(b, scale):
@@ -120,7 +133,7 @@ def one_connection(b, scale):
     g = b.gateway(c.port)
     b.up(g)
     for keys in (False, True):
-        load = b.load(*(["keys"] if keys else []), to=g.port, connections=1, count=3000 // scale, first=100000 * keys)
+        load = b.load(*(["keys"] if keys else []), to=g.port, connections=1, count=3000 // scale, first=b.numbers(3000))
         r = load.result()
         row("one connection, durable accept: median" + variant(1, keys), r["p50_us"] / 1000, "ms", sync, "one append + fdatasync",
             goal="<= 0.5", more={"p99_ms": r["p99_us"] / 1000})
@@ -139,6 +152,7 @@ def slow_disk(b, scale):
         for keys in (False, True):
             end_to_end(b, scale, "syncs take 10 ms more: arrays of 1,000, 4 connections" + variant(1, keys), 200000 // scale, 4, 1000,
                        keys=keys, goal=">= 30000" if not keys else None)
+        end_to_end(b, scale, "syncs take 10 ms more: arrays of 1,000, 4 connections, windows of 1,000", 200000 // scale, 4, 1000, window=1000)
         end_to_end(b, scale, "syncs take 10 ms more: single posts, 64 connections", 20000 // scale, 64)
     finally:
         b.env = {}
