@@ -66,7 +66,7 @@ def measure_http(b, connections, batch, scale):
     n = (20000 if connections == 1 else 200000 if batch == 1 else 4000000) // scale
     server = b.start(program("tests/bench/load"), "--serve")
     port = int(server.line().split()[1])
-    load = b.load(to=port, connections=connections, batch=batch, count=n)
+    load = b.load(to=port, connections=connections, batch=batch, count=n, seconds=2)
     r = load.result()
     load.p.wait(10)
     server.stop(signal.SIGKILL)
@@ -156,11 +156,11 @@ def http(b, scale):
         for connections in (1, 64):
             n = (10000 if connections == 1 else 100000) // scale
             bare = http_limit(b, connections, 1, scale)
-            load = b.load("wait", to=port, connections=connections, count=n, **options)
+            load = b.load("wait", to=port, connections=connections, count=n, seconds=3, **options)
             spent = Spent(gateway=g, load=load)
             go(load)
             r = load.result()
-            used = spent.per_1000(n)
+            used = spent.per_1000(r["accepted"])
             row(f"HTTP alone, {what}, {connections} connection{'s' if connections > 1 else ''}", r["accept_per_s"], "req/s", bare,
                 "bare exchange", **used, more={"p50_ms": r["p50_us"] / 1000, "p99_ms": r["p99_us"] / 1000})
     g.stop()

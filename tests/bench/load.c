@@ -34,7 +34,7 @@ static struct {
 	const char *to, *key, *class;
 	unsigned connections, batch;
 	uint64_t count, first;
-	unsigned timeout_s;
+	unsigned timeout_s, seconds;
 	int sink_port;
 	const char *get;
 	const char *path;
@@ -77,9 +77,9 @@ static struct conn *conns;
 static uint64_t asked, answered, refused, events, begin_ns, answered_ns, events_ns;
 static uint64_t latency[BUCKETS], n_latency;
 static uv_tcp_t sink_server;
-static uv_timer_t deadline, pacer;
+static uv_timer_t deadline, pacer, bell;
 static uv_pipe_t go_pipe;
-static bool finished;
+static bool finished, stopped;
 
 /* ---- latency --------------------------------------------------------------------------------------------- */
 
@@ -124,7 +124,7 @@ static void report(void)
 
 static void check_end(void)
 {
-	if (finished || answered + refused < opt.count || (opt.sink && events < answered))
+	if (finished || answered + refused < (stopped ? asked : opt.count) || (opt.sink && events < answered))
 		return;
 	finished = true;
 	report();
@@ -294,13 +294,21 @@ static void send_request(struct conn *c, char *p, size_t n)
 	uv_write(&c->write, (uv_stream_t *)&c->tcp, &b, 1, written);
 }
 
+/* What was asked is still waited for. */
+static void enough(uv_timer_t *t)
+{
+	(void)t;
+	stopped = true;
+	check_end();
+}
+
 static void post(struct conn *c)
 {
 	char *body = c->out + HEAD_MAX;
 	bool array = opt.batch > 1 && !opt.ndjson;
 	size_t n = 0;
 
-	if (asked >= opt.count)
+	if (asked >= opt.count || stopped)
 		return;
 	c->n_asked = 0;
 	if (array)
@@ -365,6 +373,8 @@ static void begin(void)
 		uv_tcp_connect(&c->connect, &c->tcp, (struct sockaddr *)&target, connected);
 	}
 	uv_timer_start(&deadline, too_late, opt.timeout_s * 1000ull, 0);
+	if (opt.seconds)
+		uv_timer_start(&bell, enough, opt.seconds * 1000ull, 0);
 	if (opt.rate > 0)
 		uv_timer_start(&pacer, pace, 1, 1);
 }
@@ -509,6 +519,7 @@ static const struct argp_option options[] = {
 	{ "first", 'f', "N", 0, "number of the first recipient (0)", 0 },
 	{ "class", 'C', "WORD", 0, "class of the messages (service)", 0 },
 	{ "rate", 'r', "N", 0, "requests per second (as fast as they are answered)", 0 },
+	{ "seconds", 'd', "S", 0, "ask no more after this long (until --count)", 0 },
 	{ "timeout", 'T', "S", 0, "give up after this long (60)", 0 },
 	{ "sink", 's', NULL, 0, "be the webhook, and wait for the final events", 0 },
 	{ "ndjson", 'l', NULL, 0, "a batch is a stream of lines", 0 },
@@ -532,6 +543,7 @@ static error_t option(int key, char *arg, struct argp_state *state)
 	case 'f': opt.first = strtoull(arg, NULL, 10); return 0;
 	case 'C': opt.class = arg; return 0;
 	case 'r': opt.rate = atof(arg); return 0;
+	case 'd': opt.seconds = (unsigned)atoi(arg); return 0;
 	case 'T': opt.timeout_s = (unsigned)atoi(arg); return 0;
 	case 's': opt.sink = true; return 0;
 	case 'l': opt.ndjson = true; return 0;
@@ -564,6 +576,7 @@ int main(int argc, char **argv)
 	uv_loop_init(&loop);
 	uv_timer_init(&loop, &deadline);
 	uv_timer_init(&loop, &pacer);
+	uv_timer_init(&loop, &bell);
 	if (opt.sink || opt.serve)
 		sink_listen();
 	if (opt.serve)
