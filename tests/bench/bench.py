@@ -11,6 +11,7 @@ fails, but the exit status is 1 when a case broke.
 """
 import argparse
 import json
+import os
 import sys
 import time
 import traceback
@@ -58,7 +59,7 @@ def chosen(args):
 def measure(args):
     scale, broken = 10 if args.quick else 1, []
     b = bench_run.Bench(args.dir)
-    facts = {}
+    facts = {"load": os.getloadavg()[0]}
     try:
         bench_table.section("Limits of this machine")
         facts["sync_ms"] = bench_alone.sync_limit(b, 100)[1]
@@ -105,7 +106,7 @@ def main():
         bench_table.write(args.json, run)
     if args.markdown:
         bench_table.write(args.markdown, bench_table.markdown(run))
-    missed = [r["name"].strip() for r in run["rows"] if r["met"] is False]
+    missed = bench_table.missed(run["rows"])
     print(f"\ngoals: {sum(r['met'] is True for r in run['rows'])} met, {len(missed)} not" + "".join(f"\n  not met: {m}" for m in missed))
     if broken:
         print("broken: " + " ".join(broken))

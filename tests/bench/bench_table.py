@@ -49,7 +49,7 @@ def number(v):
 
 def cells(r):
     cpu, beside = r["cpu"], r["beside"]
-    return (r["name"], number(r["value"]), r["unit"], f"{r['ratio']:.2f} × {r['limit_name']}" if r["limit"] else "",
+    return (r["name"], number(r["value"]), r["unit"], f"{number(r['ratio'])} × {r['limit_name']}" if r["limit"] else "",
             number(r["cpu_ms_per_1000"]), *(number(cpu.get(k)) for k in ("loop", "writer", "others")),
             *(number(beside.get(k)) for k in ("load", "carrier")),
             *(number(r.get(k)) for k in ("disk_kb", "accepted_per_s", "p50_ms", "p99_ms")), r["goal"] or "",
@@ -89,7 +89,8 @@ def text(rows):
 def markdown(run):
     m, out = run["machine"], []
     out.append(f"{m['cores']} cores ({m['cpu']}), Linux {m['kernel']}, {run['date']}, {run['commit']}; "
-               f"append of 100 messages' octets and `fdatasync`: {m.get('sync_ms', 0):.2f} ms.")
+               f"append of 100 messages' octets and `fdatasync`: {m.get('sync_ms', 0):.2f} ms; "
+               f"load of the machine before: {m.get('load', 0):.1f}.")
     for name, mine in sections(run["rows"]):
         table = [cells(r) for r in mine]
         show = used(table)
@@ -97,6 +98,17 @@ def markdown(run):
                 "|" + "|".join("---" if i in LEFT else "---:" for i in show) + "|"]
         out += ["| " + " | ".join(t[i] for i in show) + " |" for t in table]
     return "\n".join(out) + "\n"
+
+
+def missed(rows):
+    """The names of rows whose goal is not met; one that belongs to the row above it, after that one's."""
+    names, above = [], ""
+    for r in rows:
+        own = r["name"].startswith(" ")
+        above = above if own else r["name"]
+        if r["met"] is False:
+            names.append(f"{above}: {r['name'].strip()}" if own else above)
+    return names
 
 
 def cpu_name():
