@@ -122,7 +122,7 @@ def store(b, scale):
         syncs = sync_limit(b, batch)[0] * batch
         n = max(batch * 20, min(200000, batch * 2000)) // scale
         for keys in (False, True):
-            r = store_run(b, *(["keys"] if keys else []), messages=n, batch=batch)[0]
+            r = store_run(b, *(["keys"] if keys else []), messages=n, batch=batch, seconds=3)[0]
             store_row(f"store, groups of {batch:,}{', with keys' if keys else ''}", r, syncs, "raw append + fdatasync")
     parts = {r["name"]: r for r in store_run(b, "backlog", messages=1000000 // scale)}
     for name, what in (("all final", "scan at start, rows all final"), ("in backlog", "scan at start, as many in backlog"),
@@ -135,7 +135,7 @@ def store_sizes(b, scale, large):
     for keys in (False, True):
         argv = [x for rows in sizes(scale, large) for x in ("--rows", str(rows))]
         first = first_cpu = None
-        for rows, r in zip(sizes(scale, large), store_run(b, *(["keys"] if keys else []), *argv, messages=200000 // scale)):
+        for rows, r in zip(sizes(scale, large), store_run(b, *(["keys"] if keys else []), *argv, messages=300000 // scale, seconds=4)):
             goal = f">= {0.9 * first:.0f}" if first else None
             cpu = r["loop_us"] + r["writer_us"]
             first, first_cpu = (first, first_cpu) if first else (r["per_s"], cpu)

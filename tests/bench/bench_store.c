@@ -2,7 +2,7 @@
  *
  * bench_store.c -- how many whole life cycles a second the store takes: accept with lease, submit, final with event.
  *
- *     bench_store [--json] [--messages N] [--batch N] [--keys] [--rows N] [--backlog] [--dir FOLDER]
+ *     bench_store [--json] [--messages N] [--seconds S] [--batch N] [--keys] [--rows N] [--backlog] [--dir FOLDER]
  *     bench_store --fill FILE --rows N [--keys]
  *
  * Each stage of a group is staged when the stage before it is on disk, with several groups under way, so a commit mixes
@@ -44,13 +44,14 @@ struct group {
 
 static struct store *store;
 static uint64_t next_id, block_end, n_wanted, n_begun, n_ended, n_failed;
+static int64_t end_us; /* no group begins after it; 0: all are wanted */
 static unsigned per_commit = 1000;
 static bool backlog, filling;
 static char text[160];
 
 static struct {
 	uint64_t messages, rows[8];
-	unsigned n_rows;
+	unsigned n_rows, seconds;
 	const char *dir, *fill;
 	bool json, keys, backlog;
 } opt = { .messages = 500000, .dir = "." };
@@ -173,7 +174,7 @@ static void stage_keyed(struct group *g)
 
 static void begin(struct group *g)
 {
-	if (n_begun >= n_wanted)
+	if (n_begun >= n_wanted || (end_us && clock_mono_us() >= end_us))
 		return;
 	if (next_id + per_commit > block_end) {
 		struct op_reserve *o = calloc(1, sizeof *o);
@@ -288,6 +289,7 @@ static void run(const char *what, uint64_t n)
 
 	store_stats(store, &st0);
 	n_wanted = n;
+	end_us = opt.seconds && !filling && !backlog ? from + opt.seconds * 1000000ll : 0;
 	n_begun = n_ended = 0;
 	make_groups();
 	uv_run(uv_default_loop(), UV_RUN_DEFAULT);
@@ -450,7 +452,7 @@ static void run_at_sizes(struct store_boot *boot)
 			fill(opt.rows[i] - there, boot);
 		snprintf(name, sizeof name, "%llu rows", (unsigned long long)opt.rows[i]);
 		run(name, opt.messages);
-		there = opt.rows[i] + opt.messages;
+		there = opt.rows[i] + n_ended;
 	}
 	if (!opt.n_rows)
 		run("life cycles", opt.messages);
@@ -480,6 +482,7 @@ static void measure(const char *path)
 static const struct argp_option options[] = {
 	{ "json", 'j', NULL, 0, "one JSON object a line", 0 },
 	{ "messages", 'n', "N", 0, "life cycles (500000)", 0 },
+	{ "seconds", 's', "S", 0, "begin no life cycles after so long (until all are through)", 0 },
 	{ "batch", 'b', "N", 0, "messages of a group (1000); four groups are under way", 0 },
 	{ "rows", 'r', "N", 0, "final messages that are there before (0); again: measured at each of these sizes", 0 },
 	{ "keys", 'k', NULL, 0, "with ref, tag and idempotency key", 0 },
@@ -494,6 +497,7 @@ static error_t option(int key, char *arg, struct argp_state *state)
 	switch (key) {
 	case 'j': opt.json = true; return 0;
 	case 'n': opt.messages = strtoull(arg, NULL, 10); return 0;
+	case 's': opt.seconds = (unsigned)strtoul(arg, NULL, 10); return 0;
 	case 'b': per_commit = (unsigned)strtoul(arg, NULL, 10); return 0;
 	case 'r':
 		if (opt.n_rows == 8)
