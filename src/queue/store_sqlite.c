@@ -15,6 +15,7 @@
 #include "queue/store_sqlite.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -389,6 +390,7 @@ static void write_thread(void *arg)
 	struct batch b = {.alone = false};
 	uint64_t looked_at = 0, otp_ns = 0;
 
+	pthread_setname_np(pthread_self(), "writer"); /* for ps, top and the benchmarks */
 	while (collect(s, waiting)) {
 		gather(&b, waiting, &otp_ns);
 		if (b.n) {
@@ -454,6 +456,7 @@ static void read_thread(void *arg)
 	struct store *s = r->store;
 	struct store_query *q;
 
+	pthread_setname_np(pthread_self(), r == &s->readers[STORE_QUEUE] ? "reader-queue" : "reader-api");
 	uv_mutex_lock(&s->mutex);
 	for (;;) {
 		while (!r->head && !s->stop)
