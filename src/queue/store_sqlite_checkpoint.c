@@ -16,6 +16,7 @@
 #include "queue/store_sqlite.h"
 
 #include <errno.h>
+#include <pthread.h>
 
 #define BEGIN_PAGES 4000
 #define AGAIN_PAGES 1000  /* after one that left something */
@@ -45,6 +46,7 @@ static void checkpoint_thread(void *arg)
 	struct checkpoint *c = &s->checkpoint;
 	int left;
 
+	pthread_setname_np(pthread_self(), "checkpoint");
 	uv_mutex_lock(&s->mutex);
 	for (;;) {
 		while (c->state != CHECKPOINT_ASKED && !s->stop)
