@@ -229,7 +229,7 @@ static double link_value(const struct link_view *v, enum link_metric m)
 	case L_UP: return v->state == LINK_UP;
 	case L_WINDOW: return v->outlet->window;
 	case L_WAITING: return (double)v->outlet->waiting;
-	case L_IN_FLIGHT: return v->outlet->in_flight - v->outlet->pace.held;
+	case L_IN_FLIGHT: return v->outlet->in_flight;
 	case L_SENT: return (double)v->outlet->sent;
 	case L_RETRIED: return (double)v->outlet->retried;
 	case L_REJECTED: return (double)v->outlet->rejected;

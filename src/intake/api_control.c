@@ -321,7 +321,7 @@ static void put_link(void *arg, struct link *l)
 	json_out_kstr(o, "reports", reports_word(&v));
 	json_out_ku64(o, "window", v.outlet->window);
 	json_out_ku64(o, "waiting", v.outlet->waiting);
-	json_out_ku64(o, "in_flight", v.outlet->in_flight - v.outlet->pace.held);
+	json_out_ku64(o, "in_flight", v.outlet->in_flight);
 	json_out_key(o, "tps");
 	json_out_real(o, v.outlet->tps);
 	json_out_key(o, "rate");

@@ -71,7 +71,7 @@ static void lease_at_once(struct queue *q, struct lane *l, struct qmsg *qm, stru
 	if (dispatch_plan(q, qm, o) < 0)
 		return;
 	n = qm->n_parts;
-	if (dispatch_window(q, o, l->key.class) < n || pace_room(&o->pace, false, q->now_us) < n ||
+	if (o->window - o->in_flight - o->asking < n || pace_room(&o->pace, false, q->now_us) < n ||
 		quota_room(o, l->key.class) < n || o->guard.state != GUARD_OPEN)
 		return;
 	a->leased = qm->todo;

@@ -223,7 +223,7 @@ int64_t choice_wait_us(struct queue *q, struct choice *c)
 		struct outlet *o = c->r->links[i];
 		int64_t pause = o->pause_until_ms * 1000 - q->now_us, wait;
 
-		if (!o->up || dispatch_window(q, o, CLASS_OTP) == 0)
+		if (!o->up || o->in_flight + o->asking >= o->window)
 			continue;
 		wait = pace_wait_us(&o->pace, false, q->now_us);
 		if (wait < pause)

@@ -17,9 +17,6 @@
 #include "queue/queue_impl.h"
 
 #define STORE_PAUSE_MS 1000 /* after a lease that the disk refused */
-#define AHEAD_WINDOWS  10   /* leased ahead: so many windows … */
-#define AHEAD_MOST     1000 /* … and at most so many parts … */
-#define AHEAD_FROM     10   /* … where the window has so many places: fewer are a modem's, or a careful operator's */
 
 void dispatch_dirty(struct queue *q)
 {
@@ -78,36 +75,18 @@ void dispatch_known_rate(struct queue *q, struct outlet *o)
 	free(k);
 }
 
-/* Parts that may be leased while all places of the window are taken: a lease is a commit, and a place that waited for
- * one when it became free would stay empty for as long.  They wait in `stalled`, and after a crash were never sent;
- * where they would then be held or failed all the same, or be refused at once, nothing is leased ahead.  Codes go past
- * them, but would not find the place that is kept for codes.  A quota counts leases. */
-static unsigned window_ahead(const struct queue *q, const struct outlet *o, enum msg_class class)
-{
-	unsigned most = o->window * AHEAD_WINDOWS < AHEAD_MOST ? o->window * AHEAD_WINDOWS : AHEAD_MOST;
-
-	if (o->window < AHEAD_FROM || o->used || o->guard.state != GUARD_OPEN || o->adapt.limit > 0 ||
-		uncertain_policy_of(o, class) != UNCERTAIN_RESEND)
-		return 0;
-	return class == CLASS_OTP ? most + o->window : otp_recent(q, o) ? 0 : most;
-}
-
-unsigned dispatch_window(const struct queue *q, const struct outlet *o, enum msg_class class)
+/* Parts that this class may still put into the window. */
+static unsigned window_room(const struct queue *q, const struct outlet *o, enum msg_class class)
 {
 	unsigned spare = o->window / 20 ? o->window / 20 : 1;
-	unsigned taken = o->in_flight + o->asking, all = o->window + window_ahead(q, o, class);
-	unsigned room = taken < all ? all - taken : 0;
+	unsigned taken = o->in_flight + o->asking;
+	unsigned room = taken < o->window ? o->window - taken : 0;
 
 	if (class == CLASS_OTP || !otp_recent(q, o) || o->window < 2)
 		return room;
 	if (o->in_flight_bulk + spare >= o->window)
 		return 0;
 	return room < o->window - spare - o->in_flight_bulk ? room : o->window - spare - o->in_flight_bulk;
-}
-
-static bool is_paused(const struct queue *q, const struct outlet *o)
-{
-	return o->pause_until_ms > q->now_us / 1000;
 }
 
 /* Must this class leave something for codes? */
@@ -122,9 +101,9 @@ enum msg_reason dispatch_full(struct queue *q, struct outlet *o, enum msg_class 
 		return REASON_QUOTA;
 	if (o->guard.state == GUARD_PROBE && o->in_flight)
 		return REASON_GUARD; /* one at a time, until one is taken */
-	if (is_paused(q, o))
+	if (o->pause_until_ms > q->now_us / 1000)
 		return REASON_THROTTLED;
-	if (dispatch_window(q, o, class) == 0)
+	if (window_room(q, o, class) == 0)
 		return REASON_WINDOW_FULL;
 	return pace_room(&o->pace, reserved(q, o, class), q->now_us) ? REASON_NONE : REASON_THROTTLED;
 }
@@ -335,41 +314,30 @@ static int make_part(const struct queue *q, const struct qmsg *qm, const struct 
 	return 0;
 }
 
-/* The driver has no room on the wire: link_ready() hands it over again.  Codes go before all else. */
-static void stall(struct qmsg *qm, bool first)
+/* The driver has no room on the wire: link_ready() hands it over again. */
+static void stall(struct qmsg *qm)
 {
 	struct outlet *o = qm->out;
-	struct qmsg **at = &o->stalled;
 
 	qm->stalled = true;
-	if (first || qm->m->class == CLASS_OTP) {
-		while (!first && *at && (*at)->m->class == CLASS_OTP)
-			at = &(*at)->stall_next;
-	} else if (o->stalled_tail) {
-		at = &o->stalled_tail->stall_next;
-	}
-	qm->stall_next = *at;
-	*at = qm;
-	if (!qm->stall_next)
-		o->stalled_tail = qm;
+	qm->stall_next = NULL;
+	if (o->stalled_tail)
+		o->stalled_tail->stall_next = qm;
+	else
+		o->stalled = qm;
+	o->stalled_tail = qm;
 }
-
-static bool submit_parts(struct queue *q, struct qmsg *qm);
 
 /* Room again, or the link is gone: either way what was leased moves on. */
 void dispatch_stalled(struct queue *q, struct outlet *o)
 {
-	struct qmsg *qm;
+	struct qmsg *qm = o->stalled, *next;
 
-	while ((qm = o->stalled)) {
-		o->stalled = qm->stall_next;
-		if (!o->stalled)
-			o->stalled_tail = NULL;
+	o->stalled = o->stalled_tail = NULL;
+	for (; qm; qm = next) {
+		next = qm->stall_next;
 		qm->stalled = false;
-		if (!submit_parts(q, qm)) {
-			stall(qm, true);
-			return;
-		}
+		dispatch_submit(q, qm);
 	}
 }
 
@@ -406,8 +374,7 @@ void dispatch_unsent(struct queue *q, struct qmsg *qm, uint64_t parts)
 	dispatch_requeue(q, qm);
 }
 
-/* False: there is no room on the wire for (all of) it.  It may be gone when this returns true. */
-static bool submit_parts(struct queue *q, struct qmsg *qm)
+void dispatch_submit(struct queue *q, struct qmsg *qm)
 {
 	struct outlet *o = qm->out;
 	uint64_t id = qm->m->id;
@@ -415,6 +382,8 @@ static bool submit_parts(struct queue *q, struct qmsg *qm)
 	struct part p;
 	int planned = 0, r = 0;
 
+	if (qm->stalled || !qm->leased)
+		return; /* stalled: it goes with the others of its list, in order */
 	if (o->up && plan_again(q, qm, &plan) < 0)
 		planned = -EMSGSIZE; /* begun in parts that its link does not make any more */
 	while (qm->leased && r == 0 && o->up) {
@@ -439,38 +408,18 @@ static bool submit_parts(struct queue *q, struct qmsg *qm)
 			qm->flying |= 1ull << (part - 1);
 			queue_settle(q, o, &s);
 			if (qmsg_find(q, id) != qm)
-				return true;
+				return;
 			r = 0;
 		}
 	}
 	if (!qm->leased)
-		return true;
-	if (r == -EAGAIN && o->up)
-		return false;
+		return;
+	if (r == -EAGAIN && o->up) {
+		stall(qm);
+		return;
+	}
 	unlease(q, qm, qm->leased);
 	dispatch_requeue(q, qm);
-	return true;
-}
-
-void dispatch_submit(struct queue *q, struct qmsg *qm)
-{
-	if (qm->stalled || !qm->leased)
-		return; /* stalled: it goes with the others of its list, in order */
-	if ((qm->out->stalled && qm->m->class != CLASS_OTP) || !submit_parts(q, qm))
-		stall(qm, false);
-}
-
-/* The carrier wants a pause: what was leased ahead of it waits in its lane. */
-void dispatch_take_back(struct queue *q, struct outlet *o)
-{
-	struct qmsg *qm;
-
-	while ((qm = o->stalled)) {
-		o->stalled = qm->stall_next;
-		qm->stalled = false;
-		dispatch_unsent(q, qm, qm->leased);
-	}
-	o->stalled_tail = NULL;
 }
 
 static void lease_done(struct store_op *op)
@@ -488,10 +437,7 @@ static void lease_done(struct store_op *op)
 	qm->leasing &= ~parts;
 	if (r == 0) {
 		qm->leased |= parts;
-		if (is_paused(q, qm->out))
-			dispatch_unsent(q, qm, parts);
-		else
-			dispatch_submit(q, qm);
+		dispatch_submit(q, qm);
 		return;
 	}
 	/* The disk refused: nothing left, so it waits again; not at once, or this would spin. */
@@ -513,7 +459,7 @@ unsigned dispatch_bound_parts(const struct qmsg *qm)
 unsigned dispatch_lease(struct queue *q, struct outlet *o, struct qmsg *qm)
 {
 	struct op_lease *op = (struct op_lease *)pool_get(q, &q->pool_lease, OP_LEASE, lease_done);
-	unsigned room = dispatch_window(q, o, qm->m->class), n = 0;
+	unsigned room = window_room(q, o, qm->m->class), n = 0;
 	unsigned tokens = pace_room(&o->pace, reserved(q, o, qm->m->class), q->now_us);
 	uint64_t parts = 0;
 

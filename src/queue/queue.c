@@ -302,13 +302,6 @@ static bool lane_uses(const struct lane *l, const struct outlet *o)
 	return false;
 }
 
-void queue_outlet_ready(struct queue *q, struct outlet *o)
-{
-	q->now_ms = clock_ms();
-	dispatch_stalled(q, o);
-	dispatch_dirty(q);
-}
-
 void queue_outlet_changed(struct queue *q, struct outlet *o)
 {
 	outlet_known(q, o);

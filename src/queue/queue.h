@@ -233,8 +233,7 @@ int queue_add(struct queue *q, struct queue_batch *b);
 /* ---- from links ------------------------------------------------------------------------------------------ */
 
 struct settle;
-void queue_outlet_changed(struct queue *q, struct outlet *o); /* up, down, window, rate, draining */
-void queue_outlet_ready(struct queue *q, struct outlet *o);   /* room on the wire again, after submit said -EAGAIN */
+void queue_outlet_changed(struct queue *q, struct outlet *o); /* up, down, window, rate, draining, ready */
 void queue_settle(struct queue *q, struct outlet *o, const struct settle *s);
 /* What came of a question. */
 void queue_answered(struct queue *q, struct outlet *o, const struct driver_answer *a);

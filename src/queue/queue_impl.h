@@ -354,8 +354,6 @@ void serve_run(struct queue *q); /* all links, when something has changed: see d
 /* dispatch.c */
 void dispatch_dirty(struct queue *q);
 bool dispatch_room(struct queue *q, struct outlet *o, enum msg_class class);
-/* Parts of this class that may be leased now, as far as the window goes. */
-unsigned dispatch_window(const struct queue *q, const struct outlet *o, enum msg_class class);
 void dispatch_take(struct queue *q, struct outlet *o, struct qmsg *qm, unsigned n_parts); /* slots and tokens */
 void dispatch_settled(struct queue *q, struct qmsg *qm, unsigned n_parts);                   /* slots back */
 void dispatch_unplaced(struct queue *q, struct qmsg *qm, unsigned n_parts); /* of parts that were never submitted */
@@ -365,7 +363,6 @@ void dispatch_known_rate(struct queue *q, struct outlet *o);      /* it is back 
 void dispatch_drop_rates(struct queue *q, int64_t now_us);
 void dispatch_unsent(struct queue *q, struct qmsg *qm, uint64_t parts);
 void dispatch_stalled(struct queue *q, struct outlet *o);
-void dispatch_take_back(struct queue *q, struct outlet *o);
 unsigned dispatch_bound_parts(const struct qmsg *qm);
 int dispatch_plan(struct queue *q, struct qmsg *qm, struct outlet *o);
 void dispatch_submit(struct queue *q, struct qmsg *qm);     /* hand what is leased to the driver */
@@ -494,7 +491,6 @@ static inline bool refused_full_again(const struct qmsg *qm, const struct outlet
 
 /* uncertain.c */
 /* Written, never answered; also what a lease without an outcome is after a crash. */
-enum uncertain_policy uncertain_policy_of(const struct outlet *o, enum msg_class class);
 void uncertain_settle(
 	struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, uint32_t code, const char *text);
 /* Answered after all, when it was settled as UNKNOWN already; qm NULL: not in memory any more. */

@@ -228,5 +228,4 @@ void refused_throttled(struct queue *q, struct qmsg *qm, struct outlet *o, unsig
 		o->pause_until_ms = until;
 	qm->reason = REASON_THROTTLED;
 	dispatch_unsent(q, qm, 1ull << (part - 1));
-	dispatch_take_back(q, o);
 }

@@ -323,7 +323,7 @@ static int64_t outlet_wait_us(struct queue *q, struct outlet *o)
 {
 	int64_t pause = o->pause_until_ms * 1000 - q->now_us, wait;
 
-	if (!o->up || !(o->lanes || o->otp_lanes) || dispatch_window(q, o, CLASS_OTP) == 0 ||
+	if (!o->up || !(o->lanes || o->otp_lanes) || o->in_flight + o->asking >= o->window ||
 		(o->guard.state == GUARD_PROBE && o->in_flight))
 		return INT64_MAX;
 	wait = pace_wait_us(&o->pace, !o->otp_lanes && otp_recent(q, o), q->now_us);

@@ -152,7 +152,7 @@ static void hold(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned pa
 		evidence_hold(q->evidence, &p);
 }
 
-enum uncertain_policy uncertain_policy_of(const struct outlet *o, enum msg_class class)
+static enum uncertain_policy policy_of(const struct outlet *o, enum msg_class class)
 {
 	return o->on_uncertain_of[class] ? o->on_uncertain_of[class] - 1u : o->on_uncertain;
 }
@@ -165,7 +165,7 @@ void uncertain_settle(
 
 	o->uncertain++;
 	known = has_evidence(q, qm, o, part);
-	switch (uncertain_policy_of(o, qm->m->class)) {
+	switch (policy_of(o, qm->m->class)) {
 	case UNCERTAIN_RESEND:
 		if (known) {
 			/* Not again, unless the disk says that the receipt was another's: its row comes back then. */

@@ -454,7 +454,7 @@ void link_down(struct link *l, const char *reason)
 
 void link_ready(struct link *l)
 {
-	queue_outlet_ready(l->queue, &l->outlet);
+	queue_outlet_changed(l->queue, &l->outlet);
 }
 
 /* A carrier may invent as many codes as it likes: the first ones are told one by one. */

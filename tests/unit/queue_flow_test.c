@@ -44,65 +44,6 @@ static void add(struct world *w, unsigned n)
 	world_quiet(w);
 }
 
-/* A place that becomes free is taken at once: the lease is on disk already.  Codes go first, in the order they came. */
-static void leases_wait_for_places(void **state)
-{
-	struct world *w = world_stopped();
-	struct fake *a = fake_new(w, "A", 10);
-
-	(void)state;
-	fake_route(w, a, NULL);
-	add(w, 30);
-	assert_int_equal(a->n, 10);
-	assert_int_equal(a->o.in_flight, 30);
-	assert_int_equal(a->o.pace.held, 20);
-	world_add(w, 2, (struct message){.class = CLASS_OTP}, NULL);
-	RUN_UNTIL(w, w->committed == 32);
-	world_quiet(w);
-	world_hold_op(OP_LEASE); /* no lease more reaches the disk */
-	for (unsigned i = 0; i < 4; i++)
-		ANSWER(w, a, i, .outcome = OUTCOME_SENT);
-	world_turn(w);
-	world_turn(w);
-	assert_int_equal(a->n, 14);
-	assert_int_equal(a->key[10], a->key[0] + 30 * 256);
-	assert_int_equal(a->key[11], a->key[0] + 31 * 256);
-	assert_int_equal(a->key[12], a->key[0] + 10 * 256);
-	assert_int_equal(a->key[13], a->key[0] + 11 * 256);
-	world_release(w);
-	a->n_ended = 4;
-	for (unsigned i = 0; i < 100 && a->n < 32; i++) {
-		world_quiet(w);
-		fake_end_all(w, a, OUTCOME_SENT);
-	}
-	assert_int_equal(a->n, 32);
-	assert_int_equal(a->o.in_flight, 0);
-	end(w);
-}
-
-/* What would be held after a crash, or may be refused at once, is not leased before it can go. */
-static void nothing_is_leased_ahead_where_it_could_do_harm(void **state)
-{
-	struct world *w = world_stopped();
-	struct fake *a = fake_new(w, "A", 10);
-
-	(void)state;
-	a->o.on_uncertain = UNCERTAIN_HOLD;
-	fake_route(w, a, NULL);
-	add(w, 30);
-	assert_int_equal(a->o.in_flight, 10);
-	a->o.on_uncertain = UNCERTAIN_RESEND;
-	ANSWER(w, a, 0, .outcome = OUTCOME_SENT);
-	world_quiet(w);
-	assert_int_equal(a->o.in_flight, 29);
-	ANSWER(w, a, 1, .outcome = OUTCOME_THROTTLED, .code = 0x58, .retry_after_ms = 500);
-	world_quiet(w);
-	assert_int_equal(a->o.in_flight, 9); /* the others have gone back */
-	assert_int_equal(a->o.pace.held, 0);
-	assert_int_equal(world_rows(w, "SELECT count(*) FROM lease"), 9);
-	end(w);
-}
-
 /* Ten in flight are refused, answered in any order: they go again in their own, before those that had no turn.  It
  * costs none of them its only attempt. */
 static void refused_messages_go_again_in_their_order(void **state)
@@ -420,8 +361,6 @@ static void a_slow_commit_does_not_add_to_the_rate(void **state)
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(leases_wait_for_places),
-		cmocka_unit_test(nothing_is_leased_ahead_where_it_could_do_harm),
 		cmocka_unit_test(refused_messages_go_again_in_their_order),
 		cmocka_unit_test(a_window_of_refusals_slows_the_link_once),
 		cmocka_unit_test(a_carrier_that_takes_nothing_is_asked_once_a_second),

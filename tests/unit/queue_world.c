@@ -242,23 +242,9 @@ static void turned(uv_timer_t *t)
 	(void)t;
 }
 
-/* All places of the window are taken; what is leased ahead has none. */
-static bool fake_is_full(const struct outlet *o)
-{
-	return o->in_flight - o->pace.held + o->asking >= o->window;
-}
-
 void world_turn(struct world *w)
 {
 	uv_run(&w->loop, UV_RUN_ONCE);
-	for (unsigned i = 0; i < w->n_fakes; i++) {
-		struct fake *f = w->fake[i];
-
-		if (!f->starved || !f->o.up || fake_is_full(&f->o))
-			continue;
-		f->starved = false;
-		queue_outlet_ready(w->queue, &f->o);
-	}
 }
 
 void world_quiet(struct world *w)
@@ -567,10 +553,6 @@ static int fake_submit(struct outlet *o, const struct part *p)
 
 	if (f->answer)
 		return f->answer;
-	if (fake_is_full(o)) {
-		f->starved = true;
-		return -EAGAIN;
-	}
 	assert_true(f->n < sizeof(f->key) / sizeof(f->key[0]));
 	f->ref[f->n] = p->ref;
 	f->wire = p->wire;

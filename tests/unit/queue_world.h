@@ -45,7 +45,6 @@
 struct fake {
 	struct outlet o;
 	int answer;	    /* of submit() */
-	bool starved;	    /* submit() found the window full, as a driver does */
 	unsigned n;	    /* parts taken */
 	unsigned n_ended;   /* of these: answered by fake_end_all() */
 	unsigned count[8];  /* by part number */
