@@ -37,6 +37,8 @@ def end_to_end(b, scale, name, count, connections, batch=1, binds=1, keys=False,
     port = free_port()
     g = b.gateway(c.port, hook_port=port, binds=binds, keep=keep, window=window)
     b.up(g)
+    if keep:
+        b.quiet(g)
     flags = ["sink"] + (["keys"] if keys else []) + (["ndjson"] if ndjson else [])
     load = b.load(*flags, to=g.port, sink_port=port, connections=connections, batch=batch, count=count, first=b.numbers(count),
                   timeout=300, seconds=1 if scale > 1 else 4)
