@@ -110,6 +110,9 @@ struct link_receipt {
 	bool numbered;        /* it gives back the number that we gave the part (msg_key_number()) … */
 	uint16_t number;      /* … this one */
 	bool intermediate;
+	/* The link gives its ids again after a while: the id alone does not tell which part is meant, */
+	bool recurs;
+	int64_t taken_ms;     /* but when the peer took it does: Unix, by the peer's clock.  0: it does not say */
 };
 
 /* An inbound message (MO) that is no receipt. */

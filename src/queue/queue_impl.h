@@ -14,6 +14,7 @@
  *     uncertain.c parts that were written and never answered
  *     ask.c       parts whose receipt does not come: the carrier is asked
  *     receipt.c   what receipts say, of which part, and how their ids are read
+ *     taken.c     which of several parts of one id, by the time at which it was taken
  *     quota.c     what may leave over an account within a period
  *     refill.c    rows back into memory: backlog, due, restart
  *     cancel.c    by id and by tag
@@ -151,6 +152,7 @@ struct link_forms {
 	struct idform f;
 	struct op_receipt_form op;
 	struct queue *q;
+	struct taken_clock clock; /* of who takes what it sends */
 	bool storing;
 	bool retry; /* its parked receipts may be found now */
 };
@@ -402,6 +404,8 @@ void receipt_note_asked(struct queue *q, struct outlet *o, uint64_t key, const s
 void receipt_raw(const struct link_receipt *r, char *error, size_t n); /* its words, as rows keep them */
 enum msg_state receipt_leads_to(enum receipt_state s); /* STATE_SENT: to nothing */
 void receipt_claimed(struct queue *q, uint32_t link, const struct op_submit *s);
+/* How the clock of who takes its parts is read now; for what an answer finds parked. */
+struct taken_claim receipt_claim(struct queue *q, const struct outlet *o);
 
 /* settle.c */
 typedef void settle_then(void *arg, uint64_t a, uint64_t b, int r);

@@ -7,7 +7,8 @@
  *
  * How a link spells ids is learned (idform.h).  While that is not known every form is tried, and when two of them find
  * different parts that still wait, none is believed: the receipt is parked as ambiguous.  When a form becomes known,
- * and when the operator changes the setting, what is parked of the link is tried again.
+ * and when the operator changes the setting, what is parked of the link is tried again.  Likewise where ids come again
+ * and the time tells which part is meant (taken.h), when the clock of who takes the parts becomes known.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -158,14 +159,102 @@ struct found {
 	struct sent_entry *e; /* NULL: not in memory */
 	unsigned e_i;         /* … by this key */
 	bool certain, ambiguous, verified; /* verified: a number of the PDU is that of the part */
+	struct taken_claim claim;
+	struct taken_pick pick; /* of the ids that were tried, the last */
 };
+
+#define TAKEN_LOOK_MAX 1024 /* a modem whose references say nothing has one id for all texts to a recipient */
+
+/* The account is the SIM, and each centre has a clock of its own. */
+static struct taken_clock *clock_of(struct queue *q, const struct outlet *o)
+{
+	for (struct link_forms *l = q->forms; l; l = l->next) {
+		if (l->op.link != o->id)
+			continue;
+		if (l->clock.account != o->account)
+			l->clock = (struct taken_clock){ .account = o->account };
+		return &l->clock;
+	}
+	return NULL;
+}
+
+static struct taken_claim claim_of(struct queue *q, const struct outlet *o, int64_t taken_ms, int64_t come_ms)
+{
+	struct taken_clock *c = clock_of(q, o);
+	struct taken_claim claim = { .any = false };
+
+	if (c && taken_ms)
+		claim = taken_claim(c, taken_ms / 1000, come_ms / 1000);
+	claim.strict = q->recovering;
+	return claim;
+}
+
+/* For what an answer finds parked. */
+struct taken_claim receipt_claim(struct queue *q, const struct outlet *o)
+{
+	return claim_of(q, o, 1, 0);
+}
+
+static void learn_clock(struct queue *q, struct outlet *o, const struct found *f)
+{
+	struct taken_clock *c = clock_of(q, o);
+
+	if (!c || !f->claim.any || !taken_learn(c, &f->pick, &f->claim))
+		return;
+	log_info("receipt_clock_known", "link=%s ahead_s=%lld", names_text(q->names, NAME_LINK, o->id),
+		(long long)c->off_s);
+	queue_retry_parked(q, o);
+}
+
+struct taken_look {
+	struct found *f;
+	int64_t now_s;
+};
+
+static void look_at(void *arg, struct sent_entry *e)
+{
+	const struct taken_look *k = arg;
+	bool over = e->state == STATE_UNCONFIRMED || (e->state == STATE_SENT && e->deadline_s <= k->now_s);
+
+	taken_consider(&k->f->pick, &k->f->claim, &(struct taken_part){ .ref = (uintptr_t)e, .sent_s = e->sent_s,
+		.open = e->state == STATE_SENT && !over, .over = over });
+}
+
+/* An id that comes again: of those that have it, the one that was taken when the receipt says. */
+static struct sent_entry *find_recurring(struct queue *q, uint64_t hash, uint64_t to, struct found *f)
+{
+	struct taken_look k = { .f = f, .now_s = q->now_ms / 1000 };
+	struct taken_part best;
+	struct sent_entry *e;
+
+	if (!f->claim.any) { /* it does not say when */
+		e = sent_find(q->sent, hash, to);
+		return e && e->state != STATE_UNCONFIRMED ? e : NULL;
+	}
+	f->pick = (struct taken_pick){ 0 };
+	sent_each(q->sent, hash, to, TAKEN_LOOK_MAX, look_at, &k);
+	switch (taken_choose(&f->pick, &f->claim, &best)) {
+	case TAKEN_ONE:
+		return (struct sent_entry *)(uintptr_t)best.ref;
+	case TAKEN_DOUBT:
+		f->ambiguous = true;
+		break;
+	case TAKEN_NONE:
+		break;
+	}
+	return NULL;
+}
 
 /* Some do not swap the addresses.  Without a number any part of this key will do. */
 static struct sent_entry *find_handset(
-	struct queue *q, uint64_t hash, const struct link_receipt *r, bool *ret_verified)
+	struct queue *q, uint64_t hash, const struct link_receipt *r, struct found *f, bool *ret_verified)
 {
-	struct sent_entry *e = r->from ? sent_find(q->sent, hash, r->from) : NULL;
+	struct sent_entry *e;
 
+	*ret_verified = r->from != 0;
+	if (r->recurs)
+		return find_recurring(q, hash, r->from, f);
+	e = r->from ? sent_find(q->sent, hash, r->from) : NULL;
 	if (!e && r->other)
 		e = sent_find(q->sent, hash, r->other);
 	*ret_verified = e != NULL;
@@ -199,13 +288,14 @@ static void consider(struct found *f, struct sent_entry *e, unsigned i, bool ver
 	f->verified = verified;
 }
 
-static void find(struct queue *q, struct outlet *o, const struct link_receipt *r, struct found *f)
+static void find(struct queue *q, struct outlet *o, const struct link_receipt *r, int64_t come_ms, struct found *f)
 {
 	struct idform_walk w = { .f = o->idform, .setting = o->receipt_form, .verified = r->from || r->other };
 	int known = o->receipt_form == RECEIPT_ID_AUTO ? idform_known(o->idform) : -1, form;
 	char key[RECEIPT_ID_SIZE];
 
 	memset(f, 0, sizeof(*f));
+	f->claim = claim_of(q, o, r->taken_ms, come_ms);
 	w.tlv = r->smsc_id_tlv ? r->smsc_id : NULL;
 	w.text = r->smsc_id_tlv ? r->smsc_id2 : r->smsc_id;
 	while (f->n_hash < IDFORM_TRIES_MAX && (form = idform_next(&w, key)) >= 0) {
@@ -223,7 +313,9 @@ static void find(struct queue *q, struct outlet *o, const struct link_receipt *r
 			f->certain = sure;
 		f->hash[f->n_hash] = hash;
 		f->form[f->n_hash++] = (uint8_t)form;
-		e = find_handset(q, hash, r, &verified);
+		e = find_handset(q, hash, r, f, &verified);
+		if (r->recurs && f->ambiguous)
+			return;
 		if (e && sure) {
 			f->e = e;
 			f->e_i = f->n_hash - 1;
@@ -244,7 +336,7 @@ static enum parked_why why_parked(struct queue *q, const struct found *f)
 		return PARKED_NO_ID;
 	if (f->ambiguous)
 		return PARKED_AMBIGUOUS;
-	return sent_find(q->sent, f->hash[0], 0) ? PARKED_OTHER_NUMBER : PARKED_UNKNOWN_ID;
+	return !f->claim.any && sent_find(q->sent, f->hash[0], 0) ? PARKED_OTHER_NUMBER : PARKED_UNKNOWN_ID;
 }
 
 /* ---- on disk --------------------------------------------------------------------------------------------- */
@@ -377,7 +469,7 @@ static void add_evidence(struct queue *q, struct outlet *o, const struct link_re
 
 	*e = (struct evidence_receipt){ .from = r->from, .other = r->other, .at_ms = q->now_ms, .link = o->id,
 		.hash = j->r.n_hash ? j->r.hash[0] : 0, .state = j->r.state, .numbered = r->numbered,
-		.number = r->number, .bare = o->own_ids && r->from };
+		.number = r->number, .bare = o->own_ids && r->from, .claim = j->r.claim };
 	snprintf(e->quoted, sizeof(e->quoted), "%s", r->quoted ? r->quoted : "");
 	receipt_raw(r, e->error, sizeof(e->error));
 	if (!is_evidence(j))
@@ -418,6 +510,7 @@ static struct receipt_job *look_on_disk(
 	j->r.parked_max = q->parked_max;
 	j->r.parked = 0;
 	j->r.evidence_part = 0;
+	j->r.claim = f->claim;
 	j->evidence = (struct evidence_receipt){ 0 };
 	snprintf(j->r.smsc_id, sizeof(j->r.smsc_id), "%s", r->smsc_id);
 	snprintf(j->r.smsc_id2, sizeof(j->r.smsc_id2), "%s", r->smsc_id2 ? r->smsc_id2 : "");
@@ -527,7 +620,7 @@ int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *
 		o->idform = receipt_forms(q, o->id);
 	if (!o->idform)
 		return -ENOMEM;
-	find(q, o, r, &f);
+	find(q, o, r, q->now_ms, &f);
 	if (state == STATE_SENT) { /* ENROUTE, ACCEPTD: nothing changes */
 		if (f.e)
 			note_found(q, o, &f, r, state);
@@ -543,8 +636,10 @@ int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *
 		j->done_arg = arg;
 		j->a = a;
 		j->b = b;
+		learn_clock(q, o, &f); /* behind it, so that it is among what is tried again */
 		return 0;
 	}
+	learn_clock(q, o, &f);
 	idform_matched(o->idform, q->now_ms);
 	if (f.e->state == STATE_SENT)
 		idform_aged(o->idform, (double)q->now_ms / 1000 - f.e->sent_s);
@@ -627,12 +722,12 @@ static void retry_one(struct queue *q, struct outlet *o, const struct store_park
 {
 	const struct link_receipt r = { .smsc_id = p->smsc_id, .smsc_id_tlv = p->tlv,
 		.smsc_id2 = *p->smsc_id2 ? p->smsc_id2 : NULL, .from = p->to, .other = p->other, .stat_raw = p->stat,
-		.err = p->err };
+		.err = p->err, .recurs = o->own_ids, .taken_ms = p->taken };
 	struct op_final say = { .state = p->state, .at = p->at, .parked = p->n };
 	struct receipt_job *j;
 	struct found f;
 
-	find(q, o, &r, &f);
+	find(q, o, &r, p->at, &f);
 	if (f.e && p->at / 1000 < f.e->since_s)
 		return;
 	if (!f.e && f.n_hash && !f.ambiguous) {

@@ -431,6 +431,8 @@ void settle_remember(struct queue *q, const struct message *m, const struct stor
 		return;
 	}
 	j->s.known = true;
+	j->s.at = s->at;
+	j->s.claim = o ? receipt_claim(q, o) : (struct taken_claim){ .any = false };
 	j->s.msg = *sm;
 	j->s.part = s->part;
 	j->s.link = s->link;
@@ -473,6 +475,7 @@ static void stage_submit(struct queue *q, const struct message *m, const struct 
 	j->s.link = o->id;
 	j->s.to = m->to;
 	j->s.since = since_of(m, q->now_ms);
+	j->s.claim = receipt_claim(q, o);
 	j->class = m->class;
 	j->s.msg.one_receipt = o->one_receipt;
 	snprintf(j->s.smsc_id, sizeof(j->s.smsc_id), "%s", smsc_id ? smsc_id : "");
