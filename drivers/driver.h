@@ -197,7 +197,7 @@ struct driver_port {
 	const char *state;     /* the driver's own word */
 	const char *link;      /* that has it, or names it */
 	const char *used_by;   /* another program that has it: "ModemManager (process 812)" */
-	const char *maker, *model, *imei, *iccid; /* as it answered; the maker by the vendor number, if nobody was asked */
+	const char *maker, *model, *imei, *iccid; /* as it answered; the maker by its vendor number, if not asked */
 	int answers;           /* AT commands, when it was asked last: 1 or 0; -1: a link has it, or nobody asked */
 	const char *note;      /* a sentence: why it is of no use, what to do */
 };
