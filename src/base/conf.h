@@ -219,11 +219,13 @@ struct conf_quota {
 
 /* When a link that fails too often is set aside; `failures` 0: never, the default of all links but modems. */
 #define CONF_GUARD_MODEM 0.5
+#define CONF_GUARD_SILENCE_MODEM 20 /* likewise of `silence` */
 struct conf_guard {
 	double failures; /* share of the last parts that failed */
 	int64_t of;
 	int64_t minutes;
 	int64_t probe_minutes;
+	int64_t silence; /* recipients without a report; 0: never */
 };
 
 /* What is asked for by USSD, and what may be left; `ussd` "": nothing. */

@@ -471,6 +471,8 @@ const struct conf_setting conf_settings[] = {
 		.help = "How long a part counts." },
 	{ LINK_GUARD(probe_minutes, CONF_INT), RANGE("15", 1, 1440), .unit = "minutes",
 		.help = "After this one message is let through; when it is taken the link is back." },
+	{ LINK_GUARD(silence, CONF_INT), RANGE("0", 0, 100), .unit = "recipients",
+		.help = "So many without a report after many with one set it aside; 0 is never. A modem's default is 20." },
 
 	{ LINK_BALANCE(ussd, CONF_STRING), TEXT("", 182),
 		.help = "Code that asks for it, such as \"*100#\"; none: it is not asked for." },

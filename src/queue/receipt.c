@@ -608,6 +608,17 @@ static int settle_entry(struct queue *q, struct outlet *o, const struct link_rec
 	return x;
 }
 
+/* Its reports come: whatever they say, and of whatever. */
+static void heard_of(struct queue *q, struct outlet *o, const struct sent_entry *e)
+{
+	if (!o->guard_rule.silence && !o->guard.silent)
+		return;
+	silence_report(&o->silence, e ? msg_key(e->msg.id, e->part) : 0, e ? (double)q->now_ms / 1000 - e->sent_s : 0,
+		q->now_ms / 1000);
+	if (guard_reported(&o->guard))
+		queue_guard_moved(q, o);
+}
+
 int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *r, settle_then *done, void *arg,
 	uint64_t a, uint64_t b)
 {
@@ -621,6 +632,7 @@ int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *
 	if (!o->idform)
 		return -ENOMEM;
 	find(q, o, r, q->now_ms, &f);
+	heard_of(q, o, f.e);
 	if (state == STATE_SENT) { /* ENROUTE, ACCEPTD: nothing changes */
 		if (f.e)
 			note_found(q, o, &f, r, state);
