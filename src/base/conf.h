@@ -338,6 +338,7 @@ struct conf_link {
 	struct conf_strings cms_errors;
 	struct conf_error *cms_error;      /* `cms_errors`, parsed */
 	struct conf_strings power_command; /* a program and its arguments */
+	int64_t restart_time_ms;           /* until a modem that starts must answer */
 	bool hang_up_calls;
 	/* loopback */
 	int64_t delay_ms;

@@ -381,6 +381,8 @@ const struct conf_setting conf_settings[] = {
 		.help = "What a +CMS ERROR means on this link, CODE:CLASS each; the first that fits decides." },
 	{ LINK(power_command, CONF_STRINGS), TEXT("", 4000), MODEM,
 		.help = "Program and arguments that switch the modem off and on, run without a shell when nothing else helps." },
+	{ LINK_DURATION(restart_time), RANGE("60", 1, 600), .unit = "seconds", MODEM,
+		.help = "How long the modem may stay silent when its port came back, before it is helped again." },
 	{ LINK(hang_up_calls, CONF_BOOL), .def = "false", MODEM,
 		.help = "Refuse incoming calls." },
 

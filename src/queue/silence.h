@@ -10,7 +10,8 @@
  *   - no report at all came over the link since they were sent, not even a late one, or one of something else.
  *
  * In time is SILENCE_TIMES the time within which 95 of 100 of this link's reports came, at least SILENCE_MIN_S.  Then
- * the link is set aside as by the guard (guard.h), and one message each probe_minutes is let through until a report comes.
+ * the link is set aside as by the guard (guard.h), and one message each probe_minutes is let through until a report
+ * comes.
  * Pure; no heap. */
 #ifndef SILENCE_H
 #define SILENCE_H
