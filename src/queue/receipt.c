@@ -164,88 +164,6 @@ struct found {
 	struct taken_pick pick; /* of the ids that were tried, the last */
 };
 
-#define TAKEN_LOOK_MAX 1024 /* a modem whose references say nothing has one id for all texts to a recipient */
-
-/* The account is the SIM, and each centre has a clock of its own. */
-static struct taken_clock *clock_of(struct queue *q, const struct outlet *o)
-{
-	for (struct link_forms *l = q->forms; l; l = l->next) {
-		if (l->op.link != o->id)
-			continue;
-		if (l->clock.account != o->account)
-			l->clock = (struct taken_clock){ .account = o->account };
-		return &l->clock;
-	}
-	return NULL;
-}
-
-static struct taken_claim claim_of(struct queue *q, const struct outlet *o, int64_t taken_ms, int64_t come_ms)
-{
-	struct taken_clock *c = clock_of(q, o);
-	struct taken_claim claim = { .any = false };
-
-	if (c && taken_ms)
-		claim = taken_claim(c, taken_ms / 1000, come_ms / 1000);
-	claim.strict = q->recovering;
-	return claim;
-}
-
-/* For what an answer finds parked. */
-struct taken_claim receipt_claim(struct queue *q, const struct outlet *o)
-{
-	return claim_of(q, o, 1, 0);
-}
-
-static void learn_clock(struct queue *q, struct outlet *o, const struct found *f)
-{
-	struct taken_clock *c = clock_of(q, o);
-
-	if (!c || !f->claim.any || !taken_learn(c, &f->pick, &f->claim))
-		return;
-	log_info("receipt_clock_known", "link=%s ahead_s=%lld", names_text(q->names, NAME_LINK, o->id),
-		(long long)c->off_s);
-	queue_retry_parked(q, o);
-}
-
-struct taken_look {
-	struct found *f;
-	int64_t now_s;
-};
-
-static void look_at(void *arg, struct sent_entry *e)
-{
-	const struct taken_look *k = arg;
-	bool over = e->state == STATE_UNCONFIRMED || (e->state == STATE_SENT && e->deadline_s <= k->now_s);
-
-	taken_consider(&k->f->pick, &k->f->claim, &(struct taken_part){ .ref = (uintptr_t)e, .sent_s = e->sent_s,
-		.open = e->state == STATE_SENT && !over, .over = over });
-}
-
-/* An id that comes again: of those that have it, the one that was taken when the receipt says. */
-static struct sent_entry *find_recurring(struct queue *q, uint64_t hash, uint64_t to, struct found *f)
-{
-	struct taken_look k = { .f = f, .now_s = q->now_ms / 1000 };
-	struct taken_part best;
-	struct sent_entry *e;
-
-	if (!f->claim.any) { /* it does not say when */
-		e = sent_find(q->sent, hash, to);
-		return e && e->state != STATE_UNCONFIRMED ? e : NULL;
-	}
-	f->pick = (struct taken_pick){ 0 };
-	sent_each(q->sent, hash, to, TAKEN_LOOK_MAX, look_at, &k);
-	switch (taken_choose(&f->pick, &f->claim, &best)) {
-	case TAKEN_ONE:
-		return (struct sent_entry *)(uintptr_t)best.ref;
-	case TAKEN_DOUBT:
-		f->ambiguous = true;
-		break;
-	case TAKEN_NONE:
-		break;
-	}
-	return NULL;
-}
-
 /* Some do not swap the addresses.  Without a number any part of this key will do. */
 static struct sent_entry *find_handset(
 	struct queue *q, uint64_t hash, const struct link_receipt *r, struct found *f, bool *ret_verified)
@@ -254,7 +172,7 @@ static struct sent_entry *find_handset(
 
 	*ret_verified = r->from != 0;
 	if (r->recurs)
-		return find_recurring(q, hash, r->from, f);
+		return recur_find(q, hash, r->from, &f->claim, &f->pick, &f->ambiguous);
 	e = r->from ? sent_find(q->sent, hash, r->from) : NULL;
 	if (!e && r->other)
 		e = sent_find(q->sent, hash, r->other);
@@ -296,7 +214,7 @@ static void find(struct queue *q, struct outlet *o, const struct link_receipt *r
 	char key[RECEIPT_ID_SIZE];
 
 	memset(f, 0, sizeof(*f));
-	f->claim = claim_of(q, o, r->taken_ms, come_ms);
+	f->claim = recur_claim(q, o, r->taken_ms, come_ms);
 	w.tlv = r->smsc_id_tlv ? r->smsc_id : NULL;
 	w.text = r->smsc_id_tlv ? r->smsc_id2 : r->smsc_id;
 	while (f->n_hash < IDFORM_TRIES_MAX && (form = idform_next(&w, key)) >= 0) {
@@ -653,10 +571,10 @@ int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *
 		j->done_arg = arg;
 		j->a = a;
 		j->b = b;
-		learn_clock(q, o, &f); /* behind it, so that it is among what is tried again */
+		recur_learn(q, o, &f.claim, &f.pick); /* behind it, so that it is among what is tried again */
 		return 0;
 	}
-	learn_clock(q, o, &f);
+	recur_learn(q, o, &f.claim, &f.pick);
 	idform_matched(o->idform, q->now_ms);
 	if (f.e->state == STATE_SENT)
 		idform_aged(o->idform, (double)q->now_ms / 1000 - f.e->sent_s);

@@ -420,7 +420,7 @@ void settle_remember(struct queue *q, const struct message *m, const struct stor
 	}
 	j->s.known = true;
 	j->s.at = s->at;
-	j->s.claim = o ? receipt_claim(q, o) : (struct taken_claim){ .any = false };
+	j->s.claim = o ? recur_claim(q, o, 1, 0) : (struct taken_claim){ .any = false };
 	j->s.msg = *sm;
 	j->s.part = s->part;
 	j->s.link = s->link;
@@ -470,7 +470,7 @@ void settle_submit(struct queue *q, const struct message *m, const struct store_
 	j->s.link = o->id;
 	j->s.to = m->to;
 	j->s.since = since_of(m, q->now_ms);
-	j->s.claim = receipt_claim(q, o);
+	j->s.claim = recur_claim(q, o, 1, 0);
 	j->class = m->class;
 	j->s.msg.one_receipt = o->one_receipt;
 	text_copy(j->s.smsc_id, sizeof(j->s.smsc_id), smsc_id);
