@@ -28,7 +28,7 @@ endif
 endif
 
 # Dialogues with modems.
-MODEM_VECTORS = huawei-e173 qualcomm quectel-ec25 siemens-mc35 simcom-7600 simcom-800 standard standard-odd-times \
+MODEM_VECTORS = huawei-e173 qualcomm quectel-ec25 siemens-mc35 simcom-7600 simcom-800 standard standard-odd-times standard-ussd-unasked \
 	telit-ge910 wavecom-900e zte-mf190
 EXTRA_DIST += tests/vectors/from_trace.py tests/vectors/modem/README $(MODEM_VECTORS:%=tests/vectors/modem/%.txt)
 if HAVE_CMOCKA
