@@ -267,6 +267,7 @@ struct queue {
 	struct store_op op_idem;
 	struct op_lookup op_lookup;
 	struct q_index q_index;
+	unsigned n_indexed;      /* of its rows, on their way to the disk or there */
 	uint32_t index_run;
 	struct tag_job *tag_jobs;
 	bool meta_busy, idem_busy, index_busy, purge_busy;
