@@ -16,6 +16,7 @@ struct guard_rule {
 	double failures;   /* share; 0: no guard */
 	unsigned of;       /* fewest answers */
 	unsigned minutes, probe_minutes;
+	unsigned silence;  /* recipients without a report, where there were reports before; 0: no matter (silence.h) */
 };
 
 enum guard_end { GUARD_TAKEN, GUARD_FAILED, GUARD_RECIPIENT, GUARD_UNDELIVERED, GUARD_ENDS };
@@ -30,6 +31,7 @@ struct guard {
 	int64_t since_ms;  /* what was sent before does not count any more */
 	bool any_class;    /* PROBE: nothing else came for long, so a code will do */
 	uint64_t trips;
+	bool silent;       /* set aside as its reports ceased: only a report brings it back */
 };
 
 /* May nothing leave over it?  Of a probe, one at a time, and nobody waits for it who has another link. */
@@ -48,6 +50,9 @@ static inline bool guard_spares(const struct guard *g, bool otp)
 bool guard_end(struct guard *g, const struct guard_rule *r, enum guard_end end, int64_t now_ms);
 /* A receipt said so of what was sent then; of what left before the window it says nothing of the link as it is. */
 bool guard_undelivered(struct guard *g, const struct guard_rule *r, int64_t sent_ms, int64_t now_ms);
+/* Its reports ceased; one came.  True likewise. */
+bool guard_silent(struct guard *g, const struct guard_rule *r, int64_t now_ms);
+bool guard_reported(struct guard *g);
 /* Time has passed.  True likewise. */
 bool guard_clock(struct guard *g, const struct guard_rule *r, int64_t now_ms);
 /* In the window. */

@@ -30,6 +30,7 @@
 
 #include "message.h"
 #include "queue/idform.h"
+#include "queue/taken.h"
 
 struct store;
 struct store_op;
@@ -217,6 +218,7 @@ struct op_submit {
 	bool last;             /* with it every part is submitted: event "sent" when report is all */
 	bool ended;            /* the message was final before: its receipt, which corrects, is waited for on disk */
 	bool known;            /* its submit row was read from disk: only look for a parked receipt */
+	struct taken_claim claim; /* at_s and come_s are those of the parked receipt */
 	/* results */
 	unsigned ret_claimed;  /* so many parked receipts were its; the last one … */
 	int64_t ret_claimed_at; /* … came then … */
@@ -290,6 +292,7 @@ struct op_receipt {
 	uint64_t parked;       /* not 0: it is this parked one, tried again */
 	/* Should its id be unknown on disk, too: the part it speaks of by other evidence, and which (evidence.h). */
 	struct store_msg evidence;
+	struct taken_claim claim; /* when the part was taken; at_s is what is kept with a parked one */
 	uint8_t evidence_part, evidence_form; /* part 0: there is none */
 	uint32_t (*endpoint_of)(void *arg, uint32_t client); /* writer thread: must be a pure table look-up */
 	void *endpoint_arg;
@@ -749,6 +752,7 @@ struct store_parked {
 	char smsc_id[66], smsc_id2[66], stat[24], err[12];
 	uint64_t to, other;
 	int64_t at;
+	int64_t taken;         /* struct link_receipt, taken_ms; 0: it did not say */
 	uint8_t state, why;
 	bool tlv;
 };

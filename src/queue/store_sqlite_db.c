@@ -241,6 +241,7 @@ static const char *const migrate[SCHEMA_VERSION] = {
 	      " hash INTEGER NOT NULL, PRIMARY KEY (end, account, kind, hash)) WITHOUT ROWID",
 	[6] = "ALTER TABLE inbound ADD COLUMN digest INTEGER;"
 	      "CREATE UNIQUE INDEX inbound_digest ON inbound (digest) WHERE digest IS NOT NULL",
+	[7] = "ALTER TABLE receipt_parked ADD COLUMN taken INTEGER NOT NULL DEFAULT 0",
 };
 
 static int migrate_all(sqlite3 *db, int64_t from)

@@ -362,6 +362,15 @@ static void index_next(struct queue *q)
 
 /* ---- the second ------------------------------------------------------------------------------------------ */
 
+static void guard_second(struct queue *q, struct outlet *o)
+{
+	if (guard_clock(&o->guard, &o->guard_rule, q->now_ms))
+		queue_guard_moved(q, o);
+	if (silence_clock(&o->silence, o->guard_rule.silence, q->now_ms / 1000) &&
+		guard_silent(&o->guard, &o->guard_rule, q->now_ms))
+		queue_guard_moved(q, o);
+}
+
 void sweep_second(uv_timer_t *t)
 {
 	struct queue *q = t->data;
@@ -382,8 +391,7 @@ void sweep_second(uv_timer_t *t)
 	receipt_second(q);
 	quota_second(q);
 	for (unsigned i = 0; i < q->n_outlets; i++)
-		if (guard_clock(&q->outlets[i]->guard, &q->outlets[i]->guard_rule, q->now_ms))
-			queue_guard_moved(q, q->outlets[i]);
+		guard_second(q, q->outlets[i]);
 	refill_second(q);
 	bound_span(q);
 	settle_flush_spill(q);
