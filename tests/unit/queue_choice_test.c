@@ -375,7 +375,7 @@ static void the_window_moves_on(void **state)
 
 static void set_aside(struct world *w, struct fake *f)
 {
-	f->o.guard_rule = (struct guard_rule){ 0.5, 10, 30, 15 };
+	f->o.guard_rule = (struct guard_rule){ 0.5, 10, 30, 15, 0 };
 	add_to(w, 10, TO, CLASS_SERVICE);
 	fake_end_all(w, f, OUTCOME_RECIPIENT);
 	assert_int_equal(f->o.guard.state, GUARD_ASIDE);
@@ -499,7 +499,7 @@ static void a_clock_that_is_set_back_puts_off_no_probe(void **state)
 /* Two thousand a second for a day, of which a tenth failed: not a half. */
 static void many_parts_are_counted_as_many(void **state)
 {
-	const struct guard_rule r = { 0.5, 20, 1440, 15 };
+	const struct guard_rule r = { 0.5, 20, 1440, 15, 0 };
 	struct guard g = { 0 };
 	unsigned failed, all;
 
@@ -518,7 +518,7 @@ static void late_receipts_are_not_held_against_what_is_sent_now(void **state)
 	struct world *w = world_with(f, CHOOSE_ORDER, 100);
 
 	(void)state;
-	f[0]->o.guard_rule = (struct guard_rule){ 0.5, 10, 30, 15 };
+	f[0]->o.guard_rule = (struct guard_rule){ 0.5, 10, 30, 15, 0 };
 	f[0]->o.reports = true;
 	add_to(w, 60, TO, CLASS_SERVICE);
 	fake_end_all(w, f[0], OUTCOME_SENT);

@@ -195,7 +195,7 @@ static void whatever_happens_quotas_are_kept_and_nothing_stays(void **state)
 		for (unsigned i = 0; i < N; i++) {
 			s[i].f = fake_new(w, names[i], 1 + any(4));
 			s[i].f->o.price = any(2);
-			s[i].f->o.guard_rule = (struct guard_rule){ 0.5, 4, 30, 15 };
+			s[i].f->o.guard_rule = (struct guard_rule){ 0.5, 4, 30, 15, 0 };
 			limits(w, &s[i], i);
 		}
 		route(w, s, (enum queue_choose)any(CHOOSE_STICKY + 1), 15);
