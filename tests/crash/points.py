@@ -22,6 +22,7 @@ again on the same data, waits until everything has come to rest, and looks:
 import collections
 import os
 import random
+import shutil
 import signal
 import sqlite3
 import sys
@@ -248,13 +249,23 @@ class Bench:
 
 
 def backup_dies(bench, where):
-    """Beside the running gateway: nothing under the name of the copy, and the gateway does not care."""
-    copy = bench.w.path("copy.db")
+    """Beside the running gateway: nothing under the name of the copy, the gateway does not care, and the next backup to
+    the same place does not either."""
+    folder = bench.w.path("backups")
+    shutil.rmtree(folder, ignore_errors=True)
+    os.mkdir(folder)
+    copy = os.path.join(folder, "copy.db")
     load = bench.load()
     status, _, _ = run(os.path.join(BUILD, "tests", "crash", "backup-dies"), os.path.join(bench.data_dir, "posthorn.db"),
                        copy, where)
     equal(status, -signal.SIGKILL, "how the backup ended")
-    check(not os.path.exists(copy), "a copy that was not finished has its name")
+    check("copy.db" not in os.listdir(folder), "a copy that was not finished has its name")
+    check("copy.db.part" in os.listdir(folder), "it was killed before it had begun")
+    posthorn = os.path.join(BUILD, "posthorn")
+    status, _, err = run(posthorn, "backup", "--data-dir", bench.data_dir, copy)
+    equal((status, os.listdir(folder)), (0, ["copy.db"]), f"the next backup to the same place: {err}")
+    status, out, err = run(posthorn, "check", "--data-dir", copy)
+    equal(status, 0, f"what it made: {out}{err}")
     load.killed.set()
     bench.gw.kill()
     load.end()
