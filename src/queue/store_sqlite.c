@@ -22,6 +22,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/oom.h"
 
 #define LOOK_NS    UINT64_C(1000000000) /* between two looks at the file system */
 #define WINDOW     8192                 /* commits that the latency histogram remembers, roughly */
@@ -651,7 +652,7 @@ static int start_threads(struct store *s)
 	for (int i = 0; i < 2; i++) {
 		/* No memory for a thread at start: the process ends anyway, and with it the threads. */
 		if (uv_thread_create(&s->readers[i].thread, read_thread, &s->readers[i]) < 0)
-			abort();
+			oom_end("a thread that reads the database");
 		uv_mutex_lock(&s->mutex);
 		s->n_threads++;
 		uv_mutex_unlock(&s->mutex);
@@ -663,7 +664,8 @@ static void start_handles(struct store *s)
 {
 	uv_prepare_init(s->loop, &s->prepare);
 	uv_idle_init(s->loop, &s->idle);
-	uv_async_init(s->loop, &s->async, on_async);
+	if (uv_async_init(s->loop, &s->async, on_async) < 0)
+		oom_end("the handle that wakes the loop");
 	s->prepare.data = s->idle.data = s->async.data = s;
 	s->n_handles = 3;
 	uv_prepare_start(&s->prepare, on_prepare);
@@ -720,10 +722,13 @@ int store_open(uv_loop_t *loop, const struct store_conf *c, struct store **ret, 
 		r = db_open_writer(s, ret_boot, err, n_err);
 	if (!r)
 		r = open_readers(s, ret_boot, err, n_err);
-	if (!r)
-		r = start_threads(s);
 	if (r)
 		goto failed;
+	r = start_threads(s);
+	if (r) {
+		snprintf(err, n_err, "%s: no memory for a thread, or too many threads: %s", s->path, strerror(-r));
+		goto failed;
+	}
 	start_handles(s);
 	ret_boot->written_ms = written_ms;
 	*ret = s;

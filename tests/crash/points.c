@@ -7,7 +7,7 @@
  *
  *     kill NAME NTH             SIGKILL at the n-th time that NAME is passed
  *     fail CALL HOW             write, sync: io, full, short (vfs_shim.h), from now on; HOW none: mended
- *     memory FIRST EVERY        the FIRST-th allocation of our own code fails, and then one in EVERY (0: none)
+ *     memory FIRST EVERY        the FIRST-th allocation fails, and then one in EVERY (memory_fails.h)
  *
  * Names: `OP staged` (handed to the store, not committed), `OP applied` (inside the transaction), `OP committed` (on
  * disk, nobody was told), for OP in op_names; `part written` (the link has it, the answer is to come), `answer read`;
@@ -18,7 +18,6 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,6 +25,7 @@
 
 #include "base/clock.h"
 #include "intake/inbound.h"
+#include "memory_fails.h"
 #include "queue/queue_impl.h"
 #include "queue/store_sqlite.h"
 #include "route/link.h"
@@ -37,7 +37,6 @@ static char armed[48], point_path[4200];
 static unsigned n_left;
 static uv_signal_t usr2;
 static struct store *the_store;
-static atomic_uint memory_left, memory_every;
 
 static void pass(const char *name)
 {
@@ -99,8 +98,7 @@ static void read_orders(void)
 	} else if (sscanf(line, "fail %23s %23s", a, b) == 2) {
 		fail_as(a, b);
 	} else if (sscanf(line, "memory %u %u", &n, &every) == 2) {
-		atomic_store(&memory_every, every);
-		atomic_store(&memory_left, n);
+		memory_fail(n, every);
 	}
 	fclose(f);
 }
@@ -143,51 +141,6 @@ void __wrap_store_close(struct store *s, void (*closed)(void *arg), void *arg)
 	the_store = NULL;
 	uv_close((uv_handle_t *)&usr2, NULL);
 	__real_store_close(s, closed, arg);
-}
-
-/* ---- memory ---------------------------------------------------------------------------------------------- */
-
-static bool is_out(void)
-{
-	unsigned left = atomic_load(&memory_left), every;
-
-	if (!left || atomic_fetch_sub(&memory_left, 1) != 1)
-		return false;
-	every = atomic_load(&memory_every);
-	atomic_store(&memory_left, every ? 1 + (unsigned)(random() % (2 * every)) : 0);
-	return true;
-}
-
-void *__real_malloc(size_t n);
-void *__wrap_malloc(size_t n);
-
-void *__wrap_malloc(size_t n)
-{
-	return is_out() ? NULL : __real_malloc(n);
-}
-
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return is_out() ? NULL : __real_calloc(n, size);
-}
-
-void *__real_realloc(void *p, size_t n);
-void *__wrap_realloc(void *p, size_t n);
-
-void *__wrap_realloc(void *p, size_t n)
-{
-	return is_out() ? NULL : __real_realloc(p, n);
-}
-
-char *__real_strdup(const char *s);
-char *__wrap_strdup(const char *s);
-
-char *__wrap_strdup(const char *s)
-{
-	return is_out() ? NULL : __real_strdup(s);
 }
 
 /* ---- operations ------------------------------------------------------------------------------------------ */
