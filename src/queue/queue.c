@@ -174,6 +174,17 @@ struct qmsg *qmsg_find(const struct queue *q, uint64_t id)
 	return qm;
 }
 
+bool qmsg_reserve(struct queue *q)
+{
+	struct qmsg *qm = q->free_qmsg ? NULL : malloc(sizeof(*qm));
+
+	if (qm) {
+		qm->next = NULL;
+		q->free_qmsg = qm;
+	}
+	return q->free_qmsg;
+}
+
 struct qmsg *qmsg_new(struct queue *q, struct message *m)
 {
 	struct qmsg *qm = q->free_qmsg, **b;

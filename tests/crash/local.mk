@@ -38,13 +38,13 @@ tests_crash_posthornd_early_part_LDADD = $(POSTHORN_LIBS)
 tests_crash_posthornd_early_part_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=inbound_take,--wrap=link_ack
 
 # The gateway that dies at named points, or whose disk fails.
-CRASH_TESTS += tests/crash/points.py tests/crash/faults_gateway.py tests/crash/memory.py tests/crash/memory_start.py \
+CRASH_TESTS += tests/crash/points.py tests/crash/faults_gateway.py tests/crash/memory.py tests/crash/memory_start.py tests/crash/clock_jumps.py \
 	tests/crash/refuses_to_start.py
 EXTRA_DIST += tests/crash/points.py tests/crash/faults_gateway.py tests/crash/memory.py tests/crash/memory_start.py \
 	tests/crash/refuses_to_start.py
 check_PROGRAMS += tests/crash/posthornd-points tests/crash/backup-dies
-MEMORY_FAILS = tests/crash/memory_fails.c tests/crash/memory_fails.h
-tests_crash_posthornd_points_SOURCES = src/main.c tests/crash/points.c tests/crash/vfs_shim.c tests/crash/vfs_shim.h $(MEMORY_FAILS)
+POINTS_WORLD = tests/crash/memory_fails.c tests/crash/memory_fails.h tests/crash/clock_moves.c tests/crash/clock_moves.h
+tests_crash_posthornd_points_SOURCES = src/main.c tests/crash/points.c tests/crash/vfs_shim.c tests/crash/vfs_shim.h $(POINTS_WORLD)
 tests_crash_posthornd_points_LDADD = $(POSTHORN_LIBS)
 tests_crash_posthornd_points_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_open,--wrap=store_close,--wrap=store_stage \
 	-Wl,--wrap=apply_accept,--wrap=apply_lease,--wrap=apply_submit,--wrap=apply_final,--wrap=apply_inbound \

@@ -7,6 +7,7 @@
  *
  *     kill NAME NTH             SIGKILL at the n-th time that NAME is passed
  *     fail CALL HOW             write, sync: io, full, short (vfs_shim.h), from now on; HOW none: mended
+ *     clock SECONDS             the clock is set: so far from the true time (clock_moves.h)
  *     memory FIRST EVERY        the FIRST-th allocation fails, and then one in EVERY (memory_fails.h)
  *
  * Names: `OP staged` (handed to the store, not committed), `OP applied` (inside the transaction), `OP committed` (on
@@ -24,6 +25,7 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "clock_moves.h"
 #include "intake/inbound.h"
 #include "memory_fails.h"
 #include "queue/queue_impl.h"
@@ -85,6 +87,7 @@ static void read_orders(void)
 	FILE *f = fopen(point_path, "r");
 	char line[100] = "", a[24], b[24];
 	unsigned n, every;
+	long seconds;
 
 	if (!f)
 		return;
@@ -97,6 +100,9 @@ static void read_orders(void)
 			purge_now();
 	} else if (sscanf(line, "fail %23s %23s", a, b) == 2) {
 		fail_as(a, b);
+	} else if (sscanf(line, "clock %ld", &seconds) == 1) {
+		clock_move(seconds);
+		dprintf(STDERR_FILENO, "clock: %+ld s\n", seconds);
 	} else if (sscanf(line, "memory %u %u", &n, &every) == 2) {
 		memory_fail(n, every);
 	}

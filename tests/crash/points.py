@@ -34,7 +34,8 @@ from carrier import *  # noqa: E402
 from harness import *  # noqa: E402
 import harness  # noqa: E402
 import kill9  # noqa: E402
-from kill9 import Load, Numbers, all_final, arguments, arrays, open_leases, outbox, part_of, singles, until_killed  # noqa: E402
+from kill9 import (Load, Numbers, Wire, all_final, arguments, arrays, open_leases, outbox, part_of, singles,  # noqa: E402
+                   text_of, until_killed)
 
 PROGRAM = os.path.join(BUILD, "tests", "crash", "posthornd-points")
 BINDS, WINDOW = 2, 20
@@ -133,15 +134,40 @@ def inbound_load(load):
         time.sleep(0.001)
 
 
+def patient(load, batch):
+    """Posts until told to stop; counts what it is answered."""
+    w = None
+    while not load.killed.is_set():
+        numbers = load.numbers.take(batch)
+        rows = ",".join('{"to":"+%d","text":"%s"}' % (n, text_of(n)) for n in numbers)
+        try:
+            w = w or Wire(load.gw)
+            status, body = w.post((rows if batch == 1 else f"[{rows}]").encode())
+        except OSError:
+            load.answers["closed"] += 1
+            w = None
+            continue
+        load.answers[status] += 1
+        if status != 202:
+            if status not in (429, 503) and status < 500:
+                load.problems.append(f"{status} {body!r}")
+            continue
+        answer = json.loads(body)
+        if batch > 1 and answer["accepted"] != batch:
+            load.problems.append(f"{body[:300]!r}")
+        load.numbers.promise(numbers, "patient")
+        load.numbers.long.update(n for n in numbers if n % kill9.LONG_EVERY == 0)
+
+
 class Bench:
     """All that lives through the rounds, and what is known so far."""
 
-    def __init__(self, w):
+    def __init__(self, w, client=None):
         self.w, self.numbers, self.leased, self.known = w, Numbers(), collections.Counter(), {}
         self.sim = w.smsc("--receipt-delay", "20", "--receipt-jitter", "60", "--receipt-retry", "200", "--receipt-tries", "30")
         carrier = Carrier(w)
         self.inbound, self.sink = Inbound(carrier), w.sink()
-        self.gw = w.gateway({"log_level": "info", "routes": [{"links": ["acme"]}]}, program=PROGRAM, webhook=self.sink,
+        self.gw = w.gateway({"log_level": "info", "routes": [{"links": ["acme"]}]}, program=PROGRAM, webhook=self.sink, client=client,
                             links=[smpp(self.sim, binds=BINDS, window=WINDOW, receipt_id="text", max_attempts=100),
                                    smpp(carrier.port, name="mo")])
         self.data_dir = self.gw.settings["data_dir"]
@@ -159,6 +185,26 @@ class Bench:
         for t in load.threads:
             t.start()
         return load
+
+    def patient_load(self):
+        """Without a kill: what is refused is tried again with another number."""
+        load = Load(self.gw, self.numbers, ())
+        load.inbound, load.answers = self.inbound, collections.Counter()
+        load.threads = [threading.Thread(target=patient, args=(load, b), daemon=True) for b in (1, 1, 20)]
+        load.threads.append(threading.Thread(target=inbound_load, args=(load,), daemon=True))
+        for t in load.threads:
+            t.start()
+        return load
+
+    def come_to_rest(self):
+        """All final, joined and heard of; the number of doubles."""
+        self.inbound.finish()
+        wait_for(lambda: all_final(self.data_dir), 40, "every message to be final", every=0.1)
+        wait_for(lambda: not self.open_sets(), 20, "parts to be joined", every=0.05)
+        wait_for(lambda: outbox(self.data_dir) == 0, 30, "every event to be delivered", every=0.1)
+        found, doubles = self.audit(set())
+        equal({k: v[:5] for k, v in found.items() if v}, {}, "what the audit found")
+        return doubles
 
     def die(self, point, nth):
         """Under load."""
