@@ -31,6 +31,7 @@
 #include "intake/api.h"
 #include "intake/http.h"
 #include "intake/inbound.h"
+#include "intake/json_load.h"
 #include "queue/names.h"
 #include "queue/queue.h"
 #include "queue/store.h"
@@ -642,7 +643,7 @@ static int start_loop(struct app *a)
 	if (uv_loop_init(&a->loop) < 0)
 		return -ENOMEM;
 	if (oom_guard(start_pool, a) < 0)
-		return -ENOMEM;
+		oom_end("the threads of libuv's pool"); /* not by return: at exit() it looks after the pool that it has not */
 	return stream_loop_new(&a->loop, &a->streams);
 }
 
@@ -712,6 +713,7 @@ int main(int argc, char **argv)
 		conf_free(app.conf);
 		return EXIT_SUCCESS;
 	}
+	json_load_init();
 	signal(SIGPIPE, SIG_IGN);
 	umask(0077);
 	log_open(app.conf->log_level);

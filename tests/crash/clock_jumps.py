@@ -12,7 +12,6 @@ under the true clock.
 """
 import os
 import random
-import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
@@ -30,10 +29,8 @@ DECREASED = "SELECT count(*) FROM message a JOIN message b ON b.id = a.id + 1 WH
 
 
 def set_clock(bench, away):
-    with open(bench.order, "w", encoding="utf-8") as f:
-        f.write(f"clock {away}\n")
     since = len(bench.gw.lines)
-    bench.gw.signal(signal.SIGUSR2)
+    bench.tell(f"clock {away}")
     bench.gw.wait_line(f"clock: \\{away:+} s", since=since)
 
 

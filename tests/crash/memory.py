@@ -11,7 +11,6 @@ hears of all of it.
 """
 import os
 import random
-import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
@@ -25,12 +24,6 @@ from kill9 import arguments  # noqa: E402
 SECONDS = 1.5
 
 
-def starve(bench, first, every):
-    with open(bench.order, "w", encoding="utf-8") as f:
-        f.write(f"memory {first} {every}\n")
-    bench.gw.signal(signal.SIGUSR2)
-
-
 options = arguments(3)
 
 
@@ -40,10 +33,10 @@ def _(w):
     for _ in range(options.rounds):
         every = rng.choice((20, 50, 200, 1000))
         load = bench.patient_load()
-        starve(bench, rng.randint(1, 100), every)
+        bench.tell(f"memory {rng.randint(1, 100)} {every}")
         time.sleep(SECONDS)  # of load: there is no event to wait for
         alive = bench.gw.alive
-        starve(bench, 0, 0) if alive else None
+        bench.tell("memory 0 0") if alive else None
         load.end()
         bench.inbound.collect(wait=True)
         harness._comment(f"one in {every}: {dict(load.answers)}")

@@ -9,6 +9,12 @@
  *     fail CALL HOW             write, sync: io, full, short (vfs_shim.h), from now on; HOW none: mended
  *     clock SECONDS             the clock is set: so far from the true time (clock_moves.h)
  *     memory FIRST EVERY        the FIRST-th allocation fails, and then one in EVERY (memory_fails.h)
+ *     break WHAT                a promise is broken from now on, for the tests that see the audits fail:
+ *         answer                202 before the commit (early_answer.c)
+ *         ack                   deliver_sm_resp before the commit
+ *         lease                 leases are not kept
+ *         final                 now and then a delivered message of before is called undelivered
+ *         event                 now and then an event is dropped
  *
  * Names: `OP staged` (handed to the store, not committed), `OP applied` (inside the transaction), `OP committed` (on
  * disk, nobody was told), for OP in op_names; `part written` (the link has it, the answer is to come), `answer read`;
@@ -82,6 +88,35 @@ static void fail_as(const char *call, const char *how)
 	powercut_fail(!strcmp(call, "sync") ? CALL_SYNC : CALL_WRITE, f, 1, 0, 1);
 }
 
+extern bool early_answers;
+static char broken[24];
+
+__attribute__((constructor)) static void keep_promises(void)
+{
+	early_answers = false;
+}
+
+static bool is_broken(const char *what)
+{
+	return !strcmp(broken, what);
+}
+
+/* In the transaction of whatever was applied. */
+static void break_rows(struct writer *w, enum store_op_kind kind)
+{
+	static unsigned n;
+
+	if (is_broken("lease"))
+		sqlite3_exec(w->db, "DELETE FROM lease", NULL, NULL, NULL);
+	if (kind != OP_FINAL || ++n % 10)
+		return;
+	if (is_broken("final"))
+		sqlite3_exec(w->db, "UPDATE final SET state = 5 WHERE key = (SELECT min(key) FROM final WHERE state = 4)", NULL,
+			NULL, NULL);
+	else if (is_broken("event"))
+		sqlite3_exec(w->db, "DELETE FROM event WHERE seq = (SELECT max(seq) FROM event)", NULL, NULL, NULL);
+}
+
 static void read_orders(void)
 {
 	FILE *f = fopen(point_path, "r");
@@ -100,6 +135,9 @@ static void read_orders(void)
 			purge_now();
 	} else if (sscanf(line, "fail %23s %23s", a, b) == 2) {
 		fail_as(a, b);
+	} else if (sscanf(line, "break %23s", broken) == 1) {
+		early_answers = is_broken("answer");
+		dprintf(STDERR_FILENO, "broken: %s\n", broken);
 	} else if (sscanf(line, "clock %ld", &seconds) == 1) {
 		clock_move(seconds);
 		dprintf(STDERR_FILENO, "clock: %+ld s\n", seconds);
@@ -216,6 +254,7 @@ void __wrap_store_stage(struct store *s, enum store_list list, struct store_op *
 	int __wrap_apply_##what(struct writer *w, struct store_op *op) \
 	{ \
 		int rc = __real_apply_##what(w, op); \
+		break_rows(w, op->kind); \
 		pass_op(op, "applied"); \
 		return rc; \
 	}
@@ -276,11 +315,24 @@ int __wrap_queue_receipt(struct queue *q, struct outlet *o, const struct link_re
 
 int __real_inbound_take(void *arg, struct link *l, const struct link_inbound *m, struct driver_token token);
 int __wrap_inbound_take(void *arg, struct link *l, const struct link_inbound *m, struct driver_token token);
+void __real_link_ack(struct link *l, struct driver_token token, int status);
+void __wrap_link_ack(struct link *l, struct driver_token token, int status);
 
 int __wrap_inbound_take(void *arg, struct link *l, const struct link_inbound *m, struct driver_token token)
 {
+	int r;
+
 	pass("inbound read");
-	return __real_inbound_take(arg, l, m, token);
+	r = __real_inbound_take(arg, l, m, token);
+	if (r == 0 && is_broken("ack"))
+		__real_link_ack(l, token, 0);
+	return r;
+}
+
+void __wrap_link_ack(struct link *l, struct driver_token token, int status)
+{
+	if (!is_broken("ack"))
+		__real_link_ack(l, token, status);
 }
 
 int __real_sqlite3_exec(sqlite3 *db, const char *sql, int (*cb)(void *, int, char **, char **), void *arg, char **err);

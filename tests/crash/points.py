@@ -178,6 +178,17 @@ class Bench:
         with open(self.order, "w", encoding="utf-8") as f:
             f.write(f"kill {point} {nth}\n")
 
+    def tell(self, order):
+        """See points.c."""
+        with open(self.order, "w", encoding="utf-8") as f:
+            f.write(order + "\n")
+        self.gw.signal(signal.SIGUSR2)
+
+    def break_promise(self, what):
+        since = len(self.gw.lines)
+        self.tell(f"break {what}")
+        self.gw.wait_line(f"broken: {what}", since=since)
+
     def load(self):
         load = Load(self.gw, self.numbers, ())
         load.inbound = self.inbound
