@@ -15,9 +15,10 @@ endif
 check-crash-long: build-tests
 	tests/crash/powercut_store_test 3000 $$(date +%s)
 	tests/crash/faults_store_test 1
-	$(PYTHON3) $(srcdir)/tests/crash/points.py --rounds 20
+	$(PYTHON3) $(srcdir)/tests/crash/points.py --rounds 20 --table
 	$(PYTHON3) $(srcdir)/tests/crash/memory.py --rounds 40
 	$(PYTHON3) $(srcdir)/tests/crash/memory_start.py --rounds 0
+	$(PYTHON3) $(srcdir)/tests/crash/clock_jumps.py --rounds 20
 	$(PYTHON3) $(srcdir)/tests/crash/kill9.py --rounds 100
 
 CRASH_TESTS += tests/crash/kill9.py tests/crash/kill9_can_fail.py

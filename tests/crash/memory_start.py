@@ -142,6 +142,7 @@ class Bench:
             reader.join(patience(5))
             return self.ended(status, lines)
         finally:
+            self.over = f"; it lived: {p.poll() is None}, said {[x for x in lines if 'level=info' not in x][-3:]}"
             if p.poll() is None:
                 p.kill()
                 p.wait()
@@ -238,7 +239,7 @@ def live_all(benches, orders):
             try:
                 what = bench.live(order)
             except Exception as e:
-                what = f"! {e}"
+                what = f"! {e}{bench.over}"
                 harness._comment(f"{order}: {what}")
             done.append((order, what))
 

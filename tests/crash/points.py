@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """points.py -- kill -9 at named points of the gateway, one after the other, and an audit after each.
 
-    points.py [--seed N] [--rounds N]
+    points.py [--seed N] [--rounds N] [--table]
 
 One gateway (posthornd-points, see points.c), one carrier that takes and reports, another one that sends messages and parts
 of messages, one webhook.  Each round arms a point, keeps the load on until the gateway has killed itself there, starts it
@@ -17,7 +17,7 @@ again on the same data, waits until everything has come to rest, and looks:
   joined     an inbound message of several parts that is there twice, or with a gap
   check      what `posthorn check` finds
 
---rounds: how often the whole table is gone through, each time with the n-th passing of each point for another n.
+--table prints what came of it as docs/durability.md has it.  --rounds: how often the whole table is gone through, each time with the n-th passing of each point for another n.
 """
 import collections
 import os
@@ -341,7 +341,7 @@ def table(bench, rng):
         wrong = {k: v for k, v in found.items() if v}
         harness._comment(f"{point:<23} {nth:>3}  {len(leases):>3} leases {doubles - before:>3} doubles  "
                          f"{'ok' if not wrong else wrong}  ({what})")
-        results.append((point, wrong))
+        results.append((point, what, len(leases), doubles - before, wrong))
         before = doubles
 
     for point, most, what in POINTS:
@@ -354,15 +354,38 @@ def table(bench, rng):
     return results
 
 
+def machine():
+    with open("/proc/cpuinfo", encoding="ascii", errors="replace") as f:
+        cpu = next((line.split(":")[1].strip() for line in f if line.startswith("model name")), "?")
+    return f"{os.cpu_count()} × {cpu}, Linux {os.uname().release}"
+
+
+def print_table(results, rounds):
+    """For docs/durability.md: what came of all rounds, by point."""
+    print(f"\n`tests/crash/points.py --rounds {rounds} --table`, {machine()}, {time.strftime('%Y-%m-%d')}:\n")
+    print("| point | what is under way | kills | open leases, at most | doubles, all leased | lost, changed, unheard, not acknowledged |")
+    print("|---|---|---|---|---|---|")
+    for point, what in dict.fromkeys((p, what) for p, what, *_ in results):
+        some = [r for r in results if r[:2] == (point, what)]
+        wrong = [w for *_, w in some if w]
+        print(f"| {point} | {what} | {len(some)} | {max(r[2] for r in some)} | {sum(r[3] for r in some)} "
+              f"| {'0' if not wrong else wrong} |", flush=True)
+
+
 if __name__ == "__main__":
-    options = arguments(1)
+    options = arguments(1, lambda a: a.add_argument("--table", action="store_true", help="print it as Markdown at the end"))
 
     @case("kill -9 at each named point: nothing promised is lost, changed, or doubled without a lease")
     def _(w):
-        rng, bench = random.Random(options.seed), Bench(w)
+        rng, bench, results = random.Random(options.seed), Bench(w), []
         for _ in range(options.rounds):
-            results = table(bench, rng)
-            equal([(p, {k: v[:3] for k, v in wrong.items()}) for p, wrong in results if wrong], [], "what the audits found")
+            results += table(bench, rng)
+            found = [(r[0], {k: v[:3] for k, v in r[-1].items()}) for r in results if r[-1]]
+            if found:
+                break
+        if options.table:
+            print_table(results, options.rounds)
+        equal(found, [], "what the audits found")
         harness._comment(f"{len(bench.numbers.promised)} messages promised, {len(bench.inbound.acked)} inbound acknowledged")
         check(len(bench.numbers.promised) > 500 and len(bench.inbound.acked) > 100, "too little load to prove anything")
 
