@@ -462,7 +462,7 @@ static void checked(uv_check_t *c)
 {
 	struct queue *q = c->data;
 
-	dispatch_run(q);
+	serve_run(q);
 }
 
 static void lane_known(void *arg, const struct store_lane *k, bool has_backlog)
