@@ -1,10 +1,10 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* oom.h -- where want of memory has no error to return.
  *
- * Everywhere else an allocation that fails is an answer: -ENOMEM, a request refused, a part tried later.  Left are a few
- * octets without which nothing could be promised any more, and libraries that do not look at what malloc() gave them
- * (libconfig) or call abort() (libuv).  Then the process ends with a line that says so and status 1, as after a kill -9:
- * nothing acknowledged is lost.
+ * Everywhere else an allocation that fails is an answer: -ENOMEM, a request refused, a part tried later.  Left are a
+ * few octets without which nothing could be promised any more, and libraries that do not look at what malloc() gave
+ * them (libconfig) or call abort() (libuv).  Then the process ends with a line that says so and status 1, as after a
+ * kill -9: nothing acknowledged is lost.
  */
 #ifndef BASE_OOM_H
 #define BASE_OOM_H

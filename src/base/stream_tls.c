@@ -134,7 +134,7 @@ int stream_tls_reload(struct stream_tls *tls)
 		return -ENOMEM;
 	}
 	l.cred = c->cred;
-	/* libtasn1 and GMP, which read certificates for GnuTLS, do not look at what malloc() gave them, or call abort(). */
+	/* libtasn1 and GMP, which read certificates for GnuTLS, do not look at what malloc() gave them, or abort(). */
 	if (oom_guard(load, &l) < 0) {
 		free(c); /* not what GnuTLS has: nobody knows what of it is whole */
 		return -ENOMEM;
