@@ -36,6 +36,16 @@ int db_errno(int rc)
 	}
 }
 
+int step_row(sqlite3_stmt *st)
+{
+	int rc = sqlite3_step(st);
+
+	for (int i = 0; rc == SQLITE_ROW && i < sqlite3_column_count(st); i++)
+		if (sqlite3_column_type(st, i) == SQLITE_TEXT && !sqlite3_column_text(st, i))
+			rc = SQLITE_NOMEM;
+	return rc;
+}
+
 void column_copy(sqlite3_stmt *st, int i, char *to, size_t n)
 {
 	const void *text = sqlite3_column_text(st, i);
@@ -469,7 +479,7 @@ static int each_row(struct store *s, const char *sql, void (*each)(void *arg, sq
 	rc = db_open_reader(s, &db);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
-	while (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+	while (rc == SQLITE_OK && (rc = step_row(st)) == SQLITE_ROW) {
 		each(arg, st);
 		rc = SQLITE_OK;
 	}

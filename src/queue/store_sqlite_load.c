@@ -98,7 +98,7 @@ struct cursor {
 
 static bool cursor_next(struct cursor *c)
 {
-	c->rc = sqlite3_step(c->st);
+	c->rc = step_row(c->st);
 	c->on_row = c->rc == SQLITE_ROW;
 	if (c->on_row)
 		c->at = column(c->st, 0);
@@ -179,7 +179,7 @@ struct message *load_message(struct reader *r, uint64_t id, bool body, int *ret_
 	unsigned bits;
 
 	BIND(st, id);
-	*ret_rc = sqlite3_step(st);
+	*ret_rc = step_row(st);
 	if (*ret_rc != SQLITE_ROW)
 		goto out;
 	m.client = column(st, 1);
@@ -204,8 +204,11 @@ struct message *load_message(struct reader *r, uint64_t id, bool body, int *ret_
 	m.n_tag = n_tag;
 	if (body) {
 		BIND(text, id);
-		if (sqlite3_step(text) == SQLITE_ROW) {
-			has_body = true;
+		*ret_rc = step_row(text);
+		if (*ret_rc != SQLITE_ROW && *ret_rc != SQLITE_DONE)
+			goto out; /* it cannot be read: not the same as one that was scrubbed */
+		has_body = *ret_rc == SQLITE_ROW;
+		if (has_body) {
 			m.text = sqlite3_column_blob(text, 0);
 			m.n_text = sqlite3_column_bytes(text, 0);
 			m.tlvs = sqlite3_column_blob(text, 1);
@@ -273,7 +276,7 @@ static int load_attempts(struct row_cursors *c, uint64_t from, uint64_t upto, st
 		next_at = column(c->tries.st, 2);
 		if (next_at && !((l->submitted | l->finals) & part_bit(part))) {
 			BIND(st, next_at, c->tries.at);
-			rc = sqlite3_step(st);
+			rc = step_row(st);
 			if (rc == SQLITE_ROW)
 				l->due |= part_bit(part);
 			sqlite3_reset(st);
@@ -449,7 +452,7 @@ static int walk_lane(struct reader *r, struct q_load *q, int64_t end)
 
 	reset_load(q);
 	BIND(st, q->lane, q->after_seq);
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+	while ((rc = step_row(st)) == SQLITE_ROW) {
 		if (is_full(q) || page_over(r)) {
 			q->more = true;
 			break;
@@ -496,7 +499,7 @@ static uint32_t attempt_link(struct reader *r, uint64_t key)
 	uint32_t link;
 
 	BIND(st, key);
-	link = sqlite3_step(st) == SQLITE_ROW ? column(st, 0) : 0;
+	link = step_row(st) == SQLITE_ROW ? column(st, 0) : 0;
 	sqlite3_reset(st);
 	return link;
 }
@@ -513,7 +516,7 @@ int read_due(struct reader *r, struct store_query *query)
 	reset_load(q);
 	q->last_key = q->after_key;
 	BIND(st, q->after_at, q->after_key);
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+	while ((rc = step_row(st)) == SQLITE_ROW) {
 		if (column(st, 0) > q->upto) {
 			q->last_at = column(st, 0);
 			break;
@@ -570,7 +573,7 @@ int read_leases(struct reader *r, struct store_query *query)
 
 	reset_load(q);
 	BIND(st, msg_key(q->from_id, 0), INT64_MAX);
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+	while ((rc = step_row(st)) == SQLITE_ROW) {
 		id = msg_key_id(column(st, 0));
 		if (n && ids[n - 1] == id)
 			continue;
@@ -617,12 +620,12 @@ static int mark_waiting(struct reader *r)
 		return SQLITE_NOMEM;
 	/* seq is never less than id, so what has an id in the range has a seq in it or above. */
 	BIND(backlog, r->fresh_from);
-	while (!r2 && (rc = sqlite3_step(backlog)) == SQLITE_ROW)
+	while (!r2 && (rc = step_row(backlog)) == SQLITE_ROW)
 		r2 = bitmap_set(r->waiting, column(backlog, 0));
 	sqlite3_reset(backlog);
 	if (!r2 && rc != SQLITE_DONE)
 		return rc;
-	while (!r2 && (rc = sqlite3_step(due)) == SQLITE_ROW) {
+	while (!r2 && (rc = step_row(due)) == SQLITE_ROW) {
 		uint64_t key = column(due, 0);
 
 		/* Part 0 speaks of the whole message; a part only of itself, and other parts may be nobody's. */
@@ -704,7 +707,7 @@ static int add_inbound(struct reader *r, struct store_event *e)
 	int rc;
 
 	BIND(st, e->key);
-	rc = sqlite3_step(st);
+	rc = step_row(st);
 	if (rc == SQLITE_ROW) {
 		size_t all = 5;
 
@@ -739,7 +742,7 @@ static int add_message(struct reader *r, struct store_event *e)
 
 	e->id = msg_key_id(e->key);
 	BIND(st, e->id, msg_key(e->id, 1), msg_key(e->id, 255));
-	rc = sqlite3_step(st);
+	rc = step_row(st);
 	if (rc == SQLITE_ROW) {
 		e->to = column(st, 0);
 		column_copy(st, 1, e->ref, sizeof e->ref);
@@ -760,7 +763,7 @@ int read_events(struct reader *r, struct store_query *query)
 	q->n_rows = 0;
 	q->more = false;
 	BIND(st, q->endpoint, q->shard, q->after_seq, q->limit + 1);
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+	while ((rc = step_row(st)) == SQLITE_ROW) {
 		struct store_event *e;
 
 		q->more = q->n_rows == q->limit || page_over(r);
