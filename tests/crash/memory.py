@@ -11,6 +11,7 @@ hears of all of it.
 """
 import os
 import random
+import signal
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "e2e"))
@@ -22,6 +23,47 @@ import harness  # noqa: E402
 from kill9 import arguments  # noqa: E402
 
 SECONDS = 1.5
+
+
+def starved_start(bench):
+    """A life that begins, reads what waits, and sends, while allocations fail; it may end itself."""
+    load = bench.patient_load()
+    before = len(bench.numbers.promised)
+    wait_for(lambda: len(bench.numbers.promised) > before + 100, 10, "some load")
+    load.killed.set()
+    bench.gw.kill()
+    load.end()
+    bench.inbound.collect(wait=True)
+    bench.leased.update(points.open_leases(bench.data_dir, bench.w.path("copy")))
+    gw = bench.gw
+    gw._env = {"POSTHORN_MEMORY_READY": "1 50"}
+    bench.w.remove(gw)
+    gw._close_apis()
+    gw._start(bench.w, wait_ready=False)
+    gw.expected.add(1)
+    end = time.monotonic() + SECONDS
+    while gw.alive and time.monotonic() < end:
+        time.sleep(0.05)
+    ended = "ended itself" if not gw.alive else "lived"
+    gw.kill()
+    check(gw.p.returncode in (1, -signal.SIGKILL), f"it ended with {gw.p.returncode}: {gw.lines[-3:]}")
+    harness._comment(f"a start without memory {ended}: {gw.lines[-1:]}")
+    bench.inbound.collect(wait=True)
+    bench.leased.update(points.open_leases(bench.data_dir, bench.w.path("copy")))
+    gw._env = None
+    gw.restart(kill=True)
+    wait_for(lambda: bench.inbound.carrier.up, 10, "the carrier that sends to be bound")
+
+
+def wrong_texts(bench):
+    """What the carrier took that nobody wrote."""
+    out = []
+    for r in bench.sim.submits():
+        text = r["text"][6:] if r["esm_class"] & 0x40 else r["text"]
+        whole = points.text_of(int(r["to"])).encode()
+        if not (text and text in whole if r["esm_class"] & 0x40 else text == whole):
+            out.append((r["to"], text))
+    return out
 
 
 options = arguments(3)
@@ -47,7 +89,10 @@ def _(w):
     os.unlink(bench.order)
     bench.gw.restart(kill=True)
     wait_for(lambda: bench.inbound.carrier.up, 10, "the carrier that sends to be bound")
+    for _ in range(options.rounds):
+        starved_start(bench)
     harness._comment(f"{bench.come_to_rest()} doubles")
+    equal(wrong_texts(bench)[:3], [], "texts that nobody wrote")
 
 
 main()

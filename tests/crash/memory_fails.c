@@ -95,14 +95,19 @@ void *aligned_alloc(size_t to, size_t n)
 
 /* ---- by the environment ---------------------------------------------------------------------------------- */
 
-__attribute__((constructor)) static void arm(void)
+static void arm(const char *variable)
 {
-	const char *order = getenv("POSTHORN_MEMORY");
+	const char *order = getenv(variable);
 	unsigned first, every;
 
-	atomic_store(&n_asked, 0);
 	if (order && sscanf(order, "%u %u", &first, &every) == 2)
 		memory_fail(first, every);
+}
+
+__attribute__((constructor)) static void begin(void)
+{
+	atomic_store(&n_asked, 0);
+	arm("POSTHORN_MEMORY");
 }
 
 void __real_notify_systemd(const char *state);
@@ -111,7 +116,9 @@ void __wrap_notify_systemd(const char *state);
 /* main() tells whoever started it. */
 void __wrap_notify_systemd(const char *state)
 {
-	if (!strncmp(state, "READY", 5))
+	if (!strncmp(state, "READY", 5)) {
+		arm("POSTHORN_MEMORY_READY");
 		dprintf(STDERR_FILENO, "memory: %lu asked for, %lu refused\n", atomic_load(&n_asked), atomic_load(&n_failed));
+	}
 	__real_notify_systemd(state);
 }

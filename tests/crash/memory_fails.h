@@ -8,7 +8,8 @@
  *
  * The environment may arm it before main(), and then the number of allocations until the gateway was ready is told:
  *
- *     POSTHORN_MEMORY="FIRST EVERY"     as below
+ *     POSTHORN_MEMORY="FIRST EVERY"           as below
+ *     POSTHORN_MEMORY_READY="FIRST EVERY"     … from then on
  */
 #ifndef CRASH_MEMORY_FAILS_H
 #define CRASH_MEMORY_FAILS_H
