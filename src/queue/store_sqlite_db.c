@@ -28,6 +28,8 @@
 
 int db_errno(int rc)
 {
+	if (rc == SQLITE_IOERR_NOMEM)
+		return -ENOMEM;
 	switch (rc & 0xff) {
 	case SQLITE_OK: return 0;
 	case SQLITE_FULL: return -ENOSPC;

@@ -163,7 +163,7 @@ class Bench:
     """All that lives through the rounds, and what is known so far."""
 
     def __init__(self, w, client=None):
-        self.w, self.numbers, self.leased, self.known = w, Numbers(), collections.Counter(), {}
+        self.w, self.numbers, self.leased, self.known, self.doubles = w, Numbers(), collections.Counter(), {}, 0
         self.sim = w.smsc("--receipt-delay", "20", "--receipt-jitter", "60", "--receipt-retry", "200", "--receipt-tries", "30")
         carrier = Carrier(w)
         self.inbound, self.sink = Inbound(carrier), w.sink()
@@ -331,10 +331,10 @@ def backup_dies(bench, where):
 
 
 def table(bench, rng):
-    results, before = [], 0
+    results = []
 
     def one(point, nth, what, die):
-        nonlocal before
+        before = bench.doubles
         die()
         leases = bench.rest()
         found, doubles = bench.audit(leases)
@@ -342,7 +342,7 @@ def table(bench, rng):
         harness._comment(f"{point:<23} {nth:>3}  {len(leases):>3} leases {doubles - before:>3} doubles  "
                          f"{'ok' if not wrong else wrong}  ({what})")
         results.append((point, what, len(leases), doubles - before, wrong))
-        before = doubles
+        bench.doubles = doubles
 
     for point, most, what in POINTS:
         nth = rng.randint(1, most)
