@@ -50,7 +50,7 @@ int step_row(sqlite3_stmt *st)
 
 void column_copy(sqlite3_stmt *st, int i, char *to, size_t n)
 {
-	const void *text = sqlite3_column_text(st, i);
+	const void *text = sqlite3_column_blob(st, i); /* as it is: that takes no memory */
 	size_t len = sqlite3_column_bytes(st, i);
 
 	if (len > n - 1)
