@@ -283,4 +283,42 @@ def _(w):
     equal(wrong[:10], [], f"{len(wrong)} starts ended in another way")
 
 
+@case("the n-th allocation of a reload fails: refused or done, with a line, and the gateway goes on")
+def _(w):
+    bench = Bench(w, 0)
+    gw, rng, outcomes = bench.gw, random.Random(options.seed), collections.Counter()
+    gw._program = PROGRAM
+    order = os.path.join(gw.settings["data_dir"], "posthorn.db.point")
+    del gw.settings["http"]["tls"]  # the harness asks without
+    gw.write_conf()
+    gw.restart(kill=True)
+    for n in [*range(1, 40), *sorted(rng.sample(range(40, 1500), 60))]:
+        with open(order, "w", encoding="utf-8") as f:
+            f.write(f"memory {n} 0\n")
+        gw.settings["clients"][0]["max_waiting"] = 1000 + n
+        gw.settings["links"][2]["window"] = 10 + n % 50
+        gw.write_conf()
+        since = len(gw.lines)
+        gw.signal(signal.SIGUSR2)
+        gw.signal(signal.SIGHUP)
+        try:
+            outcome = gw.wait_line(r"event=(reloaded|reload_refused|reload_waits)", 10, since).group(1)
+        except AssertionError:
+            gw.wait(5)
+            check(gw.p.returncode in (1, 2) and any(SCANNER.search(x) or "out_of_memory" in x for x in gw.lines[since:]),
+                  f"{n}: it ended with {gw.p.returncode}: {gw.lines[-3:]}")
+            outcome = f"ended with {gw.p.returncode}, in order"
+            gw.expected.add(gw.p.returncode)
+            os.unlink(order)
+            gw.restart(kill=True)
+        outcomes[outcome] += 1
+    harness._comment(f"reloads: {dict(outcomes)}")
+    check(outcomes["reloaded"] and outcomes["reload_refused"], "too few allocations to prove anything")
+    with open(order, "w", encoding="utf-8") as f:
+        f.write("memory 0 0\n")
+    gw.signal(signal.SIGUSR2)
+    wait_for(lambda: gw.metrics()["posthorn_queue_waiting"] == FOUND, 10, f"{FOUND} messages that wait")
+    gw.stop()
+
+
 main()
