@@ -42,6 +42,9 @@ struct stream_tls {
 	bool verify;
 };
 
+#define TRY_OUT_MAX 65536
+#define TRY_TURNS   8 /* TLS 1.2 takes five half turns at most */
+
 struct tls_session {
 	gnutls_session_t session;
 	struct tls_creds *creds;
@@ -121,6 +124,45 @@ static void load(void *arg)
 		l->r = load_trust(l->cred, tls->ca_file);
 }
 
+static int pump(struct tls_session *from, struct tls_session *to)
+{
+	struct buf *b = tls_session_out(from);
+	int r;
+
+	tls_session_lend(to, buf_data(b), buf_len(b));
+	r = tls_session_handshake(to);
+	if (tls_session_keep(to) < 0)
+		return -ENOMEM;
+	buf_consume(b, buf_len(b));
+	return r;
+}
+
+/* Does a handshake work with them?  A key that there was too little memory for may have been taken all the same: then
+ * every client would be cut off, and nobody would know why. */
+static int try_pair(struct tls_creds *c)
+{
+	struct stream_tls server = {.refs = 1, .server = true, .creds = c}, *client = NULL;
+	struct tls_session *a = NULL, *b = NULL;
+	int r, ra = -EAGAIN;
+
+	r = stream_tls_client_new(&(struct stream_tls_client_conf){.verify = false}, &client);
+	if (r == 0)
+		r = tls_session_new(client, NULL, TRY_OUT_MAX, &a);
+	if (r == 0)
+		r = tls_session_new(&server, NULL, TRY_OUT_MAX, &b);
+	if (r == 0)
+		r = -EAGAIN;
+	for (int turn = 0; turn < TRY_TURNS && r == -EAGAIN; turn++) {
+		if (ra == -EAGAIN)
+			ra = pump(b, a);
+		r = ra < 0 && ra != -EAGAIN ? ra : pump(a, b);
+	}
+	tls_session_free(a);
+	tls_session_free(b);
+	stream_tls_unref(client);
+	return r == 0 || r == -ENOMEM ? r : -EINVAL;
+}
+
 int stream_tls_reload(struct stream_tls *tls)
 {
 	struct tls_creds *c = calloc(1, sizeof(*c));
@@ -139,6 +181,8 @@ int stream_tls_reload(struct stream_tls *tls)
 		free(c); /* not what GnuTLS has: nobody knows what of it is whole */
 		return -ENOMEM;
 	}
+	if (l.r == 0 && tls->server)
+		l.r = try_pair(c);
 	if (l.r < 0) {
 		creds_unref(c);
 		return l.r;
