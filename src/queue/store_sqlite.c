@@ -705,7 +705,7 @@ static int open_readers(struct store *s, const struct store_boot *boot, char *er
 		if (rc == SQLITE_OK)
 			rc = db_prepare_reader(r);
 		if (rc != SQLITE_OK) {
-			snprintf(err, n_err, "%s: %s", s->path, r->db ? sqlite3_errmsg(r->db) : sqlite3_errstr(rc));
+			snprintf(err, n_err, "%s: %s", s->path, db_text(r->db, rc));
 			return db_errno(rc);
 		}
 	}

@@ -38,6 +38,11 @@ int db_errno(int rc)
 	}
 }
 
+const char *db_text(sqlite3 *db, int rc)
+{
+	return db && sqlite3_errcode(db) != SQLITE_OK ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
+}
+
 int step_row(sqlite3_stmt *st)
 {
 	int rc = sqlite3_step(st);
@@ -297,7 +302,7 @@ static int check_schema(struct store *s, int64_t *ret_version, char *err, size_t
 	int64_t application = ask(&a, "PRAGMA application_id", 0);
 
 	if (a.rc != SQLITE_OK) {
-		snprintf(err, n_err, "%s: %s%s", s->path, sqlite3_errmsg(a.db), mend(a.rc));
+		snprintf(err, n_err, "%s: %s%s", s->path, db_text(a.db, a.rc), mend(a.rc));
 		return db_errno(a.rc);
 	}
 	if (n_tables && application != SCHEMA_APPLICATION_ID) {
@@ -324,13 +329,13 @@ static int bring_forward(struct store *s, int64_t version, char *err, size_t n_e
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
 	if (rc != SQLITE_OK)
-		snprintf(err, n_err, "%s: %s%s", s->path, sqlite3_errmsg(db), mend(rc));
+		snprintf(err, n_err, "%s: %s%s", s->path, db_text(db, rc), mend(rc));
 	if (rc != SQLITE_OK || version == SCHEMA_VERSION)
 		return db_errno(rc);
 	rc = migrate_all(db, version);
 	if (rc != SQLITE_OK)
 		snprintf(err, n_err, "%s: the schema cannot be brought to version %d: %s%s", s->path,
-			SCHEMA_VERSION, sqlite3_errmsg(db), mend(rc));
+			SCHEMA_VERSION, db_text(db, rc), mend(rc));
 	return db_errno(rc);
 }
 
@@ -425,7 +430,7 @@ static int check_node(struct store *s, char *err, size_t n_err)
 	int64_t node = meta_get(&a, "node", s->node);
 
 	if (a.rc != SQLITE_OK) {
-		snprintf(err, n_err, "%s: %s%s", s->path, sqlite3_errmsg(a.db), mend(a.rc));
+		snprintf(err, n_err, "%s: %s%s", s->path, db_text(a.db, a.rc), mend(a.rc));
 		return db_errno(a.rc);
 	}
 	/* Ids must rise: what is bisected by time, and low_water, would break under a smaller node. */
@@ -470,7 +475,7 @@ int db_open_writer(struct store *s, struct store_boot *ret_boot, char *err, size
 	return 0;
 
 failed:
-	snprintf(err, n_err, "%s: %s%s", s->path, w->db ? sqlite3_errmsg(w->db) : sqlite3_errstr(rc), mend(rc));
+	snprintf(err, n_err, "%s: %s%s", s->path, db_text(w->db, rc), mend(rc));
 	return db_errno(rc);
 }
 
