@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api_links.c -- what links tell beside their counters: facts and alarms, for the API and for graphs; and USSD. */
 #include "intake/api_links.h"
+#include "intake/json_load.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -380,9 +381,9 @@ void api_ussd(struct api_call *c, const uint8_t *body, size_t n)
 		api_refuse(c, API_BODY_TOO_LARGE, NULL, "a code takes at most %d octets", API_BIG_BODY);
 		return;
 	}
-	root = json_loadb((const char *)body, n, JSON_MESSAGE_DECODE, &e);
+	root = json_load(body, n, &e);
 	if (!root) {
-		json_message_syntax_fault(&e, &f);
+		json_load_fault(&e, &f);
 		api_refuse_fault(c, &f);
 		return;
 	}

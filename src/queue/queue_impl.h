@@ -301,6 +301,7 @@ struct outlet *queue_outlet_of(const struct queue *q, uint32_t id);
 uint64_t queue_take_id(struct queue *q); /* 0: none reserved */
 struct queue_client_state *queue_client_of(struct queue *q, uint32_t client);
 struct store_msg queue_store_msg(struct queue *q, const struct message *m, unsigned n_parts);
+bool qmsg_reserve(struct queue *q); /* the next qmsg_new() has its memory */
 struct qmsg *qmsg_new(struct queue *q, struct message *m); /* takes m, unless it fails (NULL) */
 struct qmsg *qmsg_find(const struct queue *q, uint64_t id);
 void qmsg_free(struct queue *q, struct qmsg *qm);

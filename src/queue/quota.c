@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/oom.h"
 #include "queue/queue_impl.h"
 
 struct recipients {
@@ -114,7 +115,7 @@ static struct account *account_of(struct queue *q, uint32_t id)
 			return a;
 	a = calloc(1, sizeof(*a));
 	if (!a)
-		abort(); /* once per SIM: without it no quota could be kept */
+		oom_end("the account of a SIM"); /* once per SIM: without it no quota could be kept */
 	a->id = id;
 	a->next = q->accounts;
 	q->accounts = a;
