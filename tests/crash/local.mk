@@ -52,3 +52,16 @@ tests_crash_posthornd_points_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_open,--wra
 tests_crash_backup_dies_SOURCES = tests/crash/backup_dies.c src/queue/store_sqlite_care.c
 tests_crash_backup_dies_LDADD = $(POSTHORN_LIBS)
 tests_crash_backup_dies_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sqlite3_backup_finish,--wrap=rename
+
+# Faults on all sides and the books closed behind them: a short form in `make check`, in both builds, as it is memory that
+# sanitizers look at; an hour by `make soak`, with sanitizers in a build folder of its own.
+E2E_TESTS += tests/crash/soak.py
+EXTRA_DIST += tests/crash/soak.py tests/crash/soak_audit.py tests/crash/soak_load.py tests/crash/soak_world.py
+SECONDS = 3600
+.PHONY: soak
+soak:
+	@mkdir -p soak-build
+	test -f soak-build/Makefile || (cd soak-build && \
+		$(abs_top_srcdir)/configure --enable-sanitizers CFLAGS="-O1 -g" >configure.out)
+	$(MAKE) -C soak-build all
+	cd soak-build && POSTHORN_BUILD=. $(PYTHON3) $(abs_top_srcdir)/tests/crash/soak.py --seconds $(SECONDS) --table soak.table
