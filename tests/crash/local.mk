@@ -18,6 +18,7 @@ check-crash-long: build-tests
 	$(PYTHON3) $(srcdir)/tests/crash/points.py --rounds 20
 	$(PYTHON3) $(srcdir)/tests/crash/memory.py --rounds 40
 	$(PYTHON3) $(srcdir)/tests/crash/kill9.py --rounds 100
+	$(PYTHON3) $(srcdir)/tests/crash/receipts_later.py --messages 1000000
 
 CRASH_TESTS += tests/crash/kill9.py tests/crash/kill9_can_fail.py
 EXTRA_DIST += tests/crash/kill9.py tests/crash/kill9_can_fail.py
@@ -52,6 +53,14 @@ tests_crash_posthornd_points_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_open,--wra
 tests_crash_backup_dies_SOURCES = tests/crash/backup_dies.c src/queue/store_sqlite_care.c
 tests_crash_backup_dies_LDADD = $(POSTHORN_LIBS)
 tests_crash_backup_dies_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sqlite3_backup_finish,--wrap=rename
+
+# The gateway whose wall clock a test moves.
+check_PROGRAMS += tests/crash/posthornd-clock
+tests_crash_posthornd_clock_SOURCES = src/main.c tests/crash/clock_shim.c
+tests_crash_posthornd_clock_LDADD = $(POSTHORN_LIBS)
+tests_crash_posthornd_clock_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_ms
+CRASH_TESTS += tests/crash/receipts_later.py
+EXTRA_DIST += tests/crash/receipts_later.py tests/crash/clocks.py
 
 # Faults on all sides and the books closed behind them: a short form in `make check`, in both builds, as it is memory that
 # sanitizers look at; an hour by `make soak`, with sanitizers in a build folder of its own.

@@ -63,7 +63,7 @@ class SoakGateway(Gateway):
                 self.events[event] += 1
                 if level in ("error", "none"):
                     self.errors.append(line.rstrip("\n"))
-                if level in ("info", "debug") and not re.match(r"reload|listening|ready|stop|link_(up|down)", event):
+                if level in ("info", "debug") and not re.match(r"reload|listening|ready|stop|link_|smpp_", event):
                     continue
                 log.write(line)
                 log.flush()
