@@ -10,6 +10,7 @@
  * The lease is on disk before the driver sees the part: op_lease is staged here (or goes with the accept commit), and
  * dispatch_submit() runs when it is done.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -170,6 +171,7 @@ void dispatch_take(struct queue *q, struct outlet *o, struct qmsg *qm, unsigned 
 
 static void slots_free(struct queue *q, struct outlet *o, struct qmsg *qm, unsigned n_parts)
 {
+	assert(o->in_flight >= n_parts); /* of the link that has them: it would never send again */
 	o->in_flight -= n_parts;
 	if (qm->m->class != CLASS_OTP)
 		o->in_flight_bulk -= n_parts;
@@ -594,13 +596,21 @@ static bool too_early(struct queue *q, struct qmsg *qm, const struct outlet *o)
 	return true;
 }
 
-/* What was begun goes on over its link; true: it has left the lane. */
+/* What was begun goes on over its link; true: it has left the lane.  Of a link that is being removed the rest goes over what
+ * there is, but only when nothing is under way there any more: the slots of what is belong to that link, and its answers
+ * too.  queue_forget_outlet() brings it back. */
 static bool pinned(struct queue *q, struct lane *l, struct qmsg *qm)
 {
 	struct lane *to;
 
-	if (!qm->bound || !qm->out || qm->out == l->out || qm->out->removed)
+	if (!qm->bound || !qm->out || qm->out == l->out)
 		return false;
+	if (qm->out->removed) {
+		if (!(qm->leasing | qm->leased | qm->flying))
+			return false;
+		lane_take(q, qm);
+		return true;
+	}
 	to = lane_pinned(q, qm->m, qm->out);
 	if (!to)
 		return false;
