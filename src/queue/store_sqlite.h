@@ -138,6 +138,14 @@
 	X(W_SCRUB_TEXT, "UPDATE inbound SET text = '', raw = x'' WHERE n = ?1")                                        \
 	X(W_SCRUB_SENDER, "UPDATE inbound SET sender = '' WHERE n = ?1")                                               \
 	X(W_PURGE_BODY, "DELETE FROM body WHERE id = ?1")                                                              \
+	X(W_TOTAL, "INSERT INTO total SELECT created / 86400000, client, campaign, iif(?4, coalesce(tag, ''), ''), bits & 3,"   \
+		   " coalesce((SELECT link FROM submit WHERE key BETWEEN ?2 AND ?3 LIMIT 1), 0),"                      \
+		   " (SELECT coalesce((SELECT max(state) FROM correction WHERE key = ?2), state) FROM final"           \
+		   " WHERE key = ?2), 1, coalesce((SELECT parts FROM bound WHERE id = ?1), bits >> 16 & 255),"         \
+		   " (SELECT count(*) FROM submit WHERE key BETWEEN ?2 AND ?3) FROM message WHERE id = ?1"             \
+		   " ON CONFLICT DO UPDATE SET messages = messages + 1, parts = parts + excluded.parts,"               \
+		   " taken = taken + excluded.taken")                                                                  \
+	X(W_TOTAL_TAGS, "SELECT count(*) FROM (SELECT 1 FROM total WHERE day = ?1 AND tag <> '' LIMIT ?2)")            \
 	X(W_PURGE_MESSAGE, "DELETE FROM message WHERE id = ?1")                                                        \
 	X(W_PURGE_BOUND, "DELETE FROM bound WHERE id = ?1")                                                            \
 	X(W_PURGE_SUBMIT, "DELETE FROM submit WHERE key BETWEEN ?1 AND ?2")                                            \
@@ -340,6 +348,7 @@ struct writer {
 		uint64_t numbers_upto;             /* every message below has no number any more */
 		uint64_t texts_upto, senders_upto; /* of inbound, up to this n */
 	} m, saved;
+	bool count_tags;         /* of what this step of retention deletes */
 };
 
 typedef int apply_fn(struct writer *w, struct store_op *op);

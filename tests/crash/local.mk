@@ -19,6 +19,7 @@ check-crash-long: build-tests
 	$(PYTHON3) $(srcdir)/tests/crash/memory.py --rounds 40
 	$(PYTHON3) $(srcdir)/tests/crash/kill9.py --rounds 100
 	$(PYTHON3) $(srcdir)/tests/crash/receipts_later.py --messages 1000000
+	$(PYTHON3) $(srcdir)/tests/crash/retention.py --days 40 --messages 20000
 
 CRASH_TESTS += tests/crash/kill9.py tests/crash/kill9_can_fail.py
 EXTRA_DIST += tests/crash/kill9.py tests/crash/kill9_can_fail.py
@@ -59,8 +60,8 @@ check_PROGRAMS += tests/crash/posthornd-clock
 tests_crash_posthornd_clock_SOURCES = src/main.c tests/crash/clock_shim.c
 tests_crash_posthornd_clock_LDADD = $(POSTHORN_LIBS)
 tests_crash_posthornd_clock_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_ms
-CRASH_TESTS += tests/crash/receipts_later.py
-EXTRA_DIST += tests/crash/receipts_later.py tests/crash/clocks.py
+CRASH_TESTS += tests/crash/receipts_later.py tests/crash/retention.py
+EXTRA_DIST += tests/crash/receipts_later.py tests/crash/retention.py tests/crash/clocks.py
 
 # Faults on all sides and the books closed behind them: a short form in `make check`, in both builds, as it is memory that
 # sanitizers look at; an hour by `make soak`, with sanitizers in a build folder of its own.
