@@ -331,7 +331,7 @@ void queue_guard_moved(struct queue *q, struct outlet *o)
 	dispatch_dirty(q);
 }
 
-/* What was begun over the link that went, and waited for the end of its last part there: pinned() in dispatch.c. */
+/* What was begun over the link that went, and waited for the end of its last part there: pinned() in serve.c. */
 static void rest_goes_on(struct queue *q)
 {
 	for (unsigned i = 0; i <= q->mask_by_id; i++)
@@ -460,7 +460,7 @@ static void checked(uv_check_t *c)
 {
 	struct queue *q = c->data;
 
-	dispatch_run(q);
+	serve_run(q);
 }
 
 static void lane_known(void *arg, const struct store_lane *k, bool has_backlog)

@@ -7,9 +7,11 @@
  *     views.c     what others see of it
  *     lane.c      lanes: which messages wait where, and for which link
  *     choice.c    routes that choose among their links
- *     dispatch.c  from lanes to links: fair choice, tokens, lease, submit
+ *     serve.c     whose turn it is: lanes of a link, messages of a lane
+ *     dispatch.c  from a lane to its link: room, cut, lease, submit
  *     refs.c      references that join the parts of a long message
- *     settle.c    how attempts ended
+ *     settle.c    how attempts ended: taken, final, and what the other ends lead to
+ *     refused.c   not taken: again later, over the next link, or failed
  *     evidence.c  what receipts of unknown id and uncertain parts have in common
  *     uncertain.c parts that were written and never answered
  *     ask.c       parts whose receipt does not come: the carrier is asked
@@ -313,6 +315,15 @@ static inline uint64_t parts_mask(unsigned n)
 	return n >= 64 ? ~0ull : (1ull << n) - 1;
 }
 
+static inline struct store_msg qmsg_store_msg(struct queue *q, const struct qmsg *qm)
+{
+	struct store_msg sm = queue_store_msg(q, qm->m, qm->n_parts ? qm->n_parts : qm->m->n_parts);
+
+	sm.lane = qm->row_lane;
+	sm.seq = qm->row_seq;
+	return sm;
+}
+
 /* lane.c */
 const struct queue_route *lane_route(const struct queue *q, uint32_t id); /* NULL: no such route */
 struct lane *lane_get(struct queue *q, const struct message *m, unsigned skip);
@@ -338,9 +349,11 @@ static inline uint32_t minute_of(int64_t ms)
 	return (uint32_t)((ms + 59999) / 60000);
 }
 
+/* serve.c */
+void serve_run(struct queue *q); /* all links, when something has changed: see dispatch_dirty() */
+
 /* dispatch.c */
 void dispatch_dirty(struct queue *q);
-void dispatch_run(struct queue *q);
 bool dispatch_room(struct queue *q, struct outlet *o, enum msg_class class);
 void dispatch_take(struct queue *q, struct outlet *o, struct qmsg *qm, unsigned n_parts); /* slots and tokens */
 void dispatch_settled(struct queue *q, struct qmsg *qm, unsigned n_parts);                   /* slots back */
@@ -356,9 +369,32 @@ int dispatch_plan(struct queue *q, struct qmsg *qm, struct outlet *o);
 void dispatch_submit(struct queue *q, struct qmsg *qm);     /* hand what is leased to the driver */
 void dispatch_requeue(struct queue *q, struct qmsg *qm);    /* todo is not empty: back to the lane that fits */
 void dispatch_gone(struct queue *q, struct qmsg *qm);       /* nothing left to do in memory? then let it go */
-bool tokens_has(double *tokens, int64_t *at_us, double rate, double burst, int64_t now_us);
-
+/* Lease as many parts of the message as there is room for; how many, 0: no operation to be had. */
+unsigned dispatch_lease(struct queue *q, struct outlet *o, struct qmsg *qm);
 enum msg_reason dispatch_no_room(struct queue *q, struct outlet *o, enum msg_class class); /* REASON_NONE: room */
+/* As dispatch_no_room(), of a link whose dispatch_rate() was called in this run. */
+enum msg_reason dispatch_full(struct queue *q, struct outlet *o, enum msg_class class);
+
+#define OTP_RECENT_MS 10000 /* so long the other classes leave room for the next code */
+static inline bool otp_recent(const struct queue *q, const struct outlet *o)
+{
+	return o->otp_at_ms && q->now_us / 1000 - o->otp_at_ms < OTP_RECENT_MS;
+}
+
+/* Refill a bucket; is there one token?  rate 0: always. */
+static inline bool tokens_has(double *tokens, int64_t *at_us, double rate, double burst, int64_t now_us)
+{
+	if (rate <= 0)
+		return true;
+	if (*at_us == 0)
+		*tokens = burst;
+	else
+		*tokens += rate * (double)(now_us - *at_us) / 1e6;
+	*at_us = now_us;
+	if (*tokens > burst)
+		*tokens = burst;
+	return *tokens >= 1;
+}
 
 /* choice.c */
 #define SKIP_ONE 0x80 /* skip, of routes that choose: all links but the one of this index */
@@ -413,6 +449,12 @@ int settle_receipt(struct queue *q, struct sent_entry *e, struct op_final *f, se
 /* What the carrier said of a part when it was asked.  1: its receipt was faster.  -ENOMEM. */
 int settle_asked(struct queue *q, const struct outlet *o, const struct store_msg *msg, unsigned part,
 	enum msg_class class, uint64_t hash, const struct link_receipt *r);
+/* A carrier has taken a part: the row, and what to wait for.  `ended`: its message is final already. */
+void settle_submit(struct queue *q, const struct message *m, const struct store_msg *sm, struct outlet *o,
+	unsigned part, const char *smsc_id, bool last, bool ended);
+void settle_took(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const char *smsc_id);
+/* In seconds: until then a receipt may come for what left at `at_ms`. */
+int64_t settle_deadline(const struct outlet *o, const struct message *m, int64_t at_ms);
 uint64_t settle_hash(const struct outlet *o, const char *smsc_id); /* in `sent` and on disk; 0: there is no id */
 void settle_account(struct queue *q, uint64_t id, enum msg_class class, int msg_state, bool correction);
 void settle_pools(struct queue *q);
@@ -427,17 +469,33 @@ void settle_flush_spill(struct queue *q);
 void settle_schedule(struct queue *q, struct qmsg *qm);
 void settle_late(void *arg, struct sent_entry *e);
 void settle_remember(struct queue *q, const struct message *m, const struct store_msg *sm, const struct store_sent *s);
-void settle_uncertain(
-	struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, uint32_t code, const char *text);
 /* What a parked receipt says of a part that nobody answered; nothing when it was another's meanwhile.  -ENOMEM. */
 int settle_by_evidence(struct queue *q, const struct evidence_part *p, const struct evidence_receipt *r);
 
+/* refused.c */
+/* The row of an attempt that did not simply end with SENT.  next_at: its due row, 0: none. */
+void attempt_row(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, enum outcome outcome,
+	uint32_t code, const char *text, int64_t next_at, enum msg_reason reason, unsigned skip);
+unsigned attempt_count(struct qmsg *qm, unsigned part); /* one more; how many they are now */
+void refused_retry(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s);
+void refused_fault(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s);
+void refused_throttled(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s);
+void refused_for_good(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s,
+	enum msg_reason reason);
+void refused_decide(struct queue *q, struct qmsg *qm, struct outlet *o); /* after each part that came back */
+
+/* A queue is full, though others were taken since this message was told so before: it is not the link's. */
+static inline bool refused_full_again(const struct qmsg *qm, const struct outlet *o, const struct settle *s)
+{
+	return s->queue_full && qm->n_full && o->sent > qm->full_at_sent;
+}
+
 /* uncertain.c */
-/* It was not answered.  True: a receipt that is here already says what became of it, and that is staged, or will be as
- * soon as the receipt is parked. */
-bool uncertain_evidence(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part);
-/* It is not sent again: a receipt may still tell of it. */
-void uncertain_hold(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part);
+/* Written, never answered; also what a lease without an outcome is after a crash. */
+void uncertain_settle(
+	struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, uint32_t code, const char *text);
+/* Answered after all, when it was settled as UNKNOWN already; qm NULL: not in memory any more. */
+void uncertain_late(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s);
 /* This receipt (arg: the queue) is parked now.  True: it tells of an uncertain part, and that is staged. */
 bool uncertain_parked(void *arg, const struct evidence_receipt *r);
 /* The only part that this receipt of unknown id can speak of, or NULL. */

@@ -577,7 +577,7 @@ static void lease_one(struct queue *q, struct store_loaded *x)
 	lane_take(q, qm);
 	qm->todo = todo;
 	for (uint64_t left = leased; left; left &= left - 1)
-		settle_uncertain(q, qm, o ? o : &gone, (unsigned)__builtin_ctzll(left) + 1, 0, "restart");
+		uncertain_settle(q, qm, o ? o : &gone, (unsigned)__builtin_ctzll(left) + 1, 0, "restart");
 	if (qm->todo)
 		dispatch_requeue(q, qm);
 	dispatch_gone(q, qm);

@@ -12,6 +12,9 @@
  *     DUPLICATE  as SENT, with the code in the timeline
  *     UNKNOWN    the link's on_uncertain decides: resend, hold for evidence, fail
  *     UNSENT     nothing left us: the lease is released, it waits again
+ *
+ * Here are final states, SENT, and queue_settle(), which tells the others apart.  How RETRY, THROTTLED, REJECTED,
+ * RECIPIENT and LINK_FAULT go on is refused.c, UNKNOWN is uncertain.c.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -21,12 +24,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "queue/queue_impl.h"
-
-#define FAULTS_FREE  2     /* answers of one message that ended its link's session, before they cost attempts */
-#define FULL_FREE    2     /* answers of one message that a queue is full, before it is its recipient's */
-#define ASIDE_MIN_MS 1000
-#define ASIDE_MAX_MS 60000
-#define EVIDENCE_DOUBT_MS 2000 /* a part that evidence spared comes back then, unless it is final */
 
 /* ---- final states ---------------------------------------------------------------------------------------- */
 
@@ -101,19 +98,10 @@ static struct final_job *stage_final(struct queue *q, const struct store_msg *sm
 	return j;
 }
 
-static struct store_msg msg_of(struct queue *q, const struct qmsg *qm)
-{
-	struct store_msg sm = queue_store_msg(q, qm->m, qm->n_parts ? qm->n_parts : qm->m->n_parts);
-
-	sm.lane = qm->row_lane;
-	sm.seq = qm->row_seq;
-	return sm;
-}
-
 void settle_final(struct queue *q, struct qmsg *qm, unsigned part, enum msg_state state, enum msg_reason reason,
 	const char *error)
 {
-	struct store_msg sm = msg_of(q, qm);
+	struct store_msg sm = qmsg_store_msg(q, qm);
 
 	stage_final(q, &sm, part, qm->m->class, state, reason, error);
 }
@@ -160,7 +148,7 @@ void queue_count_final(struct queue *q, enum msg_class class, enum msg_state sta
 
 /* ---- sent: receipts to come ------------------------------------------------------------------------------ */
 
-static int64_t deadline_of(const struct outlet *o, const struct message *m, int64_t at_ms)
+int64_t settle_deadline(const struct outlet *o, const struct message *m, int64_t at_ms)
 {
 	if (at_ms < m->send_at_ms) /* the carrier keeps it until then */
 		at_ms = m->send_at_ms;
@@ -181,7 +169,7 @@ static void remember(struct queue *q, const struct message *m, const struct stor
 	struct sent_entry e = { .hash = hash, .msg = *sm, .to = m->to, .link = link, .part = (uint8_t)part,
 		.state = (uint8_t)state, .class = m->class };
 
-	e.deadline_s = (uint32_t)deadline_of(o, m, at_ms);
+	e.deadline_s = (uint32_t)settle_deadline(o, m, at_ms);
 	ask_plan(o, &e, at_ms < m->send_at_ms ? m->send_at_ms : at_ms, q->now_ms);
 	e.sent_s = (uint32_t)(at_ms / 1000);
 	e.since_s = (uint32_t)(since_of(m, at_ms) / 1000);
@@ -455,8 +443,7 @@ static void note_sender(struct queue *q, const struct message *m, struct outlet 
 	snprintf(s->sender, sizeof(s->sender), "%s", from);
 }
 
-/* A carrier has taken a part: the row, and what to wait for. */
-static void stage_submit(struct queue *q, const struct message *m, const struct store_msg *sm, struct outlet *o,
+void settle_submit(struct queue *q, const struct message *m, const struct store_msg *sm, struct outlet *o,
 	unsigned part, const char *smsc_id, bool last, bool ended)
 {
 	struct submit_job *j = (struct submit_job *)pool_get(q, &q->pool_submit, OP_SUBMIT, submit_done);
@@ -489,177 +476,16 @@ static void stage_submit(struct queue *q, const struct message *m, const struct 
 		remember(q, m, sm, o, o->id, part, j->s.hash, q->now_ms, STATE_SENT);
 }
 
-static void took(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const char *smsc_id)
+void settle_took(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const char *smsc_id)
 {
-	struct store_msg sm = msg_of(q, qm);
+	struct store_msg sm = qmsg_store_msg(q, qm);
 
 	qm->done |= 1ull << (part - 1);
-	stage_submit(q, qm->m, &sm, o, part, smsc_id, (qm->done & parts_mask(qm->n_parts)) == parts_mask(qm->n_parts),
+	settle_submit(q, qm->m, &sm, o, part, smsc_id, (qm->done & parts_mask(qm->n_parts)) == parts_mask(qm->n_parts),
 		false);
 }
 
-/* ---- not SENT -------------------------------------------------------------------------------------------- */
-
-static void attempt_done(struct store_op *op)
-{
-	struct op_attempt *a = (struct op_attempt *)op;
-	struct queue *q = op->arg;
-
-	if (queue_again(q, op))
-		return;
-	q->settling--;
-	if (op->r < 0)
-		log_error("attempt_not_stored", "msg=%llu part=%u error=%s", (unsigned long long)a->msg.id, a->part,
-			strerror(-op->r));
-	if (op->r == 0 && a->next_at) {
-		if (a->msg.n_parts == 1)
-			queue_resolved(q, a->msg.id); /* the due row knows it now */
-		refill_due(q, a->next_at);
-	}
-	pool_put(&q->pool_attempt, op);
-}
-
-static void attempt(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, enum outcome outcome,
-	uint32_t code, const char *text, int64_t next_at, enum msg_reason reason, unsigned skip)
-{
-	struct op_attempt *a = (struct op_attempt *)pool_get(q, &q->pool_attempt, OP_ATTEMPT, attempt_done);
-
-	if (!a)
-		return;
-	a->msg = msg_of(q, qm);
-	a->part = part;
-	a->at = q->now_ms;
-	a->next_at = next_at;
-	a->link = o->id;
-	a->outcome = outcome;
-	a->reason = reason;
-	a->skip = (uint8_t)skip;
-	a->tries = qm->tries;
-	a->code = code;
-	a->keep_lease = false;
-	snprintf(a->text, sizeof(a->text), "%s", text ? text : "");
-	a->op.rows = 3;
-	queue_stage(q, STORE_SETTLE, &a->op);
-	q->settling++;
-	qm->reason = (uint8_t)reason;
-}
-
-static int64_t back_off_ms(const struct outlet *o, unsigned tries, uint64_t salt)
-{
-	int64_t ms = o->retry_min_ms ? o->retry_min_ms : 1000;
-
-	for (unsigned i = 1; i < tries && ms < o->retry_max_ms; i++)
-		ms *= 2;
-	if (o->retry_max_ms && ms > o->retry_max_ms)
-		ms = o->retry_max_ms;
-	return ms * (int64_t)(800 + salt % 400) / 1000; /* ± 20 % */
-}
-
-static int link_index(const struct qmsg *qm, const struct outlet *o)
-{
-	const struct queue_route *r = qm->lane ? qm->lane->route : NULL;
-
-	for (unsigned i = 0; r && i < r->n_links; i++)
-		if (r->links[i] == o)
-			return (int)i;
-	return -1;
-}
-
-/* Attempts are counted in rounds over the parts: five parts that were busy once each are one attempt, not five. */
-static unsigned count_try(struct qmsg *qm, unsigned part)
-{
-	uint64_t bit = 1ull << (part - 1);
-
-	if (!qm->tried || (qm->tried & bit)) {
-		qm->tries++;
-		qm->tried = 0;
-	}
-	qm->tried |= bit;
-	return qm->tries;
-}
-
-static void rejected(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s,
-	enum msg_reason reason);
-
-static void retry_later(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
-{
-	int64_t at;
-
-	if (count_try(qm, part) >= o->max_attempts && o->max_attempts) {
-		rejected(q, qm, o, part, s, REASON_ATTEMPTS);
-		return;
-	}
-	at = q->now_ms + back_off_ms(o, qm->tries, qm->m->id * 2654435761u >> 8);
-	if (s->retry_after_ms && at < q->now_ms + s->retry_after_ms)
-		at = q->now_ms + s->retry_after_ms;
-	if (at > qm->m->ttl_end_ms)
-		at = qm->m->ttl_end_ms;
-	attempt(q, qm, o, part, s->outcome, s->code, s->text, at, REASON_RETRY, qm->lane ? qm->lane->key.skip : 0);
-	qm->later |= 1ull << (part - 1);
-}
-
-/* The link that follows in the route, as an index; -1: none. */
-static int next_link(const struct qmsg *qm, const struct outlet *o)
-{
-	int i = link_index(qm, o);
-
-	if (i >= 0 && qm->lane->route->choice)
-		return qm->lane->key.skip || qm->lane->route->n_links < 2 ? -1 : SKIP_ONE | i;
-	return i >= 0 && (unsigned)i + 1 < qm->lane->route->n_links ? i + 1 : -1;
-}
-
-/* What becomes of refused parts is known when no part of the message is under way any more: none was taken, then all of
- * it goes over the next link, cut anew; else it has failed. */
-static void refused_decide(struct queue *q, struct qmsg *qm, struct outlet *o)
-{
-	struct lane *l;
-	char error[40];
-	int i;
-
-	if (!qm->refused || (qm->flying | qm->leased | qm->leasing))
-		return;
-	i = qm->done | qm->later ? -1 : next_link(qm, o);
-	l = i >= 0 ? lane_get(q, qm->m, (unsigned)i) : NULL;
-	if (l) {
-		lane_take(q, qm);
-		qm->refused = 0;
-		qm->todo = parts_mask(qm->n_parts);
-		qm->bound = false;
-		qm->bound_link = 0;
-		qm->n_parts = 0; /* the next link segments anew */
-		qm->out = NULL;
-		qm->tries = 0;
-		qm->tried = 0;
-		lane_append(q, l, qm);
-		return;
-	}
-	snprintf(error, sizeof(error), "%s:%u", qm->refused_text, qm->refused_code);
-	for (uint64_t left = qm->refused; left; left &= left - 1)
-		settle_final(q, qm, (unsigned)__builtin_ctzll(left) + 1, STATE_REJECTED, qm->refused_reason, error);
-	qm->done |= qm->refused;
-	qm->refused = 0;
-}
-
-/* Not by this link.  A failure of the link (REASON_REFUSED, REASON_ATTEMPTS) is not the recipient's: the next one is
- * asked.  For a number that does not exist it would answer the same, and charge for it. */
-static void rejected(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s,
-	enum msg_reason reason)
-{
-	char error[40];
-
-	if (s->outcome != OUTCOME_RECIPIENT && !(qm->done | qm->later) && next_link(qm, o) >= 0) {
-		attempt(q, qm, o, part, s->outcome, s->code, s->text, 0, REASON_NONE, 0);
-		qm->refused |= 1ull << (part - 1);
-		qm->refused_code = s->code;
-		qm->refused_reason = (uint8_t)reason;
-		snprintf(qm->refused_text, sizeof(qm->refused_text), "%s", s->text ? s->text : "");
-		return;
-	}
-	attempt(q, qm, o, part, s->outcome, s->code, s->text, 0, reason, 0);
-	snprintf(error, sizeof(error), "%.28s:%u", s->text ? s->text : "", s->code);
-	settle_final(q, qm, part, STATE_REJECTED, reason, error);
-	qm->done |= 1ull << (part - 1);
-}
+/* ---- what an answer says of the link --------------------------------------------------------------------- */
 
 /* `limit`, `sent`: as they were, per second.  The first time is an event, what follows is how a limit is kept to. */
 static void slowed(struct queue *q, struct outlet *o, double limit, double sent)
@@ -674,12 +500,6 @@ static void slowed(struct queue *q, struct outlet *o, double limit, double sent)
 		log_info("link_slowed", "link=%s from_per_s=%.4g to_per_s=%.4g", link, sent, o->adapt.limit);
 }
 
-/* A queue is full, though others were taken since this message was told so before: it is not the link's. */
-static bool full_again(const struct qmsg *qm, const struct outlet *o, const struct settle *s)
-{
-	return s->queue_full && qm->n_full && o->sent > qm->full_at_sent;
-}
-
 /* What an answer says about the rate. */
 static void told_rate(struct queue *q, const struct qmsg *qm, struct outlet *o, const struct settle *s)
 {
@@ -689,7 +509,7 @@ static void told_rate(struct queue *q, const struct qmsg *qm, struct outlet *o, 
 		[OUTCOME_THROTTLED] = ADAPT_REFUSED, [OUTCOME_UNKNOWN] = ADAPT_OTHER, [OUTCOME_UNSENT] = ADAPT_OTHER,
 		[OUTCOME_LINK_FAULT] = ADAPT_OTHER,
 	};
-	enum adapt_answer answer = full_again(qm, o, s) ? ADAPT_OTHER :
+	enum adapt_answer answer = refused_full_again(qm, o, s) ? ADAPT_OTHER :
 		s->queue_full ? ADAPT_FULL : answers[s->outcome];
 	int64_t now_us = clock_mono_us();
 	double sent = pace_sent(&o->pace, now_us), limit = o->adapt.limit;
@@ -737,187 +557,7 @@ void queue_congestion(struct queue *q, struct outlet *o, unsigned percent)
 		slowed(q, o, limit, sent);
 }
 
-/* The session was at fault; the link binds anew, which takes a moment, so this does not turn hot.  But when it happens
- * to one message again and again, the message is what the carrier cannot bear: then it costs attempts, and others get
- * their turn. */
-static void link_fault(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
-{
-	if (qm->n_faults >= FAULTS_FREE) {
-		o->retried++;
-		retry_later(q, qm, o, part, s);
-		return;
-	}
-	qm->n_faults++;
-	attempt(q, qm, o, part, s->outcome, s->code, s->text, 0, REASON_RETRY, 0);
-	qm->todo |= 1ull << (part - 1);
-	dispatch_requeue(q, qm);
-}
-
-/* Is it this recipient's queue that is full?  So it is when it was told so three times, with others taken between. */
-static bool recipient_full(struct qmsg *qm, const struct outlet *o, const struct settle *s)
-{
-	if (!s->queue_full)
-		return false;
-	qm->n_full = full_again(qm, o, s) ? qm->n_full + 1 : 1;
-	qm->full_at_sent = o->sent;
-	return qm->n_full > FULL_FREE;
-}
-
-/* Out of the way of others, for longer the longer it lasts.  Costs no attempt. */
-static void set_aside(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
-{
-	int64_t wait = (q->now_ms - qm->m->created_ms) / 4, at;
-
-	wait = wait < ASIDE_MIN_MS ? ASIDE_MIN_MS : wait > ASIDE_MAX_MS ? ASIDE_MAX_MS : wait;
-	at = q->now_ms + wait;
-	if (at > qm->m->ttl_end_ms)
-		at = qm->m->ttl_end_ms;
-	qm->flying &= ~(1ull << (part - 1));
-	dispatch_settled(q, qm, 1);
-	attempt(q, qm, o, part, OUTCOME_THROTTLED, s->code, s->text, at, REASON_THROTTLED,
-		qm->lane ? qm->lane->key.skip : 0);
-	qm->later |= 1ull << (part - 1);
-}
-
-static void throttled(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
-{
-	int64_t until = clock_mono_ms() + (s->retry_after_ms ? adapt_pause_ms(&o->adapt, s->retry_after_ms) : 0);
-
-	o->throttled++;
-	if (recipient_full(qm, o, s)) {
-		set_aside(q, qm, o, part, s);
-		return;
-	}
-	if (until > o->pause_until_ms)
-		o->pause_until_ms = until;
-	qm->reason = REASON_THROTTLED;
-	dispatch_unsent(q, qm, 1ull << (part - 1));
-}
-
-static enum uncertain_policy policy_of(const struct outlet *o, enum msg_class class)
-{
-	return o->on_uncertain_of[class] ? o->on_uncertain_of[class] - 1u : o->on_uncertain;
-}
-
-/* Written, never answered; also what a lease without an outcome is after a crash. */
-void settle_uncertain(
-	struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, uint32_t code, const char *text)
-{
-	uint64_t bit = 1ull << (part - 1);
-	bool known;
-
-	o->uncertain++;
-	known = uncertain_evidence(q, qm, o, part);
-	switch (policy_of(o, qm->m->class)) {
-	case UNCERTAIN_RESEND:
-		if (known) {
-			/* Not again, unless the disk says that the receipt was another's: its row comes back then. */
-			count_try(qm, part);
-			attempt(q, qm, o, part, OUTCOME_UNKNOWN, code, text, q->now_ms + EVIDENCE_DOUBT_MS,
-				REASON_RETRY, qm->lane ? qm->lane->key.skip : 0);
-			qm->later |= bit;
-			return;
-		}
-		if (count_try(qm, part) < o->max_attempts || !o->max_attempts) {
-			attempt(q, qm, o, part, OUTCOME_UNKNOWN, code, text, 0, REASON_RETRY, 0);
-			qm->todo |= bit;
-			dispatch_requeue(q, qm);
-			return;
-		}
-		break;
-	case UNCERTAIN_HOLD:
-		attempt(q, qm, o, part, OUTCOME_UNKNOWN, code, text, deadline_of(o, qm->m, q->now_ms) * 1000,
-			REASON_HOLD, 0);
-		qm->later |= bit;
-		uncertain_hold(q, qm, o, part);
-		return;
-	case UNCERTAIN_FAIL:
-	case UNCERTAIN_N:
-		break;
-	}
-	attempt(q, qm, o, part, OUTCOME_UNKNOWN, code, text, 0, REASON_NO_ANSWER, 0);
-	/* Behind what evidence said, if it said anything: what is final stays. */
-	settle_final(q, qm, part, STATE_UNCONFIRMED, REASON_NO_ANSWER, "");
-	qm->done |= bit;
-	uncertain_hold(q, qm, o, part);
-}
-
-/* An answer that came after its part was settled as UNKNOWN.  Still here unsent: it need not go again.  Under way
- * again, or gone from memory: the id is kept all the same, so that the receipt finds its message (a second acceptance
- * is an attempt row; the writer sees to that).  What the carrier then says of the second sending ends nothing: it has
- * the first one. */
-struct late_query {
-	struct q_load load;
-	struct queue *q;
-	uint32_t link;
-	unsigned part;
-	char smsc_id[66];
-};
-
-static void late_loaded(struct store_query *sq)
-{
-	struct late_query *lq = (struct late_query *)sq;
-	struct queue *q = lq->q;
-	struct store_loaded *x = sq->r == 0 && lq->load.n_rows ? &lq->load.rows[0] : NULL;
-	struct outlet *o = queue_outlet_of(q, lq->link);
-	struct store_msg sm;
-
-	/* Also when it is final: unconfirmed, its receipt may still correct it. */
-	if (x && x->m && o && !q->stopping) {
-		evidence_forget(q->evidence, lq->link, x->m->to, x->m->id, lq->part);
-		sm = queue_store_msg(q, x->m, x->bound_parts ? x->bound_parts : x->m->n_parts);
-		stage_submit(q, x->m, &sm, o, lq->part, lq->smsc_id, false, x->final);
-	}
-	store_query_done(sq);
-	free(lq);
-}
-
-/* Is the part that this link has taken still a part of the message?  Another link may have been given all of it, cut in
- * its own way. */
-static bool is_cut_for(const struct qmsg *qm, const struct outlet *o)
-{
-	return (qm->bound && qm->bound_link == o->id) || (qm->n_parts ? qm->n_parts : qm->m->n_parts) == 1;
-}
-
-static void late_answer(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
-{
-	uint64_t bit = 1ull << (part - 1);
-	struct late_query *lq;
-
-	if (s->outcome != OUTCOME_SENT)
-		return;
-	if (qm && !is_cut_for(qm, o))
-		qm = NULL;
-	if (qm && ((qm->todo | qm->refused) & bit)) {
-		qm->todo &= ~bit;
-		qm->refused &= ~bit;
-		if (!qm->todo)
-			lane_take(q, qm);
-		took(q, qm, o, part, s->smsc_id);
-		refused_decide(q, qm, o);
-		dispatch_gone(q, qm);
-		return;
-	}
-	if (qm && (qm->later & bit)) { /* its due row brings nothing back */
-		qm->later &= ~bit;
-		qm->done |= bit;
-	}
-	if (qm)
-		qm->answered |= (qm->leasing | qm->leased | qm->flying) & bit;
-	lq = calloc(1, sizeof(*lq));
-	if (!lq)
-		return;
-	lq->q = q;
-	lq->link = o->id;
-	lq->part = part;
-	snprintf(lq->smsc_id, sizeof(lq->smsc_id), "%s", s->smsc_id ? s->smsc_id : "");
-	lq->load.q.kind = Q_LOAD;
-	lq->load.q.done = late_loaded;
-	lq->load.from_id = msg_key_id(s->key);
-	lq->load.no_body = true;
-	lq->load.limit = 1;
-	store_read(q->store, STORE_QUEUE, &lq->load.q);
-}
+/* ---- what an answer says of its part ---------------------------------------------------------------------- */
 
 /* The second sending of what the carrier has taken: it is over, however it ended. */
 static void second_ended(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s)
@@ -927,7 +567,7 @@ static void second_ended(struct queue *q, struct qmsg *qm, struct outlet *o, uns
 	qm->flying &= ~bit;
 	qm->done |= bit;
 	dispatch_settled(q, qm, 1);
-	attempt(q, qm, o, part, s->outcome, s->code, s->text, 0, REASON_NONE, 0);
+	attempt_row(q, qm, o, part, s->outcome, s->code, s->text, 0, REASON_NONE, 0);
 	refused_decide(q, qm, o);
 	dispatch_gone(q, qm);
 }
@@ -940,7 +580,7 @@ void queue_settle(struct queue *q, struct outlet *o, const struct settle *s)
 
 	q->now_ms = clock_ms(); /* as in queue_receipt() */
 	if (s->late) {
-		late_answer(q, qm, o, part, s);
+		uncertain_late(q, qm, o, part, s);
 		return;
 	}
 	if (!qm || !(qm->flying & bit)) {
@@ -955,7 +595,7 @@ void queue_settle(struct queue *q, struct outlet *o, const struct settle *s)
 		return;
 	}
 	if (s->outcome == OUTCOME_THROTTLED) {
-		throttled(q, qm, o, part, s);
+		refused_throttled(q, qm, o, part, s);
 		refused_decide(q, qm, o);
 		dispatch_gone(q, qm);
 		return;
@@ -969,26 +609,26 @@ void queue_settle(struct queue *q, struct outlet *o, const struct settle *s)
 	dispatch_settled(q, qm, 1);
 	switch (s->outcome) {
 	case OUTCOME_SENT:
-		took(q, qm, o, part, s->smsc_id);
+		settle_took(q, qm, o, part, s->smsc_id);
 		break;
 	case OUTCOME_DUPLICATE:
-		attempt(q, qm, o, part, s->outcome, s->code, s->text, 0, REASON_NONE, 0);
-		took(q, qm, o, part, s->smsc_id);
+		attempt_row(q, qm, o, part, s->outcome, s->code, s->text, 0, REASON_NONE, 0);
+		settle_took(q, qm, o, part, s->smsc_id);
 		break;
 	case OUTCOME_RETRY:
 		o->retried++;
-		retry_later(q, qm, o, part, s);
+		refused_retry(q, qm, o, part, s);
 		break;
 	case OUTCOME_LINK_FAULT:
-		link_fault(q, qm, o, part, s);
+		refused_fault(q, qm, o, part, s);
 		break;
 	case OUTCOME_REJECTED:
 	case OUTCOME_RECIPIENT:
 		o->rejected++;
-		rejected(q, qm, o, part, s, REASON_REFUSED);
+		refused_for_good(q, qm, o, part, s, REASON_REFUSED);
 		break;
 	case OUTCOME_UNKNOWN:
-		settle_uncertain(q, qm, o, part, s->code, s->text);
+		uncertain_settle(q, qm, o, part, s->code, s->text);
 		break;
 	case OUTCOME_THROTTLED:
 	case OUTCOME_UNSENT:

@@ -386,5 +386,5 @@ void sweep_second(uv_timer_t *t)
 	if (q->seconds % 3600 == 1)
 		idem_rotate(q);
 	dispatch_dirty(q);
-	dispatch_run(q);
+	serve_run(q);
 }
