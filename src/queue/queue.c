@@ -335,9 +335,12 @@ void queue_guard_moved(struct queue *q, struct outlet *o)
 static void rest_goes_on(struct queue *q)
 {
 	for (unsigned i = 0; i <= q->mask_by_id; i++)
-		for (struct qmsg *qm = q->by_id[i]; qm; qm = qm->hash_next)
-			if (!qm->out && qm->bound && !qm->pending && !qm->blocked && !(qm->leasing | qm->leased | qm->flying))
+		for (struct qmsg *qm = q->by_id[i]; qm; qm = qm->hash_next) {
+			bool under_way = qm->leasing | qm->leased | qm->flying;
+
+			if (!qm->out && qm->bound && !qm->pending && !qm->blocked && !under_way)
 				dispatch_requeue(q, qm); /* nothing is done with one that is in its lane */
+		}
 }
 
 void queue_forget_outlet(struct queue *q, struct outlet *o)

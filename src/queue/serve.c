@@ -47,9 +47,9 @@ static bool too_early(struct queue *q, struct qmsg *qm, const struct outlet *o)
 	return true;
 }
 
-/* What was begun goes on over its link; true: it has left the lane.  Of a link that is being removed the rest goes over what
- * there is, but only when nothing is under way there any more: the slots of what is belong to that link, and its answers
- * too.  queue_forget_outlet() brings it back. */
+/* What was begun goes on over its link; true: it has left the lane.  Of a link that is being removed the rest goes over
+ * what there is, but only when nothing is under way there any more: the slots of what is belong to that link, and its
+ * answers too.  queue_forget_outlet() brings it back. */
 static bool pinned(struct queue *q, struct lane *l, struct qmsg *qm)
 {
 	struct lane *to;

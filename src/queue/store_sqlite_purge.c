@@ -10,9 +10,9 @@
  * Numbers are scrubbed in rows that stay, so nothing would tell a walk where to go on: a mark is kept on disk, and it
  * stops at what is not final.  The index of recipients goes with them: a hash of a number is as good as the number.
  *
- * A message that goes is counted in `total` first, by the day of its creation, client, campaign, tag, class, link and final
- * state, so sums outlive their rows (read_totals() in store_sqlite_total.c).  A client may give each message a tag of its own,
- * as a tag is a key for cancelling: a day has room for TAGS_MAX of them, about, and the rest is counted without.
+ * A message that goes is counted in `total` first, by the day of its creation, client, campaign, tag, class, link and
+ * final state, so sums outlive their rows.  A client may give each message a tag of its own, as a tag is a key for
+ * cancelling: a day has room for TAGS_MAX of them, about, and the rest is counted without.
  */
 #include "queue/store_sqlite.h"
 

@@ -271,8 +271,8 @@ static void idem_rotate(struct queue *q)
 
 static void purge(struct queue *q);
 
-/* What comes in must not outrun what goes: a busy gateway takes more than a step a second.  A disk or writer that others
- * need is left alone until the next second. */
+/* What comes in must not outrun what goes: a busy gateway takes more than a step a second.  A disk or writer that
+ * others need is left alone until the next second. */
 static void purge_done(struct store_op *op)
 {
 	struct queue *q = op->arg;

@@ -2,10 +2,10 @@
  *
  * clock_shim.c -- a gateway whose wall clock a test moves.
  *
- * posthornd-clock is posthornd linked with --wrap=clock_ms: to what the system says it adds the milliseconds that stand,
- * as one number of eight octets, in the file that POSTHORN_CLOCK names.  The test maps the file and writes there; each
- * read of the clock sees it at once, in every thread.  Timers and rates go by the monotonic clock and are left alone, as
- * with a clock that is set.
+ * posthornd-clock is posthornd linked with --wrap=clock_ms: to what the system says it adds the milliseconds that
+ * stand, as one number of eight octets, in the file that POSTHORN_CLOCK names.  The test maps the file and writes
+ * there; each read of the clock sees it at once, in every thread.  Timers and rates go by the monotonic clock and are
+ * left alone, as with a clock that is set.
  */
 #include <fcntl.h>
 #include <stdatomic.h>
