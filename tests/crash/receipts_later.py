@@ -28,7 +28,7 @@ ROWS = 1000
 MINUTES = 30
 SENT_MAX = 1 << 19
 ENTRY_OCTETS = 120   # of the ring and its index, for one message
-BASE_KB = 64 << 10   # of all else: what waits to be sent, the pages of the database that are held, buffers
+BASE_KB = 40 << 10   # of all else: what waits to be sent, the pages of the database that are held, buffers
 FIRST = 79000000000
 
 
@@ -45,11 +45,11 @@ N = options.messages // ROWS * ROWS
 
 
 def bound_kb():
-    """The ring doubles as it fills, and holds the old one while it is copied."""
+    """The ring doubles as it fills."""
     ring = SENT_MAX
     while ring // 2 >= N and ring > 4096:
         ring //= 2
-    return (BASE_KB + ring * ENTRY_OCTETS * 3 // 2 // 1024) * (3 if SANITIZED else 1)
+    return (BASE_KB + ring * ENTRY_OCTETS // 1024) * (3 if SANITIZED else 1)
 
 
 def post(gw, numbers, problems):
