@@ -11,8 +11,8 @@
  * stops at what is not final.  The index of recipients goes with them: a hash of a number is as good as the number.
  *
  * A message that goes is counted in `total` first, by the day of its creation, client, campaign, tag, class, link and
- * final state, so sums outlive their rows.  A client may give each message a tag of its own, as a tag is a key for
- * cancelling: a day has room for TAGS_MAX of them, about, and the rest is counted without.
+ * final state, so sums outlive their rows (store_sqlite_total.c).  A client may give each message a tag of its own,
+ * as a tag is a key for cancelling: a day has room for TAGS_MAX of them, about, and the rest is counted without.
  */
 #include "queue/store_sqlite.h"
 

@@ -111,6 +111,42 @@ static void a_day_has_room_for_so_many_tags(void **state)
 	assert_int_equal(sql(f, "SELECT messages FROM total WHERE tag = '' AND campaign = 7"), 1);
 }
 
+/* What is gone and what is there, more of it than a page may look at: the pages add up to all of it. */
+static void sums_are_read_a_page_at_a_time(void **state)
+{
+	struct fixture *f = *state;
+	struct q_totals q = {.last_day = 65535};
+	uint64_t messages = 0, parts = 0, red = 0;
+	unsigned pages = 0;
+
+	sql(f, "INSERT INTO total WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 9000)"
+	       " SELECT 19000 + i % 3, 3, i, '', 2, 9, 4, 2, 3, 3 FROM n"); /* 3,000 campaigns a day */
+	sql(f, "INSERT INTO message WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 59999)"
+	       " SELECT 65536 + i, 3, 5, 7, 2 | (1 << 16), 79000000000, 1700000000000 + i, NULL, 0, '', NULL,"
+	       " iif(i % 2, 'red', NULL) FROM n");
+	do {
+		assert_int_equal(ask(f, Q_TOTALS, &q.q), 0);
+		for (unsigned i = 0; i < q.n_rows; i++) {
+			messages += q.rows[i].messages;
+			parts += q.rows[i].parts;
+			assert_int_equal(q.rows[i].state, q.rows[i].day < 19100 ? STATE_DELIVERED : STATE_QUEUED);
+		}
+		q.after = q.next;
+		store_query_done(&q.q);
+	} while (q.after && ++pages < 100);
+	assert_in_range(pages, 2, 99);
+	assert_int_equal(messages, 9000 * 2 + 60000);
+	assert_int_equal(parts, 9000 * 3 + 60000);
+	q = (struct q_totals){.last_day = 65535, .client = 3, .campaign = 7, .tag = "red"};
+	do {
+		assert_int_equal(ask(f, Q_TOTALS, &q.q), 0);
+		red += q.n_rows ? q.rows[0].messages : 0;
+		q.after = q.next;
+		store_query_done(&q.q);
+	} while (q.after && ++pages < 200);
+	assert_int_equal(red, 30000);
+}
+
 /* The same load again and again with what is old going: pages are used again, and the file does not grow. */
 static void under_a_steady_load_the_file_does_not_grow(void **state)
 {
@@ -191,6 +227,7 @@ int main(void)
 		TEST(retention_takes_what_is_final_and_old),
 		TEST(sums_outlive_their_rows),
 		TEST(a_day_has_room_for_so_many_tags),
+		TEST(sums_are_read_a_page_at_a_time),
 		TEST(under_a_steady_load_the_file_does_not_grow),
 		TEST(numbers_go_at_their_own_age),
 	};
