@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-# run: 50 s
+# run: 40 s
 """soak.py -- faults on all sides for as long as one likes; then everything is counted.
 
     soak.py [--seconds N] [--seed N] [--rate N] [--table FILE]
@@ -36,7 +36,7 @@ from soak_world import SoakWorld  # noqa: E402
 
 def arguments():
     a = argparse.ArgumentParser(description="faults on all sides, then count")
-    a.add_argument("--seconds", type=int, default=25 if SANITIZED else 10)
+    a.add_argument("--seconds", type=int, default=18 if SANITIZED else 10)
     a.add_argument("--seed", type=int, default=int(time.time()))
     a.add_argument("--rate", type=int, default=150, help="messages a second, about")
     a.add_argument("--table", help="write memory and descriptors over time there")
@@ -52,7 +52,7 @@ options = arguments()
 @case(f"{options.seconds} seconds of faults on all sides: nothing is lost, doubles are named, memory is constant")
 def _(w):
     rng, ledger = random.Random(options.seed), Ledger()
-    world = SoakWorld(w, rng, ledger)
+    world = SoakWorld(w, rng, 10 if options.seconds >= 120 else 2)
     load = start_load(world, ledger, options.rate, rng)
     end = time.monotonic() + options.seconds
     told = time.monotonic()

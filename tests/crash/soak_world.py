@@ -13,7 +13,6 @@ from modems import Modems, modem
 from points import Inbound
 from soak_load import GUEST, LATER, MODEM, PLAIN, REFUSED, STRICT
 
-RELOAD_S = 10
 UNKNOWN_EVERY = 400  # receipts of messages that nobody sent
 WEBHOOK_TIMEOUT_S = 2
 
@@ -127,8 +126,8 @@ class SoakSink(Sink):
 
 
 class SoakWorld:
-    def __init__(self, w, rng, ledger):
-        self.w, self.rng = w, rng
+    def __init__(self, w, rng, reload_s):
+        self.w, self.rng, self.reload_s = w, rng, reload_s
         self.acme = w.smsc(*RECEIPTS, *FATES, script=ACME)
         self.beta = w.smsc(*RECEIPTS, *FATES, script=BETA)
         self.sims = Modems(w, *RADIO, args=("--seed", str(rng.randrange(10 ** 6))))
@@ -177,7 +176,7 @@ class SoakWorld:
             self.inbound.collect()
             self._over.wait(0.05)
 
-    # ---- the configuration, every ten seconds another ----
+    # ---- the configuration, again and again another ----
 
     def _reload(self, wanted=r"event=(reloaded|reload_refused|reload_waits)\b"):
         self.gw.write_conf()
@@ -284,7 +283,7 @@ class SoakWorld:
             self.later.remove((at, work))
             work()
         if now >= self.reload_at:
-            self.reload_at = now + RELOAD_S
+            self.reload_at = now + self.reload_s
             self._another_configuration()
         if now >= self.fault_at:
             self.fault_at = now + self.rng.uniform(0.5, 4)
