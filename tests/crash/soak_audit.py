@@ -127,7 +127,8 @@ def judge_messages(world, ledger, b):
         "cancelled, and sent": first(n for n in ledger.cancelled if any(seen[n, p] for p in parts_of(n))
                                      or final.get(n, (0,))[0] != CANCELLED),
         "sent, and called cancelled": first(n for n, (s, _) in final.items() if s == CANCELLED and seen[n, 1]),
-        "refused, and not called so": first(n for n, (s, _) in final.items() if str(n).startswith(REFUSED) and s != REJECTED),
+        "refused, and not called so": first(n for n, (s, _) in final.items() if str(n).startswith(REFUSED) and s != REJECTED
+                                             and n not in doubted),
         # A modem that is pulled out takes its reports along.
         "unconfirmed without a doubt": first((n, r) for n, (s, r) in final.items() if s == UNCONFIRMED and n not in doubted
                                              and not str(n).startswith(MODEM)),

@@ -8,6 +8,7 @@ import struct
 
 import harness
 from carrier import Carrier
+from clocks import SMALL_QUARANTINE
 from harness import *
 from modems import Modems, modem
 from points import Inbound
@@ -140,11 +141,9 @@ class SoakWorld:
                  receipt_match_alarm=0, **quick),
             modem(self.sims, **{**quick, "receipt_timeout": 20, "retry_min": 0.1, "retry_max": 1, "reconnect_min": 0.1, "reconnect_max": 1}),
             smpp(self.carrier.port, name="mo", binds=2)]
-        env = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:quarantine_size_mb=8:thread_local_quarantine_size_kb=64"
-                               ":malloc_context_size=8:allocator_release_to_os_interval_ms=500"}
         self.gw = SoakGateway(w, {"log_level": "info", "stop_timeout": 20, "webhook": {"timeout": WEBHOOK_TIMEOUT_S},
                                   "queue": {"disk_reserve_mb": 1}, "links": self.base, "routes": self._routes(["acme", "beta"])},
-                              links=self.base, webhook=self.sink, env=env if SANITIZED else None)
+                              links=self.base, webhook=self.sink, env=SMALL_QUARANTINE)
         self.gw.add_client("guest", webhook=copy.deepcopy(self.gw.settings["clients"][0]["webhook"]))
         self.gw.settings["inbound"] = [{"client": "shop"}]
         self._reload()
