@@ -12,6 +12,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "base/text.h"
+
 static const char *const class_names[CLASS_N] = {
 	[CLASS_OTP] = "otp",
 	[CLASS_SERVICE] = "service",
@@ -272,12 +274,15 @@ bool msg_to_is_scrubbed(uint64_t to)
 const char *msg_to_text(uint64_t to, char dst[static MSG_TO_TEXT])
 {
 	static const char stars[] = "********************";
-	uint64_t digits = (to & ~SCRUBBED) % 100, head = (to & ~SCRUBBED) / 100;
+	uint64_t digits, head;
 
-	if (!msg_to_is_scrubbed(to))
-		snprintf(dst, MSG_TO_TEXT, "+%" PRIu64, to);
-	else
-		snprintf(dst, MSG_TO_TEXT, "+%" PRIu64 "%.*s", head, digits > SCRUB_KEPT ? (int)(digits - SCRUB_KEPT) : 0,
-			stars);
+	if (!msg_to_is_scrubbed(to)) {
+		dst[0] = '+';
+		*text_u64(dst + 1, to) = '\0';
+		return dst;
+	}
+	digits = (to & ~SCRUBBED) % 100;
+	head = (to & ~SCRUBBED) / 100;
+	snprintf(dst, MSG_TO_TEXT, "+%" PRIu64 "%.*s", head, digits > SCRUB_KEPT ? (int)(digits - SCRUB_KEPT) : 0, stars);
 	return dst;
 }

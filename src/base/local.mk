@@ -14,7 +14,7 @@ libposthorn_a_SOURCES += \
 	src/base/secret.c src/base/secret.h
 libposthorn_a_SOURCES += src/base/buf.c src/base/buf.h src/base/stream.c src/base/stream.h \
 	src/base/stream_int.h src/base/stream_open.c src/base/stream_tls.c src/base/stream_tls.h
-libposthorn_a_SOURCES += src/base/hash.h src/base/period.c src/base/period.h src/base/notify.c src/base/notify.h
+libposthorn_a_SOURCES += src/base/hash.h src/base/text.h src/base/period.c src/base/period.h src/base/notify.c src/base/notify.h
 libposthorn_a_SOURCES += src/base/csv.c src/base/csv.h src/base/csv_rows.c src/base/csv_rows.h src/base/fields.c \
 	src/base/fields.h
 libposthorn_a_SOURCES += src/base/conf_links.c src/base/conf_origin.c src/base/conf_profile.c

@@ -43,6 +43,10 @@ static const struct key {
 	{"text", FIELD_TEXT},
 };
 
+/* Most of what is looked at is no key: what keys begin with, a bit for each letter. */
+#define LETTER(c) (1u << ((c) - 'a'))
+#define KEYS_BEGIN (LETTER('i') | LETTER('m') | LETTER('s') | LETTER('d') | LETTER('e') | LETTER('t'))
+
 static char lower(char c)
 {
 	return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
@@ -65,7 +69,17 @@ static bool is_blank(char c)
 
 static bool is_separator(char c)
 {
-	return is_blank(c) || c == '\r' || c == '\n' || c == '|' || c == ',' || c == ';' || c == '\0';
+	switch (c) {
+	case ' ':
+	case '\t':
+	case '\r':
+	case '\n':
+	case '|':
+	case ',':
+	case ';':
+	case '\0': return true;
+	}
+	return false;
 }
 
 /* Octets of "key :" at `s`; 0 when `word` does not stand there. */
@@ -90,8 +104,12 @@ static size_t match_key(const char *s, size_t n, const char *word)
 
 static enum field find_key(const char *s, size_t n, size_t *ret_len)
 {
+	char first = n ? lower(*s) : '\0';
+
+	if (first < 'a' || first > 'z' || !(KEYS_BEGIN & LETTER(first)))
+		return FIELD_NONE;
 	for (size_t k = 0; k < sizeof(keys) / sizeof(keys[0]); k++) {
-		size_t len = match_key(s, n, keys[k].word);
+		size_t len = keys[k].word[0] == first ? match_key(s, n, keys[k].word) : 0;
 
 		if (len > 0) {
 			*ret_len = len;
@@ -172,6 +190,7 @@ static void set_stat(struct receipt *r, const char *s, size_t n)
 		if (same_word(s, n, words[i].word)) {
 			r->stat_known = true;
 			r->state = words[i].state;
+			return;
 		}
 	}
 }

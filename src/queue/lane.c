@@ -17,9 +17,11 @@
 
 static unsigned slot_of(const struct queue *q, const struct store_lane *k, uint32_t pin)
 {
-	uint32_t v[5] = { k->client, k->campaign, k->route, (uint32_t)k->class << 8 | k->skip, pin };
+	uint64_t h = hash_mix64((uint64_t)k->client << 32 | k->campaign);
 
-	return hash_bytes(0, v, sizeof(v)) % (sizeof(q->lane_hash) / sizeof(q->lane_hash[0]));
+	h = hash_mix64(h + ((uint64_t)k->route << 32 | pin));
+	h = hash_mix64(h + ((uint64_t)k->class << 8 | k->skip));
+	return h % (sizeof(q->lane_hash) / sizeof(q->lane_hash[0]));
 }
 
 const struct queue_route *lane_route(const struct queue *q, uint32_t id)

@@ -16,6 +16,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "queue/queue_impl.h"
 
 #define RETRY_PAGE  500
@@ -378,7 +379,7 @@ static void add_evidence(struct queue *q, struct outlet *o, const struct link_re
 	*e = (struct evidence_receipt){ .from = r->from, .other = r->other, .at_ms = q->now_ms, .link = o->id,
 		.hash = j->r.n_hash ? j->r.hash[0] : 0, .state = j->r.state, .numbered = r->numbered,
 		.number = r->number, .bare = o->own_ids && r->from };
-	snprintf(e->quoted, sizeof(e->quoted), "%s", r->quoted ? r->quoted : "");
+	text_copy(e->quoted, sizeof(e->quoted), r->quoted);
 	receipt_raw(r, e->error, sizeof(e->error));
 	if (!is_evidence(j))
 		return;
@@ -419,10 +420,10 @@ static struct receipt_job *look_on_disk(
 	j->r.parked = 0;
 	j->r.evidence_part = 0;
 	j->evidence = (struct evidence_receipt){ 0 };
-	snprintf(j->r.smsc_id, sizeof(j->r.smsc_id), "%s", r->smsc_id);
-	snprintf(j->r.smsc_id2, sizeof(j->r.smsc_id2), "%s", r->smsc_id2 ? r->smsc_id2 : "");
-	snprintf(j->r.stat, sizeof(j->r.stat), "%s", r->stat_raw ? r->stat_raw : "");
-	snprintf(j->r.err, sizeof(j->r.err), "%s", r->err ? r->err : "");
+	text_copy(j->r.smsc_id, sizeof(j->r.smsc_id), r->smsc_id);
+	text_copy(j->r.smsc_id2, sizeof(j->r.smsc_id2), r->smsc_id2);
+	text_copy(j->r.stat, sizeof(j->r.stat), r->stat_raw);
+	text_copy(j->r.err, sizeof(j->r.err), r->err);
 	j->r.endpoint_of = endpoint_of;
 	j->r.endpoint_arg = q;
 	j->r.op.rows = 3;
@@ -462,7 +463,11 @@ void receipt_unparked(struct queue *q, uint32_t link, int64_t at)
 
 void receipt_raw(const struct link_receipt *r, char *error, size_t n)
 {
-	snprintf(error, n, "%s%s%s", r->stat_raw ? r->stat_raw : "", r->err && *r->err ? ":" : "", r->err ? r->err : "");
+	const char *end = error + n;
+	char *at = text_put(error, end, r->stat_raw);
+
+	at = text_put(at, end, r->err && *r->err ? ":" : "");
+	text_put(at, end, r->err);
 }
 
 static void note_done(struct store_op *op)

@@ -7,6 +7,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "queue/queue_impl.h"
 
 #define FAULTS_FREE  2     /* answers of one message that ended its link's session, before they cost attempts */
@@ -51,7 +52,7 @@ void attempt_row(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned pa
 	a->tries = qm->tries;
 	a->code = code;
 	a->keep_lease = false;
-	snprintf(a->text, sizeof(a->text), "%s", text ? text : "");
+	text_copy(a->text, sizeof(a->text), text);
 	a->op.rows = 3;
 	queue_stage(q, STORE_SETTLE, &a->op);
 	q->settling++;
@@ -163,7 +164,7 @@ void refused_for_good(struct queue *q, struct qmsg *qm, struct outlet *o, unsign
 		qm->refused |= 1ull << (part - 1);
 		qm->refused_code = s->code;
 		qm->refused_reason = (uint8_t)reason;
-		snprintf(qm->refused_text, sizeof(qm->refused_text), "%s", s->text ? s->text : "");
+		text_copy(qm->refused_text, sizeof(qm->refused_text), s->text);
 		return;
 	}
 	attempt_row(q, qm, o, part, s->outcome, s->code, s->text, 0, reason, 0);

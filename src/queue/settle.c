@@ -17,12 +17,12 @@
  * RECIPIENT and LINK_FAULT go on is refused.c, UNKNOWN is uncertain.c.
  */
 #include <errno.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/text.h"
 #include "queue/queue_impl.h"
 
 /* ---- final states ---------------------------------------------------------------------------------------- */
@@ -87,7 +87,7 @@ static struct final_job *stage_final(struct queue *q, const struct store_msg *sm
 	j->f.unless_submitted = j->f.while_parked = false;
 	j->f.receipt = 0;
 	j->f.hash = j->f.parked = 0;
-	snprintf(j->f.error, sizeof(j->f.error), "%s", error ? error : "");
+	text_copy(j->f.error, sizeof(j->f.error), error);
 	j->class = class;
 	j->hash = 0;
 	j->link = 0;
@@ -440,7 +440,7 @@ static void note_sender(struct queue *q, const struct message *m, struct outlet 
 		from = o->ops->sender(o, from, m->to);
 	if (strcmp(from, m->from) == 0)
 		from = "";
-	snprintf(s->sender, sizeof(s->sender), "%s", from);
+	text_copy(s->sender, sizeof(s->sender), from);
 }
 
 void settle_submit(struct queue *q, const struct message *m, const struct store_msg *sm, struct outlet *o,
@@ -462,7 +462,7 @@ void settle_submit(struct queue *q, const struct message *m, const struct store_
 	j->s.since = since_of(m, q->now_ms);
 	j->class = m->class;
 	j->s.msg.one_receipt = o->one_receipt;
-	snprintf(j->s.smsc_id, sizeof(j->s.smsc_id), "%s", smsc_id ? smsc_id : "");
+	text_copy(j->s.smsc_id, sizeof(j->s.smsc_id), smsc_id);
 	note_sender(q, m, o, &j->s);
 	j->s.hash = o->reports ? settle_hash(o, j->s.smsc_id) : 0;
 	j->s.last = last;

@@ -598,7 +598,7 @@ struct store_event {
 	char *in_from, *in_to, *in_text, *in_raw_hex; /* EVENT_INBOUND; malloc()ed as one */
 	char *in_missing;      /* "2,5"; "" or NULL: no part is missing.  How many there are: parts */
 	uint8_t in_dcs, in_esm_class;
-	uint32_t link;
+	uint32_t link;         /* EVENT_INBOUND */
 };
 struct q_events {
 	struct store_query q;

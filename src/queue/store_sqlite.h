@@ -169,12 +169,18 @@
 		   " account, kind, hash FROM quota_recipient WHERE end < ?1 LIMIT 1000)")                             \
 	X(W_VACUUM, "PRAGMA incremental_vacuum(64)")
 
+/* What take_message() reads; no id: no such message.  Statements that read many join them: a look-up of its own costs
+ * several times what the row does.  What is not wanted of a row is asked for under the id NULL, so that it is not
+ * searched for. */
+#define MESSAGE_COLUMNS                                                                                                \
+	"m.id, m.client, m.route, m.campaign, m.bits, m.recipient, m.created, m.send_at, m.ttl_end, m.sender, m.ref,"  \
+	" m.tag, t.text, t.tlvs"
+
 #define READER_STATEMENTS(X)                                                                                           \
 	X(R_BEGIN, "BEGIN")                                                                                            \
 	X(R_END, "COMMIT")                                                                                             \
-	X(R_MESSAGE, "SELECT id, client, route, campaign, bits, recipient, created, send_at, ttl_end, sender, ref,"    \
-		     " tag FROM message WHERE id = ?1")                                                                \
-	X(R_BODY, "SELECT text, tlvs FROM body WHERE id = ?1")                                                               \
+	X(R_MESSAGE, "SELECT " MESSAGE_COLUMNS " FROM message m LEFT JOIN body t ON t.id = iif(?2, m.id, NULL)"    \
+		     " WHERE m.id = ?1")                                                                               \
 	X(R_BOUND, "SELECT id, link, ref, parts, cut FROM bound WHERE id >= ?1 AND id < ?2 ORDER BY id")               \
 	X(R_LEASES, "SELECT key, link, at FROM lease WHERE key >= ?1 AND key < ?2 ORDER BY key")                       \
 	X(R_SUBMITS, "SELECT key, link, at, smsc_id, sender FROM submit WHERE key >= ?1 AND key < ?2 ORDER BY key")            \
@@ -189,10 +195,14 @@
 			 " ORDER BY key, n")                                                                           \
 	X(R_NOTES, "SELECT key, at, link, state, receipt, error FROM receipt WHERE key >= ?1 AND key < ?2"             \
 		   " ORDER BY key, n")                                                                                 \
-	X(R_BACKLOG, "SELECT seq, id, end FROM backlog WHERE lane = ?1 AND seq > ?2 ORDER BY seq")                     \
+	X(R_BACKLOG, "SELECT seq, b.id, end, " MESSAGE_COLUMNS " FROM backlog b"                                       \
+		     " LEFT JOIN message m ON m.id = iif(end <= ?3, b.id, NULL)"                                       \
+		     " LEFT JOIN body t ON t.id = iif(?4, m.id, NULL) WHERE lane = ?1 AND seq > ?2 ORDER BY seq")      \
 	X(R_BACKLOG_ENDS, "SELECT end FROM backlog WHERE lane = ?1 AND seq > ?2 AND seq < ?3")                         \
 	X(R_BACKLOG_FRESH, "SELECT b.id FROM lane l JOIN backlog b ON b.lane = l.id WHERE b.seq >= ?1")                \
-	X(R_DUE, "SELECT at, key, reason, tries, skip FROM due WHERE (at, key) > (?1, ?2) ORDER BY at, key")           \
+	X(R_DUE, "SELECT at, key, reason, tries, skip, " MESSAGE_COLUMNS " FROM due"                                   \
+		 " LEFT JOIN message m ON m.id = iif(?3 IN (reason, 0), key >> 8, NULL)"                               \
+		 " LEFT JOIN body t ON t.id = iif(?4, m.id, NULL) WHERE (at, key) > (?1, ?2) ORDER BY at, key")        \
 	X(R_ATTEMPT_LINK, "SELECT link FROM attempt WHERE key = ?1 ORDER BY n DESC LIMIT 1")                           \
 	X(R_DUE_FRESH, "SELECT key FROM due")                                                                          \
 	X(R_IDS, "SELECT id FROM message WHERE id >= ?1 AND id < ?2 ORDER BY id")                                      \
@@ -206,11 +216,10 @@
 	X(R_LOOKUP_DOWN, "SELECT id FROM lookup WHERE run = ?1 AND hash = ?2 AND id < ?3 ORDER BY id DESC")            \
 	X(R_RUN, "SELECT id, client, recipient, ref, tag FROM message WHERE id >= ?1 AND id < ?2")                     \
 	X(R_META, "SELECT v FROM meta WHERE k = ?1")                                                                   \
-	X(R_EVENTS, "SELECT seq, kind, key, state, at, parts_delivered, part, error FROM event"                        \
+	X(R_EVENTS, "SELECT seq, kind, key, state, at, parts_delivered, part, error, m.recipient, m.ref,"              \
+		    " coalesce(b.parts, m.bits >> 16 & 255, 1) FROM event"                                             \
+		    " LEFT JOIN message m ON m.id = iif(kind <> ?5, key >> 8, NULL) LEFT JOIN bound b ON b.id = m.id"  \
 		    " WHERE endpoint = ?1 AND shard = ?2 AND seq > ?3 ORDER BY seq LIMIT ?4")                          \
-	X(R_EVENT_MESSAGE, "SELECT m.recipient, m.ref, coalesce(b.parts, (m.bits >> 16) & 255),"                       \
-			   " (SELECT link FROM submit WHERE key BETWEEN ?2 AND ?3 LIMIT 1)"                            \
-			   " FROM message m LEFT JOIN bound b ON b.id = m.id WHERE m.id = ?1")                         \
 	X(R_EVENT_INBOUND, "SELECT sender, recipient, text, lower(hex(raw)), coalesce(missing, ''), link, dcs,"        \
 			   " esm_class, parts FROM inbound WHERE n = ?1")                                              \
 	X(R_EVENTS_COUNT, "SELECT count(*) FROM event WHERE endpoint = ?1")                                            \

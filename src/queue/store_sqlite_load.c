@@ -169,59 +169,58 @@ static void take_text(sqlite3_stmt *st, int i, const char **ret, size_t *ret_n)
 	*ret_n = sqlite3_column_bytes(st, i);
 }
 
-/* Text NULL: scrubbed or not asked for.  NULL with SQLITE_DONE: no such message. */
-struct message *load_message(struct reader *r, uint64_t id, bool body, int *ret_rc)
+/* Of a row that has MESSAGE_COLUMNS from column `i` on.  Text NULL: scrubbed or not asked for.  NULL with SQLITE_DONE:
+ * no such message. */
+static struct message *take_message(sqlite3_stmt *st, int i, int *ret_rc)
 {
-	sqlite3_stmt *st = r->st[R_MESSAGE], *text = r->st[R_BODY];
-	struct message m = {.id = id}, *copy = NULL;
-	bool has_body = false;
+	struct message m = {.id = column(st, i)}, *copy;
+	unsigned bits = column(st, i + 4);
 	size_t n_from, n_ref, n_tag;
-	unsigned bits;
 
-	BIND(st, id);
-	*ret_rc = sqlite3_step(st);
-	if (*ret_rc != SQLITE_ROW)
-		goto out;
-	m.client = column(st, 1);
-	m.route = column(st, 2);
-	m.campaign = column(st, 3);
-	bits = column(st, 4);
+	*ret_rc = SQLITE_DONE;
+	if (!m.id)
+		return NULL;
+	m.client = column(st, i + 1);
+	m.route = column(st, i + 2);
+	m.campaign = column(st, i + 3);
 	m.class = bits & 3;
 	m.report = bits_report(bits);
 	m.flags = bits >> 4 & 0xf;
 	m.encoding = bits >> 8 & 0xf;
 	m.wish = bits >> 12 & 0xf;
 	m.n_parts = bits_parts(bits);
-	m.to = column(st, 5);
-	m.created_ms = column(st, 6);
-	m.send_at_ms = column(st, 7);
-	m.ttl_end_ms = column(st, 8);
-	take_text(st, 9, &m.from, &n_from);
-	take_text(st, 10, &m.ref, &n_ref);
-	take_text(st, 11, &m.tag, &n_tag);
+	m.to = column(st, i + 5);
+	m.created_ms = column(st, i + 6);
+	m.send_at_ms = column(st, i + 7);
+	m.ttl_end_ms = column(st, i + 8);
+	take_text(st, i + 9, &m.from, &n_from);
+	take_text(st, i + 10, &m.ref, &n_ref);
+	take_text(st, i + 11, &m.tag, &n_tag);
 	m.n_from = n_from;
 	m.n_ref = n_ref;
 	m.n_tag = n_tag;
-	if (body) {
-		BIND(text, id);
-		if (sqlite3_step(text) == SQLITE_ROW) {
-			has_body = true;
-			m.text = sqlite3_column_blob(text, 0);
-			m.n_text = sqlite3_column_bytes(text, 0);
-			m.tlvs = sqlite3_column_blob(text, 1);
-			m.n_tlvs = sqlite3_column_bytes(text, 1);
-		}
-	}
-	*ret_rc = SQLITE_ROW;
+	m.text = sqlite3_column_blob(st, i + 12);
+	m.n_text = sqlite3_column_bytes(st, i + 12);
+	m.tlvs = sqlite3_column_blob(st, i + 13);
+	m.n_tlvs = sqlite3_column_bytes(st, i + 13);
 	copy = message_new(&m);
-	if (!copy)
-		*ret_rc = SQLITE_NOMEM;
-	else if (!has_body)
+	*ret_rc = copy ? SQLITE_ROW : SQLITE_NOMEM;
+	if (copy && sqlite3_column_type(st, i + 12) == SQLITE_NULL)
 		copy->text = NULL;
-out:
-	sqlite3_reset(st);
-	sqlite3_reset(text);
 	return copy;
+}
+
+struct message *load_message(struct reader *r, uint64_t id, bool body, int *ret_rc)
+{
+	sqlite3_stmt *st = r->st[R_MESSAGE];
+	struct message *m = NULL;
+
+	BIND(st, id, body);
+	*ret_rc = sqlite3_step(st);
+	if (*ret_rc == SQLITE_ROW)
+		m = take_message(st, 0, ret_rc);
+	sqlite3_reset(st);
+	return m;
 }
 
 static uint64_t part_bit(unsigned part)
@@ -410,15 +409,17 @@ static int page_seek(struct page *p, struct reader *r, uint64_t id)
 	return rc;
 }
 
-/* A row whose message is gone is no error (somebody may have deleted by hand): it comes back without one, as final. */
-static int append(struct reader *r, struct q_load *q, struct page *p, uint64_t id, struct store_loaded **ret)
+/* A row whose message is gone is no error (somebody may have deleted by hand): it comes back without one, as final.
+ * `st` stands on a row with its columns from `i` on, or is NULL. */
+static int append(struct reader *r, struct q_load *q, struct page *p, uint64_t id, sqlite3_stmt *st, int i,
+	struct store_loaded **ret)
 {
 	int rc;
 
 	*ret = add_row(q);
 	if (!*ret)
 		return SQLITE_NOMEM;
-	(*ret)->m = load_message(r, id, !q->no_body, &rc);
+	(*ret)->m = st ? take_message(st, i, &rc) : load_message(r, id, !q->no_body, &rc);
 	(*ret)->final = rc == SQLITE_DONE;
 	if (rc != SQLITE_ROW)
 		return rc == SQLITE_DONE ? SQLITE_OK : rc;
@@ -448,7 +449,7 @@ static int walk_lane(struct reader *r, struct q_load *q, int64_t end)
 	int rc, rc2;
 
 	reset_load(q);
-	BIND(st, q->lane, q->after_seq);
+	BIND(st, q->lane, q->after_seq, end, !q->no_body);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		if (is_full(q) || page_over(r)) {
 			q->more = true;
@@ -457,7 +458,7 @@ static int walk_lane(struct reader *r, struct q_load *q, int64_t end)
 		q->last_seq = column(st, 0);
 		if (column(st, 2) > end)
 			continue;
-		rc2 = append(r, q, &page, column(st, 1), &l);
+		rc2 = append(r, q, &page, column(st, 1), st, 3, &l);
 		if (rc2) {
 			rc = rc2;
 			break;
@@ -508,11 +509,12 @@ int read_due(struct reader *r, struct store_query *query)
 	struct page page = {0};
 	struct store_loaded *l;
 	int64_t last_at = q->after_at;
+	unsigned only = q->held ? REASON_HOLD : q->unconfirmed ? REASON_NO_RECEIPT : REASON_NONE;
 	int rc, rc2;
 
 	reset_load(q);
 	q->last_key = q->after_key;
-	BIND(st, q->after_at, q->after_key);
+	BIND(st, q->after_at, q->after_key, only, !q->no_body);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		if (column(st, 0) > q->upto) {
 			q->last_at = column(st, 0);
@@ -525,11 +527,9 @@ int read_due(struct reader *r, struct store_query *query)
 		}
 		last_at = column(st, 0);
 		q->last_key = column(st, 1);
-		if (q->held && column(st, 2) != REASON_HOLD)
+		if (only && column(st, 2) != only)
 			continue;
-		if (q->unconfirmed && column(st, 2) != REASON_NO_RECEIPT)
-			continue;
-		rc2 = append(r, q, &page, msg_key_id(q->last_key), &l);
+		rc2 = append(r, q, &page, msg_key_id(q->last_key), st, 5, &l);
 		if (rc2) {
 			rc = rc2;
 			break;
@@ -551,7 +551,7 @@ int read_load(struct reader *r, struct store_query *query)
 	int rc;
 
 	reset_load(q);
-	rc = append(r, q, &page, q->from_id, &l);
+	rc = append(r, q, &page, q->from_id, NULL, 0, &l);
 	if (!rc && !l->m)
 		free_load(q);
 	return finish(q, &page, rc);
@@ -587,7 +587,7 @@ int read_leases(struct reader *r, struct store_query *query)
 	/* append() needs this statement. */
 	sqlite3_reset(st);
 	for (unsigned i = 0; i < n && (rc == SQLITE_DONE || rc == SQLITE_ROW); i++) {
-		int rc2 = append(r, q, &page, ids[i], &l);
+		int rc2 = append(r, q, &page, ids[i], NULL, 0, &l);
 
 		rc = rc2 ? rc2 : rc;
 	}
@@ -732,24 +732,6 @@ static int add_inbound(struct reader *r, struct store_event *e)
 	return rc;
 }
 
-static int add_message(struct reader *r, struct store_event *e)
-{
-	sqlite3_stmt *st = r->st[R_EVENT_MESSAGE];
-	int rc;
-
-	e->id = msg_key_id(e->key);
-	BIND(st, e->id, msg_key(e->id, 1), msg_key(e->id, 255));
-	rc = sqlite3_step(st);
-	if (rc == SQLITE_ROW) {
-		e->to = column(st, 0);
-		column_copy(st, 1, e->ref, sizeof e->ref);
-		e->parts = column(st, 2);
-		e->link = column(st, 3);
-	}
-	sqlite3_reset(st);
-	return rc;
-}
-
 int read_events(struct reader *r, struct store_query *query)
 {
 	struct q_events *q = (struct q_events *)query;
@@ -759,7 +741,7 @@ int read_events(struct reader *r, struct store_query *query)
 	q->rows = NULL;
 	q->n_rows = 0;
 	q->more = false;
-	BIND(st, q->endpoint, q->shard, q->after_seq, q->limit + 1);
+	BIND(st, q->endpoint, q->shard, q->after_seq, q->limit + 1, EVENT_INBOUND);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
 		struct store_event *e;
 
@@ -779,10 +761,15 @@ int read_events(struct reader *r, struct store_query *query)
 			.at = column(st, 4),
 			.parts_delivered = column(st, 5),
 			.part = column(st, 6),
-			.parts = 1,
+			.to = column(st, 8),
+			.parts = column(st, 10),
 		};
 		column_copy(st, 7, e->error, sizeof e->error);
-		rc = e->kind == EVENT_INBOUND ? add_inbound(r, e) : add_message(r, e);
+		column_copy(st, 9, e->ref, sizeof e->ref);
+		if (e->kind == EVENT_INBOUND)
+			rc = add_inbound(r, e);
+		else
+			e->id = msg_key_id(e->key);
 		if (rc != SQLITE_ROW && rc != SQLITE_DONE)
 			break;
 	}

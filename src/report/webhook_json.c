@@ -5,11 +5,10 @@
 #include "report/webhook_json.h"
 
 #include <errno.h>
-#include <inttypes.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/text.h"
 #include "codec/facts.h"
 #include "codec/utf8.h"
 
@@ -24,19 +23,6 @@ static char *put(char *at, const char *s)
 
 	memcpy(at, s, n);
 	return at + n;
-}
-
-static char *put_u64(char *at, uint64_t v)
-{
-	char digits[20];
-	unsigned n = 0;
-
-	do
-		digits[n++] = '0' + v % 10;
-	while (v /= 10);
-	while (n)
-		*at++ = digits[--n];
-	return at;
 }
 
 /* RFC 8259, 7: quotation mark, reverse solidus and U+0000 to U+001F must be escaped. */
@@ -83,25 +69,36 @@ static char *put_string(char *at, const char *s, size_t n)
 	return at;
 }
 
-/* ,"key":"value" */
-static char *put_pair(char *at, const char *key, const char *value, size_t n)
+/* ,"key": */
+static char *put_key(char *at, const char *key)
 {
 	*at++ = ',';
 	*at++ = '"';
 	at = put(at, key);
 	*at++ = '"';
 	*at++ = ':';
-	return put_string(at, value, n);
+	return at;
+}
+
+static char *put_pair(char *at, const char *key, const char *value, size_t n)
+{
+	return put_string(put_key(at, key), value, n);
+}
+
+/* As put_pair(), of a value of ours that needs no escapes. */
+static char *put_word(char *at, const char *key, const char *value, size_t n)
+{
+	at = put_key(at, key);
+	*at++ = '"';
+	memcpy(at, value, n);
+	at += n;
+	*at++ = '"';
+	return at;
 }
 
 static char *put_number(char *at, const char *key, uint64_t v)
 {
-	*at++ = ',';
-	*at++ = '"';
-	at = put(at, key);
-	*at++ = '"';
-	*at++ = ':';
-	return put_u64(at, v);
+	return text_u64(put_key(at, key), v);
 }
 
 static char *put_error(char *at, const char *error)
@@ -124,15 +121,15 @@ static char *put_status(char *at, const struct store_event *e)
 	char to[MSG_TO_TEXT];
 
 	at = put(at, "\"type\":\"message.status\",\"id\":\"");
-	at = put_u64(at, e->id);
+	at = text_u64(at, e->id);
 	*at++ = '"';
 	if (e->ref[0])
 		at = put_pair(at, "ref", e->ref, strlen(e->ref));
 	if (e->to) { /* 0: its row is past retention */
 		msg_to_text(e->to, to);
-		at = put_pair(at, "to", to, strlen(to));
+		at = put_word(at, "to", to, strlen(to));
 	}
-	at = put_pair(at, "state", state, strlen(state));
+	at = put_word(at, "state", state, strlen(state));
 	/* Of a message, `part` is the part that decided; `scope` tells the two apart for those who asked
 	 * for all. */
 	if (of_part)
@@ -165,7 +162,7 @@ static char *put_facts(char *at, const struct store_event *e)
 	}
 	if (f.has_ports) {
 		at = put(at, ",\"ports\":{\"to\":");
-		at = put_u64(at, f.ports.dst);
+		at = text_u64(at, f.ports.dst);
 		at = put_number(at, "from", f.ports.src);
 		*at++ = '}';
 	}
@@ -218,16 +215,16 @@ static char *put_event(
 	char time[CLOCK_TEXT_SIZE];
 
 	at = put(at, "{\"event\":\"evt_");
-	at = put_u64(at, s->endpoint);
+	at = text_u64(at, s->endpoint);
 	*at++ = '_';
-	at = put_u64(at, s->shard);
+	at = text_u64(at, s->shard);
 	*at++ = '_';
-	at = put_u64(at, e->seq);
+	at = text_u64(at, e->seq);
 	*at++ = '"';
 	*at++ = ',';
 	at = e->kind == EVENT_INBOUND ? put_inbound(at, e, link) : put_status(at, e);
 	clock_format_rfc3339(e->at, time);
-	at = put_pair(at, "at", time, CLOCK_TEXT_LEN);
+	at = put_word(at, "at", time, CLOCK_TEXT_LEN);
 	*at++ = '}';
 	return at;
 }

@@ -260,6 +260,10 @@ tests_unit_inbound_test_SOURCES = tests/unit/inbound_test.c tests/unit/store_fix
 tests_unit_inbound_test_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_stage,--wrap=link_ack,--wrap=link_id \
 	-Wl,--wrap=link_name,--wrap=link_conf,--wrap=link_decode
 tests_unit_inbound_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/text_test
+UNIT_TESTS += tests/unit/text_test
+tests_unit_text_test_SOURCES = tests/unit/text_test.c
+tests_unit_text_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 # Quotas, and routes that choose.
 POOL_TESTS = tests/unit/period_test tests/unit/queue_quota_test tests/unit/queue_choice_test
 check_PROGRAMS += $(POOL_TESTS)

@@ -460,9 +460,13 @@ static void inbound_makes_an_event_that_carries_it(void **state)
 
 	assert_int_equal(put(f, OP_INBOUND, &o.op), 0);
 	assert_int_equal(sql(f, "SELECT hex(raw) = '5300' AND esm_class = 64 FROM inbound"), 1);
+	/* Its number is no key of a message, even if there were one. */
+	sql(f, "INSERT INTO message VALUES (0, 3, 1, 1, 131072, 12025550142, 1, NULL, 1, 'SHOP', 'order', NULL)");
 	q.shard = o.n % 4;
 	assert_int_equal(ask(f, Q_EVENTS, &q.q), 0);
 	assert_int_equal(q.n_rows, 1);
+	assert_int_equal(q.rows[0].to, 0);
+	assert_int_equal(q.rows[0].parts, 1);
 	assert_int_equal(q.rows[0].kind, EVENT_INBOUND);
 	assert_int_equal(q.rows[0].key, o.n);
 	assert_int_equal(q.rows[0].at, 55);

@@ -215,6 +215,45 @@ static void due_tells_what_comes_next(void **state)
 	store_query_done(&q.q);
 }
 
+/* What is left out is not read, and what retention took is no error. */
+static void a_page_brings_what_it_was_asked_for(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = f->boot.next_id;
+	struct q_load q = {.upto = 2000, .limit = 9};
+
+	for (unsigned i = 0; i < 4; i++) {
+		struct message m = fixture_message(id + i);
+
+		m.send_at_ms = 1000 + i;
+		accept_at(f, &m, PLACE_DUE, 0, 0);
+	}
+	sql(f, "UPDATE due SET reason = CASE at WHEN 1001 THEN 3 WHEN 1002 THEN 13 ELSE reason END");
+	q.held = true;
+	assert_int_equal(ask(f, Q_DUE, &q.q), 0);
+	assert_int_equal(q.n_rows, 1);
+	assert_int_equal(q.rows[0].m->id, id + 1);
+	assert_int_equal(q.rows[0].due_reason, REASON_HOLD);
+	assert_string_equal(q.rows[0].m->text, "hello");
+	store_query_done(&q.q);
+	q.held = false;
+	q.unconfirmed = q.no_body = true;
+	assert_int_equal(ask(f, Q_DUE, &q.q), 0);
+	assert_int_equal(q.n_rows, 1);
+	assert_int_equal(q.rows[0].m->id, id + 2);
+	assert_int_equal(q.rows[0].due_reason, REASON_NO_RECEIPT);
+	assert_null(q.rows[0].m->text);
+	store_query_done(&q.q);
+	q.unconfirmed = q.no_body = false;
+	sql(f, "DELETE FROM body WHERE id = (SELECT min(id) FROM message)");
+	assert_int_equal(ask(f, Q_DUE, &q.q), 0);
+	assert_int_equal(q.n_rows, 4);
+	assert_null(q.rows[0].m->text);
+	assert_string_equal(q.rows[0].m->tag, "red");
+	assert_string_equal(q.rows[3].m->text, "hello");
+	store_query_done(&q.q);
+}
+
 static void leases_are_grouped_by_message(void **state)
 {
 	struct fixture *f = *state;
@@ -575,6 +614,7 @@ int main(void)
 		TEST(backlog_is_paged_in_order_of_seq),
 		TEST(a_page_finds_the_rows_of_each_message),
 		TEST(due_tells_what_comes_next),
+		TEST(a_page_brings_what_it_was_asked_for),
 		TEST(leases_are_grouped_by_message),
 		TEST(the_scan_finds_only_what_waits_nowhere_else),
 		TEST(state_follows_from_rows),

@@ -162,7 +162,6 @@ static void one_event_per_message_when_report_is_final(void **state)
 	assert_int_equal(e[0].parts, 2);
 	assert_int_equal(e[0].parts_delivered, 2);
 	assert_int_equal(e[0].to, 12025550142);
-	assert_int_equal(e[0].link, 9);
 	assert_string_equal(e[0].ref, "order");
 	assert_string_equal(e[0].error, ""); /* what the receipt of a delivery says is no error */
 	assert_int_equal(f->n_wakes, 1);
@@ -193,6 +192,27 @@ static void report_all_tells_sent_and_every_part(void **state)
 	assert_int_equal(e[5].kind, EVENT_CORRECTION);
 	assert_int_equal(e[5].state, STATE_DELIVERED);
 	assert_int_equal(e[5].parts_delivered, 2);
+}
+
+static void an_event_says_what_is_left_of_its_message(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = f->boot.next_id;
+	struct store_msg sm = sent_message(f, id, 1, REPORT_FINAL);
+	struct store_event e[9];
+
+	tell_story(f, &sm, "1D");
+	assert_int_equal(events_of(f, id, e, 9), 1);
+	assert_int_equal(e[0].parts, 1);
+	sql(f, "INSERT INTO bound SELECT id, 9, 1, 4, 0 FROM message"); /* cut otherwise than the client was told */
+	assert_int_equal(events_of(f, id, e, 9), 1);
+	assert_int_equal(e[0].parts, 4);
+	sql(f, "DELETE FROM message");
+	assert_int_equal(events_of(f, id, e, 9), 1);
+	assert_int_equal(e[0].id, id);
+	assert_int_equal(e[0].parts, 1);
+	assert_int_equal(e[0].to, 0);
+	assert_string_equal(e[0].ref, "");
 }
 
 static void no_endpoint_no_event(void **state)
@@ -617,6 +637,7 @@ int main(void)
 		TEST(parts_make_the_message),
 		TEST(one_event_per_message_when_report_is_final),
 		TEST(report_all_tells_sent_and_every_part),
+		TEST(an_event_says_what_is_left_of_its_message),
 		TEST(no_endpoint_no_event),
 		TEST(a_submit_replaces_its_lease),
 		TEST(an_attempt_moves_the_message_to_due),
