@@ -110,6 +110,9 @@ struct link_receipt {
 	bool numbered;        /* it gives back the number that we gave the part (msg_key_number()) … */
 	uint16_t number;      /* … this one */
 	bool intermediate;
+	/* The link gives its ids again after a while: the id alone does not tell which part is meant, */
+	bool recurs;
+	int64_t taken_ms;     /* but when the peer took it does: Unix, by the peer's clock.  0: it does not say */
 };
 
 /* An inbound message (MO) that is no receipt. */
@@ -184,6 +187,23 @@ struct driver_ussd {
 typedef void driver_ussd_cb(void *arg, const struct driver_ussd *u);
 #define DRIVER_USSD_MAX 182 /* characters of what is sent: 160 octets hold so many septets (3GPP TS 23.038, 6.1.2.3) */
 
+/* A port of this machine where something may be that the driver serves; or a device without a port, that could have
+ * one.  Strings are lent for the call, "" where not known. */
+struct driver_port {
+	const char *path;      /* as links would name it; "": none, then `note` says what to do */
+	const char *by_id;     /* a name that stays the same: "/dev/serial/by-id/…" */
+	const char *usb;       /* where it is plugged in: "1-1.4" */
+	unsigned vendor, product; /* of the USB device; 0: none */
+	const char *state;     /* the driver's own word */
+	const char *link;      /* that has it, or names it */
+	const char *used_by;   /* another program that has it: "ModemManager (process 812)" */
+	const char *maker, *model, *imei, *iccid; /* as it answered; the maker by its vendor number, if not asked */
+	int answers;           /* AT commands, when it was asked last: 1 or 0; -1: a link has it, or nobody asked */
+	const char *note;      /* a sentence: why it is of no use, what to do */
+};
+/* r: 0 or -errno, then there are none. */
+typedef void driver_ports_cb(void *arg, int r, const struct driver_port *ports, unsigned n);
+
 struct driver {
 	const char *name;        /* what the configuration calls it: driver = "smpp" */
 	unsigned caps;           /* DRIVER_MO | DRIVER_DLR | DRIVER_OWN_IDS */
@@ -256,6 +276,10 @@ struct driver {
 	 * minute at most), or when the link goes away; before link_stopped().  -ENOTCONN: not up; -EBUSY: not now (the
 	 * core asks for one at a time); -EINVAL: no such code.  NULL: the driver has none. */
 	int (*ussd)(struct link *l, const char *code, driver_ussd_cb *done, void *arg);
+
+	/* Look at the ports of this machine, in a thread; no device is opened, what links know is added.  0: exactly
+	 * one done() follows, not from inside this call.  NULL: the driver needs none. */
+	int (*ports)(uv_loop_t *loop, driver_ports_cb *done, void *arg);
 };
 
 /* The table made from drivers.def.  On failure *ret_why says so: unknown, or built without something. */

@@ -58,6 +58,7 @@ libposthorn_a_SOURCES += \
 libposthorn_a_SOURCES += \
 	drivers/modem/modem.h \
 	drivers/modem/modem.c \
+	drivers/modem/ports.c \
 	drivers/modem/life.h \
 	drivers/modem/life.c \
 	drivers/modem/ladder.h \

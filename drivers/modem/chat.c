@@ -671,8 +671,11 @@ static void on_text(struct chat *c, const char *line)
 
 	if (is_torn_half(c, line, joined))
 		line = joined;
-	note_torn(c, line);
 	kind = at_line_kind(line, &code);
+	if (kind == AT_LINE)
+		note_torn(c, line);
+	else
+		c->torn[0] = '\0'; /* a result is whole: no half of what comes next */
 	if (c->ussd[0] && ussd_goes_on(c, line, kind))
 		return;
 	if (c->stopped)

@@ -76,6 +76,9 @@ static void counters(const struct modem *m, const struct teller *t)
 		"How often power_command was run because a modem did not answer.");
 	number(t, "watchdog_alarms", (double)m->ladder.n_alarms, NULL,
 		"How often nothing of that helped, and a modem was left alone for a while.");
+	text(t, "ussd_unasked", m->ussd.network_text);
+	number(t, "ussd_unasked_total", (double)m->ussd.n_network, NULL,
+		"USSD texts that the network sent to a modem unasked: top-ups, warnings, offers.");
 	number(t, "calls", (double)m->calls.n, NULL, "Incoming calls of a modem.");
 	number(t, "port_losses", (double)m->life.n_lost, NULL, "How often the port of a modem went away.");
 	number(t, "answers_lost", (double)m->out.doubted, NULL,

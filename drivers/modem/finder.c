@@ -28,6 +28,11 @@
 static struct finder *finders; /* one for each loop that has modems; loops of different threads are not foreseen */
 static char sysfs_root[FINDER_PATH_MAX] = "/sys";
 
+const char *finder_sysfs(void)
+{
+	return sysfs_root;
+}
+
 void finder_set_sysfs(const char *root)
 {
 	snprintf(sysfs_root, sizeof(sysfs_root), "%s", root);

@@ -95,6 +95,8 @@ struct finder_port {
 };
 
 const char *finder_port_state_name(enum finder_port_state s);
+/* What stands for /sys. */
+const char *finder_sysfs(void);
 /* All ports that the globs of all links name.  Nothing when no link of this loop wants a modem. */
 void finder_ports(uv_loop_t *loop, void (*each)(void *arg, const struct finder_port *p), void *arg);
 

@@ -14,7 +14,6 @@
 #include "base/log.h"
 #include "drivers/modem/modem.h"
 
-#define PATIENCE_MS     60000u  /* sticks need up to half a minute from plug to AT */
 #define REOPEN_PAUSE_MS 1000u
 #define RESET_MS        5000u   /* from AT+CFUN=1,1 until it may be dumb for a while */
 #define POWER_MS        30000u  /* power_command may take so long */
@@ -32,9 +31,10 @@ static uint64_t now(const struct modem *m)
 	return uv_now(m->loop);
 }
 
+/* Sticks need up to half a minute from plug to AT. */
 static void be_patient(struct modem *m)
 {
-	m->ladder.patient_until_ms = now(m) + PATIENCE_MS;
+	m->ladder.patient_until_ms = now(m) + (uint64_t)link_conf(m->link)->restart_time_ms;
 }
 
 static void tell(struct modem *m, const char *why, const char *what)

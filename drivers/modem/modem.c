@@ -214,4 +214,5 @@ const struct driver modem_driver = {
 	.ussd = modem_ussd,
 	.trace = modem_trace,
 	.traced = modem_traced,
+	.ports = modem_ports,
 };

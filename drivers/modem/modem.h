@@ -106,4 +106,7 @@ enum at_class modem_text_class(const struct modem *m, enum at_kind kind, int cod
 /* facts.c */
 void modem_facts(struct link *l, void (*each)(void *arg, const struct driver_fact *f), void *arg);
 
+/* ports.c */
+int modem_ports(uv_loop_t *loop, driver_ports_cb *done, void *arg);
+
 #endif

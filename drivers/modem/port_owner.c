@@ -141,6 +141,24 @@ static long look_for(const char *path, const struct habit **ret_suspect)
 	return owner;
 }
 
+bool port_used_by(const char *path, char *who, size_t n_who)
+{
+	const struct habit *suspect;
+	long owner = locked_by(path);
+	char comm[COMM_SIZE] = "";
+
+	if (!owner)
+		owner = port_lock_file_owner(path);
+	if (!owner)
+		owner = look_for(path, &suspect);
+	if (!owner || owner == getpid())
+		return false;
+	if (!read_comm(owner, comm))
+		strcpy(comm, "another program");
+	snprintf(who, n_who, "%s (process %ld)", comm, owner);
+	return true;
+}
+
 void port_say_busy(const char *path, pid_t pid, char *why, size_t n_why)
 {
 	const struct habit *suspect = NULL, *h;

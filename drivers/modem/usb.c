@@ -154,20 +154,23 @@ bool usb_may_ask_port_mode(const struct usb_facts *f)
 /* ---- sticks without ports ---- */
 
 /* Who makes modems, and hardly anything else that is plugged into a gateway. */
-static bool makes_modems(unsigned vendor)
-{
-	static const unsigned makers[] = {
-		0x12d1 /* Huawei */, 0x19d2 /* ZTE */, 0x2c7c /* Quectel */, 0x1e0e /* SIMCom */, 0x1bc7 /* Telit */,
-		0x1199 /* Sierra */, 0x0f3d /* AirPrime */, 0x1e2d /* Cinterion */, 0x0681 /* Siemens */,
-		0x0af0 /* Option */, 0x1410 /* Novatel */, 0x1c9e /* Longcheer */, 0x1bbb /* TCT */,
-		0x0bdb /* Ericsson */, 0x2cb7 /* Fibocom */, 0x1508 /* Fibocom */, 0x1546 /* u-blox */,
-		0x201e /* Haier */, 0x2001 /* D-Link */, 0x2357 /* TP-Link */,
-	};
+static const struct maker {
+	unsigned vendor;
+	const char *name;
+} makers[] = {
+	{ 0x12d1, "Huawei" }, { 0x19d2, "ZTE" }, { 0x2c7c, "Quectel" }, { 0x1e0e, "SIMCom" }, { 0x1bc7, "Telit" },
+	{ 0x1199, "Sierra" }, { 0x0f3d, "AirPrime" }, { 0x1e2d, "Cinterion" }, { 0x0681, "Siemens" },
+	{ 0x0af0, "Option" }, { 0x1410, "Novatel" }, { 0x1c9e, "Longcheer" }, { 0x1bbb, "TCT" },
+	{ 0x0bdb, "Ericsson" }, { 0x2cb7, "Fibocom" }, { 0x1508, "Fibocom" }, { 0x1546, "u-blox" },
+	{ 0x201e, "Haier" }, { 0x2001, "D-Link" }, { 0x2357, "TP-Link" },
+};
 
+const char *usb_maker(unsigned vendor)
+{
 	for (size_t i = 0; i < sizeof(makers) / sizeof(makers[0]); i++)
-		if (makers[i] == vendor)
-			return true;
-	return false;
+		if (makers[i].vendor == vendor)
+			return makers[i].name;
+	return "";
 }
 
 struct shown {
@@ -219,7 +222,7 @@ static void say(const struct shown *s, const char *who, unsigned vendor, unsigne
 			"it (docs/modems.md)", who);
 }
 
-static bool hint_of(const char *devices, const char *name, char *text, size_t n_text)
+static bool hint_of(const char *devices, const char *name, struct usb_portless *ret)
 {
 	unsigned vendor = 0, product = 0;
 	char dir[PATH_MAX], label[64] = "", who[160];
@@ -228,7 +231,7 @@ static bool hint_of(const char *devices, const char *name, char *text, size_t n_
 	DIR *d;
 
 	snprintf(dir, sizeof(dir), "%.3000s/%.200s", devices, name);
-	if (!number(dir, "idVendor", 16, &vendor) || !makes_modems(vendor))
+	if (!number(dir, "idVendor", 16, &vendor) || !*usb_maker(vendor))
 		return false;
 	(void)number(dir, "idProduct", 16, &product);
 	(void)attribute(dir, "product", label, sizeof(label));
@@ -248,23 +251,35 @@ static bool hint_of(const char *devices, const char *name, char *text, size_t n_
 		return false;
 	snprintf(who, sizeof(who), "the USB device %04x:%04x%s%s%s at %.40s", vendor, product, label[0] ? " (" : "", label,
 		label[0] ? ")" : "", name);
-	say(&s, who, vendor, product, text, n_text);
+	*ret = (struct usb_portless){ .vendor = vendor, .product = product };
+	snprintf(ret->device, sizeof(ret->device), "%.60s", name);
+	say(&s, who, vendor, product, ret->text, sizeof(ret->text));
 	return true;
+}
+
+unsigned usb_portless(const char *sysfs, struct usb_portless *list, unsigned n_max)
+{
+	char devices[PATH_MAX];
+	struct dirent *e;
+	unsigned n = 0;
+	DIR *d;
+
+	if (snprintf(devices, sizeof(devices), "%s/bus/usb/devices", sysfs) >= (int)sizeof(devices))
+		return 0;
+	d = opendir(devices);
+	while (d && n < n_max && (e = readdir(d)))
+		n += !strchr(e->d_name, ':') && e->d_name[0] != '.' && hint_of(devices, e->d_name, &list[n]);
+	if (d)
+		closedir(d);
+	return n;
 }
 
 bool usb_hint(const char *sysfs, char *text, size_t n_text)
 {
-	char devices[PATH_MAX];
-	bool found = false;
-	struct dirent *e;
-	DIR *d;
+	struct usb_portless one;
 
-	if (snprintf(devices, sizeof(devices), "%s/bus/usb/devices", sysfs) >= (int)sizeof(devices))
+	if (!usb_portless(sysfs, &one, 1))
 		return false;
-	d = opendir(devices);
-	while (d && !found && (e = readdir(d)))
-		found = !strchr(e->d_name, ':') && e->d_name[0] != '.' && hint_of(devices, e->d_name, text, n_text);
-	if (d)
-		closedir(d);
-	return found;
+	snprintf(text, n_text, "%s", one.text);
+	return true;
 }

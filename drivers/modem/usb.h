@@ -29,8 +29,20 @@ int usb_port_rank(const struct usb_facts *f);
 /* Known from elsewhere to break when it is asked ^GETPORTMODE. */
 bool usb_may_ask_port_mode(const struct usb_facts *f);
 
+/* Who makes modems of this vendor number, "" nobody we know. */
+const char *usb_maker(unsigned vendor);
+
 /* A stick of a maker of modems that shows no serial port: a sentence that says what it shows and what to do.  False:
  * there is none. */
 bool usb_hint(const char *sysfs, char *text, size_t n_text);
+
+#define USB_HINT_MAX 400
+struct usb_portless {
+	char device[64];
+	unsigned vendor, product;
+	char text[USB_HINT_MAX];
+};
+/* All of them, as many as fit; returns how many. */
+unsigned usb_portless(const char *sysfs, struct usb_portless *list, unsigned n_max);
 
 #endif

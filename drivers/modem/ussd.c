@@ -54,6 +54,7 @@ bool ussd_urc(struct modem *m, const char *line)
 		return true;
 	if (!m->ussd.done) {
 		m->ussd.n_network++;
+		memcpy(m->ussd.network_text, text, sizeof(text));
 		log_info("modem_ussd", "link=%s asked=no octets=%zu", link_name(m->link), strlen(text));
 		log_debug("modem_ussd_text", "link=%s text=%s", link_name(m->link), text);
 	} else if (status == USSD_UNSUPPORTED) {

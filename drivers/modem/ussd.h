@@ -13,16 +13,17 @@
 
 struct modem;
 
+#define USSD_TEXT_MAX 1600 /* octets of UTF-8 */
+
 struct ussd {
 	uv_timer_t timer;
 	driver_ussd_cb *done; /* NULL: nobody waits */
 	void *arg;
 	char code[DRIVER_USSD_MAX * 4 + 1];
 	bool tried_packed;
-	uint64_t n_network;   /* what the network said unasked */
+	uint64_t n_network;   /* what the network said unasked … */
+	char network_text[USSD_TEXT_MAX]; /* … last */
 };
-
-#define USSD_TEXT_MAX 1600 /* octets of UTF-8 */
 
 int ussd_init(struct modem *m);
 /* driver.h */

@@ -519,7 +519,8 @@ static int smpp_submit(struct link *l, const struct part *p)
 	}
 	if (tried && window_up(m))
 		r = -EAGAIN;
-	m->starved = r == -EAGAIN;
+	if (r == -EAGAIN)
+		m->starved = true; /* until there is room: another may have found some, and still somebody waits */
 	return r;
 }
 

@@ -646,8 +646,10 @@ static void set_defaults_of_driver(const config_setting_t *group, struct conf_li
 {
 	const char *driver;
 
-	if (config_setting_lookup_string(group, "driver", &driver) && strcmp(driver, "modem") == 0)
-		link->guard.failures = CONF_GUARD_MODEM;
+	if (!config_setting_lookup_string(group, "driver", &driver) || strcmp(driver, "modem") != 0)
+		return;
+	link->guard.failures = CONF_GUARD_MODEM;
+	link->guard.silence = CONF_GUARD_SILENCE_MODEM;
 }
 
 static int read_item(

@@ -219,11 +219,13 @@ struct conf_quota {
 
 /* When a link that fails too often is set aside; `failures` 0: never, the default of all links but modems. */
 #define CONF_GUARD_MODEM 0.5
+#define CONF_GUARD_SILENCE_MODEM 20 /* likewise of `silence` */
 struct conf_guard {
 	double failures; /* share of the last parts that failed */
 	int64_t of;
 	int64_t minutes;
 	int64_t probe_minutes;
+	int64_t silence; /* recipients without a report; 0: never */
 };
 
 /* What is asked for by USSD, and what may be left; `ussd` "": nothing. */
@@ -336,6 +338,7 @@ struct conf_link {
 	struct conf_strings cms_errors;
 	struct conf_error *cms_error;      /* `cms_errors`, parsed */
 	struct conf_strings power_command; /* a program and its arguments */
+	int64_t restart_time_ms;           /* until a modem that starts must answer */
 	bool hang_up_calls;
 	/* loopback */
 	int64_t delay_ms;

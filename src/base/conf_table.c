@@ -381,6 +381,8 @@ const struct conf_setting conf_settings[] = {
 		.help = "What a +CMS ERROR means on this link, CODE:CLASS each; the first that fits decides." },
 	{ LINK(power_command, CONF_STRINGS), TEXT("", 4000), MODEM,
 		.help = "Program and arguments that switch the modem off and on, run without a shell when nothing else helps." },
+	{ LINK_DURATION(restart_time), RANGE("60", 1, 600), .unit = "seconds", MODEM,
+		.help = "How long the modem may stay silent when its port came back, before it is helped again." },
 	{ LINK(hang_up_calls, CONF_BOOL), .def = "false", MODEM,
 		.help = "Refuse incoming calls." },
 
@@ -471,6 +473,8 @@ const struct conf_setting conf_settings[] = {
 		.help = "How long a part counts." },
 	{ LINK_GUARD(probe_minutes, CONF_INT), RANGE("15", 1, 1440), .unit = "minutes",
 		.help = "After this one message is let through; when it is taken the link is back." },
+	{ LINK_GUARD(silence, CONF_INT), RANGE("0", 0, 100), .unit = "recipients",
+		.help = "So many without a report after many with one set it aside; 0 is never. A modem's default is 20." },
 
 	{ LINK_BALANCE(ussd, CONF_STRING), TEXT("", 182),
 		.help = "Code that asks for it, such as \"*100#\"; none: it is not asked for." },

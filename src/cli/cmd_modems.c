@@ -10,11 +10,12 @@
 #include "cli/cli.h"
 #include "cli/view.h"
 
-enum { OPT_WATCH = 0x100 };
+enum { OPT_WATCH = 0x100, OPT_PORTS };
 
 struct modems_input {
 	struct cli *cli;
 	long watch_s; /* 0: once */
+	bool ports;
 	const char *words[2];
 	size_t n_words, n_words_most;
 };
@@ -32,6 +33,9 @@ static error_t parse_modems(int key, char *arg, struct argp_state *state)
 		in->watch_s = strtol(arg, &end, 10);
 		if (*end || in->watch_s < 1 || in->watch_s > 86400)
 			argp_error(state, "--watch: \"%s\" is no number of seconds", arg);
+		return 0;
+	case OPT_PORTS:
+		in->ports = true;
 		return 0;
 	case ARGP_KEY_ARG:
 		if (in->n_words == in->n_words_most)
@@ -164,16 +168,35 @@ static void show_modems(const struct cli *cli, const json_t *links)
 	json_decref(rows);
 }
 
-static int modems_once(struct cli *cli, bool clear)
+static void show_ports(const struct cli *cli, const json_t *ports)
+{
+	static const struct view_column columns[] = { { "path", "port" }, { "state", NULL }, { "answers", NULL },
+		{ "link", NULL }, { "used_by", "used by" }, { "usb_id", "USB" }, { "usb", "at" }, { "maker", NULL }, { "model", NULL },
+		{ "imei", "IMEI" }, { "iccid", "SIM" }, { "by_id", "stable name" }, { "note", NULL }, { 0 } };
+	struct table *t;
+
+	if (!json_array_size(ports) && cli->style == TABLE_ALIGNED) {
+		cli_note("no serial port, and no device that could have one; docs/modems.md says what to look at");
+		return;
+	}
+	t = view_table(cli, ports, columns, true);
+	table_print(t, stdout);
+	table_free(t);
+	fflush(stdout);
+}
+
+static int modems_once(struct cli *cli, bool ports, bool clear)
 {
 	struct api_answer answer;
-	int end = cli_call(cli, "GET", "/v1/links", NULL, &answer);
+	int end = cli_call(cli, "GET", ports ? "/v1/ports" : "/v1/links", NULL, &answer);
 
 	if (end != CLI_OK)
 		return end;
 	if (clear)
 		fputs("\033[H\033[2J", stdout);
-	if (!cli_printed_json(cli, &answer))
+	if (!cli_printed_json(cli, &answer) && ports)
+		show_ports(cli, view_rows_of(answer.json, "ports"));
+	else if (!cli->json)
 		show_modems(cli, view_rows_of(answer.json, "links"));
 	api_answer_done(&answer);
 	return CLI_OK;
@@ -187,8 +210,10 @@ int cmd_modems(struct cli *cli, int argc, char **argv)
 				  "\n"
 				  "Examples:\n"
 				  "  posthorn modems\n"
-				  "  posthorn modems --watch 5";
+				  "  posthorn modems --watch 5\n"
+				  "  posthorn modems --ports";
 	static const struct argp_option options[] = {
+		{ "ports", OPT_PORTS, NULL, 0, "instead, all serial ports: which device, who has it, what to do", 0 },
 		{ "watch", OPT_WATCH, "SECONDS", 0, "again and again, until interrupted", 0 }, { 0 } };
 	const struct argp argp = { .options = options, .parser = parse_modems, .doc = doc, .children = cli_argp_children };
 	struct modems_input in = { .cli = cli };
@@ -201,7 +226,7 @@ int cmd_modems(struct cli *cli, int argc, char **argv)
 	if (in.watch_s)
 		cli_catch_interrupt();
 	do {
-		end = modems_once(cli, in.watch_s && !cli->json && isatty(STDOUT_FILENO));
+		end = modems_once(cli, in.ports, in.watch_s && !cli->json && isatty(STDOUT_FILENO));
 		if (in.watch_s && end == CLI_OK)
 			cli_sleep_ms(in.watch_s * 1000);
 	} while (in.watch_s && end == CLI_OK && !cli_interrupted);

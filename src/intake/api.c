@@ -96,6 +96,17 @@ struct auth_client *api_client(struct api_call *c)
 
 /* ---- Answers. ---- */
 
+/* The request, for its answer.  What comes of it afterwards is nobody's: and when the answer is given, the request may
+ * be gone, or another's already. */
+static struct http_request *taken_back(struct api_call *c)
+{
+	struct http_request *q = c->q;
+
+	q->user = NULL;
+	c->q = NULL;
+	return q;
+}
+
 static void finished(struct api_call *c, int status, const char *code)
 {
 	const char *path = c->route ? c->route->path : "-";
@@ -109,17 +120,17 @@ static void finished(struct api_call *c, int status, const char *code)
 	else
 		log_debug("http_request", "path=%s status=%d client=%s took_us=%lld", path, status, name,
 			(long long)took_us);
-	c->q->user = NULL;
-	c->q = NULL;
 	call_maybe_free(c);
 }
 
 static void respond(struct api_call *c, int status, const char *type, const void *body, size_t n)
 {
-	if (http_respond(c->q, status, type, body, n) < 0 &&
-		http_respond_error(c->q, 503, api_code_name(API_QUEUE_BUSY),
+	struct http_request *q = taken_back(c);
+
+	if (http_respond(q, status, type, body, n) < 0 &&
+		http_respond_error(q, 503, api_code_name(API_QUEUE_BUSY),
 			"no memory for the answer; try again", NULL) < 0)
-		http_request_drop(c->q);
+		http_request_drop(q);
 	finished(c, status, NULL);
 }
 
@@ -161,13 +172,14 @@ static const char *retry_after(enum api_code code)
 void api_refuse_fault(struct api_call *c, const struct api_fault *f)
 {
 	int status = api_code_status(f->code);
+	struct http_request *q = taken_back(c);
 
 	api_count_refused(c->api, f->code);
 	if (retry_after(f->code))
-		http_header_add(c->q, "Retry-After", retry_after(f->code));
+		http_header_add(q, "Retry-After", retry_after(f->code));
 	if (http_respond_error(
-		    c->q, status, api_code_name(f->code), f->message, f->field[0] ? f->field : NULL) < 0)
-		http_request_drop(c->q);
+		    q, status, api_code_name(f->code), f->message, f->field[0] ? f->field : NULL) < 0)
+		http_request_drop(q);
 	finished(c, status, api_code_name(f->code));
 }
 

@@ -10,6 +10,7 @@
  *     api_totals.c sums by day
  *     api_control.c cancel, links, queue, webhooks
  *     api_links.c  what links tell of themselves; USSD
+ *     api_ports.c  ports of this machine
  *     api_preview.c what messages would cost (preview_row.c: one, preview_total.c: their sum)
  *     api_admin.c  health, readiness, metrics
  *
@@ -201,6 +202,7 @@ void api_list_links(struct api_call *c, const uint8_t *body, size_t n);
 void api_show_trace(struct api_call *c, const uint8_t *body, size_t n);
 void api_control_link(struct api_call *c, const uint8_t *body, size_t n);
 void api_ussd(struct api_call *c, const uint8_t *body, size_t n);
+void api_list_ports(struct api_call *c, const uint8_t *body, size_t n);
 void api_change_link(struct api_call *c, const uint8_t *body, size_t n);
 void api_show_queue(struct api_call *c, const uint8_t *body, size_t n);
 void api_list_webhooks(struct api_call *c, const uint8_t *body, size_t n);

@@ -32,6 +32,7 @@ static const struct api_route routes[] = {
 	{HTTP_METHOD_GET, "v1/links/*/trace", ROLE_OPERATOR, TAKES_NOTHING, api_show_trace, {NULL}, NULL},
 	{HTTP_METHOD_POST, "v1/links/*/ussd", ROLE_OPERATOR, TAKES_JSON, api_ussd, {NULL}, NULL},
 	{HTTP_METHOD_POST, "v1/links/*/*", ROLE_OPERATOR, TAKES_NOTHING, api_control_link, {NULL}, NULL},
+	{HTTP_METHOD_GET, "v1/ports", ROLE_OPERATOR, TAKES_NOTHING, api_list_ports, {NULL}, NULL},
 	{HTTP_METHOD_GET, "v1/queue", ROLE_OPERATOR, TAKES_NOTHING, api_show_queue, {NULL}, NULL},
 	{HTTP_METHOD_GET, "v1/webhooks", ROLE_OPERATOR, TAKES_NOTHING, api_list_webhooks, {NULL}, NULL},
 	{HTTP_METHOD_POST, "v1/webhooks/*/replay", ROLE_OPERATOR, TAKES_NOTHING, api_replay_webhook,

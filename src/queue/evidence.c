@@ -77,6 +77,8 @@ bool evidence_fits(const struct evidence_part *p, const struct evidence_receipt 
 {
 	if (p->link != r->link || r->at_ms < p->created_ms || !is_number_of(p->to, r))
 		return false;
+	if (r->claim.any && taken_before(&r->claim, p->created_ms / 1000))
+		return false;
 	if (evidence_form(p, r) == EVIDENCE_BY_NUMBER)
 		return p->number == r->number;
 	return evidence_form(p, r) == EVIDENCE_BY_RECIPIENT || evidence_quotes(r->quoted, p->head, p->n_head);

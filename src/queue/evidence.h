@@ -71,7 +71,8 @@ struct evidence_receipt {
 	uint8_t state;
 	bool numbered;
 	uint16_t number;
-	bool bare;            /* as above */
+	bool bare;            /* as above … */
+	struct taken_claim claim; /* … and when that was taken */
 	char quoted[EVIDENCE_HEAD + 4];
 	char error[40];
 };

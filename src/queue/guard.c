@@ -53,7 +53,7 @@ bool guard_end(struct guard *g, const struct guard_rule *r, enum guard_end end, 
 {
 	uint16_t *n;
 
-	if (r->failures <= 0)
+	if (r->failures <= 0 && !g->silent)
 		return false;
 	move(g, r, now_ms);
 	n = &g->n[now_ms / slice_ms(r) % GUARD_SLICES][end];
@@ -62,16 +62,35 @@ bool guard_end(struct guard *g, const struct guard_rule *r, enum guard_end end, 
 		return end != GUARD_TAKEN && too_many(g, r) && set_aside(g, r, now_ms);
 	if (g->state != GUARD_PROBE || end == GUARD_UNDELIVERED)
 		return false; /* answers of before; a receipt is of before, too */
-	if (end == GUARD_FAILED)
+	if (end == GUARD_FAILED || g->silent)
 		return set_aside(g, r, now_ms);
 	memset(g->n, 0, sizeof(g->n));
 	g->state = GUARD_OPEN;
 	return true;
 }
 
+bool guard_silent(struct guard *g, const struct guard_rule *r, int64_t now_ms)
+{
+	if (g->silent || g->state != GUARD_OPEN)
+		return false;
+	g->silent = true;
+	return set_aside(g, r, now_ms);
+}
+
+bool guard_reported(struct guard *g)
+{
+	if (!g->silent)
+		return false;
+	memset(g->n, 0, sizeof(g->n));
+	g->silent = false;
+	g->state = GUARD_OPEN;
+	return true;
+}
+
 bool guard_clock(struct guard *g, const struct guard_rule *r, int64_t now_ms)
 {
-	if (g->state != GUARD_OPEN && r->failures <= 0) { /* a reload took the guard away */
+	if (g->state != GUARD_OPEN && (g->silent ? !r->silence : r->failures <= 0)) { /* a reload took the guard away */
+		g->silent = false;
 		g->state = GUARD_OPEN;
 		return true;
 	}

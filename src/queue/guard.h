@@ -16,6 +16,7 @@ struct guard_rule {
 	double failures;   /* share; 0: no guard */
 	unsigned of;       /* fewest answers */
 	unsigned minutes, probe_minutes;
+	unsigned silence;  /* recipients without a report, where there were reports before; 0: no matter (silence.h) */
 };
 
 enum guard_end { GUARD_TAKEN, GUARD_FAILED, GUARD_RECIPIENT, GUARD_UNDELIVERED, GUARD_ENDS };
@@ -28,10 +29,14 @@ struct guard {
 	uint16_t n[GUARD_SLICES][GUARD_ENDS];
 	int64_t probe_ms;  /* ASIDE: until then */
 	uint64_t trips;
+	bool silent;       /* set aside as its reports ceased: only a report brings it back */
 };
 
 /* How a part ended, or what its receipt said.  True: the state has changed. */
 bool guard_end(struct guard *g, const struct guard_rule *r, enum guard_end end, int64_t now_ms);
+/* Its reports ceased; one came.  True likewise. */
+bool guard_silent(struct guard *g, const struct guard_rule *r, int64_t now_ms);
+bool guard_reported(struct guard *g);
 /* Time has passed.  True likewise. */
 bool guard_clock(struct guard *g, const struct guard_rule *r, int64_t now_ms);
 /* In the window. */

@@ -12,7 +12,10 @@ libposthorn_a_SOURCES += \
 	src/queue/store_sqlite_load.c src/queue/store_sqlite_purge.c src/queue/store_sqlite_settle.c \
 	src/queue/store_sqlite_receipt.c src/queue/store_sqlite_view.c src/queue/store_sqlite_total.c
 libposthorn_a_SOURCES += src/queue/store_sqlite_inbound.c
+libposthorn_a_SOURCES += src/queue/recur.c src/queue/taken.c src/queue/taken.h
+libposthorn_a_SOURCES += src/queue/store_sqlite_inbound.c src/queue/store_sqlite_rows.c src/queue/store_sqlite_checkpoint.c
 libposthorn_a_SOURCES += src/queue/quota.c src/queue/choice.c src/queue/guard.c src/queue/guard.h
+libposthorn_a_SOURCES += src/queue/silence.c src/queue/silence.h
 
 libposthorn_a_SOURCES += src/queue/evidence.c src/queue/evidence.h src/queue/uncertain.c src/queue/ask.c
 

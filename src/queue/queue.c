@@ -319,12 +319,16 @@ void queue_outlet_changed(struct queue *q, struct outlet *o)
 
 void queue_guard_moved(struct queue *q, struct outlet *o)
 {
-	char text[120];
+	char text[160];
 	unsigned failed, all;
 
 	guard_counts(&o->guard, &o->guard_rule, q->now_ms, &failed, &all);
-	snprintf(text, sizeof(text), "%u of %u parts failed within %u minutes: set aside", failed, all,
-		o->guard_rule.minutes);
+	if (o->guard.silent)
+		snprintf(text, sizeof(text), "no report came for texts to %u recipients, though %.0f of 100 had one before: "
+			"set aside", o->silence.n_run, o->silence.share * 100);
+	else
+		snprintf(text, sizeof(text), "%u of %u parts failed within %u minutes: set aside", failed, all,
+			o->guard_rule.minutes);
 	if (o->ops->alarm && o->guard.state != GUARD_PROBE)
 		o->ops->alarm(o, "guard", o->guard.state == GUARD_ASIDE ? text : NULL);
 	q->aside_changed = o->aside_changed = true;

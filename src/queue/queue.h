@@ -31,6 +31,7 @@
 #include "codec/receipt.h"
 #include "queue/adapt.h"
 #include "queue/guard.h"
+#include "queue/silence.h"
 #include "queue/names.h"
 #include "queue/pace.h"
 #include "queue/store.h"
@@ -144,6 +145,7 @@ struct outlet {
 	bool no_new;             /* … for recipients that it has not had */
 	int64_t quota_end_ms;    /* when that may be otherwise; wall clock */
 	struct guard guard;      /* set aside, as it failed too often? */
+	struct silence silence;  /* do its reports still come? */
 	bool aside_changed;      /* which of its lanes it serves is to be looked at again */
 };
 

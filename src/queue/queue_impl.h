@@ -16,6 +16,7 @@
  *     uncertain.c parts that were written and never answered
  *     ask.c       parts whose receipt does not come: the carrier is asked
  *     receipt.c   what receipts say, of which part, and how their ids are read
+ *     recur.c, taken.c  which of several parts of one id, by the time at which it was taken
  *     quota.c     what may leave over an account within a period
  *     refill.c    rows back into memory: backlog, due, restart
  *     cancel.c    by id and by tag
@@ -153,6 +154,7 @@ struct link_forms {
 	struct idform f;
 	struct op_receipt_form op;
 	struct queue *q;
+	struct taken_clock clock; /* of who takes what it sends */
 	bool storing;
 	bool retry; /* its parked receipts may be found now */
 };
@@ -265,6 +267,7 @@ struct queue {
 	struct store_op op_idem;
 	struct op_lookup op_lookup;
 	struct q_index q_index;
+	unsigned n_indexed;      /* of its rows, on their way to the disk or there */
 	uint32_t index_run;
 	struct tag_job *tag_jobs;
 	bool meta_busy, idem_busy, index_busy, purge_busy;
@@ -440,6 +443,15 @@ void receipt_note_asked(struct queue *q, struct outlet *o, uint64_t key, const s
 void receipt_raw(const struct link_receipt *r, char *error, size_t n); /* its words, as rows keep them */
 enum msg_state receipt_leads_to(enum receipt_state s); /* STATE_SENT: to nothing */
 void receipt_claimed(struct queue *q, uint32_t link, const struct op_submit *s);
+
+/* recur.c */
+/* What a receipt says that came then: that its part was taken at `taken_ms`, by their clock; 0: it does not. */
+struct taken_claim recur_claim(struct queue *q, const struct outlet *o, int64_t taken_ms, int64_t come_ms);
+/* In memory; *ret_doubt is set where it cannot be told. */
+struct sent_entry *recur_find(struct queue *q, uint64_t hash, uint64_t to, const struct taken_claim *c,
+	struct taken_pick *pick, bool *ret_doubt);
+void recur_learn(struct queue *q, struct outlet *o, const struct taken_claim *c, const struct taken_pick *p);
+
 
 /* settle.c */
 typedef void settle_then(void *arg, uint64_t a, uint64_t b, int r);

@@ -7,7 +7,8 @@
  *
  * How a link spells ids is learned (idform.h).  While that is not known every form is tried, and when two of them find
  * different parts that still wait, none is believed: the receipt is parked as ambiguous.  When a form becomes known,
- * and when the operator changes the setting, what is parked of the link is tried again.
+ * and when the operator changes the setting, what is parked of the link is tried again.  Likewise where ids come again
+ * and the time tells which part is meant (taken.h), when the clock of who takes the parts becomes known.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -159,14 +160,20 @@ struct found {
 	struct sent_entry *e; /* NULL: not in memory */
 	unsigned e_i;         /* … by this key */
 	bool certain, ambiguous, verified; /* verified: a number of the PDU is that of the part */
+	struct taken_claim claim;
+	struct taken_pick pick; /* of the ids that were tried, the last */
 };
 
 /* Some do not swap the addresses.  Without a number any part of this key will do. */
 static struct sent_entry *find_handset(
-	struct queue *q, uint64_t hash, const struct link_receipt *r, bool *ret_verified)
+	struct queue *q, uint64_t hash, const struct link_receipt *r, struct found *f, bool *ret_verified)
 {
-	struct sent_entry *e = r->from ? sent_find(q->sent, hash, r->from) : NULL;
+	struct sent_entry *e;
 
+	*ret_verified = r->from != 0;
+	if (r->recurs)
+		return recur_find(q, hash, r->from, &f->claim, &f->pick, &f->ambiguous);
+	e = r->from ? sent_find(q->sent, hash, r->from) : NULL;
 	if (!e && r->other)
 		e = sent_find(q->sent, hash, r->other);
 	*ret_verified = e != NULL;
@@ -200,13 +207,14 @@ static void consider(struct found *f, struct sent_entry *e, unsigned i, bool ver
 	f->verified = verified;
 }
 
-static void find(struct queue *q, struct outlet *o, const struct link_receipt *r, struct found *f)
+static void find(struct queue *q, struct outlet *o, const struct link_receipt *r, int64_t come_ms, struct found *f)
 {
 	struct idform_walk w = { .f = o->idform, .setting = o->receipt_form, .verified = r->from || r->other };
 	int known = o->receipt_form == RECEIPT_ID_AUTO ? idform_known(o->idform) : -1, form;
 	char key[RECEIPT_ID_SIZE];
 
 	memset(f, 0, sizeof(*f));
+	f->claim = recur_claim(q, o, r->taken_ms, come_ms);
 	w.tlv = r->smsc_id_tlv ? r->smsc_id : NULL;
 	w.text = r->smsc_id_tlv ? r->smsc_id2 : r->smsc_id;
 	while (f->n_hash < IDFORM_TRIES_MAX && (form = idform_next(&w, key)) >= 0) {
@@ -224,7 +232,9 @@ static void find(struct queue *q, struct outlet *o, const struct link_receipt *r
 			f->certain = sure;
 		f->hash[f->n_hash] = hash;
 		f->form[f->n_hash++] = (uint8_t)form;
-		e = find_handset(q, hash, r, &verified);
+		e = find_handset(q, hash, r, f, &verified);
+		if (r->recurs && f->ambiguous)
+			return;
 		if (e && sure) {
 			f->e = e;
 			f->e_i = f->n_hash - 1;
@@ -245,7 +255,7 @@ static enum parked_why why_parked(struct queue *q, const struct found *f)
 		return PARKED_NO_ID;
 	if (f->ambiguous)
 		return PARKED_AMBIGUOUS;
-	return sent_find(q->sent, f->hash[0], 0) ? PARKED_OTHER_NUMBER : PARKED_UNKNOWN_ID;
+	return !f->claim.any && sent_find(q->sent, f->hash[0], 0) ? PARKED_OTHER_NUMBER : PARKED_UNKNOWN_ID;
 }
 
 /* ---- on disk --------------------------------------------------------------------------------------------- */
@@ -378,7 +388,7 @@ static void add_evidence(struct queue *q, struct outlet *o, const struct link_re
 
 	*e = (struct evidence_receipt){ .from = r->from, .other = r->other, .at_ms = q->now_ms, .link = o->id,
 		.hash = j->r.n_hash ? j->r.hash[0] : 0, .state = j->r.state, .numbered = r->numbered,
-		.number = r->number, .bare = o->own_ids && r->from };
+		.number = r->number, .bare = o->own_ids && r->from, .claim = j->r.claim };
 	text_copy(e->quoted, sizeof(e->quoted), r->quoted);
 	receipt_raw(r, e->error, sizeof(e->error));
 	if (!is_evidence(j))
@@ -419,6 +429,7 @@ static struct receipt_job *look_on_disk(
 	j->r.parked_max = q->parked_max;
 	j->r.parked = 0;
 	j->r.evidence_part = 0;
+	j->r.claim = f->claim;
 	j->evidence = (struct evidence_receipt){ 0 };
 	text_copy(j->r.smsc_id, sizeof(j->r.smsc_id), r->smsc_id);
 	text_copy(j->r.smsc_id2, sizeof(j->r.smsc_id2), r->smsc_id2);
@@ -520,6 +531,17 @@ static int settle_entry(struct queue *q, struct outlet *o, const struct link_rec
 	return x;
 }
 
+/* Its reports come: whatever they say, and of whatever. */
+static void heard_of(struct queue *q, struct outlet *o, const struct sent_entry *e)
+{
+	if (!o->guard_rule.silence && !o->guard.silent)
+		return;
+	silence_report(&o->silence, e ? msg_key(e->msg.id, e->part) : 0, e ? (double)q->now_ms / 1000 - e->sent_s : 0,
+		q->now_ms / 1000);
+	if (guard_reported(&o->guard))
+		queue_guard_moved(q, o);
+}
+
 int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *r, settle_then *done, void *arg,
 	uint64_t a, uint64_t b)
 {
@@ -533,7 +555,8 @@ int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *
 		o->idform = receipt_forms(q, o->id);
 	if (!o->idform)
 		return -ENOMEM;
-	find(q, o, r, &f);
+	find(q, o, r, q->now_ms, &f);
+	heard_of(q, o, f.e);
 	if (state == STATE_SENT) { /* ENROUTE, ACCEPTD: nothing changes */
 		if (f.e)
 			note_found(q, o, &f, r, state);
@@ -549,8 +572,10 @@ int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *
 		j->done_arg = arg;
 		j->a = a;
 		j->b = b;
+		recur_learn(q, o, &f.claim, &f.pick); /* behind it, so that it is among what is tried again */
 		return 0;
 	}
+	recur_learn(q, o, &f.claim, &f.pick);
 	idform_matched(o->idform, q->now_ms);
 	if (f.e->state == STATE_SENT)
 		idform_aged(o->idform, (double)q->now_ms / 1000 - f.e->sent_s);
@@ -633,12 +658,12 @@ static void retry_one(struct queue *q, struct outlet *o, const struct store_park
 {
 	const struct link_receipt r = { .smsc_id = p->smsc_id, .smsc_id_tlv = p->tlv,
 		.smsc_id2 = *p->smsc_id2 ? p->smsc_id2 : NULL, .from = p->to, .other = p->other, .stat_raw = p->stat,
-		.err = p->err };
+		.err = p->err, .recurs = o->own_ids, .taken_ms = p->taken };
 	struct op_final say = { .state = p->state, .at = p->at, .parked = p->n };
 	struct receipt_job *j;
 	struct found f;
 
-	find(q, o, &r, &f);
+	find(q, o, &r, p->at, &f);
 	if (f.e && p->at / 1000 < f.e->since_s)
 		return;
 	if (!f.e && f.n_hash && !f.ambiguous) {

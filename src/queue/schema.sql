@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The store, version 8 (kept in user_version).  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
+-- The store, version 9 (kept in user_version).  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
 -- values.  Keys are integers: id = node << 49 | counter, key = id << 8 | part, part 0 is the message itself.
 -- Times are Unix milliseconds.  Executed as it stands on an empty database; later versions migrate (store_sqlite.c).
 
@@ -78,7 +78,8 @@ CREATE TABLE receipt_parked (
 	n INTEGER PRIMARY KEY, hash INTEGER NOT NULL, link INTEGER NOT NULL, smsc_id TEXT NOT NULL, recipient INTEGER NOT NULL,
 	state INTEGER NOT NULL, stat TEXT NOT NULL, err TEXT NOT NULL, at INTEGER NOT NULL,
 	smsc_id2 TEXT NOT NULL DEFAULT '', tlv INTEGER NOT NULL DEFAULT 0, other INTEGER NOT NULL DEFAULT 0,
-	why INTEGER NOT NULL DEFAULT 0, ids BLOB NOT NULL DEFAULT x''
+	why INTEGER NOT NULL DEFAULT 0, ids BLOB NOT NULL DEFAULT x'',
+	taken INTEGER NOT NULL DEFAULT 0 -- when the carrier says that it took the part; 0: it does not
 );
 -- What a parked receipt's id may mean: one row for each form (idform.h) that gives another hash.
 CREATE TABLE receipt_parked_id (hash INTEGER NOT NULL, n INTEGER NOT NULL, form INTEGER NOT NULL,

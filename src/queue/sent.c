@@ -185,6 +185,22 @@ struct sent_entry *sent_find(struct sent *s, uint64_t hash, uint64_t to)
 	return settled;
 }
 
+void sent_each(struct sent *s, uint64_t hash, uint64_t to, unsigned most,
+	void (*each)(void *arg, struct sent_entry *e), void *arg)
+{
+	struct sent_entry *e;
+
+	if (!s->cap || !hash)
+		return;
+	for (uint32_t n = s->bucket[hash & (s->cap - 1)]; in_ring(s, n) && most; n = s->next[n & (s->cap - 1)]) {
+		e = at(s, n);
+		if (e->hash != hash || !sent_same_number(e->to, to))
+			continue;
+		most--;
+		each(arg, e);
+	}
+}
+
 void sent_settle(struct sent *s, struct sent_entry *e, enum msg_state state)
 {
 	if (e->state == STATE_SENT)

@@ -51,6 +51,9 @@ int sent_add(struct sent *s, const struct sent_entry *e);
 /* The newest entry of this hash and recipient (to = 0 or a number that ends alike), unsettled ones first; or NULL.
  * Valid until the next sent_add(). */
 struct sent_entry *sent_find(struct sent *s, uint64_t hash, uint64_t to);
+/* Every entry of this hash and recipient, newest first; at most `most`. */
+void sent_each(struct sent *s, uint64_t hash, uint64_t to, unsigned most,
+	void (*each)(void *arg, struct sent_entry *e), void *arg);
 /* A receipt (or its absence) said so: the entry stays for repeats and corrections. */
 void sent_settle(struct sent *s, struct sent_entry *e, enum msg_state state);
 void sent_reopen(struct sent *s, struct sent_entry *e); /* its commit failed */

@@ -419,6 +419,8 @@ void settle_remember(struct queue *q, const struct message *m, const struct stor
 		return;
 	}
 	j->s.known = true;
+	j->s.at = s->at;
+	j->s.claim = o ? recur_claim(q, o, 1, 0) : (struct taken_claim){ .any = false };
 	j->s.msg = *sm;
 	j->s.part = s->part;
 	j->s.link = s->link;
@@ -443,6 +445,14 @@ static void note_sender(struct queue *q, const struct message *m, struct outlet 
 	text_copy(s->sender, sizeof(s->sender), from);
 }
 
+/* What was learned of a SIM is of no other. */
+static void watch_silence(struct outlet *o, uint64_t key, uint64_t to, int64_t now_s)
+{
+	if (o->silence.account != o->account)
+		o->silence = (struct silence){ .account = o->account };
+	silence_sent(&o->silence, key, to, now_s);
+}
+
 void settle_submit(struct queue *q, const struct message *m, const struct store_msg *sm, struct outlet *o,
 	unsigned part, const char *smsc_id, bool last, bool ended)
 {
@@ -460,6 +470,7 @@ void settle_submit(struct queue *q, const struct message *m, const struct store_
 	j->s.link = o->id;
 	j->s.to = m->to;
 	j->s.since = since_of(m, q->now_ms);
+	j->s.claim = recur_claim(q, o, 1, 0);
 	j->class = m->class;
 	j->s.msg.one_receipt = o->one_receipt;
 	text_copy(j->s.smsc_id, sizeof(j->s.smsc_id), smsc_id);
@@ -474,6 +485,8 @@ void settle_submit(struct queue *q, const struct message *m, const struct store_
 		stage_final(q, sm, part, m->class, STATE_UNCONFIRMED, REASON_NO_REPORTS, "");
 	else
 		remember(q, m, sm, o, o->id, part, j->s.hash, q->now_ms, STATE_SENT);
+	if (o->reports && o->guard_rule.silence)
+		watch_silence(o, msg_key(sm->id, part), m->to, q->now_ms / 1000);
 }
 
 void settle_took(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const char *smsc_id)
@@ -521,7 +534,7 @@ static void told_rate(struct queue *q, const struct qmsg *qm, struct outlet *o, 
 /* What an answer, or a receipt, says of the link itself. */
 static void told_guard(struct queue *q, struct outlet *o, enum guard_end end)
 {
-	if (o->guard_rule.failures > 0 && guard_end(&o->guard, &o->guard_rule, end, q->now_ms))
+	if ((o->guard_rule.failures > 0 || o->guard.silent) && guard_end(&o->guard, &o->guard_rule, end, q->now_ms))
 		queue_guard_moved(q, o);
 }
 

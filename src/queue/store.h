@@ -6,7 +6,8 @@
  * uv_prepare handle does that); one writer thread, owner of the only write connection, takes what is staged and makes
  * it one BEGIN IMMEDIATE … COMMIT (WAL, synchronous=FULL), then wakes the loop once for the batch.  There is no timer:
  * the next commit begins when the last has ended.  At most 5,000 rows a commit; while settle or otp operations wait,
- * at most 1,000 of them bulk.  Each list is first in, first out; within a commit settle goes before otp before bulk.
+ * at most 1,000 of them bulk.  While codes come in commits are shorter still, and one with codes takes no bulk unless
+ * the one before it took none.  Each list is first in, first out; within a commit settle goes before otp before bulk.
  *
  * op->done() runs on the loop thread, in the order of the operations, after the commit: r = 0 means on disk, synced.
  * An operation is the caller's memory and is lent until done() runs; so is all it points to.
@@ -29,6 +30,7 @@
 
 #include "message.h"
 #include "queue/idform.h"
+#include "queue/taken.h"
 
 struct store;
 struct store_op;
@@ -216,6 +218,7 @@ struct op_submit {
 	bool last;             /* with it every part is submitted: event "sent" when report is all */
 	bool ended;            /* the message was final before: its receipt, which corrects, is waited for on disk */
 	bool known;            /* its submit row was read from disk: only look for a parked receipt */
+	struct taken_claim claim; /* at_s and come_s are those of the parked receipt */
 	/* results */
 	unsigned ret_claimed;  /* so many parked receipts were its; the last one … */
 	int64_t ret_claimed_at; /* … came then … */
@@ -289,6 +292,7 @@ struct op_receipt {
 	uint64_t parked;       /* not 0: it is this parked one, tried again */
 	/* Should its id be unknown on disk, too: the part it speaks of by other evidence, and which (evidence.h). */
 	struct store_msg evidence;
+	struct taken_claim claim; /* when the part was taken; at_s is what is kept with a parked one */
 	uint8_t evidence_part, evidence_form; /* part 0: there is none */
 	uint32_t (*endpoint_of)(void *arg, uint32_t client); /* writer thread: must be a pure table look-up */
 	void *endpoint_arg;
@@ -765,6 +769,7 @@ struct store_parked {
 	char smsc_id[66], smsc_id2[66], stat[24], err[12];
 	uint64_t to, other;
 	int64_t at;
+	int64_t taken;         /* struct link_receipt, taken_ms; 0: it did not say */
 	uint8_t state, why;
 	bool tlv;
 };

@@ -15,6 +15,7 @@
 #include "queue/store_sqlite.h"
 
 #include <errno.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
@@ -24,6 +25,7 @@
 #include "base/log.h"
 
 #define LOOK_NS    UINT64_C(1000000000) /* between two looks at the file system */
+#define CAREFUL    100                  /* commits */
 #define WINDOW     8192                 /* commits that the latency histogram remembers, roughly */
 
 /* ---- writer thread: one batch ---------------------------------------------------------------------------- */
@@ -63,6 +65,7 @@ struct batch {
 	struct store_op *ops[COMMIT_ROWS];
 	size_t n;
 	unsigned rows;
+	bool alone; /* codes without bulk */
 	int disk; /* the disk itself failed: SQLite's code */
 };
 
@@ -73,6 +76,50 @@ static void rollback(struct writer *w)
 		sqlite3_exec(w->db, "ROLLBACK", NULL, NULL, NULL);
 	w->m = w->saved;
 	w->wakes.n = w->m.n_wakes;
+	rows_forget(w);
+}
+
+/* A message of one part that nothing is known of but what memory knows: its rows are new. */
+static bool is_plain(const struct writer *w, const struct store_op *op)
+{
+	const struct op_submit *submit = (const struct op_submit *)op;
+	const struct op_final *final = (const struct op_final *)op;
+
+	if (w->careful)
+		return false;
+	if (op->kind == OP_SUBMIT)
+		return submit->msg.n_parts == 1 && !submit->known && !submit->ended && !(submit->hash && w->m.n_parked);
+	return final->msg.n_parts == 1 && final->part == 1 && !final->unless_submitted && !final->parked;
+}
+
+/* Before an operation: may its rows wait, and must it see those that do?  Of messages of several parts no final and no
+ * submit row waits, and their operations look at no other message's. */
+static int prepare(struct writer *w, const struct store_op *op)
+{
+	w->plain = false;
+	switch (op->kind) {
+	case OP_SUBMIT:
+		w->plain = is_plain(w, op);
+		return w->plain || ((const struct op_submit *)op)->msg.n_parts > 1 ? SQLITE_OK : rows_flush(w);
+	case OP_FINAL:
+		w->plain = is_plain(w, op);
+		return w->plain || (((const struct op_final *)op)->msg.n_parts > 1 &&
+					   !((const struct op_final *)op)->unless_submitted)
+			       ? SQLITE_OK
+			       : rows_flush(w);
+	case OP_ACCEPT:
+	case OP_LEASE:
+	case OP_ATTEMPT:
+	case OP_DUE_FIRE:
+	case OP_BACKLOG_DELETE:
+	case OP_SPILL:
+	case OP_EVENTS_DONE:
+	case OP_QUOTA:
+	case OP_LOOKUP:
+		return SQLITE_OK;
+	default:
+		return rows_flush(w);
+	}
 }
 
 /* All of these operations, or nothing of them. */
@@ -86,8 +133,12 @@ static int apply_all(struct writer *w, struct store_op **ops, size_t n)
 	rc = run(w->st[W_BEGIN]);
 	for (size_t i = 0; rc == SQLITE_OK && i < n; i++) {
 		ops[i]->r = 0;
-		rc = apply[ops[i]->kind](w, ops[i]);
+		rc = prepare(w, ops[i]);
+		if (rc == SQLITE_OK)
+			rc = apply[ops[i]->kind](w, ops[i]);
 	}
+	if (rc == SQLITE_OK)
+		rc = rows_flush(w);
 	if (rc == SQLITE_OK)
 		rc = run(w->st[W_COMMIT]); /* SQLITE_OK only when the disk has it */
 	if (rc != SQLITE_OK)
@@ -123,6 +174,10 @@ static int bisect(struct writer *w, struct batch *b, size_t from, size_t n)
 		return b->disk;
 	}
 	rc = apply_all(w, b->ops + from, n);
+	if ((rc & 0xff) == SQLITE_CONSTRAINT && !w->careful) {
+		w->careful = CAREFUL; /* a carrier that says things twice will do so again */
+		rc = apply_all(w, b->ops + from, n);
+	}
 	if (rc == SQLITE_OK)
 		return rc;
 	if (n > 1) {
@@ -161,6 +216,7 @@ static void commit_batch(struct store *s, struct batch *b)
 	s->writer.now = clock_ms();
 	b->disk = 0;
 	rc = bisect(&s->writer, b, 0, b->n);
+	s->writer.careful -= s->writer.careful > 0;
 	us = clock_mono_us() - from_us;
 	atomic_fetch_add_explicit(&s->commits, 1, memory_order_relaxed);
 	atomic_store_explicit(&s->parked, s->writer.m.n_parked, memory_order_relaxed);
@@ -191,16 +247,23 @@ static void take(struct batch *b, struct op_list *l, unsigned max_rows)
 	b->rows += rows;
 }
 
-/* Bulk keeps its share even when there is always something to settle, or intake would stand still. */
-static void gather(struct batch *b, struct op_list waiting[STORE_LISTS])
+/* While codes come in, commits are short, as the next code waits for one that has begun; and one with codes has nothing
+ * else that can wait.  At most every second one is such: bulk keeps a share, or intake would stand still. */
+static void gather(struct batch *b, struct op_list waiting[STORE_LISTS], uint64_t *otp_ns)
 {
-	bool busy = waiting[STORE_SETTLE].head || waiting[STORE_OTP].head;
-	unsigned bulk = !waiting[STORE_BULK].head ? 0 : busy ? COMMIT_BULK_ROWS : COMMIT_ROWS;
-	unsigned left = COMMIT_ROWS - (busy ? bulk : 0);
-	unsigned otp = waiting[STORE_OTP].head ? COMMIT_OTP_ROWS : 0;
+	bool otp = waiting[STORE_OTP].head, busy = otp || waiting[STORE_SETTLE].head;
+	uint64_t now = uv_hrtime();
+	bool alone = otp && !b->alone, quick = otp || (*otp_ns && now - *otp_ns < OTP_RECENT_NS);
+	unsigned all = quick ? COMMIT_QUICK_ROWS : COMMIT_ROWS;
+	unsigned share = quick ? COMMIT_OTP_ROWS : busy ? COMMIT_BULK_ROWS : all;
+	unsigned bulk = alone || !waiting[STORE_BULK].head ? 0 : share;
+	unsigned left = busy ? all - bulk : all;
 
+	if (otp)
+		*otp_ns = now;
+	b->alone = alone;
 	b->n = b->rows = 0;
-	take(b, &waiting[STORE_SETTLE], left - otp);
+	take(b, &waiting[STORE_SETTLE], left - (otp ? COMMIT_OTP_ROWS : 0));
 	left = b->rows < left ? left - b->rows : 1;
 	take(b, &waiting[STORE_OTP], left);
 	take(b, &waiting[STORE_BULK], bulk);
@@ -245,10 +308,6 @@ int add_event(struct writer *w, uint32_t endpoint, unsigned shard, const struct 
 {
 	unsigned slot = (endpoint * 31 + shard) % WAKE_SLOTS;
 	struct wake wake = {endpoint, shard};
-	sqlite3_stmt *st = w->st[W_EVENT];
-
-	BIND(st, endpoint, shard, ++w->m.seq, e->kind, e->key, e->state, e->at, e->parts_delivered, e->part);
-	bind_text_or_null(st, 10, e->error);
 	if (w->woken[slot].batch != w->batch || memcmp(&w->woken[slot].w, &wake, sizeof wake)) {
 		if (grow_wakes(&w->wakes, w->wakes.n + 1) < 0)
 			return SQLITE_NOMEM;
@@ -256,7 +315,10 @@ int add_event(struct writer *w, uint32_t endpoint, unsigned shard, const struct 
 		w->woken[slot].w = wake;
 		w->woken[slot].batch = w->batch;
 	}
-	return run(st);
+	return rows_put(w, ROWS_EVENT,
+		ROW(cell_int(endpoint), cell_int(shard), cell_int((int64_t)++w->m.seq), cell_int(e->kind),
+			cell_int((int64_t)e->key), cell_int(e->state), cell_int(e->at), cell_int(e->parts_delivered),
+			cell_int(e->part), cell_string(rows_keep_error(w, e->error))));
 }
 
 /* Under the mutex.  What finds no memory goes with the next batch. */
@@ -312,7 +374,7 @@ static bool collect(struct store *s, struct op_list waiting[STORE_LISTS])
 	return go_on;
 }
 
-static void thread_ended(struct store *s)
+void store_thread_ended(struct store *s)
 {
 	uv_mutex_lock(&s->mutex);
 	s->n_threads--;
@@ -325,19 +387,21 @@ static void write_thread(void *arg)
 {
 	struct store *s = arg;
 	struct op_list waiting[STORE_LISTS] = {0};
-	struct batch b;
-	uint64_t looked_at = 0;
+	struct batch b = {.alone = false};
+	uint64_t looked_at = 0, otp_ns = 0;
 
+	pthread_setname_np(pthread_self(), "writer"); /* for ps, top and the benchmarks */
 	while (collect(s, waiting)) {
-		gather(&b, waiting);
+		gather(&b, waiting, &otp_ns);
 		if (b.n) {
 			commit_batch(s, &b);
 			publish(s, &b);
+			checkpoint_after_commit(s);
 		}
 		look_at_disk(s, &looked_at);
 	}
 	db_close_writer(&s->writer);
-	thread_ended(s);
+	store_thread_ended(s);
 }
 
 /* ---- reader threads -------------------------------------------------------------------------------------- */
@@ -393,6 +457,7 @@ static void read_thread(void *arg)
 	struct store *s = r->store;
 	struct store_query *q;
 
+	pthread_setname_np(pthread_self(), r == &s->readers[STORE_QUEUE] ? "reader-queue" : "reader-api");
 	uv_mutex_lock(&s->mutex);
 	for (;;) {
 		while (!r->head && !s->stop)
@@ -415,7 +480,7 @@ static void read_thread(void *arg)
 	uv_mutex_unlock(&s->mutex);
 	db_close_reader(r);
 	waiting_free(r);
-	thread_ended(s);
+	store_thread_ended(s);
 }
 
 void store_read(struct store *s, enum store_reader reader, struct store_query *q)
@@ -547,6 +612,8 @@ static void on_handle_closed(uv_handle_t *h)
 	uv_cond_destroy(&s->work);
 	uv_cond_destroy(&s->readers[0].work);
 	uv_cond_destroy(&s->readers[1].work);
+	uv_cond_destroy(&s->checkpoint.work);
+	uv_cond_destroy(&s->checkpoint.done);
 	uv_mutex_destroy(&s->mutex);
 	db_unlock(s);
 	free(s->out_wakes.items);
@@ -577,6 +644,7 @@ static void go_on_closing(struct store *s)
 	uv_cond_signal(&s->work);
 	uv_cond_signal(&s->readers[0].work);
 	uv_cond_signal(&s->readers[1].work);
+	uv_cond_signal(&s->checkpoint.work);
 	uv_mutex_unlock(&s->mutex);
 	if (n_threads || s->stopping)
 		return;
@@ -584,6 +652,7 @@ static void go_on_closing(struct store *s)
 	uv_thread_join(&s->writer_thread);
 	uv_thread_join(&s->readers[0].thread);
 	uv_thread_join(&s->readers[1].thread);
+	uv_thread_join(&s->checkpoint.thread);
 	close_handles(s);
 }
 
@@ -644,20 +713,34 @@ static int open_readers(struct store *s, const struct store_boot *boot, char *er
 	return 0;
 }
 
+static int open_checkpoint(struct store *s, char *err, size_t n_err)
+{
+	int rc = checkpoint_open(s);
+
+	if (rc != SQLITE_OK)
+		snprintf(err, n_err, "%s: %s", s->path, sqlite3_errstr(rc));
+	return db_errno(rc);
+}
+
+static void start_another(struct store *s, int r)
+{
+	/* No memory for a thread at start: the process ends anyway, and with it the threads. */
+	if (r < 0)
+		abort();
+	uv_mutex_lock(&s->mutex);
+	s->n_threads++;
+	uv_mutex_unlock(&s->mutex);
+}
+
 static int start_threads(struct store *s)
 {
 	look_at_disk(s, &(uint64_t){ 0 }); /* free_octets is asked for before the writer's first look */
 	if (uv_thread_create(&s->writer_thread, write_thread, s) < 0)
 		return -EAGAIN;
 	s->n_threads++;
-	for (int i = 0; i < 2; i++) {
-		/* No memory for a thread at start: the process ends anyway, and with it the threads. */
-		if (uv_thread_create(&s->readers[i].thread, read_thread, &s->readers[i]) < 0)
-			abort();
-		uv_mutex_lock(&s->mutex);
-		s->n_threads++;
-		uv_mutex_unlock(&s->mutex);
-	}
+	for (int i = 0; i < 2; i++)
+		start_another(s, uv_thread_create(&s->readers[i].thread, read_thread, &s->readers[i]));
+	start_another(s, checkpoint_start(s));
 	return 0;
 }
 
@@ -697,6 +780,8 @@ static struct store *store_alloc(uv_loop_t *loop, const struct store_conf *c)
 	uv_cond_init(&s->work);
 	uv_cond_init(&s->readers[0].work);
 	uv_cond_init(&s->readers[1].work);
+	uv_cond_init(&s->checkpoint.work);
+	uv_cond_init(&s->checkpoint.done);
 	return s;
 }
 
@@ -723,6 +808,8 @@ int store_open(uv_loop_t *loop, const struct store_conf *c, struct store **ret, 
 	if (!r)
 		r = open_readers(s, ret_boot, err, n_err);
 	if (!r)
+		r = open_checkpoint(s, err, n_err);
+	if (!r)
 		r = start_threads(s);
 	if (r)
 		goto failed;
@@ -735,6 +822,7 @@ failed:
 	if (s) {
 		db_close_reader(&s->readers[0]);
 		db_close_reader(&s->readers[1]);
+		sqlite3_close(s->checkpoint.db);
 		db_close_writer(&s->writer);
 		db_unlock(s);
 		free(s->path);

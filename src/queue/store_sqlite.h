@@ -3,7 +3,9 @@
  * store_sqlite.h -- what the files of the SQLite store share.  Nobody else includes it.
  *
  *     store_sqlite.c         the threads, the hand-over, the commit
+ *     store_sqlite_checkpoint.c  from the WAL back into the database
  *     store_sqlite_db.c      files, connections, schema, what is known at start
+ *     store_sqlite_rows.c    rows of a commit that go down together
  *     store_sqlite_settle.c  operations that say what became of a part or message
  *     store_sqlite_inbound.c inbound messages and their parts
  *     store_sqlite_receipt.c receipts: found, parked, claimed, noted
@@ -30,7 +32,9 @@
 
 #define COMMIT_ROWS      5000
 #define COMMIT_BULK_ROWS 1000 /* while settle or otp operations wait */
-#define COMMIT_OTP_ROWS  500  /* kept free for otp while settle operations alone would fill a commit */
+#define COMMIT_QUICK_ROWS 2000 /* while codes come in: within OTP_RECENT_NS of the last one */
+#define COMMIT_OTP_ROWS  500  /* of these kept free for codes, however much there is to settle; bulk gets as many */
+#define OTP_RECENT_NS    UINT64_C(10000000000)
 #define ID_BLOCK         65536
 #define PAGE_ROWS        50000 /* a read examines no more … */
 #define PAGE_US          50000 /* … and takes no longer */
@@ -41,33 +45,36 @@
 	X(W_BEGIN, "BEGIN IMMEDIATE")                                                                                  \
 	X(W_COMMIT, "COMMIT")                                                                                          \
 	X(W_META_SET, "INSERT INTO meta VALUES (?1, ?2) ON CONFLICT (k) DO UPDATE SET v = excluded.v")                 \
-	X(W_MESSAGE, "INSERT INTO message VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)")                 \
-	X(W_BODY, "INSERT INTO body VALUES (?1, ?2, ?3)")                                                              \
+	X(W_MESSAGES, "INSERT OR FAIL INTO message SELECT * FROM gathered") \
+	X(W_BODIES, "INSERT OR FAIL INTO body SELECT c0, c1, c2 FROM gathered") \
 	X(W_BOUND, "INSERT OR REPLACE INTO bound VALUES (?1, ?2, ?3, ?4, ?5)")                                         \
-	X(W_BACKLOG, "INSERT OR REPLACE INTO backlog VALUES (?1, ?2, ?3, ?4)")                                         \
+	X(W_BACKLOGS, "INSERT OR REPLACE INTO backlog SELECT c0, c1, c2, c3 FROM gathered") \
+	X(W_BACKLOG_RANGE_DELETE, "DELETE FROM backlog WHERE lane = ?1 AND seq BETWEEN ?2 AND ?3") \
 	X(W_BACKLOG_DELETE, "DELETE FROM backlog WHERE lane = ?1 AND seq = ?2")                                        \
 	X(W_DUE, "INSERT OR REPLACE INTO due VALUES (?1, ?2, ?3, ?4, ?5)")                                             \
 	X(W_DUE_DELETE, "DELETE FROM due WHERE at = ?1 AND key = ?2")                                                  \
-	X(W_LEASE, "INSERT OR REPLACE INTO lease VALUES (?1, ?2, ?3)")                                                 \
+	X(W_LEASES, "INSERT OR REPLACE INTO lease SELECT c0, c1, c2 FROM gathered") \
 	X(W_LEASE_DELETE, "DELETE FROM lease WHERE key = ?1")                                                          \
 	X(W_LEASES_DELETE, "DELETE FROM lease WHERE key BETWEEN ?1 AND ?2")                                            \
 	X(W_LEFT, "SELECT EXISTS (SELECT 1 FROM lease WHERE key BETWEEN ?1 AND ?2)"                                    \
 		  " OR EXISTS (SELECT 1 FROM submit WHERE key BETWEEN ?1 AND ?2)")                                     \
+	X(W_SUBMITS, "INSERT OR FAIL INTO submit SELECT c0, c1, c2, c3, c4 FROM gathered") \
 	X(W_SUBMIT, "INSERT INTO submit VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING")                               \
 	X(W_SUBMITTED_TO, "SELECT m.recipient, m.client, m.bits, coalesce(b.parts, 0), s.link = ?3 OR EXISTS"          \
 			  " (SELECT 1 FROM attempt a WHERE a.key = ?1 AND a.link = ?3 AND a.outcome = 0),"              \
-			  " min(m.created, s.at)"                                                                      \
+			  " min(m.created, s.at), s.at"                                                                      \
 			  " FROM submit s JOIN message m ON m.id = ?2 LEFT JOIN bound b ON b.id = ?2"                  \
 			  " WHERE s.key = ?1")                                                                         \
 	X(W_ATTEMPT, "INSERT INTO attempt VALUES (?1, (SELECT coalesce(max(n), 0) + 1 FROM attempt WHERE key = ?1),"   \
 		     " ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)")                                                               \
+	X(W_FINALS, "INSERT OR FAIL INTO final SELECT c0, c1, c2, c3, c4, c5, c6 FROM gathered") \
 	X(W_FINAL, "INSERT INTO final VALUES (?1, ?2, ?3, ?4, ?5, ?7, ?6) ON CONFLICT DO NOTHING")                     \
 	X(W_FINAL_STATE, "SELECT state, (SELECT max(state) FROM correction WHERE key = ?1) FROM final WHERE key = ?1") \
 	X(W_FINAL_PARTS, "SELECT f.state, (SELECT c.state FROM correction c WHERE c.key = f.key ORDER BY c.n DESC"     \
 			 " LIMIT 1) FROM final f WHERE f.key BETWEEN ?1 AND ?2")                                       \
 	X(W_CORRECTION, "INSERT INTO correction VALUES (?1, (SELECT coalesce(max(n), 0) + 1 FROM correction"           \
 			" WHERE key = ?1), ?2, ?3, ?5, ?4)")                                                           \
-	X(W_EVENT, "INSERT INTO event VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)")                               \
+	X(W_EVENTS, "INSERT OR FAIL INTO event SELECT c0, c1, c2, c3, c4, c5, c6, c7, c8, c9 FROM gathered") \
 	X(W_EVENTS_DELETE, "DELETE FROM event WHERE endpoint = ?1 AND shard = ?2 AND seq BETWEEN ?3 AND ?4")           \
 	X(W_EVENTS_DEAD, "INSERT INTO dead SELECT endpoint, seq, shard, kind, key, state, at, parts_delivered, part,"  \
 			 " error, ?5, ?6 FROM event WHERE endpoint = ?1 AND shard = ?2 AND seq BETWEEN ?3 AND ?4")     \
@@ -76,9 +83,10 @@
 	X(W_DEAD_DELETE, "DELETE FROM dead WHERE endpoint = ?1 AND seq = ?2")                                          \
 	X(W_WAITING, "INSERT OR IGNORE INTO waiting VALUES (?1, ?2)")                                                  \
 	X(W_WAITING_FIND, "SELECT key FROM waiting WHERE hash = ?1 ORDER BY key DESC LIMIT 64")                        \
-	X(W_PARKED, "INSERT INTO receipt_parked VALUES (?14, ?1, ?2, ?9, ?3, ?4, ?10, ?11, ?5, ?12, ?6, ?7, ?8, ?13)") \
+	X(W_PARKED, "INSERT INTO receipt_parked VALUES (?14, ?1, ?2, ?9, ?3, ?4, ?10, ?11, ?5, ?12, ?6, ?7, ?8, ?13," \
+		    " ?15)")                                                                                           \
 	X(W_PARKED_ID, "INSERT OR IGNORE INTO receipt_parked_id VALUES (?1, ?2, ?3)")                                  \
-	X(W_PARKED_FIND, "SELECT p.n, p.link, p.recipient, p.other, p.state, p.at, i.form, p.stat, p.err"              \
+	X(W_PARKED_FIND, "SELECT p.n, p.link, p.recipient, p.other, p.state, p.at, i.form, p.stat, p.err, p.taken"     \
 			 " FROM receipt_parked_id i JOIN receipt_parked p ON p.n = i.n WHERE i.hash = ?1 ORDER BY i.n"  \
 			 " DESC LIMIT 64")                                                                             \
 	X(W_PARKED_IDS, "SELECT ids, hash FROM receipt_parked WHERE n = ?1")                                           \
@@ -126,7 +134,7 @@
 	X(W_OLD_SETS, "SELECT n FROM inbound_set WHERE joined <> 0 AND due <= ?1 ORDER BY due LIMIT ?2")               \
 	X(W_NAME, "INSERT OR IGNORE INTO name VALUES (?1, ?2, ?3)")                                                    \
 	X(W_LANE, "INSERT OR REPLACE INTO lane VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                       \
-	X(W_LOOKUP, "INSERT OR IGNORE INTO lookup VALUES (?1, ?2, ?3)")                                                \
+	X(W_LOOKUPS, "INSERT OR IGNORE INTO lookup SELECT c0, c1, c2 FROM gathered")                                                \
 	X(W_MESSAGE_AT, "SELECT id, created FROM message WHERE id >= ?1 ORDER BY id LIMIT 1")                          \
 	X(W_MESSAGE_TOP, "SELECT coalesce(max(id), 0) FROM message")                                                   \
 	X(W_IS_FINAL, "SELECT at FROM final WHERE key = ?1")                                                           \
@@ -239,7 +247,7 @@
 		 " (SELECT coalesce((SELECT max(state) FROM correction WHERE key = ?1), state) FROM final"             \
 		 " WHERE key = ?1), (SELECT parts FROM bound WHERE id = ?3),"                                          \
 		 " (SELECT count(*) FROM submit WHERE key BETWEEN ?1 AND ?2)")                                         \
-	X(R_PARKED, "SELECT n, link, recipient, other, at, state, why, tlv, smsc_id, smsc_id2, stat, err"              \
+	X(R_PARKED, "SELECT n, link, recipient, other, at, state, why, tlv, smsc_id, smsc_id2, stat, err, taken"       \
 		    " FROM receipt_parked WHERE n < ?1 ORDER BY n DESC")                                               \
 	X(R_CANCELLED, "SELECT EXISTS (SELECT 1 FROM cancel WHERE client = ?1 AND tag = ?2 AND upto_id >= ?3)")
 
@@ -340,6 +348,38 @@ struct wakes {
 
 #define WAKE_SLOTS 256
 
+/* store_sqlite_rows.c: rows that go down together, and rows that go. */
+#define ROWS_MOST 256
+
+enum rows_table {
+	ROWS_MESSAGE, ROWS_BODY, ROWS_BACKLOG, ROWS_LEASE, ROWS_SUBMIT, ROWS_FINAL, ROWS_EVENT, ROWS_LOOKUP,
+	ROWS_TABLES
+};
+enum drops { DROP_LEASE, DROP_BACKLOG, DROPS };
+
+/* A value; texts and blobs are lent until the commit. */
+struct cell {
+	union {
+		int64_t v;
+		const void *p;
+	};
+	uint32_t n;
+	uint8_t type; /* SQLITE_INTEGER, SQLITE_TEXT, SQLITE_BLOB; 0: NULL */
+};
+
+struct rows {
+	struct cell *cells[ROWS_TABLES]; /* row by row */
+	unsigned n[ROWS_TABLES];
+	enum rows_table reading;
+	struct drop {
+		uint64_t key;
+		uint32_t lane;
+	} drops[DROPS][ROWS_MOST];
+	unsigned n_drops[DROPS];
+	char errors[2 * ROWS_MOST][40];
+	unsigned n_errors;
+};
+
 struct writer {
 	struct store *store;
 	sqlite3 *db;
@@ -349,6 +389,9 @@ struct writer {
 	int64_t now;             /* of this batch */
 	uint64_t batch;          /* a number for each try of a batch */
 	struct wakes wakes;
+	struct rows rows;
+	bool plain;              /* the rows that this operation writes may wait (prepare() in store_sqlite.c) */
+	unsigned careful;        /* so many batches no final or submit row waits: one was there already */
 	/* Which (endpoint, shard) this batch woke last, by a hash of both: repeats are kept out of wakes cheaply. */
 	struct { struct wake w; uint64_t batch; } woken[WAKE_SLOTS];
 	/* What a rollback takes back. */
@@ -382,6 +425,35 @@ apply_fn apply_purge;
 int inbound_sets_purge(struct writer *w, unsigned limit, unsigned *ret_n);
 
 int meta_set(struct writer *w, const char *k, int64_t v);
+
+static inline struct cell cell_int(int64_t v)
+{
+	return (struct cell){.v = v, .type = SQLITE_INTEGER};
+}
+
+/* NULL gives NULL. */
+static inline struct cell cell_text(const char *s, size_t n)
+{
+	return (struct cell){.p = s, .n = (uint32_t)n, .type = s ? SQLITE_TEXT : 0};
+}
+
+static inline struct cell cell_string(const char *s)
+{
+	return cell_text(s, s ? strlen(s) : 0);
+}
+
+int rows_open(struct writer *w);
+void rows_close(struct writer *w);
+/* One row, of as many cells as the table has columns. */
+int rows_put(struct writer *w, enum rows_table t, const struct cell *row);
+#define ROW(...) ((const struct cell[]){__VA_ARGS__})
+const char *rows_keep_error(struct writer *w, const char *error); /* NULL when there is nothing in it */
+int rows_drop_backlog(struct writer *w, uint32_t lane, uint64_t seq);
+int rows_drop_lease(struct writer *w, const struct store_msg *m, unsigned part); /* 0: of all parts */
+int rows_take_away(struct writer *w, enum drops what);
+/* All that was gathered goes to its tables; afterwards it can be read. */
+int rows_flush(struct writer *w);
+void rows_forget(struct writer *w);
 
 #define PLAIN_RECEIPT "DELIVRD:000"
 
@@ -504,6 +576,16 @@ int grow(void *array, unsigned n, size_t size);
 
 #define LATENCY_BUCKETS 64 /* four for each doubling of microseconds */
 
+enum checkpoint_state { CHECKPOINT_IDLE, CHECKPOINT_ASKED, CHECKPOINT_DONE };
+
+struct checkpoint {
+	uv_thread_t thread;
+	sqlite3 *db;
+	uv_cond_t work, done;          /* under store.mutex, as is … */
+	enum checkpoint_state state;
+	int pages, next;               /* the writer's: the WAL now, and when it asks again */
+};
+
 struct store {
 	uv_loop_t *loop;
 	char *path, *vfs;
@@ -539,6 +621,7 @@ struct store {
 	uv_thread_t writer_thread;
 	struct writer writer;
 	struct reader readers[2];
+	struct checkpoint checkpoint;
 
 	/* written by the writer thread, read by anybody */
 	_Atomic uint64_t commits, rows, busy_us, wal_octets, db_octets, free_octets, inbound_open;
@@ -546,6 +629,14 @@ struct store {
 	_Atomic int last_error;
 	_Atomic uint64_t parked, parked_expired, parked_dropped;
 };
+
+/* store_sqlite.c: the last that a thread other than the writer does. */
+void store_thread_ended(struct store *s);
+
+/* store_sqlite_checkpoint.c */
+int checkpoint_open(struct store *s); /* after the writer; sqlite3_close(checkpoint.db) when there will be no thread */
+int checkpoint_start(struct store *s);
+void checkpoint_after_commit(struct store *s);
 
 /* store_sqlite_db.c */
 int db_lock(struct store *s, char *err, size_t n_err);

@@ -28,49 +28,33 @@ int meta_set(struct writer *w, const char *k, int64_t v)
 
 static int insert_message(struct writer *w, const struct message *m)
 {
-	sqlite3_stmt *st = w->st[W_MESSAGE];
-
-	BIND(st, m->id, m->client, m->route, m->campaign, msg_bits(m), m->to, m->created_ms, m->send_at_ms,
-		m->ttl_end_ms);
-	if (!m->send_at_ms)
-		sqlite3_bind_null(st, 8);
-	sqlite3_bind_text(st, 10, m->from ? m->from : "", m->n_from, SQLITE_STATIC);
-	if (m->n_ref)
-		sqlite3_bind_text(st, 11, m->ref, m->n_ref, SQLITE_STATIC);
-	else
-		sqlite3_bind_null(st, 11);
-	if (m->n_tag)
-		sqlite3_bind_text(st, 12, m->tag, m->n_tag, SQLITE_STATIC);
-	else
-		sqlite3_bind_null(st, 12);
-	return run(st);
+	return rows_put(w, ROWS_MESSAGE,
+		ROW(cell_int(m->id), cell_int(m->client), cell_int(m->route), cell_int(m->campaign),
+			cell_int(msg_bits(m)), cell_int(m->to), cell_int(m->created_ms),
+			m->send_at_ms ? cell_int(m->send_at_ms) : cell_text(NULL, 0), cell_int(m->ttl_end_ms), cell_text(m->from ? m->from : "", m->n_from),
+			cell_text(m->n_ref ? m->ref : NULL, m->n_ref), cell_text(m->n_tag ? m->tag : NULL, m->n_tag)));
 }
 
 static int insert_body(struct writer *w, const struct message *m)
 {
-	sqlite3_stmt *st = w->st[W_BODY];
+	struct cell text = cell_text(m->text ? m->text : "", m->n_text);
+	struct cell tlvs = cell_text(m->n_tlvs ? (const char *)m->tlvs : NULL, m->n_tlvs);
 
-	sqlite3_bind_int64(st, 1, m->id);
 	/* Octets with NULs are no text for SQLite. */
 	if (m->flags & MSG_BINARY)
-		sqlite3_bind_blob(st, 2, m->text ? m->text : "", m->n_text, SQLITE_STATIC);
-	else
-		sqlite3_bind_text(st, 2, m->text ? m->text : "", m->n_text, SQLITE_STATIC);
-	if (m->n_tlvs)
-		sqlite3_bind_blob(st, 3, m->tlvs, m->n_tlvs, SQLITE_STATIC);
-	else
-		sqlite3_bind_null(st, 3);
-	return run(st);
+		text.type = SQLITE_BLOB;
+	if (tlvs.type)
+		tlvs.type = SQLITE_BLOB;
+	return rows_put(w, ROWS_BODY, ROW(cell_int(m->id), text, tlvs));
 }
 
 static int insert_leases(struct writer *w, uint64_t id, uint64_t parts, uint32_t link)
 {
 	int rc = SQLITE_OK;
 
-	for (; !rc && parts; parts &= parts - 1) {
-		BIND(w->st[W_LEASE], msg_key(id, __builtin_ctzll(parts) + 1), link, w->now);
-		rc = run(w->st[W_LEASE]);
-	}
+	for (; !rc && parts; parts &= parts - 1)
+		rc = rows_put(w, ROWS_LEASE,
+			ROW(cell_int(msg_key(id, __builtin_ctzll(parts) + 1)), cell_int(link), cell_int(w->now)));
 	return rc;
 }
 
@@ -84,8 +68,7 @@ static int insert_bound(struct writer *w, uint64_t id, uint32_t link, uint32_t r
 
 static int insert_backlog(struct writer *w, uint32_t lane, uint64_t seq, uint64_t id, uint32_t end)
 {
-	BIND(w->st[W_BACKLOG], lane, seq, id, end);
-	return run(w->st[W_BACKLOG]);
+	return rows_put(w, ROWS_BACKLOG, ROW(cell_int(lane), cell_int(seq), cell_int(id), cell_int(end)));
 }
 
 static int accept_one(struct writer *w, const struct store_accept *a)
@@ -251,17 +234,11 @@ int apply_due_fire(struct writer *w, struct store_op *op)
 	return insert_backlog(w, o->lane, o->seq, msg_key_id(o->key), o->end_minute);
 }
 
-static int delete_backlog(struct writer *w, uint32_t lane, uint64_t seq)
-{
-	BIND(w->st[W_BACKLOG_DELETE], lane, seq);
-	return run(w->st[W_BACKLOG_DELETE]);
-}
-
 int apply_backlog_delete(struct writer *w, struct store_op *op)
 {
 	struct op_backlog_delete *o = (struct op_backlog_delete *)op;
 
-	return delete_backlog(w, o->lane, o->seq);
+	return rows_drop_backlog(w, o->lane, o->seq);
 }
 
 int apply_spill(struct writer *w, struct store_op *op)
@@ -284,7 +261,7 @@ int apply_spill(struct writer *w, struct store_op *op)
 			rc = run(w->st[W_DUE]);
 		}
 		if (!rc && row->lane)
-			rc = delete_backlog(w, row->lane, row->seq);
+			rc = rows_drop_backlog(w, row->lane, row->seq);
 	}
 	return rc;
 }
@@ -415,10 +392,9 @@ int apply_lookup(struct writer *w, struct store_op *op)
 	struct op_lookup *o = (struct op_lookup *)op;
 	int rc = SQLITE_OK;
 
-	for (unsigned i = 0; !rc && i < o->n_rows; i++) {
-		BIND(w->st[W_LOOKUP], o->run, o->rows[i].hash, o->rows[i].id);
-		rc = run(w->st[W_LOOKUP]);
-	}
+	for (unsigned i = 0; !rc && i < o->n_rows; i++)
+		rc = rows_put(w, ROWS_LOOKUP,
+			ROW(cell_int(o->run), cell_int(o->rows[i].hash), cell_int(o->rows[i].id)));
 	if (!rc && o->indexed_to)
 		rc = meta_set(w, "indexed_to", o->indexed_to);
 	return rc;

@@ -178,6 +178,7 @@ void db_close_writer(struct writer *w)
 	for (int i = 0; i < W_N; i++)
 		sqlite3_finalize(w->st[i]);
 	sqlite3_close(w->db);
+	rows_close(w);
 	free(w->wakes.items);
 	w->db = NULL;
 }
@@ -240,7 +241,8 @@ static const char *const migrate[SCHEMA_VERSION] = {
 	      " hash INTEGER NOT NULL, PRIMARY KEY (end, account, kind, hash)) WITHOUT ROWID",
 	[6] = "ALTER TABLE inbound ADD COLUMN digest INTEGER;"
 	      "CREATE UNIQUE INDEX inbound_digest ON inbound (digest) WHERE digest IS NOT NULL",
-	[7] = "CREATE TABLE total (day INTEGER NOT NULL, client INTEGER NOT NULL, campaign INTEGER NOT NULL,"
+	[7] = "ALTER TABLE receipt_parked ADD COLUMN taken INTEGER NOT NULL DEFAULT 0",
+	[8] = "CREATE TABLE total (day INTEGER NOT NULL, client INTEGER NOT NULL, campaign INTEGER NOT NULL,"
 	      " tag TEXT NOT NULL, class INTEGER NOT NULL, link INTEGER NOT NULL, state INTEGER NOT NULL,"
 	      " messages INTEGER NOT NULL, parts INTEGER NOT NULL, taken INTEGER NOT NULL,"
 	      " PRIMARY KEY (day, client, campaign, tag, class, link, state)) WITHOUT ROWID",
@@ -313,7 +315,7 @@ static int set_pragmas(struct store *s)
 	char sql[400];
 
 	snprintf(sql, sizeof sql,
-		"PRAGMA synchronous = %s; PRAGMA wal_autocheckpoint = 4000; PRAGMA journal_size_limit = 67108864;"
+		"PRAGMA synchronous = %s; PRAGMA journal_size_limit = 67108864;"
 		"PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA foreign_keys = OFF",
 		s->no_sync ? "OFF" : "FULL");
 	return sqlite3_exec(s->writer.db, sql, NULL, NULL, NULL);
@@ -425,7 +427,9 @@ int db_open_writer(struct store *s, struct store_boot *ret_boot, char *err, size
 	if (r)
 		return r;
 	ret_boot->fresh = version == 0;
-	rc = prepare_writer(w);
+	rc = rows_open(w);
+	if (rc == SQLITE_OK)
+		rc = prepare_writer(w);
 	if (rc != SQLITE_OK)
 		goto failed;
 	w->now = clock_ms();

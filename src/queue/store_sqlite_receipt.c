@@ -114,6 +114,16 @@ static int use_parked(struct writer *w, struct op_submit *o, const struct parked
 	return rc ? rc : forget_parked(w, p->n);
 }
 
+/* A receipt that was parked then, of a part that was taken then, is not of another part of the same id. */
+static bool was_taken(const struct op_submit *o, int64_t taken, int64_t come)
+{
+	struct taken_claim c = o->claim;
+
+	c.at_s = taken / 1000;
+	c.come_s = come / 1000;
+	return !taken || taken_is(&c, o->at / 1000);
+}
+
 int look_in_parked(struct writer *w, struct op_submit *o)
 {
 	struct parked_row rows[16];
@@ -128,6 +138,8 @@ int look_in_parked(struct writer *w, struct op_submit *o)
 		if ((int64_t)column(st, 5) < o->since)
 			break; /* carriers give an id again: nobody is told of a message before there is one */
 		if (column(st, 1) != o->link || !is_handset(o->to, column(st, 2), column(st, 3)))
+			continue;
+		if (!was_taken(o, (int64_t)column(st, 9), (int64_t)column(st, 5)))
 			continue;
 		p->n = column(st, 0);
 		p->state = column(st, 4);
@@ -177,6 +189,7 @@ static int park(struct writer *w, struct op_receipt *o)
 	bind_text(st, 12, o->smsc_id2);
 	sqlite3_bind_blob(st, 13, ids, (int)(n_ids * ID_OCTETS), SQLITE_STATIC);
 	sqlite3_bind_int64(st, 14, (int64_t)n);
+	sqlite3_bind_int64(st, 15, o->claim.any ? o->claim.at_s * 1000 : 0);
 	rc = run(st);
 	o->ret_parked = n;
 	w->m.n_parked++;
@@ -193,6 +206,7 @@ struct candidate {
 	uint64_t key;
 	int state;    /* < 0: not final */
 	unsigned i;   /* of its hash */
+	int64_t sent_ms;
 	struct store_msg msg;
 };
 
@@ -215,6 +229,7 @@ static int check_candidate(struct writer *w, const struct op_receipt *o, struct 
 		return rc;
 	}
 	bits = column(st, 2);
+	c->sent_ms = (int64_t)column(st, 6);
 	c->msg = (struct store_msg){
 		.id = id,
 		.endpoint = o->endpoint_of ? o->endpoint_of(o->endpoint_arg, column(st, 1)) : 0,
@@ -230,6 +245,46 @@ static int check_candidate(struct writer *w, const struct op_receipt *o, struct 
 static bool is_better(const struct candidate *c, const struct candidate *best)
 {
 	return !best->key || (c->state < 0 && best->state >= 0);
+}
+
+/* Of all that have this hash, the one that was taken when the receipt says.  As in memory (taken.h). */
+static int find_taken(struct writer *w, const struct op_receipt *o, unsigned i, struct candidate *ret_found,
+	bool *ret_doubt)
+{
+	sqlite3_stmt *st = w->st[W_WAITING_FIND];
+	struct taken_pick pick = {0};
+	struct taken_part best;
+	struct candidate c = {0};
+	int rc, rc2 = SQLITE_DONE;
+
+	*ret_found = c;
+	BIND(st, o->hash[i]);
+	while ((rc2 == SQLITE_ROW || rc2 == SQLITE_DONE) && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		c = (struct candidate){.key = column(st, 0), .i = i};
+		rc2 = check_candidate(w, o, &c);
+		if (rc2 == SQLITE_ROW)
+			taken_consider(&pick, &o->claim, &(struct taken_part){.ref = c.key, .sent_s = c.sent_ms / 1000,
+				.open = c.state < 0, .over = c.state == STATE_UNCONFIRMED});
+	}
+	sqlite3_reset(st);
+	if (rc2 != SQLITE_ROW && rc2 != SQLITE_DONE)
+		return rc2;
+	if (rc != SQLITE_DONE)
+		return rc;
+	switch (taken_choose(&pick, &o->claim, &best)) {
+	case TAKEN_NONE:
+		return SQLITE_OK;
+	case TAKEN_DOUBT:
+		*ret_doubt = true;
+		return SQLITE_OK;
+	case TAKEN_ONE:
+		break;
+	}
+	c = (struct candidate){.key = best.ref, .i = i};
+	rc = check_candidate(w, o, &c); /* it was one */
+	if (rc == SQLITE_ROW)
+		*ret_found = c;
+	return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
 /* The newest of this hash that is not settled; else the newest, whose receipt this repeats or corrects.
@@ -268,7 +323,9 @@ static int find_waiting(struct writer *w, const struct op_receipt *o, struct can
 	*best = (struct candidate){0};
 	*ret_ambiguous = false;
 	for (unsigned i = 0; !rc && i < o->n_hash && i < IDFORM_TRIES_MAX; i++) {
-		rc = find_hash(w, o, i, &c);
+		rc = o->claim.any ? find_taken(w, o, i, &c, ret_ambiguous) : find_hash(w, o, i, &c);
+		if (*ret_ambiguous)
+			return rc;
 		if (rc || !c.key)
 			continue;
 		if (o->certain && i == 0) {

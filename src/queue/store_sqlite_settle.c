@@ -75,10 +75,18 @@ static const char *kept_error(const struct verdict *v)
 static int insert_final(struct writer *w, uint64_t key, const struct verdict *v, unsigned decided_by, bool *ret_new)
 {
 	sqlite3_stmt *st = w->st[W_FINAL];
+	const char *error = kept_error(v);
 	int rc;
 
+	if (w->plain) {
+		*ret_new = true;
+		return rows_put(w, ROWS_FINAL,
+			ROW(cell_int(key), cell_int(v->state), cell_int(v->at), cell_int(v->reason),
+				cell_int(decided_by), cell_string(error && *error ? error : NULL),
+				cell_int(v->receipt)));
+	}
 	BIND(st, key, v->state, v->at, v->reason, decided_by, v->receipt);
-	bind_text_or_null(st, 7, kept_error(v));
+	bind_text_or_null(st, 7, error);
 	rc = run(st);
 	*ret_new = rc == SQLITE_OK && sqlite3_changes(w->db) == 1;
 	return rc;
@@ -93,23 +101,9 @@ static int insert_correction(struct writer *w, uint64_t key, const struct verdic
 	return run(st);
 }
 
-static int delete_lease(struct writer *w, uint64_t id, unsigned part)
-{
-	sqlite3_stmt *st = w->st[part ? W_LEASE_DELETE : W_LEASES_DELETE];
-
-	if (part)
-		BIND(st, msg_key(id, part));
-	else
-		BIND(st, msg_key(id, 1), msg_key(id, 255));
-	return run(st);
-}
-
 static int delete_backlog(struct writer *w, const struct store_msg *m)
 {
-	if (!m->lane)
-		return SQLITE_OK;
-	BIND(w->st[W_BACKLOG_DELETE], m->lane, m->seq);
-	return run(w->st[W_BACKLOG_DELETE]);
+	return m->lane ? rows_drop_backlog(w, m->lane, m->seq) : SQLITE_OK;
 }
 
 static int tell(struct writer *w, const struct store_msg *m, enum event_kind kind, const struct verdict *v,
@@ -358,7 +352,7 @@ int apply_final(struct writer *w, struct store_op *op)
 	o->ret_correction = result.correction;
 	o->ret_unparked = there;
 	o->ret_msg_state = result.msg_state;
-	return o->unless_submitted ? rc : delete_lease(w, o->msg.id, o->part);
+	return o->unless_submitted ? rc : rows_drop_lease(w, &o->msg, o->part);
 }
 
 /* ---- attempts -------------------------------------------------------------------------------------------- */
@@ -394,7 +388,7 @@ int apply_attempt(struct writer *w, struct store_op *op)
 		.key = key, .at = o->at, .next_at = o->next_at, .link = o->link, .code = o->code, .outcome = o->outcome,
 		.reason = o->reason, .text = o->text});
 	if (!rc && !o->keep_lease)
-		rc = delete_lease(w, o->msg.id, o->part);
+		rc = rows_drop_lease(w, &o->msg, o->part);
 	if (rc || o->next_at <= 0)
 		return rc;
 	BIND(w->st[W_DUE], o->next_at, key, o->reason, o->tries, o->skip);
@@ -434,11 +428,31 @@ static int submit_among_others(struct writer *w, struct op_submit *o)
 	return rc || state < 0 || !o->hash ? rc : wait_for(w, o->hash, msg_key(o->msg.id, o->part));
 }
 
+/* *ret_first false: it was taken before. */
+static int insert_submit(struct writer *w, const struct op_submit *o, bool *ret_first)
+{
+	uint64_t key = msg_key(o->msg.id, o->part);
+	sqlite3_stmt *st = w->st[W_SUBMIT];
+	int rc;
+
+	if (w->plain) {
+		*ret_first = true;
+		return rows_put(w, ROWS_SUBMIT,
+			ROW(cell_int(key), cell_int(o->at), cell_int(o->link), cell_string(o->smsc_id),
+				cell_string(*o->sender ? o->sender : NULL)));
+	}
+	BIND(st, key, o->at, o->link);
+	bind_text(st, 4, o->smsc_id);
+	bind_text_or_null(st, 5, o->sender);
+	rc = run(st);
+	*ret_first = sqlite3_changes(w->db) == 1;
+	return rc;
+}
+
 int apply_submit(struct writer *w, struct store_op *op)
 {
 	struct op_submit *o = (struct op_submit *)op;
 	uint64_t key = msg_key(o->msg.id, o->part);
-	sqlite3_stmt *st = w->st[W_SUBMIT];
 	bool first;
 	int rc;
 
@@ -448,18 +462,14 @@ int apply_submit(struct writer *w, struct store_op *op)
 	o->ret_msg_state = -1;
 	if (o->known)
 		return o->hash && w->m.n_parked ? look_in_parked(w, o) : SQLITE_OK;
-	BIND(st, key, o->at, o->link);
-	bind_text(st, 4, o->smsc_id);
-	bind_text_or_null(st, 5, o->sender);
-	rc = run(st);
-	first = sqlite3_changes(w->db) == 1;
+	rc = insert_submit(w, o, &first);
 	if (!rc && !first)
 		rc = insert_attempt(w, &(struct attempt_row){.key = key, .at = o->at, .link = o->link,
 			.outcome = OUTCOME_SENT, .smsc_id = o->smsc_id});
 	if (!rc && (!first || o->ended) && o->hash) /* a restart does not bring this id back into memory */
 		rc = wait_for(w, o->hash, key);
 	if (!rc)
-		rc = delete_lease(w, o->msg.id, o->part);
+		rc = rows_drop_lease(w, &o->msg, o->part);
 	if (!rc && first && o->last && o->msg.report == REPORT_ALL)
 		rc = tell(w, &o->msg, EVENT_STATUS, &(struct verdict){.at = o->at, .state = STATE_SENT}, 0, 0);
 	if (!rc && first && o->msg.n_parts > 1)

@@ -489,6 +489,7 @@ int read_parked(struct reader *r, struct store_query *query)
 		column_copy(st, 9, p->smsc_id2, sizeof p->smsc_id2);
 		column_copy(st, 10, p->stat, sizeof p->stat);
 		column_copy(st, 11, p->err, sizeof p->err);
+		p->taken = (int64_t)column(st, 12);
 	}
 	sqlite3_reset(st);
 	if (to_errno(rc))

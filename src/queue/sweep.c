@@ -18,6 +18,8 @@
 #define PURGE_MS 60000     /* by the wall clock, which may be set */
 #define PURGE_STEPS 20     /* in a second, one after the other … */
 #define PURGE_US 20000     /* … while a step takes no longer, its wait for others' commits included */
+#define LOOKUP_STEP  1000
+#define LOOKUP_ROWS  250   /* of others: they are short, and in order */
 
 /* ---- expiry ---------------------------------------------------------------------------------------------- */
 
@@ -304,15 +306,42 @@ static void purge(struct queue *q)
 	store_stage(q->store, STORE_BULK, &q->op_purge.op);
 }
 
-/* The look-up table follows the ids run by run: read a complete run off the loop, store it sorted. */
+/* The look-up table follows the ids run by run: read a complete run off the loop, store it sorted, a step at a time, as
+ * others wait for the commits that it goes with. */
+static void lookup_done(struct store_op *op);
+static void index_next(struct queue *q);
+
+static void lookup_step(struct queue *q)
+{
+	unsigned left = q->q_index.n_rows - q->n_indexed, n = left < LOOKUP_STEP ? left : LOOKUP_STEP;
+
+	memset(&q->op_lookup, 0, sizeof(q->op_lookup));
+	q->op_lookup.op.kind = OP_LOOKUP;
+	q->op_lookup.op.rows = LOOKUP_ROWS;
+	q->op_lookup.op.done = lookup_done;
+	q->op_lookup.op.arg = q;
+	q->op_lookup.run = q->q_index.run;
+	q->op_lookup.rows = q->q_index.rows + q->n_indexed;
+	q->op_lookup.n_rows = n;
+	q->op_lookup.indexed_to = n == left ? q->q_index.ret_indexed_to : 0;
+	q->n_indexed += n;
+	store_stage(q->store, STORE_BULK, &q->op_lookup.op);
+}
+
 static void lookup_done(struct store_op *op)
 {
 	struct queue *q = op->arg;
 
-	if (op->r == 0)
-		q->index_run++;
+	if (op->r == 0 && !q->stopping && !q->op_lookup.indexed_to) {
+		lookup_step(q);
+		return;
+	}
 	store_query_done(&q->q_index.q);
 	q->index_busy = false;
+	if (op->r || q->stopping)
+		return; /* the same run again, from its beginning */
+	q->index_run++;
+	index_next(q);
 }
 
 static void index_read(struct store_query *sq)
@@ -324,16 +353,8 @@ static void index_read(struct store_query *sq)
 		q->index_busy = false;
 		return;
 	}
-	memset(&q->op_lookup, 0, sizeof(q->op_lookup));
-	q->op_lookup.op.kind = OP_LOOKUP;
-	q->op_lookup.op.rows = 1000; /* it takes a commit of bulk's size for itself */
-	q->op_lookup.op.done = lookup_done;
-	q->op_lookup.op.arg = q;
-	q->op_lookup.run = q->q_index.run;
-	q->op_lookup.rows = q->q_index.rows;
-	q->op_lookup.n_rows = q->q_index.n_rows;
-	q->op_lookup.indexed_to = q->q_index.ret_indexed_to;
-	store_stage(q->store, STORE_BULK, &q->op_lookup.op);
+	q->n_indexed = 0;
+	lookup_step(q);
 }
 
 static void index_next(struct queue *q)
@@ -352,6 +373,15 @@ static void index_next(struct queue *q)
 }
 
 /* ---- the second ------------------------------------------------------------------------------------------ */
+
+static void guard_second(struct queue *q, struct outlet *o)
+{
+	if (guard_clock(&o->guard, &o->guard_rule, q->now_ms))
+		queue_guard_moved(q, o);
+	if (silence_clock(&o->silence, o->guard_rule.silence, q->now_ms / 1000) &&
+		guard_silent(&o->guard, &o->guard_rule, q->now_ms))
+		queue_guard_moved(q, o);
+}
 
 void sweep_second(uv_timer_t *t)
 {
@@ -373,8 +403,7 @@ void sweep_second(uv_timer_t *t)
 	receipt_second(q);
 	quota_second(q);
 	for (unsigned i = 0; i < q->n_outlets; i++)
-		if (guard_clock(&q->outlets[i]->guard, &q->outlets[i]->guard_rule, q->now_ms))
-			queue_guard_moved(q, q->outlets[i]);
+		guard_second(q, q->outlets[i]);
 	refill_second(q);
 	bound_span(q);
 	settle_flush_spill(q);

@@ -183,7 +183,7 @@ static void take_conf(struct link *l, const struct conf_link *c)
 	take_prices(l, c);
 	take_quota(&o->quota, &c->quota);
 	o->guard_rule = (struct guard_rule){ c->guard.failures, (unsigned)c->guard.of, (unsigned)c->guard.minutes,
-		(unsigned)c->guard.probe_minutes };
+		(unsigned)c->guard.probe_minutes, (unsigned)c->guard.silence };
 	link_take_account(l);
 }
 

@@ -51,11 +51,12 @@ class Kannel:
 
     name = "Kannel"
 
-    def __init__(self, w, port, window, response_timeout, enquire_link=30, more=""):
+    def __init__(self, w, port, window, response_timeout, enquire_link=30, more="", store="spool"):
         self.w, self.calls = w, Callbacks(w)
         self.admin, self.boxes, self.http = free_port(), free_port(), free_port()
-        store = w.path("spool")
-        os.mkdir(store)
+        folder = w.path("spool")
+        os.makedirs(folder, exist_ok=True)
+        kept = f'store-type = spool\nstore-location = "{folder}"' if store == "spool" else "# messages in memory"  # an empty line would end the group
         self.conf = w.path("kannel.conf")
         with open(self.conf, "w", encoding="ascii") as f:
             f.write(f"""group = core
@@ -65,8 +66,7 @@ admin-password = loopback
 smsbox-port = {self.boxes}
 smsbox-interface = 127.0.0.1
 log-level = 1
-store-type = spool
-store-location = "{store}"
+{kept}
 dlr-storage = internal
 sms-resend-freq = 1
 sms-resend-retry = -1

@@ -7,7 +7,15 @@ EXTRA_PROGRAMS += tests/bench/load
 tests_bench_load_SOURCES = tests/bench/load.c
 tests_bench_load_LDADD = $(UV_LIBS)
 BENCHES += bench_store
-EXTRA_DIST += tests/bench/bench.py tests/bench/bench_modem.py
+CLEANFILES += tests/bench/load
+EXTRA_DIST += tests/bench/bench.py tests/bench/bench_table.py tests/bench/bench_run.py tests/bench/bench_alone.py \
+	tests/bench/bench_whole.py tests/bench/bench_modem.py tests/bench/slow_sync.c tests/bench/README.md
+
+# Loaded before a program: no part of any.
+tests/bench/slow_sync.so: tests/bench/slow_sync.c
+	@mkdir -p $(@D)
+	$(AM_V_CC)$(CC) $(CPPFLAGS) -D_GNU_SOURCE $(CFLAGS) -fPIC -shared -o $@ $(srcdir)/tests/bench/slow_sync.c -ldl
+CLEANFILES += tests/bench/slow_sync.so
 
 # The text layer.
 EXTRA_PROGRAMS += bench_codec

@@ -13,7 +13,7 @@ Every recipient is used once, so recipients are what is counted.  When everythin
 
   - what was answered 202 is in the carrier's log at least once, with all of its parts;
   - a part that is there k times was under an open lease at k - 1 kills at least: no other duplicates;
-  - no kill left more leases than the windows of the link allow;
+  - no kill left more leases, nor made more duplicates, than the windows of the link allow;
   - each message in the database is final, and delivered: receipts find their messages across restarts;
   - a stream that was cut and posted again with its key has each of its rows once.
 
@@ -263,7 +263,7 @@ def audit(w, rounds, seed, kinds=ALL, program=None, sink=None):
     gw = w.gateway({"log_level": "info"}, links=[smpp(sim, binds=BINDS, window=WINDOW, receipt_id="text", max_attempts=100)], program=program,
                    webhook=sink)
     data_dir = gw.settings["data_dir"]
-    duplicates_before, crowded = 0, []
+    duplicates_before, crowded, flooded = 0, [], []
     for i in range(rounds):
         before = len(numbers.promised)
         load = Load(gw, numbers, kinds)
@@ -280,6 +280,8 @@ def audit(w, rounds, seed, kinds=ALL, program=None, sink=None):
         duplicates = sim.stats["duplicates"]
         harness._comment(f"round {i + 1}: {len(numbers.promised) - before} answered 202, {len(leases)} leases at the "
                          f"kill, {duplicates - duplicates_before} duplicates since the last, {cut} streams cut")
+        if duplicates - duplicates_before > BINDS * WINDOW:
+            flooded.append(duplicates - duplicates_before)
         duplicates_before = duplicates
     wait_for(lambda: all_final(data_dir), 60, "every message to be final", every=0.1)
     if sink:
@@ -294,6 +296,7 @@ def audit(w, rounds, seed, kinds=ALL, program=None, sink=None):
         "lost": [n for n in numbers.promised for part in ((1, 2, 3) if n in numbers.long else (1,)) if not seen[n, part]],
         "doubled": [n for n, k in seen.items() if k - 1 > leased[n]],
         "crowded": crowded,
+        "flooded": flooded,
         "unfinished": [n for n, s in by_state.items() if None in s],
         "undelivered": [n for n, s in by_state.items() if any(x not in (None, DELIVERED) for x in s)],
         "twice": [n for n, s in by_state.items() if len(s) != 1],
@@ -320,6 +323,7 @@ if __name__ == "__main__":
         check(len(found["promised"]) > 100 * options.rounds, f"only {len(found['promised'])} messages were promised")
         for kind, what in (("lost", "answered 202 and never sent"), ("doubled", "sent again without having been leased"),
                            ("crowded", "leased beyond the windows"),
+                           ("flooded", "times more duplicates than the windows have room for"),
                            ("unfinished", "without a final state"), ("undelivered", "final, but not delivered"),
                            ("twice", "with more than one message"), ("unknown", "sent and not in the database")):
             check(not found[kind], f"{len(found[kind])} {what}: {sorted(found[kind])[:5]}")

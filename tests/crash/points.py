@@ -75,7 +75,7 @@ POINTS = [
 BACK = ["DROP TABLE total", "DROP INDEX inbound_digest", "ALTER TABLE inbound DROP COLUMN digest", "DROP TABLE quota",
         "DROP TABLE quota_recipient", "DROP TABLE inbound_part", "DROP TABLE inbound_set", "ALTER TABLE inbound DROP COLUMN missing",
         "ALTER TABLE inbound DROP COLUMN parts", "ALTER TABLE body DROP COLUMN tlvs",
-        "ALTER TABLE submit DROP COLUMN sender", "PRAGMA user_version = 3"]
+        "ALTER TABLE submit DROP COLUMN sender", "ALTER TABLE receipt_parked DROP COLUMN taken", "PRAGMA user_version = 3"]
 MIGRATIONS = [("migration step", 1, "one version further, not committed"),
               ("migration step", 3, "all versions, not committed"),
               ("migration commit", 1, "before the commit of all of it")]

@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """0120: arrays and streams: every row has one verdict, every accepted row one final state."""
+import socket
+
 from harness import *
 
 TO = 12025550000
@@ -124,6 +126,25 @@ def _(w):
     for to, texts in parts.items():
         equal([t[5] for t in texts], [1, 2], f"order of the parts for {to}")
         equal(b"".join(t[6:] for t in texts), f"{int(to) - TO:04d}".encode() + b"x" * 300, "text")
+
+
+@case("two hundred requests at work at once are all answered")
+def _(w):
+    sim, sink = w.smsc(), w.sink()
+    gw = w.gateway(links=[smpp(sim)], webhook=sink)
+    gw.wait_link()
+    port, key = gw.port, gw.keys["shop"]
+    connections = [socket.create_connection(("127.0.0.1", port), 30) for _ in range(200)]
+    for turn in range(3):
+        for i, s in enumerate(connections):
+            body = json.dumps({"to": f"+1202555{turn}{i:03d}", "text": "hello"}).encode()
+            s.sendall(b"POST /v1/messages HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer " + key.encode() +
+                      b"\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body) + body)
+        for i, s in enumerate(connections):
+            check(s.recv(4096).startswith(b"HTTP/1.1 202"), f"connection {i} of turn {turn}")
+    for s in connections:
+        s.close()
+    sink.wait_final(600)
 
 
 main()

@@ -18,7 +18,7 @@ CONTRACT = {
     ("post", "/v1/preview"): "client", ("get", "/v1/inbound"): "client", ("get", "/v1/totals"): "client",
     ("get", "/v1/links"): "operator", ("patch", "/v1/links/{name}"): "operator",
     ("get", "/v1/links/{name}/trace"): "operator", ("post", "/v1/links/{name}/ussd"): "operator",
-    ("post", "/v1/links/{name}/{action}"): "operator",
+    ("post", "/v1/links/{name}/{action}"): "operator", ("get", "/v1/ports"): "operator",
     ("get", "/v1/queue"): "operator", ("get", "/v1/webhooks"): "operator",
     ("post", "/v1/webhooks/{client}/replay"): "operator", ("get", "/v1/receipts/parked"): "operator",
     ("get", "/healthz"): "admin", ("get", "/readyz"): "admin", ("get", "/metrics"): "admin",

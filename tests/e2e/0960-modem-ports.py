@@ -73,6 +73,28 @@ def _(w):
     gw.wait_link("sim1", seconds=60)
 
 
+@case("people who look for their modem see all ports: which link or program has each, and who answered")
+def _(w):
+    sim = Modems(w, n=3)
+    path = os.path.realpath(sim.ports["sim2"])
+    with open(path, "rb+", buffering=0, opener=lambda name, flags: os.open(name, flags | os.O_NOCTTY)) as port:
+        fcntl.flock(port, fcntl.LOCK_EX)
+        gw = w.gateway({"modem_ports": [sim.dir + "/*"]},
+                       links=[{"name": "sim1", "driver": "modem", "device": "imei:" + IMEI[0]}])
+        gw.wait_link("sim1", seconds=30)
+        env = {"HOME": w.dir, "POSTHORN_CONFIG": "", "POSTHORN_URL": f"http://127.0.0.1:{gw.port}",
+               "POSTHORN_KEY": gw.keys["ops"]}
+        status, out, err = run(os.path.join(BUILD, "posthorn"), "modems", "--ports", "--json", env=env)
+        equal(status, 0, err)
+        rows = {r["path"]: r for r in json.loads(out)["ports"] if r.get("path", "").startswith(sim.dir)}
+        mine, other, taken = (rows[sim.ports[f"sim{i}"]] for i in range(3))
+        equal((mine["state"], mine["link"]), ("in_use", "sim1"), f"{mine}")
+        equal((other["state"], other["answers"], other["imei"]), ("modem", True, IMEI[1]), f"{other}")
+        check(f"(process {os.getpid()})" in taken["used_by"], f"{taken}")
+        status, out, err = run(os.path.join(BUILD, "posthorn"), "modems", "--ports", env=env)
+        check(status == 0 and "used by" in out, f"{out} {err}")
+
+
 @case("a port that is not there, and one that is none")
 def _(w):
     gw = w.gateway(links=[{"name": "sim1", "driver": "modem", "device": "/dev/no-such-port"},

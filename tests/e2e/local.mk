@@ -91,10 +91,10 @@ endif
 EXTRA_DIST += tests/e2e/modems.py tests/e2e/0900-modem-start.py tests/e2e/0901-modem-noise.py
 # Messages through modems.
 if HAVE_SERIALPORT
-MODEM_MESSAGE_TESTS = tests/e2e/0905-modem-messages.py tests/e2e/0910-modem-faults.py
+MODEM_MESSAGE_TESTS = tests/e2e/0905-modem-messages.py tests/e2e/0910-modem-faults.py tests/e2e/0915-modem-ladder.py
 E2E_TESTS += $(MODEM_MESSAGE_TESTS)
 endif
-EXTRA_DIST += tests/e2e/0905-modem-messages.py tests/e2e/0910-modem-faults.py
+EXTRA_DIST += tests/e2e/0905-modem-messages.py tests/e2e/0910-modem-faults.py tests/e2e/0915-modem-ladder.py
 EXTRA_DIST += tests/e2e/0905-modem-messages.py
 # Modems and their ports.
 MODEM_PORT_E2E = tests/e2e/0960-modem-ports.py

@@ -441,18 +441,24 @@ static void test_modems_have_a_guard_unless_it_is_switched_off(void **state)
 	static const struct {
 		const char *text;
 		double failures;
+		int64_t silence;
 	} cases[] = {
-		{ SMPP(""), 0 },
-		{ "links = ( { name = \"m\"; driver = \"modem\"; device = \"/dev/d\"; } );", CONF_GUARD_MODEM },
+		{ SMPP(""), 0, 0 },
+		{ "links = ( { name = \"m\"; driver = \"modem\"; device = \"/dev/d\"; } );", CONF_GUARD_MODEM,
+			CONF_GUARD_SILENCE_MODEM },
 		{ "links = ( { name = \"m\"; driver = \"modem\"; device = \"/dev/d\"; guard: { of = 5; }; } );",
-			CONF_GUARD_MODEM },
-		{ "links = ( { name = \"m\"; driver = \"modem\"; device = \"/dev/d\"; guard: { failures = 0.0; }; } );", 0 },
+			CONF_GUARD_MODEM, CONF_GUARD_SILENCE_MODEM },
+		{ "links = ( { name = \"m\"; driver = \"modem\"; device = \"/dev/d\"; guard: { failures = 0.0; }; } );", 0,
+			CONF_GUARD_SILENCE_MODEM },
+		{ "links = ( { name = \"m\"; driver = \"modem\"; device = \"/dev/d\"; guard: { silence = 0; }; } );",
+			CONF_GUARD_MODEM, 0 },
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		struct conf *c = load_ok(cases[i].text);
 
 		assert_true(c->links[0].guard.failures == cases[i].failures);
+		assert_int_equal(c->links[0].guard.silence, cases[i].silence);
 		conf_free(c);
 	}
 }

@@ -168,6 +168,16 @@ static void refusals_carry_their_code(void **state)
 	ended("CME 10[]|CMS 321[]|ERROR[]|");
 }
 
+/* "+CMS ERROR: 500" in front of "OK" would make another "+CMS ERROR: 500OK". */
+static void a_refusal_is_no_half_of_the_next_result(void **state)
+{
+	ask("AT+CMGS=1", "+CMGS:");
+	says("+CMS ERROR: 500\r\n");
+	ask("AT+CMGS=2", "+CMGS:");
+	says("+CMGS: 9\r\nOK\r\n");
+	ended("CMS 500[]|OK[+CMGS: 9]|");
+}
+
 static void echo_is_no_answer(void **state)
 {
 	ask("AT+CGMI", NULL);
@@ -542,6 +552,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		TEST(an_answer_ends_with_its_result),
 		TEST(refusals_carry_their_code),
+		TEST(a_refusal_is_no_half_of_the_next_result),
 		TEST(echo_is_no_answer),
 		TEST(commands_wait_for_each_other_and_urgent_ones_pass),
 		TEST(unsolicited_lines_come_at_any_place),

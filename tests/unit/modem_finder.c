@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 
 #include "drivers/modem/finder_int.h"
+#include "drivers/modem/modem.h"
 #include "tests/unit/modem_wire.h"
 
 /* ---- modems that answer no more than the finder asks ---- */
@@ -793,6 +794,51 @@ static void test_ports_are_listed(void **state)
 	world_free(w);
 }
 
+static struct {
+	bool told;
+	unsigned n;
+	char all[1000];
+} seen;
+
+static void see(void *arg, int r, const struct driver_port *ports, unsigned n)
+{
+	assert_int_equal(r, 0);
+	for (unsigned i = 0; i < n; i++) {
+		const struct driver_port *p = &ports[i];
+		const char *base = strrchr(p->path, '/');
+		size_t at = strlen(seen.all);
+
+		if (strncmp(p->path, "/dev/ttyUSB", 11) == 0 || strncmp(p->path, "/dev/ttyACM", 11) == 0)
+			continue; /* of the machine that this runs on */
+		snprintf(seen.all + at, sizeof(seen.all) - at, "%s %04x:%04x %s %s %s%s|", base ? base + 1 : "-", p->vendor,
+			p->product, p->state, p->maker, p->link, *p->note ? " !" : "");
+	}
+	seen.told = true;
+}
+
+static bool was_seen(void *arg)
+{
+	return seen.told;
+}
+
+static void test_ports_and_sticks_are_shown_to_people(void **state)
+{
+	struct world *w = world_new();
+	struct link_of_test *l;
+
+	plug(w, "ttyUSB0", IMEI_A, ICCID_A);
+	usb(w, "1-1", "12d1:1f01\n", 0, "08\n", NULL);
+	usb(w, "1-2", "19d2:0031\n", 0, "ff\n", plug(w, "ttyUSB1", IMEI_B, ICCID_B));
+	l = want(w, "imei:" IMEI_A);
+	expect_found(w, l, "ttyUSB0");
+	assert_int_equal(modem_ports(&w->loop, see, NULL), 0);
+	assert_false(seen.told); /* not from inside */
+	assert_true(wire_wait(&w->loop, was_seen, NULL));
+	assert_string_equal(seen.all, "ttyUSB0 0000:0000 in_use ACME sim0|ttyUSB1 19d2:0031 modem ACME |"
+		"- 12d1:1f01 no_port Huawei  !|");
+	world_free(w);
+}
+
 /* ---- what stands in answers ---- */
 
 static void test_numbers_are_read_as_modems_write_them(void **state)
@@ -848,6 +894,7 @@ int main(void)
 		cmocka_unit_test(test_a_stick_without_ports_is_noticed),
 		cmocka_unit_test(test_a_want_may_be_released_at_any_time),
 		cmocka_unit_test(test_ports_are_listed),
+		cmocka_unit_test(test_ports_and_sticks_are_shown_to_people),
 		cmocka_unit_test(test_numbers_are_read_as_modems_write_them),
 	};
 

@@ -3,6 +3,7 @@
  * the modem behind the port is a few lines, and time is the test's, too. */
 #include <config.h>
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -234,6 +235,7 @@ int finder_want(uv_loop_t *loop, const struct finder_conf *c, const struct finde
 void finder_again(struct finder_want *want, enum finder_trouble t, const char *why) { w.wanted = true; }
 int finder_check(struct finder_want *want, const char *imei, const char *imsi, const char *iccid) { return 0; }
 void finder_release(struct finder_want *want) { w.wanted = false; }
+int modem_ports(uv_loop_t *loop, driver_ports_cb *done, void *arg) { return -ENOSYS; }
 
 /* ---- power_command ---- */
 
@@ -347,6 +349,7 @@ static int setup(void **state)
 	w.c.device = device;
 	w.c.pin = w.c.smsc = empty;
 	w.c.window = 10;
+	w.c.restart_time_ms = 60000;
 	w.c.n_origins = 0;
 	w.power[0] = power;
 	w.creg = 1;

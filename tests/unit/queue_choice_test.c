@@ -290,7 +290,7 @@ static void a_link_that_fails_is_set_aside(void **state)
 	unsigned n;
 
 	(void)state;
-	f[0]->o.guard_rule = (struct guard_rule){ 0.5, 10, 30, 15 };
+	f[0]->o.guard_rule = (struct guard_rule){ 0.5, 10, 30, 15, 0 };
 	add_to(w, 10, TO, CLASS_SERVICE);
 	assert_int_equal(f[0]->n, 10);
 	for (unsigned i = 0; i < 5; i++)
@@ -334,7 +334,7 @@ static void recipients_that_do_not_exist_are_not_the_links_fault(void **state)
 	struct world *w = world_with(f, CHOOSE_ORDER, 20);
 
 	(void)state;
-	f[0]->o.guard_rule = (struct guard_rule){ 0.3, 10, 30, 15 };
+	f[0]->o.guard_rule = (struct guard_rule){ 0.3, 10, 30, 15, 0 };
 	add_to(w, 20, TO, CLASS_SERVICE);
 	for (unsigned i = 0; i < 4; i++)
 		fake_end(w, f[0], f[0]->key[i], OUTCOME_SENT);
@@ -352,7 +352,7 @@ static void recipients_that_do_not_exist_are_not_the_links_fault(void **state)
 /* Failures of yesterday do not count. */
 static void the_window_moves_on(void **state)
 {
-	const struct guard_rule r = { 0.5, 4, 30, 15 };
+	const struct guard_rule r = { 0.5, 4, 30, 15, 0 };
 	struct guard g = { 0 };
 	unsigned failed, all;
 
