@@ -14,8 +14,10 @@
  * is: the next one goes there. */
 static inline char *text_put(char *at, const char *end, const char *s)
 {
-	size_t n = s ? strnlen(s, (size_t)(end - at) - 1) : 0;
+	size_t n = s ? strlen(s) : 0, room = (size_t)(end - at) - 1;
 
+	if (n > room)
+		n = room;
 	if (n)
 		memcpy(at, s, n);
 	at[n] = '\0';

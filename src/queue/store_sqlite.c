@@ -67,6 +67,8 @@ struct batch {
 	size_t n;
 	unsigned rows;
 	bool alone; /* codes without bulk */
+	uint64_t otp_ns;   /* when there was last one; 0: never */
+	uint64_t until_ns; /* while codes come in, bulk is left alone until then */
 	int disk; /* the disk itself failed: SQLite's code */
 };
 
@@ -248,26 +250,41 @@ static void take(struct batch *b, struct op_list *l, unsigned max_rows)
 	b->rows += rows;
 }
 
+static bool is_quick(const struct batch *b, uint64_t now)
+{
+	return b->otp_ns && now - b->otp_ns < OTP_RECENT_NS;
+}
+
+/* How long bulk is left alone: codes need the processor, too, and two clients that post arrays as fast as they are
+ * answered would leave none of it. */
+static uint64_t bulk_held_ns(const struct batch *b, uint64_t now)
+{
+	return is_quick(b, now) && now < b->until_ns ? b->until_ns - now : 0;
+}
+
 /* While codes come in, commits are short, as the next code waits for one that has begun; and one with codes has nothing
  * else that can wait.  At most every second one is such: bulk keeps a share, or intake would stand still. */
-static void gather(struct batch *b, struct op_list waiting[STORE_LISTS], uint64_t *otp_ns)
+static void gather(struct batch *b, struct op_list waiting[STORE_LISTS])
 {
 	bool otp = waiting[STORE_OTP].head, busy = otp || waiting[STORE_SETTLE].head;
 	uint64_t now = uv_hrtime();
-	bool alone = otp && !b->alone, quick = otp || (*otp_ns && now - *otp_ns < OTP_RECENT_NS);
+	bool alone = otp && !b->alone, quick = otp || is_quick(b, now);
 	unsigned all = quick ? COMMIT_QUICK_ROWS : COMMIT_ROWS;
 	unsigned share = quick ? COMMIT_OTP_ROWS : busy ? COMMIT_BULK_ROWS : all;
-	unsigned bulk = alone || !waiting[STORE_BULK].head ? 0 : share;
-	unsigned left = busy ? all - bulk : all;
+	unsigned bulk = alone || !waiting[STORE_BULK].head || bulk_held_ns(b, now) ? 0 : share;
+	unsigned left = busy ? all - bulk : all, before;
 
 	if (otp)
-		*otp_ns = now;
+		b->otp_ns = now;
 	b->alone = alone;
 	b->n = b->rows = 0;
 	take(b, &waiting[STORE_SETTLE], left - (otp ? COMMIT_OTP_ROWS : 0));
 	left = b->rows < left ? left - b->rows : 1;
 	take(b, &waiting[STORE_OTP], left);
+	before = b->rows;
 	take(b, &waiting[STORE_BULK], bulk);
+	if (b->rows > before)
+		b->until_ns = now + (b->rows - before) * QUICK_ROW_NS;
 }
 
 static void look_at_disk(struct store *s, uint64_t *at)
@@ -348,9 +365,14 @@ static void publish(struct store *s, struct batch *b)
 	uv_async_send(&s->async);
 }
 
+static bool has_urgent(const struct op_list lists[STORE_LISTS])
+{
+	return lists[STORE_SETTLE].head || lists[STORE_OTP].head;
+}
+
 static bool has_ops(const struct op_list lists[STORE_LISTS])
 {
-	return lists[STORE_SETTLE].head || lists[STORE_OTP].head || lists[STORE_BULK].head;
+	return has_urgent(lists) || lists[STORE_BULK].head;
 }
 
 /* Under the mutex.  The writer is the last to go: SQLite tidies up when the last connection is closed, and two that are
@@ -361,13 +383,18 @@ static bool is_over(const struct store *s)
 }
 
 /* Sleep until there is work or it is time to look at the disk; false: the end. */
-static bool collect(struct store *s, struct op_list waiting[STORE_LISTS])
+static bool collect(struct store *s, struct op_list waiting[STORE_LISTS], const struct batch *b)
 {
+	uint64_t held = bulk_held_ns(b, uv_hrtime());
 	bool go_on;
 
 	uv_mutex_lock(&s->mutex);
-	if (!has_ops(waiting) && !has_ops(s->inbox) && !is_over(s))
+	if (has_urgent(waiting) || has_urgent(s->inbox) || is_over(s))
+		;
+	else if (!has_ops(waiting) && !has_ops(s->inbox))
 		uv_cond_timedwait(&s->work, &s->mutex, LOOK_NS);
+	else if (held)
+		uv_cond_timedwait(&s->work, &s->mutex, held);
 	for (int i = 0; i < STORE_LISTS; i++)
 		op_list_splice(&waiting[i], &s->inbox[i]);
 	go_on = has_ops(waiting) || !is_over(s);
@@ -389,11 +416,11 @@ static void write_thread(void *arg)
 	struct store *s = arg;
 	struct op_list waiting[STORE_LISTS] = {0};
 	struct batch b = {.alone = false};
-	uint64_t looked_at = 0, otp_ns = 0;
+	uint64_t looked_at = 0;
 
 	pthread_setname_np(pthread_self(), "writer"); /* for ps, top and the benchmarks */
-	while (collect(s, waiting)) {
-		gather(&b, waiting, &otp_ns);
+	while (collect(s, waiting, &b)) {
+		gather(&b, waiting);
 		if (b.n) {
 			commit_batch(s, &b);
 			publish(s, &b);
