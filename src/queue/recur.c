@@ -45,6 +45,17 @@ void recur_learn(struct queue *q, struct outlet *o, const struct taken_claim *c,
 	queue_retry_parked(q, o);
 }
 
+void recur_learn_overtaken(struct queue *q, const struct op_submit *s)
+{
+	struct outlet *o = queue_outlet_of(q, s->link);
+	struct taken_claim c;
+
+	if (!o)
+		return;
+	c = recur_claim(q, o, s->ret_overtook_s * 1000, s->at);
+	recur_learn(q, o, &c, &(struct taken_pick){ .n_open = 1, .first_s = s->at / 1000, .last_s = s->at / 1000 });
+}
+
 struct look {
 	const struct taken_claim *claim;
 	struct taken_pick *pick;
