@@ -254,6 +254,7 @@ struct queue {
 	uint64_t due_after_key;
 	/* restart */
 	bool started, recovering, leases_known;
+	bool remembering;            /* after recovering: what was settled before the restart */
 	uint64_t recover_upto;
 	uint64_t *retaken; /* ascending: woken because of their leases, see refill.c */
 	unsigned n_retaken;

@@ -30,7 +30,7 @@ struct taken_claim recur_claim(struct queue *q, const struct outlet *o, int64_t 
 
 	if (c)
 		claim = taken_claim(c, taken_ms / 1000, come_ms / 1000);
-	claim.strict = q->recovering;
+	claim.strict = q->recovering || q->remembering;
 	return claim;
 }
 

@@ -321,6 +321,38 @@ static void an_answer_claims_only_what_was_taken_then(void **state)
 	world_free(w);
 }
 
+/* A modem may give the report once more that was stored last before the restart, and what it repeats is read last. */
+static void a_repetition_after_a_restart_settles_no_other(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	uint64_t old, new;
+	int64_t old_ms;
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	world_stop_clock();
+	a = modem(w);
+	old_ms = send_one(w, a, ID, &old);
+	report(w, a, ID, old_ms);
+	world_pass(w, 2 * HOUR * 1000);
+	send_one(w, a, ID, &new);
+	world_halt(w);
+	world_up(w, false);
+	a = modem(w);
+	RUN_UNTIL(w, !world_recovering(w));
+	report(w, a, ID, old_ms);
+	assert_int_equal(world_state(w, new, 0), STATE_SENT);
+	world_seconds(w, 2);
+	world_quiet(w);
+	assert_int_equal(world_state(w, new, 0), STATE_SENT);
+	assert_int_equal(parked(w), 0);
+	assert_int_equal(report(w, a, ID, clock_ms()), 0);
+	assert_int_equal(world_state(w, new, 0), STATE_DELIVERED);
+	world_halt(w);
+	world_free(w);
+}
+
 /* One text whose report overtakes its answer. */
 static uint64_t send_overtaken(struct world *w, struct fake *a, const char *id, int64_t ahead_ms)
 {
@@ -391,6 +423,7 @@ int main(void)
 		cmocka_unit_test(on_disk_the_same_rule_holds),
 		cmocka_unit_test(what_is_in_doubt_waits_until_the_clock_is_known),
 		cmocka_unit_test(an_answer_claims_only_what_was_taken_then),
+		cmocka_unit_test(a_repetition_after_a_restart_settles_no_other),
 		cmocka_unit_test(a_report_that_overtakes_its_answer_is_believed_by_any_clock),
 		cmocka_unit_test(another_sim_has_another_clock),
 	};
