@@ -455,6 +455,8 @@ void receipt_claimed(struct queue *q, uint32_t link, const struct op_submit *s)
 	q->stats.receipts_matched += s->ret_claimed;
 	if (!o || !o->idform)
 		return;
+	if (o->guard_rule.silence && !s->known) /* when it came nobody knew the part */
+		silence_report(&o->silence, msg_key(s->msg.id, s->part), 0, q->now_ms / 1000);
 	for (unsigned i = 0; i < s->ret_claimed; i++)
 		idform_matched(o->idform, s->ret_claimed_at);
 	learn(q, o, s->ret_form);
