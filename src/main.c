@@ -25,11 +25,13 @@
 #include "base/conf.h"
 #include "base/log.h"
 #include "base/notify.h"
+#include "base/oom.h"
 #include "base/stream.h"
 #include "config.h"
 #include "intake/api.h"
 #include "intake/http.h"
 #include "intake/inbound.h"
+#include "intake/json_load.h"
 #include "queue/names.h"
 #include "queue/queue.h"
 #include "queue/store.h"
@@ -255,7 +257,8 @@ static int start_tls(struct app *a, char *err, size_t n_err)
 		return 0;
 	r = stream_tls_server_new(t->cert, t->key, &a->tls);
 	if (r < 0)
-		snprintf(err, n_err, "http.tls: %s or %s: %s", t->cert, t->key, strerror(-r));
+		snprintf(err, n_err, "http.tls: %s or %s: %s", t->cert, t->key, r == -EINVAL ?
+			"not PEM, or they do not fit, or there is no memory to tell" : strerror(-r));
 	return r;
 }
 
@@ -604,9 +607,9 @@ static void reload(uv_signal_t *s, int number)
 
 static void catch(struct app *a, uv_signal_t *s, uv_signal_cb cb, int number)
 {
-	uv_signal_init(&a->loop, s);
+	if (uv_signal_init(&a->loop, s) < 0 || uv_signal_start(s, cb, number) < 0)
+		oom_end("signals");
 	s->data = a;
-	uv_signal_start(s, cb, number);
 }
 
 static void origin_shown(void *arg, const char *link, const char *line)
@@ -616,14 +619,41 @@ static void origin_shown(void *arg, const char *link, const char *line)
 	printf("%s\n", line);
 }
 
+static void no_work(uv_work_t *work)
+{
+}
+
+static void no_work_done(uv_work_t *work, int status)
+{
+}
+
+/* The threads of libuv's pool, which it makes at the first work for them: it calls abort() where one cannot be had, and
+ * that had better not come when somebody looks up a name under load. */
+static void start_pool(void *arg)
+{
+	static uv_work_t work;
+	struct app *a = arg;
+
+	uv_queue_work(&a->loop, &work, no_work, no_work_done);
+}
+
+static int start_loop(struct app *a)
+{
+	oom_guard_uv();
+	if (uv_loop_init(&a->loop) < 0)
+		return -ENOMEM;
+	if (oom_guard(start_pool, a) < 0)
+		oom_end("the threads of libuv's pool"); /* not by return: at exit() it looks after the pool that it has not */
+	return stream_loop_new(&a->loop, &a->streams);
+}
+
 static int run(struct app *a)
 {
-	char err[512];
+	char err[512] = "out of memory, or too many threads or files";
 	int r;
 
-	uv_loop_init(&a->loop);
+	r = start_loop(a);
 	log_origins(a->conf);
-	r = stream_loop_new(&a->loop, &a->streams);
 	if (r == 0)
 		r = start_parts(a, err, sizeof(err));
 	if (r < 0) {
@@ -637,8 +667,10 @@ static int run(struct app *a)
 		link_start(a->link[i]);
 	queue_start(a->queue);
 	inbound_start(a->inbound);
-	if (webhooks_set(a->webhooks, a->conf) < 0)
-		log_error("webhooks_not_started", "error=memory");
+	if (webhooks_set(a->webhooks, a->conf) < 0) {
+		log_error("not_started", "error=%s", "out of memory");
+		return EXIT_FAILURE; /* nothing was sent yet: the loop did not run */
+	}
 	log_info("ready", "version=%s data_dir=%s links=%u clients=%zu", PACKAGE_VERSION, a->conf->data_dir, a->n_links,
 		a->conf->n_clients);
 	notify_systemd("READY=1");
@@ -657,7 +689,10 @@ int main(int argc, char **argv)
 	char err[1024];
 	int r;
 
-	argp_parse(&argp, argc, argv, 0, NULL, &o);
+	if (argp_parse(&argp, argc, argv, 0, NULL, &o) != 0) {
+		fprintf(stderr, "posthornd: out of memory\n");
+		return EXIT_FAILURE;
+	}
 	if (o.print_settings) {
 		conf_print_settings(stdout);
 		return EXIT_SUCCESS;
@@ -678,11 +713,14 @@ int main(int argc, char **argv)
 		conf_free(app.conf);
 		return EXIT_SUCCESS;
 	}
+	json_load_init();
 	signal(SIGPIPE, SIG_IGN);
 	umask(0077);
 	log_open(app.conf->log_level);
-	gnutls_global_init();
-	curl_global_init(CURL_GLOBAL_DEFAULT);
+	if (gnutls_global_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+		log_error("not_started", "error=%s", "GnuTLS or libcurl cannot be set up: out of memory?");
+		return EXIT_FAILURE;
+	}
 	app.conf_path = o.conf_path;
 	the_app = &app;
 	r = run(&app);

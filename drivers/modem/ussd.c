@@ -61,7 +61,7 @@ bool ussd_urc(struct modem *m, const char *line)
 		tell(m, -EIO, "the network does not support this", false);
 	} else if (status == USSD_NO_NETWORK_ANSWER) {
 		tell(m, -ETIMEDOUT, "the network did not answer", false);
-	} else if (status == USSD_ENDED && !text[0]) {
+	} else if (status == USSD_ENDED && !text[0] && *m->ussd.code) {
 		tell(m, -ECONNABORTED, "the network ended the dialogue", false);
 	} else {
 		tell(m, 0, text, status == USSD_MORE);
@@ -110,6 +110,8 @@ static void on_cancelled(void *arg, const struct chat_answer *a)
 {
 	struct modem *m = arg;
 
+	if (*m->ussd.code)
+		return; /* the network was faster, and somebody has asked on */
 	tell(m, a->end == CHAT_GONE ? -ENOTCONN : 0, "", false);
 }
 

@@ -745,17 +745,16 @@ int conf_load_string(const char *text, const char *name, struct conf **ret, char
 	config_t cfg;
 	int r;
 
-	config_init(&cfg);
+	memset(&cfg, 0, sizeof(cfg));
 	l.c = calloc(1, sizeof(*l.c));
 	l.folder = strndup(name, slash != NULL ? (size_t)(slash - name) + 1 : 0);
 	if (l.c == NULL || l.folder == NULL) {
 		r = conf_no_memory(&l);
 		goto out;
 	}
-	if (l.folder[0] != '\0')
-		config_set_include_dir(&cfg, l.folder);
-	if (config_read_string(&cfg, text) != CONFIG_TRUE) {
-		r = refuse_syntax(&l, &cfg);
+	r = conf_parse(&cfg, text, l.folder);
+	if (r < 0) {
+		r = r == -ENOMEM ? conf_no_memory(&l) : refuse_syntax(&l, &cfg);
 		goto out;
 	}
 	r = conf_check_overflow(&l, name, text);

@@ -279,12 +279,18 @@ static bool is_device(const char *text)
 	return text[0] == '/' || text[0] == '\0';
 }
 
+#define PATTERN_PLUS 8 /* regcomp() doubles what stands before each of them, so twenty that are nested take gigabytes */
+
 /* The number is taken from the first group, so there must be one. */
 static const char *pattern_fault(const char *text)
 {
+	size_t n = 0;
 	regex_t re;
-	size_t n;
 
+	for (const char *p = text; (p = strchr(p, '+')) != NULL; p++)
+		n++;
+	if (n > PATTERN_PLUS)
+		return "has more than 8 of +, which can take any amount of memory; use * instead";
 	if (strchr(text, '{') != NULL)
 		return "counts with { }, which can take any amount of memory; use ? * + instead";
 	for (const char *p = text; (p = strchr(p, '\\')) != NULL && p[1] != '\0'; p += 2)

@@ -39,6 +39,9 @@ const struct conf_setting *conf_find_setting(enum conf_section section, const ch
 int conf_read_group(struct conf_loader *l, const config_setting_t *group, enum conf_section section, void *base);
 /* All of a file as a string; -EINVAL when it has a NUL, -EFBIG when it is no configuration by its size. */
 int conf_read_text(const char *path, char **ret);
+/* conf_parse.c: a text; `folder`, "" or one with a slash at its end, is where what it includes is.  -EINVAL: config_error_…()
+ * tell; -ENOMEM.  `cfg` is to be destroyed in any case. */
+int conf_parse(config_t *cfg, const char *text, const char *folder);
 /* Refuse whole numbers that libconfig would cut. */
 int conf_check_overflow(struct conf_loader *l, const char *file, const char *text);
 /* The file that the setting stands in. */

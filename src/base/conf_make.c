@@ -3,11 +3,11 @@
 #include <config.h>
 
 #include "base/conf_make.h"
+#include "base/conf_int.h"
 #include "base/conf_table.h"
 
 #include <errno.h>
 #include <glob.h>
-#include <libconfig.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
@@ -205,14 +205,21 @@ static int read_file(struct reader *r)
 {
 	const config_setting_t *list;
 	config_t cfg;
-	int e = 0;
+	char *text;
+	int e = conf_read_text(r->path, &text);
 
-	config_init(&cfg);
-	if (config_read_file(&cfg, r->path) != CONFIG_TRUE) {
-		snprintf(r->err, r->n_err, "%s:%d: %s", r->path, config_error_line(&cfg), config_error_text(&cfg));
-		e = -EINVAL;
-		goto out;
+	if (e < 0) {
+		snprintf(r->err, r->n_err, "%s: %s", r->path, e == -EINVAL ? "holds a NUL: no text" : strerror(-e));
+		return e;
 	}
+	e = conf_parse(&cfg, text, "");
+	free(text);
+	if (e == -EINVAL)
+		snprintf(r->err, r->n_err, "%s:%d: %s", r->path, config_error_line(&cfg), config_error_text(&cfg));
+	else if (e < 0)
+		no_memory(r);
+	if (e < 0)
+		goto out;
 	list = config_lookup(&cfg, "modems");
 	if (!list || !config_setting_is_list(list) || config_setting_length(config_root_setting(&cfg)) != 1 ||
 		r->set->n + (size_t)config_setting_length(list) > MAKES_MAX) {
@@ -227,6 +234,12 @@ out:
 	return e;
 }
 
+/* Files that are not there are none; those that were not looked for would be missed in silence. */
+static int on_glob_error(const char *path, int error)
+{
+	return error == ENOMEM;
+}
+
 static int read_folder(struct reader *r, const char *folder)
 {
 	char pattern[PATH_MAX];
@@ -235,8 +248,9 @@ static int read_folder(struct reader *r, const char *folder)
 
 	if (snprintf(pattern, sizeof(pattern), "%smodems/*.conf", folder) >= (int)sizeof(pattern))
 		return -ENAMETOOLONG;
-	if (glob(pattern, 0, NULL, &g) != 0)
-		return 0;
+	e = glob(pattern, 0, on_glob_error, &g);
+	if (e != 0)
+		return e == GLOB_NOMATCH ? 0 : no_memory(r);
 	for (size_t i = 0; i < g.gl_pathc && e == 0; i++) {
 		r->path = g.gl_pathv[i];
 		e = read_file(r);

@@ -50,7 +50,6 @@ static struct conf_profile *profile_new(struct conf_loader *l, char *path)
 		free(path);
 		return NULL;
 	}
-	config_init(&p->cfg);
 	p->path = path;
 	p->folder = strndup(path, (size_t)(strrchr(path, '/') - path) + 1);
 	p->next = l->profiles;
@@ -61,12 +60,14 @@ static struct conf_profile *profile_new(struct conf_loader *l, char *path)
 static int parse(struct conf_loader *l, struct conf_profile *p, const char *text)
 {
 	const char *file;
+	int r = conf_parse(&p->cfg, text, p->folder);
 
-	config_set_include_dir(&p->cfg, p->folder);
-	if (config_read_string(&p->cfg, text) == CONFIG_TRUE) {
+	if (r == 0) {
 		config_setting_set_hook(config_root_setting(&p->cfg), p);
 		return conf_check_overflow(l, p->path, text);
 	}
+	if (r == -ENOMEM)
+		return conf_no_memory(l);
 	file = config_error_file(&p->cfg);
 	snprintf(l->err, l->n_err, "%s:%d: %s", file != NULL ? file : p->path, config_error_line(&p->cfg),
 		config_error_text(&p->cfg) != NULL ? config_error_text(&p->cfg) : "cannot be read");

@@ -11,6 +11,7 @@
  *  3. TLS 1.2 and 1.3 only, and no renegotiation: nothing we talk to needs them, and both have a history.
  */
 #include "base/stream_tls.h"
+#include "base/oom.h"
 #include "base/stream.h"
 
 #include <arpa/inet.h>
@@ -41,6 +42,9 @@ struct stream_tls {
 	bool verify;
 };
 
+#define TRY_OUT_MAX 65536
+#define TRY_TURNS   8 /* TLS 1.2 takes five half turns at most */
+
 struct tls_session {
 	gnutls_session_t session;
 	struct tls_creds *creds;
@@ -49,6 +53,8 @@ struct tls_session {
 	size_t n_lent;
 	struct buf in; /* what was lent and not pulled when the lender left */
 	struct buf out;
+	int shaken;
+	bool lost; /* a crash within it: nothing of it may be touched any more */
 	char text[160];
 };
 
@@ -70,6 +76,11 @@ static int readable(const char *path)
 	return 0;
 }
 
+static int error_of(int r)
+{
+	return r == GNUTLS_E_MEMORY_ERROR ? -ENOMEM : r < 0 ? -EINVAL : 0;
+}
+
 /* Opened first by ourselves, because GnuTLS has one code for "cannot be read" whatever the reason. */
 static int load_pair(gnutls_certificate_credentials_t cred, const char *cert, const char *key)
 {
@@ -80,7 +91,7 @@ static int load_pair(gnutls_certificate_credentials_t cred, const char *cert, co
 	if (r < 0)
 		return r;
 	r = gnutls_certificate_set_x509_key_file(cred, cert, key, GNUTLS_X509_FMT_PEM);
-	return r < 0 ? -EINVAL : 0;
+	return error_of(r);
 }
 
 static int load_trust(gnutls_certificate_credentials_t cred, const char *ca_file)
@@ -88,18 +99,74 @@ static int load_trust(gnutls_certificate_credentials_t cred, const char *ca_file
 	int r;
 
 	if (ca_file == NULL)
-		return gnutls_certificate_set_x509_system_trust(cred) < 0 ? -EINVAL : 0;
+		return error_of(gnutls_certificate_set_x509_system_trust(cred));
 	r = readable(ca_file);
 	if (r < 0)
 		return r;
 	r = gnutls_certificate_set_x509_trust_file(cred, ca_file, GNUTLS_X509_FMT_PEM);
-	return r <= 0 ? -EINVAL : 0; /* none in the file is an error, too */
+	return r == 0 ? -EINVAL : error_of(r); /* none in the file is an error, too */
+}
+
+struct loading {
+	const struct stream_tls *tls;
+	gnutls_certificate_credentials_t cred;
+	int r;
+};
+
+static void load(void *arg)
+{
+	struct loading *l = arg;
+	const struct stream_tls *tls = l->tls;
+
+	if (tls->cert_file != NULL)
+		l->r = load_pair(l->cred, tls->cert_file, tls->key_file);
+	if (l->r == 0 && !tls->server && tls->verify)
+		l->r = load_trust(l->cred, tls->ca_file);
+}
+
+static int pump(struct tls_session *from, struct tls_session *to)
+{
+	struct buf *b = tls_session_out(from);
+	int r;
+
+	tls_session_lend(to, buf_data(b), buf_len(b));
+	r = tls_session_handshake(to);
+	if (tls_session_keep(to) < 0)
+		return -ENOMEM;
+	buf_consume(b, buf_len(b));
+	return r;
+}
+
+/* Does a handshake work with them?  A key that there was too little memory for may have been taken all the same: then
+ * every client would be cut off, and nobody would know why. */
+static int try_pair(struct tls_creds *c)
+{
+	struct stream_tls server = {.refs = 1, .server = true, .creds = c}, *client = NULL;
+	struct tls_session *a = NULL, *b = NULL;
+	int r, ra = -EAGAIN;
+
+	r = stream_tls_client_new(&(struct stream_tls_client_conf){.verify = false}, &client);
+	if (r == 0)
+		r = tls_session_new(client, NULL, TRY_OUT_MAX, &a);
+	if (r == 0)
+		r = tls_session_new(&server, NULL, TRY_OUT_MAX, &b);
+	if (r == 0)
+		r = -EAGAIN;
+	for (int turn = 0; turn < TRY_TURNS && r == -EAGAIN; turn++) {
+		if (ra == -EAGAIN)
+			ra = pump(b, a);
+		r = ra < 0 && ra != -EAGAIN ? ra : pump(a, b);
+	}
+	tls_session_free(a);
+	tls_session_free(b);
+	stream_tls_unref(client);
+	return r == 0 || r == -ENOMEM ? r : -EINVAL;
 }
 
 int stream_tls_reload(struct stream_tls *tls)
 {
 	struct tls_creds *c = calloc(1, sizeof(*c));
-	int r = 0;
+	struct loading l = {.tls = tls};
 
 	if (c == NULL)
 		return -ENOMEM;
@@ -108,13 +175,17 @@ int stream_tls_reload(struct stream_tls *tls)
 		free(c);
 		return -ENOMEM;
 	}
-	if (tls->cert_file != NULL)
-		r = load_pair(c->cred, tls->cert_file, tls->key_file);
-	if (r == 0 && !tls->server && tls->verify)
-		r = load_trust(c->cred, tls->ca_file);
-	if (r < 0) {
+	l.cred = c->cred;
+	/* libtasn1 and GMP, which read certificates for GnuTLS, do not look at what malloc() gave them, or abort(). */
+	if (oom_guard(load, &l) < 0) {
+		free(c); /* not what GnuTLS has: nobody knows what of it is whole */
+		return -ENOMEM;
+	}
+	if (l.r == 0 && tls->server)
+		l.r = try_pair(c);
+	if (l.r < 0) {
 		creds_unref(c);
-		return r;
+		return l.r;
 	}
 	creds_unref(tls->creds);
 	tls->creds = c;
@@ -293,7 +364,7 @@ void tls_session_free(struct tls_session *t)
 {
 	if (t == NULL)
 		return;
-	if (t->session != NULL)
+	if (t->session != NULL && !t->lost)
 		gnutls_deinit(t->session);
 	creds_unref(t->creds);
 	free(t->server_name);
@@ -376,14 +447,29 @@ static int failed(struct tls_session *t, int code)
 	return -EPROTO;
 }
 
-int tls_session_handshake(struct tls_session *t)
+static void shake(void *arg)
 {
+	struct tls_session *t = arg;
 	int r;
 
 	do {
 		r = gnutls_handshake(t->session);
 	} while (r == GNUTLS_E_INTERRUPTED || r == GNUTLS_E_WARNING_ALERT_RECEIVED ||
 		 (r == GNUTLS_E_AGAIN && tls_session_has_input(t)));
+	t->shaken = r;
+}
+
+int tls_session_handshake(struct tls_session *t)
+{
+	int r;
+
+	/* As for certificates: libraries below GnuTLS do not bear want of memory. */
+	if (oom_guard(shake, t) < 0) {
+		t->lost = true;
+		snprintf(t->text, sizeof(t->text), "out of memory");
+		return -EPROTO;
+	}
+	r = t->shaken;
 	if (r == 0)
 		return 0;
 	if (r == GNUTLS_E_AGAIN)

@@ -21,7 +21,7 @@
 
 enum {
 	CONNECT_MS = 10000,
-	CALL_MS = 60000,
+	CALL_MS = 75000,   /* an answer to USSD may take the gateway a minute */
 	ANSWER_MAX_OCTETS = 64 << 20,
 	STALL_S = 120,     /* the gateway pauses up to 30 s when it is full; beyond this the line is dead */
 	UPLOAD_OCTETS = 256 << 10,

@@ -196,6 +196,8 @@ int cmd_backup(struct cli *cli, int argc, char **argv)
 {
 	static const char doc[] = "Copy the database to FILE, also while the gateway runs.\v"
 				  "The copy is one moment of the database, whole and synced before it gets its name.\n"
+				  "Until then it is FILE.part, which only a backup that was killed leaves behind: the next to\n"
+				  "the same FILE replaces it.\n"
 				  "\n"
 				  "  posthorn backup /backup/posthorn-$(date +%F).db\n"
 				  "\n"

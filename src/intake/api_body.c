@@ -7,6 +7,7 @@
 #include "intake/api_impl.h"
 
 #include "intake/json_lines.h"
+#include "intake/json_load.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -45,7 +46,7 @@ static void big_parse(uv_work_t *w)
 {
 	struct big *b = (struct big *)w;
 
-	b->root = json_loadb(b->body, b->n, JSON_MESSAGE_DECODE, &b->error);
+	b->root = json_load(b->body, b->n, &b->error);
 	digest_body(b->body, b->n, b->digest);
 }
 
@@ -102,7 +103,7 @@ void api_body_parse(struct api_call *c, const uint8_t *body, size_t n, api_body_
 		parse_big(c, body, n, done);
 		return;
 	}
-	root = json_loadb((const char *)body, n, JSON_MESSAGE_DECODE, &e);
+	root = json_load(body, n, &e);
 	if (root && json_is_array(root))
 		digest_body(body, n, digest);
 	done(c, root, &e, digest);

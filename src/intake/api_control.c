@@ -6,6 +6,7 @@
  */
 #include "intake/api_impl.h"
 #include "intake/api_links.h"
+#include "intake/json_load.h"
 
 #include "base/clock.h"
 #include "base/conf_table.h"
@@ -508,9 +509,9 @@ void api_change_link(struct api_call *c, const uint8_t *body, size_t n)
 		api_refuse(c, API_BODY_TOO_LARGE, NULL, "a change takes at most %d octets", API_BIG_BODY);
 		return;
 	}
-	root = json_loadb((const char *)body, n, JSON_MESSAGE_DECODE, &e);
+	root = json_load(body, n, &e);
 	if (!root) {
-		json_message_syntax_fault(&e, &f);
+		json_load_fault(&e, &f);
 		api_refuse_fault(c, &f);
 		return;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api_links.c -- what links tell beside their counters: facts and alarms, for the API and for graphs; and USSD. */
 #include "intake/api_links.h"
+#include "intake/json_load.h"
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -218,6 +219,32 @@ static void put_quotas(struct api *a, struct buf *b)
 	a->p.link_each(a->p.link_arg, put_quota_lines, &limit);
 }
 
+struct network {
+	char operator[64], registration[64];
+	bool any;
+};
+
+static void take_network(void *arg, const struct driver_fact *f)
+{
+	struct network *n = arg;
+	bool operator = strcmp(f->name, "operator") == 0, registration = strcmp(f->name, "registration") == 0;
+
+	if (f->is_number || !(operator || registration))
+		return;
+	n->any = true;
+	snprintf(operator ? n->operator : n->registration, sizeof(n->operator), "%s", f->text);
+}
+
+static void put_network(void *arg, struct link *l)
+{
+	struct network n = {0};
+
+	link_facts(l, take_network, &n);
+	if (n.any)
+		stats_text_value(arg, "link_network", (const char *const[]){"link", link_name(l), "operator", n.operator,
+			"registration", n.registration, NULL}, 1);
+}
+
 /* Of two families of one name Prometheus takes neither, nor anything else of the answer. */
 static bool has_family(const struct buf *b, const char *name)
 {
@@ -246,6 +273,8 @@ void api_metrics_told(struct api *a, struct buf *b)
 		stats_text_head(b, families[i].name, families[i].type, families[i].help);
 		a->p.link_each(a->p.link_arg, put_alarm_lines, &lines);
 	}
+	stats_text_head(b, "link_network", "gauge", "1, with the operator and the registration of a link that has a SIM.");
+	a->p.link_each(a->p.link_arg, put_network, b);
 	a->p.link_each(a->p.link_arg, take_link, &s);
 	if (s.n)
 		qsort(s.list, s.n, sizeof(*s.list), by_name);
@@ -352,9 +381,9 @@ void api_ussd(struct api_call *c, const uint8_t *body, size_t n)
 		api_refuse(c, API_BODY_TOO_LARGE, NULL, "a code takes at most %d octets", API_BIG_BODY);
 		return;
 	}
-	root = json_loadb((const char *)body, n, JSON_MESSAGE_DECODE, &e);
+	root = json_load(body, n, &e);
 	if (!root) {
-		json_message_syntax_fault(&e, &f);
+		json_load_fault(&e, &f);
 		api_refuse_fault(c, &f);
 		return;
 	}

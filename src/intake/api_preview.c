@@ -16,6 +16,7 @@
 #include "intake/json_text.h"
 #include "intake/preview_total.h"
 #include "intake/row_source.h"
+#include "intake/json_load.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -424,7 +425,7 @@ static void preview_json(struct api_call *c, json_t *root, const json_error_t *e
 	if (!api_client(c)) {
 		api_refuse(c, API_UNAUTHORIZED, NULL, "this client is no longer configured");
 	} else if (!root) {
-		json_message_syntax_fault(e, &f);
+		json_load_fault(e, &f);
 		api_refuse_fault(c, &f);
 	} else if (json_is_array(root)) {
 		preview_many(c, root);

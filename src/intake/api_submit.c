@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "intake/json_text.h"
+#include "intake/json_load.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -247,7 +248,7 @@ static void submit(struct api_call *c, json_t *root, const json_error_t *e, cons
 	if (!api_client(c)) {
 		api_refuse(c, API_UNAUTHORIZED, NULL, "this client is no longer configured");
 	} else if (!root) {
-		json_message_syntax_fault(e, &f);
+		json_load_fault(e, &f);
 		api_refuse_fault(c, &f);
 	} else if (header_key(c, &key)) {
 		if (json_is_array(root))

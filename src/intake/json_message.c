@@ -731,36 +731,6 @@ int json_message(
 
 /* ---- Around it. ---- */
 
-void json_message_syntax_fault(const json_error_t *e, struct api_fault *f)
-{
-	enum json_error_code code = json_error_code(e);
-	const char *why = "not JSON; check quotes, commas and escapes";
-
-	if (e->line < 1 || (code == json_error_premature_end_of_input && e->position == 0)) {
-		api_fault_set(f, API_INVALID_JSON, NULL, "there is no JSON in it; a message is an object, as in "
-			"{\"to\":\"+12025550142\",\"text\":\"hello\"}");
-		return;
-	}
-	/* jansson quotes the place ("near '...'"), which may hold a broken character: only its words are
-	 * passed on. */
-	if (code == json_error_invalid_utf8)
-		why = "not valid UTF-8; encode the body as UTF-8";
-	else if (code == json_error_premature_end_of_input)
-		why = "the JSON ends too early";
-	else if (code == json_error_duplicate_key)
-		why = "the same field stands twice; give it once";
-	else if (strstr(e->text, "invalid Unicode"))
-		why = "half of a surrogate pair; a character beyond U+FFFF is two escapes, as in \"\\ud83d\\ude00\"";
-	else if (code == json_error_null_byte_in_key || code == json_error_null_character)
-		why = "NUL is not allowed";
-	else if (code == json_error_end_of_input_expected)
-		why = "something follows the JSON value; many messages are an array, or lines of application/x-ndjson";
-	else if (!strncmp(e->text, "'[' or '{' expected", 19))
-		why = "neither a JSON object nor an array; a message begins with {";
-	api_fault_set(f, code == json_error_invalid_utf8 ? API_INVALID_UTF8 : API_INVALID_JSON, NULL, "line %d, column %d: %s",
-		e->line, e->column, why);
-}
-
 bool json_message_key_ok(const char *key, size_t n)
 {
 	if (n < 1 || n > JSON_MESSAGE_KEY_MAX)

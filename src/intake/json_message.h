@@ -65,8 +65,6 @@ struct json_message {
 int json_message(
 	const json_t *row, const struct json_message_ctx *x, struct json_message *ret, struct api_fault *f);
 
-/* Why json_loadb() refused. */
-void json_message_syntax_fault(const json_error_t *e, struct api_fault *f);
 
 /* Printable ASCII, 1 to 255 octets. */
 bool json_message_key_ok(const char *key, size_t n);

@@ -6,7 +6,7 @@ libposthorn_a_SOURCES += src/intake/api.c src/intake/api.h src/intake/api_impl.h
 	src/intake/api_control.c src/intake/api_error.c src/intake/api_error.h src/intake/api_preview.c \
 	src/intake/api_read.c src/intake/api_route.c src/intake/api_route.h src/intake/api_rows.c src/intake/api_submit.c \
 	src/intake/auth.c src/intake/auth.h src/intake/inbound.c src/intake/inbound.h src/intake/json_lines.c \
-	src/intake/json_lines.h src/intake/json_message.c src/intake/json_message.h src/intake/json_out.c \
+	src/intake/json_lines.h src/intake/json_load.c src/intake/json_load.h src/intake/json_message.c src/intake/json_message.h src/intake/json_out.c \
 	src/intake/json_out.h src/intake/json_text.c src/intake/json_text.h
 libposthorn_a_SOURCES += src/intake/api_body.c src/intake/api_rows_chunk.c src/intake/api_rows_impl.h \
 	src/intake/row_source.c src/intake/row_source.h

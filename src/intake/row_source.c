@@ -2,6 +2,7 @@
 /* row_source.c -- the rows of an array or of a stream of lines; the promises are in row_source.h. */
 #include "intake/row_source.h"
 
+#include "intake/json_load.h"
 #include "intake/json_message.h"
 
 #include <errno.h>
@@ -122,9 +123,9 @@ static json_t *take_line(struct row_source *s, struct api_fault *f)
 			"the line is longer than %d octets; one message a line", JSON_LINE_MAX);
 		return NULL;
 	}
-	row = json_loadb(s->raw, s->n_raw, JSON_MESSAGE_DECODE, &e);
+	row = json_load(s->raw, s->n_raw, &e);
 	if (!row)
-		json_message_syntax_fault(&e, f);
+		json_load_fault(&e, f);
 	return row;
 }
 

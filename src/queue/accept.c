@@ -61,10 +61,8 @@ static void lease_at_once(struct queue *q, struct lane *l, struct qmsg *qm, stru
 		return; /* in turn, with the others */
 	if (o->choice)
 		o = choice_pick(q, l, qm, &why);
-	if (!o || !dispatch_room(q, o, l->key.class))
-		return;
-	if (o->used && !quota_fits(q, o, l->key.class, qm->m->to, qm->m->n_parts))
-		return;
+	if (!o || o->used || !dispatch_room(q, o, l->key.class))
+		return; /* used: what it counts goes by another list, and must be on disk before the part leaves */
 	if (l->client->conf.tps > 0 && !tokens_has(&l->client->tokens, &l->client->tokens_at_us, l->client->conf.tps,
 		l->client->conf.burst ? l->client->conf.burst : l->client->conf.tps, q->now_us))
 		return;
@@ -72,7 +70,7 @@ static void lease_at_once(struct queue *q, struct lane *l, struct qmsg *qm, stru
 		return;
 	n = qm->n_parts;
 	if (o->window - o->in_flight - o->asking < n || pace_room(&o->pace, false, q->now_us) < n ||
-		quota_room(o, l->key.class) < n || o->guard.state != GUARD_OPEN)
+		o->guard.state != GUARD_OPEN)
 		return;
 	a->leased = qm->todo;
 	a->link = o->id;

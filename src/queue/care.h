@@ -33,7 +33,8 @@ int care_check(const char *path, bool quick, care_each_cb each, void *arg, char 
 
 /* Copy the database to `to`, which must not exist unless `replace`.  The copy is complete, synced and read through
  * before it gets its name, so what is there under that name is always whole.  progress() may end it: true, and
- * -ECANCELED is returned.  On failure nothing is left behind. */
+ * -ECANCELED is returned.  Until then it is `to`.part; on failure nothing is left behind, and what one that was killed
+ * left is replaced by the next to the same place.  -EBUSY: one to the same place is under way. */
 int care_backup(const char *path, const char *to, bool replace,
 	bool (*progress)(void *arg, int64_t pages_done, int64_t pages), void *arg, char *err, size_t n_err);
 

@@ -20,7 +20,7 @@
 
 bool outlet_serves(const struct outlet *o, enum msg_class class)
 {
-	return o->up && !o->draining && !quota_shut(o, class) && o->guard.state != GUARD_ASIDE;
+	return o->up && !o->draining && !quota_shut(o, class) && !guard_shut(&o->guard, o->in_flight);
 }
 
 enum msg_reason outlet_why_not(const struct outlet *o, enum msg_class class)
@@ -31,13 +31,13 @@ enum msg_reason outlet_why_not(const struct outlet *o, enum msg_class class)
 		return REASON_LINK_DOWN;
 	if (quota_shut(o, class))
 		return REASON_QUOTA;
-	return o->guard.state == GUARD_ASIDE ? REASON_GUARD : REASON_LINK_DOWN;
+	return guard_shut(&o->guard, o->in_flight) ? REASON_GUARD : REASON_LINK_DOWN;
 }
 
-/* Is the link of this index one of the lane's? */
+/* Is the link of this index one of the lane's?  After a reload that left it alone, the one that refused it is. */
 static bool left_out(const struct lane *l, unsigned i)
 {
-	return (l->key.skip & SKIP_ONE) && (l->key.skip & ~SKIP_ONE) == i;
+	return (l->key.skip & SKIP_ONE) && (l->key.skip & ~SKIP_ONE) == i && l->route->n_links > 1;
 }
 
 struct outlet *choice_up(const struct lane *l, enum msg_reason *ret_why)
@@ -145,19 +145,34 @@ static void weigh(struct queue *q, enum queue_choose choose, struct outlet *o, c
 		p->why = why;
 }
 
-struct outlet *choice_pick(struct queue *q, const struct lane *l, const struct qmsg *qm, enum msg_reason *ret_why)
+/* Among those whose guards spare codes, or the others; how many would take it. */
+static unsigned pick(struct queue *q, const struct lane *l, const struct qmsg *qm, bool spared, struct pick *p)
 {
 	const struct queue_route *r = l->route;
-	unsigned n_parts = (unsigned)__builtin_popcountll(qm->todo);
-	struct pick p = { .price = 1e300, .why = REASON_QUOTA };
+	unsigned n_parts = (unsigned)__builtin_popcountll(qm->todo), n_fit = 0;
 
 	for (unsigned i = 0; r && i < r->n_links; i++) {
 		struct outlet *o = r->links[i];
 
-		if (!left_out(l, i) && outlet_serves(o, l->key.class) &&
-			quota_fits(q, o, l->key.class, qm->m->to, n_parts))
-			weigh(q, r->choose, o, l, qm->m->to, &p);
+		if (left_out(l, i) || !outlet_serves(o, l->key.class) ||
+			guard_spares(&o->guard, l->key.class == CLASS_OTP) != spared ||
+			!quota_fits(o, l->key.class, qm->m->to, n_parts))
+			continue;
+		weigh(q, r->choose, o, l, qm->m->to, p);
+		n_fit++;
 	}
+	return n_fit;
+}
+
+struct outlet *choice_pick(struct queue *q, const struct lane *l, const struct qmsg *qm, enum msg_reason *ret_why)
+{
+	const struct queue_route *r = l->route;
+	struct pick p = { .price = 1e300, .why = REASON_QUOTA };
+	bool fits = pick(q, l, qm, false, &p) || pick(q, l, qm, true, &p);
+
+	for (unsigned i = 0; r && !fits && i < r->n_links; i++)
+		if (!left_out(l, i) && outlet_serves(r->links[i], l->key.class))
+			quota_close(q, r->links[i], l->key.class, qm->m->to);
 	*ret_why = p.why;
 	return p.o;
 }

@@ -99,7 +99,7 @@ enum msg_reason dispatch_full(struct queue *q, struct outlet *o, enum msg_class 
 {
 	if (o->used && quota_room(o, class) == 0)
 		return REASON_QUOTA;
-	if (o->guard.state == GUARD_PROBE && o->in_flight)
+	if (guard_shut(&o->guard, o->in_flight))
 		return REASON_GUARD; /* one at a time, until one is taken */
 	if (o->pause_until_ms > q->now_us / 1000)
 		return REASON_THROTTLED;
@@ -120,14 +120,21 @@ bool dispatch_room(struct queue *q, struct outlet *o, enum msg_class class)
 	return !q->dispatch_stopped && !q->stopping && dispatch_full(q, o, class) == REASON_NONE;
 }
 
+/* A probe begins or ends: whether other lanes have a turn here has changed. */
+static void probes(struct queue *q, struct outlet *o)
+{
+	if (o->guard.state == GUARD_PROBE)
+		q->aside_changed = o->aside_changed = true;
+}
+
 void dispatch_take(struct queue *q, struct outlet *o, struct qmsg *qm, unsigned n_parts)
 {
 	struct queue_client_state *c = qm->lane ? qm->lane->client : NULL;
 
+	if (o->used)
+		quota_take(q, o, n_parts, qm->m->to); /* first: a period may begin, of which this is */
 	o->in_flight += n_parts;
 	o->taken_us = q->now_us;
-	if (o->used)
-		quota_take(q, o, n_parts, qm->m->to);
 	if (qm->m->class == CLASS_OTP)
 		o->otp_at_ms = q->now_us / 1000;
 	else
@@ -138,6 +145,7 @@ void dispatch_take(struct queue *q, struct outlet *o, struct qmsg *qm, unsigned 
 	if (qm->lane)
 		qm->lane->n_late += n_parts;
 	q->stats.in_flight += n_parts;
+	probes(q, o);
 }
 
 static void slots_free(struct queue *q, struct outlet *o, struct qmsg *qm, unsigned n_parts)
@@ -148,6 +156,7 @@ static void slots_free(struct queue *q, struct outlet *o, struct qmsg *qm, unsig
 	if (qm->lane)
 		qm->lane->n_late -= n_parts;
 	q->stats.in_flight -= n_parts;
+	probes(q, o);
 	dispatch_dirty(q);
 	if (o->in_flight == 0)
 		o->ops->idle(o);

@@ -10,6 +10,11 @@ static int64_t slice_ms(const struct guard_rule *r)
 	return (int64_t)r->minutes * 60000 / GUARD_SLICES;
 }
 
+static int64_t probe_ms(const struct guard_rule *r)
+{
+	return (int64_t)r->probe_minutes * 60000;
+}
+
 /* Forget what has left the window. */
 static void move(struct guard *g, const struct guard_rule *r, int64_t now_ms)
 {
@@ -44,20 +49,20 @@ static bool too_many(const struct guard *g, const struct guard_rule *r)
 static bool set_aside(struct guard *g, const struct guard_rule *r, int64_t now_ms)
 {
 	g->state = GUARD_ASIDE;
-	g->probe_ms = now_ms + (int64_t)r->probe_minutes * 60000;
+	g->probe_ms = now_ms + probe_ms(r);
 	g->trips++;
 	return true;
 }
 
 bool guard_end(struct guard *g, const struct guard_rule *r, enum guard_end end, int64_t now_ms)
 {
-	uint16_t *n;
+	uint32_t *n;
 
 	if (r->failures <= 0 && !g->silent)
 		return false;
 	move(g, r, now_ms);
 	n = &g->n[now_ms / slice_ms(r) % GUARD_SLICES][end];
-	*n += *n < UINT16_MAX;
+	*n += *n < UINT32_MAX / GUARD_SLICES / GUARD_ENDS;
 	if (g->state == GUARD_OPEN)
 		return end != GUARD_TAKEN && too_many(g, r) && set_aside(g, r, now_ms);
 	if (g->state != GUARD_PROBE || end == GUARD_UNDELIVERED)
@@ -66,7 +71,15 @@ bool guard_end(struct guard *g, const struct guard_rule *r, enum guard_end end, 
 		return set_aside(g, r, now_ms);
 	memset(g->n, 0, sizeof(g->n));
 	g->state = GUARD_OPEN;
+	g->since_ms = now_ms;
 	return true;
+}
+
+bool guard_undelivered(struct guard *g, const struct guard_rule *r, int64_t sent_ms, int64_t now_ms)
+{
+	if (sent_ms < g->since_ms || sent_ms < now_ms - (int64_t)r->minutes * 60000)
+		return false;
+	return guard_end(g, r, GUARD_UNDELIVERED, now_ms);
 }
 
 bool guard_silent(struct guard *g, const struct guard_rule *r, int64_t now_ms)
@@ -94,9 +107,18 @@ bool guard_clock(struct guard *g, const struct guard_rule *r, int64_t now_ms)
 		g->state = GUARD_OPEN;
 		return true;
 	}
-	if (g->state != GUARD_ASIDE || now_ms < g->probe_ms)
+	if (g->state == GUARD_PROBE && !g->any_class && now_ms >= g->probe_ms + probe_ms(r)) {
+		g->any_class = true;
+		return true;
+	}
+	if (g->state != GUARD_ASIDE)
+		return false;
+	if (g->probe_ms > now_ms + probe_ms(r)) /* the clock was set back, or a reload made it shorter */
+		g->probe_ms = now_ms + probe_ms(r);
+	if (now_ms < g->probe_ms)
 		return false;
 	g->state = GUARD_PROBE;
+	g->any_class = false;
 	return true;
 }
 

@@ -26,14 +26,30 @@ enum guard_end { GUARD_TAKEN, GUARD_FAILED, GUARD_RECIPIENT, GUARD_UNDELIVERED, 
 struct guard {
 	enum guard_state { GUARD_OPEN, GUARD_ASIDE, GUARD_PROBE } state;
 	int64_t slice;     /* number of the newest, since the epoch */
-	uint16_t n[GUARD_SLICES][GUARD_ENDS];
+	uint32_t n[GUARD_SLICES][GUARD_ENDS];
 	int64_t probe_ms;  /* ASIDE: until then */
+	int64_t since_ms;  /* what was sent before does not count any more */
+	bool any_class;    /* PROBE: nothing else came for long, so a code will do */
 	uint64_t trips;
 	bool silent;       /* set aside as its reports ceased: only a report brings it back */
 };
 
+/* May nothing leave over it?  Of a probe, one at a time, and nobody waits for it who has another link. */
+static inline bool guard_shut(const struct guard *g, unsigned in_flight)
+{
+	return g->state == GUARD_ASIDE || (g->state == GUARD_PROBE && in_flight);
+}
+
+/* A one-time code is no probe where another link takes it, or anything else may come soon. */
+static inline bool guard_spares(const struct guard *g, bool otp)
+{
+	return otp && g->state == GUARD_PROBE && !g->any_class;
+}
+
 /* How a part ended, or what its receipt said.  True: the state has changed. */
 bool guard_end(struct guard *g, const struct guard_rule *r, enum guard_end end, int64_t now_ms);
+/* A receipt said so of what was sent then; of what left before the window it says nothing of the link as it is. */
+bool guard_undelivered(struct guard *g, const struct guard_rule *r, int64_t sent_ms, int64_t now_ms);
 /* Its reports ceased; one came.  True likewise. */
 bool guard_silent(struct guard *g, const struct guard_rule *r, int64_t now_ms);
 bool guard_reported(struct guard *g);

@@ -227,7 +227,7 @@ void lane_deactivate(struct queue *q, struct lane *l)
 static struct outlet *first_up(const struct queue *q, const struct lane *l, enum msg_reason *ret_reason)
 {
 	const struct queue_route *r = l->route;
-	struct outlet *pinned = l->pin ? queue_outlet_of(q, l->pin) : NULL;
+	struct outlet *pinned = l->pin ? queue_outlet_of(q, l->pin) : NULL, *spared = NULL;
 
 	if (pinned && !pinned->removed) {
 		*ret_reason = outlet_why_not(pinned, l->key.class);
@@ -241,14 +241,17 @@ static struct outlet *first_up(const struct queue *q, const struct lane *l, enum
 		return choice_up(l, ret_reason);
 	*ret_reason = REASON_LINK_DOWN;
 	for (unsigned i = l->key.skip < r->n_links ? l->key.skip : 0; i < r->n_links; i++) {
-		enum msg_reason why = outlet_why_not(r->links[i], l->key.class);
+		struct outlet *o = r->links[i];
+		enum msg_reason why = outlet_why_not(o, l->key.class);
 
-		if (outlet_serves(r->links[i], l->key.class))
-			return r->links[i];
+		if (outlet_serves(o, l->key.class) && !guard_spares(&o->guard, l->key.class == CLASS_OTP))
+			return o;
+		if (outlet_serves(o, l->key.class) && !spared)
+			spared = o;
 		if (why != REASON_LINK_DOWN)
 			*ret_reason = why;
 	}
-	return NULL;
+	return spared;
 }
 
 void lane_home(struct queue *q, struct lane *l)

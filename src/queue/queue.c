@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/oom.h"
 #include "queue/queue_impl.h"
 
 #define RESERVE_BELOW 16384 /* ids left when the next block is asked for */
@@ -173,6 +174,17 @@ struct qmsg *qmsg_find(const struct queue *q, uint64_t id)
 	return qm;
 }
 
+bool qmsg_reserve(struct queue *q)
+{
+	struct qmsg *qm = q->free_qmsg ? NULL : malloc(sizeof(*qm));
+
+	if (qm) {
+		qm->next = NULL;
+		q->free_qmsg = qm;
+	}
+	return q->free_qmsg;
+}
+
 struct qmsg *qmsg_new(struct queue *q, struct message *m)
 {
 	struct qmsg *qm = q->free_qmsg, **b;
@@ -232,7 +244,7 @@ struct queue_client_state *queue_client_of(struct queue *q, uint32_t client)
 			return c;
 	c = calloc(1, sizeof(*c));
 	if (!c)
-		abort(); /* a few dozen octets, once per client: without them nothing can be promised */
+		oom_end("a client's counters"); /* a few dozen octets, once per client: without them nothing can be promised */
 	c->conf.id = client;
 	c->next = *b;
 	*b = c;

@@ -302,6 +302,7 @@ struct outlet *queue_outlet_of(const struct queue *q, uint32_t id);
 uint64_t queue_take_id(struct queue *q); /* 0: none reserved */
 struct queue_client_state *queue_client_of(struct queue *q, uint32_t client);
 struct store_msg queue_store_msg(struct queue *q, const struct message *m, unsigned n_parts);
+bool qmsg_reserve(struct queue *q); /* the next qmsg_new() has its memory */
 struct qmsg *qmsg_new(struct queue *q, struct message *m); /* takes m, unless it fails (NULL) */
 struct qmsg *qmsg_find(const struct queue *q, uint64_t id);
 void qmsg_free(struct queue *q, struct qmsg *qm);
@@ -416,7 +417,11 @@ int quota_load(struct queue *q);
 void quota_take(struct queue *q, struct outlet *o, unsigned n_parts, uint64_t to); /* leased … */
 void quota_back(struct queue *q, struct outlet *o, unsigned n_parts);              /* … and not sent */
 unsigned quota_room(const struct outlet *o, enum msg_class class);                 /* parts; UINT_MAX: no bound */
-bool quota_fits(struct queue *q, struct outlet *o, enum msg_class class, uint64_t to, unsigned n_parts);
+bool quota_fits(const struct outlet *o, enum msg_class class, uint64_t to, unsigned n_parts);
+/* … which was next, and did not. */
+void quota_close(struct queue *q, struct outlet *o, enum msg_class class, uint64_t to);
+/* When what waits for it may go: wall clock; 0: it is not used up. */
+int64_t quota_until(const struct outlet *o, enum msg_class class);
 bool quota_takes_new(const struct outlet *o, uint64_t to);
 double quota_share(const struct outlet *o); /* used of what is used most, 0 … 1 */
 void quota_clock(struct queue *q, struct outlet *o); /* a period may have ended */

@@ -19,6 +19,7 @@
 #include "base/clock.h"
 #include "base/hash.h"
 #include "base/log.h"
+#include "base/oom.h"
 #include "queue/queue_impl.h"
 
 struct recipients {
@@ -30,6 +31,7 @@ struct period {
 	int64_t start, end; /* end 0: none has begun */
 	uint64_t n;
 	uint64_t fixed;     /* parts in flight that were counted elsewhere: they cannot be given back here */
+	int64_t behind_us;  /* monotonic: since then the wall clock stands before `start`; 0: it does not */
 	struct recipients to;
 };
 
@@ -113,21 +115,39 @@ static struct account *account_of(struct queue *q, uint32_t id)
 			return a;
 	a = calloc(1, sizeof(*a));
 	if (!a)
-		abort(); /* once per SIM: without it no quota could be kept */
+		oom_end("the account of a SIM"); /* once per SIM: without it no quota could be kept */
 	a->id = id;
 	a->next = q->accounts;
 	q->accounts = a;
 	return a;
 }
 
-static uint64_t in_flight(const struct queue *q, const struct account *a)
+/* How many are under way: with the driver, and leased but not with it yet. */
+static void in_flight(const struct queue *q, const struct account *a, uint64_t *ret_given, uint64_t *ret_held)
 {
-	uint64_t n = 0;
+	*ret_given = *ret_held = 0;
+	for (unsigned i = 0; i < q->n_outlets; i++) {
+		const struct outlet *o = q->outlets[i];
 
-	for (unsigned i = 0; i < q->n_outlets; i++)
-		if (q->outlets[i]->used == a)
-			n += q->outlets[i]->in_flight;
-	return n;
+		if (o->used != a)
+			continue;
+		*ret_given += o->in_flight - o->pace.held;
+		*ret_held += o->pace.held;
+	}
+}
+
+/* A clock that was wrong, and is set back, may leave a period that begins in a year: it lasts as long as a period does,
+ * by the clock that nobody sets.  One that is behind after a start, and set right then, finds its counts as they
+ * were. */
+static bool is_over(const struct queue *q, struct period *p)
+{
+	if (q->now_ms >= p->end)
+		return true;
+	if (q->now_ms >= p->start)
+		p->behind_us = 0;
+	else if (!p->behind_us)
+		p->behind_us = q->now_us;
+	return p->behind_us && q->now_us - p->behind_us >= (p->end - p->start) * 1000;
 }
 
 /* Begin the period that holds now, where the last one has ended. */
@@ -136,14 +156,15 @@ static void roll(const struct queue *q, struct account *a, const struct quota_li
 	static const enum period_kind kinds[QUOTA_KINDS] = { PERIOD_MINUTE, PERIOD_HOUR, PERIOD_DAY, PERIOD_MONTH };
 	struct period *p = &a->period[k];
 
-	if (q->now_ms < p->end)
+	if (!is_over(q, p))
 		return;
-	p->fixed = p->end ? in_flight(q, a) : p->fixed;
+	if (p->end) /* what was leased and is to leave yet leaves in the new one, and counts in both */
+		in_flight(q, a, &p->fixed, &p->n);
+	p->behind_us = 0;
 	if (period_at(kinds[k], &l->rule, q->now_ms, &p->start, &p->end) < 0) {
 		p->start = q->now_ms; /* no calendar to be had: a minute later is asked again */
 		p->end = q->now_ms + 60000;
 	}
-	p->n = 0;
 	forget(&p->to);
 	a->closed[0] = a->closed[1] = false;
 }
@@ -192,14 +213,13 @@ bool quota_takes_new(const struct outlet *o, uint64_t to)
 	return true;
 }
 
-/* Has nothing left yet in the periods that bind?  Then a message of more parts than they allow begins all the same, or
- * it would never go. */
-static bool untouched(const struct outlet *o)
+/* Has this period room for so many parts?  A message of more than it ever has begins when nothing of it is used, or it
+ * would never go. */
+static bool holds(const struct outlet *o, enum quota_kind k, enum msg_class class, unsigned n_parts)
 {
-	for (unsigned k = 0; k < QUOTA_KINDS; k++)
-		if (o->quota.parts[k] && o->used->period[k].n)
-			return false;
-	return true;
+	uint64_t limit = limit_for(&o->quota, k, class), n = o->used->period[k].n;
+
+	return !o->quota.parts[k] || n + n_parts <= limit || (limit && n_parts > limit && !n);
 }
 
 double quota_share(const struct outlet *o)
@@ -252,20 +272,23 @@ static void mark_all(struct queue *q, const struct account *a)
 }
 
 /* May a message of so many parts, of which none has left, begin here? */
-bool quota_fits(struct queue *q, struct outlet *o, enum msg_class class, uint64_t to, unsigned n_parts)
+bool quota_fits(const struct outlet *o, enum msg_class class, uint64_t to, unsigned n_parts)
 {
-	unsigned room;
-
 	if (!o->used)
 		return true;
-	if (!quota_takes_new(o, to))
-		return false;
-	room = room_of(o, class);
-	if (n_parts <= room || (room && untouched(o)))
-		return true;
+	for (unsigned k = 0; k < QUOTA_KINDS; k++)
+		if (!holds(o, k, class, n_parts))
+			return false;
+	return quota_takes_new(o, to);
+}
+
+/* Shorter ones may not overtake it for ever: they wait with it.  Not where only its recipient is one too many. */
+void quota_close(struct queue *q, struct outlet *o, enum msg_class class, uint64_t to)
+{
+	if (!o->used || !quota_takes_new(o, to))
+		return;
 	o->used->closed[class == CLASS_OTP] = true;
 	mark_all(q, o->used);
-	return false;
 }
 
 /* ---- on disk --------------------------------------------------------------------------------------------- */
@@ -415,8 +438,14 @@ static void purge(struct queue *q)
 
 void quota_second(struct queue *q)
 {
-	for (unsigned i = 0; i < q->n_outlets; i++)
-		quota_clock(q, q->outlets[i]);
+	for (unsigned i = 0; i < q->n_outlets; i++) {
+		struct outlet *o = q->outlets[i];
+
+		if (!o->used)
+			continue;
+		roll_all(q, o->used, &o->quota); /* also when the clock was set back */
+		mark(q, o);
+	}
 	if (q->seconds % 60 == 15)
 		purge(q);
 }
@@ -458,12 +487,22 @@ void quota_done(struct queue *q)
 	}
 }
 
-static bool used_up(const struct outlet *o, enum quota_kind k)
+static bool used_up(const struct outlet *o, enum quota_kind k, enum msg_class class)
 {
 	const struct period *p = &o->used->period[k];
 
-	return (o->quota.parts[k] && p->n >= limit_for(&o->quota, k, CLASS_MARKETING)) ||
+	return (o->quota.parts[k] && p->n >= limit_for(&o->quota, k, class)) ||
 		(o->quota.recipients[k] && p->to.n >= o->quota.recipients[k]);
+}
+
+int64_t quota_until(const struct outlet *o, enum msg_class class)
+{
+	int64_t until = 0;
+
+	for (unsigned k = 0; o->used && k < QUOTA_KINDS; k++)
+		if (used_up(o, k, class) && o->used->period[k].end > until)
+			until = o->used->period[k].end;
+	return until || !quota_shut(o, class) ? until : o->quota_end_ms;
 }
 
 void queue_quota(struct queue *q, const struct outlet *o, struct quota_view *ret)
@@ -475,10 +514,11 @@ void queue_quota(struct queue *q, const struct outlet *o, struct quota_view *ret
 
 		ret->parts[k] = (struct quota_used){ o->quota.parts[k], on ? p->n : 0, on ? p->end : 0 };
 		ret->recipients[k] = (struct quota_used){ o->quota.recipients[k], on ? p->to.n : 0, on ? p->end : 0 };
-		if (on && used_up(o, k) && p->end > ret->until_ms)
-			ret->until_ms = p->end;
 	}
-	if (!ret->until_ms && (o->no_quota || o->no_quota_otp))
-		ret->until_ms = o->quota_end_ms;
+	ret->until_ms = quota_until(o, CLASS_MARKETING);
+	if (!ret->until_ms)
+		ret->until_ms = quota_until(o, CLASS_OTP);
+	if (ret->until_ms <= clock_ms())
+		ret->until_ms = 0;
 	(void)q;
 }

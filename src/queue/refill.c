@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/oom.h"
 #include "queue/queue_impl.h"
 
 #define DUE_PAGE 500
@@ -44,6 +45,12 @@ static void drop_row(struct queue *q, uint32_t lane, uint64_t seq)
 	op->lane = lane;
 	op->seq = seq;
 	queue_stage(q, STORE_SETTLE, &op->op);
+}
+
+/* Is there memory for wake()?  Asked before a row is passed over: nobody would read it again in this life. */
+static bool has_room(struct queue *q, const struct store_loaded *x)
+{
+	return !x->m || (lane_get(q, x->m, x->skip) && qmsg_reserve(q));
 }
 
 /* A message whose rows say that parts are left to do: make it wait in memory. */
@@ -213,8 +220,14 @@ static void lane_read(struct store_query *sq)
 			upto = low - 1;
 			break;
 		}
-		row_passed(q, l, x);
 		x->skip = l->key.skip;
+		if (!has_room(q, x)) {
+			upto = x->seq - 1;
+			q->lanes_again = true;
+			log_error("backlog_not_read", "lane=%u error=%s", l->key.id, strerror(ENOMEM));
+			break;
+		}
+		row_passed(q, l, x);
 		take_loaded(q, x);
 	}
 	moved = good && upto > l->cursor && p->n_rows;
@@ -513,16 +526,25 @@ static void recovered(struct queue *q)
 		sent_count(q->sent));
 }
 
-static void fresh_one(struct queue *q, struct store_loaded *x)
+static int fresh_one(struct queue *q, struct store_loaded *x)
 {
-	uint64_t id = x->m->id;
 	struct qmsg *qm;
 
-	if (fresh_set(q->fresh, id) < 0)
-		log_error("fresh_not_set", "msg=%llu", (unsigned long long)id);
+	if (fresh_set(q->fresh, x->m->id) < 0 || !has_room(q, x))
+		return -ENOMEM;
 	qm = take_loaded(q, x);
 	if (qm && qm->lane->wait.n > q->lane_window)
 		lane_row(q, qm->lane, qm); /* more than a lane holds: it gets a row, and memory back when it is sent */
+	return 0;
+}
+
+/* What was not read must not be passed by low water: again in a second. */
+static void fresh_delayed(struct queue *q, uint64_t from, int r)
+{
+	log_error("recovery_delayed", "error=%s", strerror(-r));
+	q->fresh_again = from;
+	store_query_done(&q->recover_query.q);
+	dispatch_dirty(q);
 }
 
 static void fresh_read(struct store_query *sq)
@@ -533,15 +555,18 @@ static void fresh_read(struct store_query *sq)
 	bool more = p->more;
 
 	q->now_ms = clock_ms();
-	if (sq->r < 0) { /* what was not read must not be passed by low water: again in a second */
-		log_error("recovery_delayed", "error=%s", strerror(-sq->r));
-		q->fresh_again = p->from_id;
-		store_query_done(sq);
+	if (sq->r < 0) {
+		fresh_delayed(q, p->from_id, sq->r);
 		return;
 	}
-	for (unsigned i = 0; i < p->n_rows; i++)
-		if (p->rows[i].m && !p->rows[i].final)
-			fresh_one(q, &p->rows[i]);
+	for (unsigned i = 0; i < p->n_rows; i++) {
+		struct store_loaded *x = &p->rows[i];
+
+		if (x->m && !x->final && fresh_one(q, x) < 0) {
+			fresh_delayed(q, x->m->id, -ENOMEM);
+			return;
+		}
+	}
 	store_query_done(sq);
 	dispatch_dirty(q);
 	if (more && !q->stopping)
@@ -569,11 +594,10 @@ static void lease_one(struct queue *q, struct store_loaded *x)
 	sm = loaded_msg(q, x);
 	for (unsigned i = 0; i < x->n_sent; i++)
 		settle_remember(q, x->m, &sm, &x->sent[i]);
-	if (q->retaken)
-		q->retaken[q->n_retaken++] = x->m->id;
+	q->retaken[q->n_retaken++] = x->m->id;
+	if (!has_room(q, x))
+		oom_end("what was in flight when the last process ended"); /* nothing was sent by this one yet */
 	qm = wake(q, x, todo | leased);
-	if (!qm)
-		return;
 	lane_take(q, qm);
 	qm->todo = todo;
 	for (uint64_t left = leased; left; left &= left - 1)
@@ -597,7 +621,7 @@ static void leases_read(struct store_query *sq)
 	}
 	q->retaken = calloc(p->n_rows ? p->n_rows : 1, sizeof(*q->retaken));
 	if (!q->retaken)
-		log_error("recovery_incomplete", "error=memory");
+		oom_end("the list of what was in flight");
 	for (unsigned i = 0; i < p->n_rows; i++)
 		lease_one(q, &p->rows[i]);
 	store_query_done(sq);

@@ -87,19 +87,33 @@ static bool begun(const struct qmsg *qm)
 	return qm->done | qm->flying | qm->leased | qm->leasing | qm->later;
 }
 
-/* The lane of the next link of the route, if that one can take a message which this one cannot have by its quota. */
+/* By the quota of its account. */
+static bool may_begin(struct queue *q, struct outlet *o, const struct lane *l, const struct qmsg *qm)
+{
+	if (!o->used || begun(qm) ||
+		quota_fits(o, l->key.class, qm->m->to, (unsigned)__builtin_popcountll(qm->todo)))
+		return true;
+	quota_close(q, o, l->key.class, qm->m->to);
+	return false;
+}
+
+/* The lane of the next link of the route that can take a message which this one cannot have by its quota. */
 static struct lane *lane_behind(struct queue *q, struct lane *l, const struct qmsg *qm, const struct outlet *o)
 {
 	const struct queue_route *r = l->route;
 	struct lane *to;
 
-	for (unsigned i = 0; r && !l->pin && i + 1 < r->n_links; i++) {
-		if (r->links[i] != o || !outlet_serves(r->links[i + 1], l->key.class))
-			continue;
-		to = lane_get(q, qm->m, i + 1);
-		return to && to->wait.n < q->lane_window ? to : NULL;
-	}
-	return NULL;
+	unsigned i = 0;
+
+	if (!r || l->pin)
+		return NULL;
+	while (i < r->n_links && r->links[i] != o)
+		i++;
+	do
+		i++;
+	while (i < r->n_links && !outlet_serves(r->links[i], l->key.class));
+	to = i < r->n_links ? lane_get(q, qm->m, i) : NULL;
+	return to && to->wait.n < q->lane_window ? to : NULL;
 }
 
 /* The link for the next message to be looked at; NULL and why, and whether the others of the lane need no look. */
@@ -114,7 +128,7 @@ static struct outlet *link_for(struct queue *q, struct outlet *o, struct lane *l
 	}
 	*ret_why = dispatch_full(q, o, l->key.class);
 	*ret_all = *ret_why != REASON_NONE;
-	if (!*ret_all && !begun(qm) && !quota_takes_new(o, qm->m->to))
+	if (!*ret_all && !may_begin(q, o, l, qm))
 		*ret_why = REASON_QUOTA;
 	return *ret_why == REASON_NONE ? o : NULL;
 }
@@ -199,8 +213,7 @@ static enum msg_reason serve(struct queue *q, struct outlet *o, struct lane *l)
 		if (unfit(q, l, qm, l->out))
 			continue;
 		why = dispatch_full(q, o, l->key.class);
-		if (why == REASON_NONE && o->used && !begun(qm) &&
-			!quota_fits(q, o, l->key.class, qm->m->to, (unsigned)__builtin_popcountll(qm->todo)))
+		if (why == REASON_NONE && !may_begin(q, o, l, qm))
 			why = REASON_QUOTA;
 		if (why != REASON_NONE)
 			break;
@@ -324,7 +337,7 @@ static int64_t outlet_wait_us(struct queue *q, struct outlet *o)
 	int64_t pause = o->pause_until_ms * 1000 - q->now_us, wait;
 
 	if (!o->up || !(o->lanes || o->otp_lanes) || o->in_flight + o->asking >= o->window ||
-		(o->guard.state == GUARD_PROBE && o->in_flight))
+		guard_shut(&o->guard, o->in_flight))
 		return INT64_MAX;
 	wait = pace_wait_us(&o->pace, !o->otp_lanes && otp_recent(q, o), q->now_us);
 	if (wait < pause)

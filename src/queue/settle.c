@@ -307,7 +307,7 @@ int settle_receipt(struct queue *q, struct sent_entry *e, struct op_final *f, se
 	if (!j)
 		return -ENOMEM;
 	if (o && f->state == STATE_UNDELIVERED && o->guard_rule.failures > 0 &&
-		guard_end(&o->guard, &o->guard_rule, GUARD_UNDELIVERED, q->now_ms))
+		guard_undelivered(&o->guard, &o->guard_rule, (int64_t)e->sent_s * 1000, q->now_ms))
 		queue_guard_moved(q, o);
 	j->f.receipt = f->receipt;
 	j->f.parked = f->parked;

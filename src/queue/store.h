@@ -333,7 +333,7 @@ struct op_receipt_form {
 };
 
 /* -- what an account has used of its periods: absolute numbers, so the last one of an account holds.  Staged before the
- * leases that it counts, in the list that goes first, it is on disk with them or before. */
+ * leases that it counts, in the same list, it is on disk with them or before. */
 enum quota_kind { QUOTA_MINUTE, QUOTA_HOUR, QUOTA_DAY, QUOTA_MONTH, QUOTA_KINDS };
 struct store_quota {
 	uint32_t account;

@@ -23,6 +23,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "base/oom.h"
 
 #define LOOK_NS    UINT64_C(1000000000) /* between two looks at the file system */
 #define CAREFUL    100                  /* commits */
@@ -704,7 +705,7 @@ static int open_readers(struct store *s, const struct store_boot *boot, char *er
 		if (rc == SQLITE_OK)
 			rc = db_prepare_reader(r);
 		if (rc != SQLITE_OK) {
-			snprintf(err, n_err, "%s: %s", s->path, r->db ? sqlite3_errmsg(r->db) : sqlite3_errstr(rc));
+			snprintf(err, n_err, "%s: %s", s->path, db_text(r->db, rc));
 			return db_errno(rc);
 		}
 	}
@@ -724,7 +725,7 @@ static void start_another(struct store *s, int r)
 {
 	/* No memory for a thread at start: the process ends anyway, and with it the threads. */
 	if (r < 0)
-		abort();
+		oom_end("a thread that works on the database");
 	uv_mutex_lock(&s->mutex);
 	s->n_threads++;
 	uv_mutex_unlock(&s->mutex);
@@ -746,7 +747,8 @@ static void start_handles(struct store *s)
 {
 	uv_prepare_init(s->loop, &s->prepare);
 	uv_idle_init(s->loop, &s->idle);
-	uv_async_init(s->loop, &s->async, on_async);
+	if (uv_async_init(s->loop, &s->async, on_async) < 0)
+		oom_end("the handle that wakes the loop");
 	s->prepare.data = s->idle.data = s->async.data = s;
 	s->n_handles = 3;
 	uv_prepare_start(&s->prepare, on_prepare);
@@ -807,10 +809,13 @@ int store_open(uv_loop_t *loop, const struct store_conf *c, struct store **ret, 
 		r = open_readers(s, ret_boot, err, n_err);
 	if (!r)
 		r = open_checkpoint(s, err, n_err);
-	if (!r)
-		r = start_threads(s);
 	if (r)
 		goto failed;
+	r = start_threads(s);
+	if (r) {
+		snprintf(err, n_err, "%s: no memory for a thread, or too many threads: %s", s->path, strerror(-r));
+		goto failed;
+	}
 	start_handles(s);
 	ret_boot->written_ms = written_ms;
 	*ret = s;

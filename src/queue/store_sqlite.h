@@ -268,6 +268,11 @@ static inline int64_t column(sqlite3_stmt *st, int i)
 	return sqlite3_column_int64(st, i);
 }
 
+/* What went wrong: the connection may not have heard of it. */
+const char *db_text(sqlite3 *db, int rc);
+/* sqlite3_step(), and the texts of the row are there: without memory sqlite3_column_text() has none, tells nobody,
+ * and a sender, an id or an answer would be empty. */
+int step_row(sqlite3_stmt *st);
 void column_copy(sqlite3_stmt *st, int i, char *to, size_t n); /* cut to n - 1 octets */
 
 /* Run a statement that yields nothing, or of whose result only the first row was wanted. */

@@ -105,7 +105,7 @@ static int find_idem(struct writer *w, struct store_idem *i)
 	i->ret_same_body = false;
 	sqlite3_bind_int64(st, 1, i->client);
 	sqlite3_bind_blob(st, 2, i->khash, sizeof i->khash, SQLITE_STATIC);
-	rc = sqlite3_step(st);
+	rc = step_row(st);
 	if (rc == SQLITE_ROW) {
 		i->ret_same_body = sqlite3_column_bytes(st, 0) == sizeof i->bhash &&
 				   !memcmp(sqlite3_column_blob(st, 0), i->bhash, sizeof i->bhash);
@@ -166,7 +166,7 @@ int apply_stream(struct writer *w, struct store_op *op)
 
 	sqlite3_bind_int64(st, 1, p->client);
 	bind_text(st, 2, p->name);
-	rc = sqlite3_step(st);
+	rc = step_row(st);
 	p->rows = p->accepted = p->rejected = 0;
 	p->done = false;
 	memset(p->digest, 0, sizeof p->digest);
@@ -329,7 +329,7 @@ int apply_events_replay(struct writer *w, struct store_op *op)
 
 	o->ret_n = 0;
 	BIND(st, o->endpoint, o->since, REPLAY_ROWS);
-	while (!rc2 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+	while (!rc2 && (rc = step_row(st)) == SQLITE_ROW) {
 		struct store_event_row e = {
 			.kind = column(st, 1),
 			.key = column(st, 2),

@@ -257,6 +257,7 @@ int care_check(const char *path, bool quick, care_each_cb each, void *arg, char 
 struct copying {
 	sqlite3 *from, *to;
 	const char *part; /* its name until it is whole */
+	int fd;           /* of that file: its lock, from beginning to end */
 	bool (*progress)(void *arg, int64_t pages_done, int64_t pages);
 	void *arg;
 	char *err;
@@ -286,16 +287,11 @@ static int copy_pages(struct copying *c)
 /* Without the log of its own that its header asks for: one file is easier to carry about. */
 static int seal(struct copying *c)
 {
-	int fd, r = 0;
-
 	if (sqlite3_exec(c->to, "PRAGMA journal_mode = DELETE", NULL, NULL, NULL) != SQLITE_OK)
 		return refuse(c->err, c->n_err, -EIO, "%s: %s", c->part, sqlite3_errmsg(c->to));
-	fd = open(c->part, O_RDONLY | O_CLOEXEC);
-	if (fd < 0 || fsync(fd) < 0)
-		r = refuse(c->err, c->n_err, -errno, "%s: %s", c->part, strerror(errno));
-	if (fd >= 0)
-		close(fd);
-	return r;
+	if (fsync(c->fd) < 0)
+		return refuse(c->err, c->n_err, -errno, "%s: %s", c->part, strerror(errno));
+	return 0;
 }
 
 static int verify(struct copying *c)
@@ -324,14 +320,42 @@ static int sync_folder(const char *path)
 	return r;
 }
 
-/* The file is made here and with few rights, as it holds texts and numbers. */
+static void forget_logs(const struct copying *c)
+{
+	static const char *const ends[] = { "-journal", "-wal", "-shm" };
+	char path[4200];
+
+	for (size_t i = 0; i < sizeof(ends) / sizeof(ends[0]); i++) {
+		snprintf(path, sizeof(path), "%s%s", c->part, ends[i]);
+		unlink(path);
+	}
+}
+
+/* Between open() and flock() another backup may have given the file its name: then it is not ours to empty. */
+static bool still_named(const struct copying *c)
+{
+	struct stat named, held;
+
+	return stat(c->part, &named) == 0 && fstat(c->fd, &held) == 0 && named.st_dev == held.st_dev &&
+		named.st_ino == held.st_ino;
+}
+
+/* The file is made here and with few rights, as it holds texts and numbers.  One that is there and that nobody has
+ * locked was left by a backup that was killed: it is used again.  SQLite's own locks on it would go with any descriptor
+ * of it that is closed, so this one is closed last. */
 static int open_copy(struct copying *c)
 {
-	int fd = open(c->part, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-
-	if (fd < 0)
+	c->fd = open(c->part, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+	if (c->fd < 0)
 		return refuse(c->err, c->n_err, -errno, "%s: %s", c->part, strerror(errno));
-	close(fd);
+	if (flock(c->fd, LOCK_EX | LOCK_NB) < 0 || !still_named(c)) {
+		close(c->fd);
+		c->fd = -1;
+		return refuse(c->err, c->n_err, -EBUSY, "%s: another backup to this place is under way", c->part);
+	}
+	forget_logs(c);
+	if (ftruncate(c->fd, 0) < 0 || fchmod(c->fd, 0600) < 0)
+		return refuse(c->err, c->n_err, -errno, "%s: %s", c->part, strerror(errno));
 	if (sqlite3_open_v2(c->part, &c->to, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
 		return refuse(c->err, c->n_err, -EIO, "%s: %s", c->part, sqlite3_errmsg(c->to));
 	return 0;
@@ -349,13 +373,13 @@ int care_backup(const char *path, const char *to, bool replace,
 	bool (*progress)(void *arg, int64_t pages_done, int64_t pages), void *arg, char *err, size_t n_err)
 {
 	char file[4096], part[4096];
-	struct copying c = { .part = part, .progress = progress, .arg = arg, .err = err, .n_err = n_err };
+	struct copying c = { .part = part, .fd = -1, .progress = progress, .arg = arg, .err = err, .n_err = n_err };
 	int r;
 
 	r = find_file(path, file, sizeof(file), err, n_err);
 	if (r < 0)
 		return r;
-	if ((size_t)snprintf(part, sizeof(part), "%s.%ld.part", to, (long)getpid()) >= sizeof(part))
+	if ((size_t)snprintf(part, sizeof(part), "%s.part", to) >= sizeof(part))
 		return refuse(err, n_err, -ENAMETOOLONG, "%s: the path is too long", to);
 	if (!replace && access(to, F_OK) == 0)
 		return refuse(err, n_err, -EEXIST, "%s is there already; --force replaces it", to);
@@ -373,7 +397,12 @@ int care_backup(const char *path, const char *to, bool replace,
 	sqlite3_close(c.from);
 	if (r == 0)
 		r = name_it(&c, to);
-	if (r < 0)
-		unlink(part);
+	if (c.fd >= 0) {
+		if (r < 0) {
+			forget_logs(&c);
+			unlink(part);
+		}
+		close(c.fd);
+	}
 	return r;
 }

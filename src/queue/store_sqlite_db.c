@@ -28,6 +28,8 @@
 
 int db_errno(int rc)
 {
+	if (rc == SQLITE_IOERR_NOMEM)
+		return -ENOMEM;
 	switch (rc & 0xff) {
 	case SQLITE_OK: return 0;
 	case SQLITE_FULL: return -ENOSPC;
@@ -36,9 +38,24 @@ int db_errno(int rc)
 	}
 }
 
+const char *db_text(sqlite3 *db, int rc)
+{
+	return db && sqlite3_errcode(db) != SQLITE_OK ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
+}
+
+int step_row(sqlite3_stmt *st)
+{
+	int rc = sqlite3_step(st);
+
+	for (int i = 0; rc == SQLITE_ROW && i < sqlite3_column_count(st); i++)
+		if (sqlite3_column_type(st, i) == SQLITE_TEXT && !sqlite3_column_text(st, i))
+			rc = SQLITE_NOMEM;
+	return rc;
+}
+
 void column_copy(sqlite3_stmt *st, int i, char *to, size_t n)
 {
-	const void *text = sqlite3_column_text(st, i);
+	const void *text = sqlite3_column_blob(st, i); /* as it is: that takes no memory */
 	size_t len = sqlite3_column_bytes(st, i);
 
 	if (len > n - 1)
@@ -107,15 +124,31 @@ int64_t db_written_ms(const struct store *s)
 
 /* ---- connections ----------------------------------------------------------------------------------------- */
 
-static int64_t ask(sqlite3 *db, const char *sql, int64_t otherwise)
+/* Questions one after the other; those behind one that failed are not put, and get what holds otherwise.  Whoever puts
+ * them looks at rc before anything is made of the answers: a mark taken for missing because it could not be read would
+ * give ids twice, or leave messages behind. */
+struct asking {
+	sqlite3 *db;
+	int rc;
+};
+
+/* `otherwise`: there is no row, or it is NULL. */
+static int64_t ask(struct asking *a, const char *sql, int64_t otherwise)
 {
 	sqlite3_stmt *st;
 	int64_t v = otherwise;
+	int rc;
 
-	if (sqlite3_prepare_v2(db, sql, -1, &st, NULL) != SQLITE_OK)
+	if (a->rc != SQLITE_OK)
 		return otherwise;
-	if (sqlite3_step(st) == SQLITE_ROW && sqlite3_column_type(st, 0) != SQLITE_NULL)
+	a->rc = sqlite3_prepare_v2(a->db, sql, -1, &st, NULL);
+	if (a->rc != SQLITE_OK)
+		return otherwise;
+	rc = sqlite3_step(st);
+	if (rc == SQLITE_ROW && sqlite3_column_type(st, 0) != SQLITE_NULL)
 		v = column(st, 0);
+	else if (rc != SQLITE_ROW && rc != SQLITE_DONE)
+		a->rc = rc;
 	sqlite3_finalize(st);
 	return v;
 }
@@ -263,16 +296,16 @@ static int migrate_all(sqlite3 *db, int64_t from)
 /* Whose it is, and of which version; only read, as it may be somebody else's. */
 static int check_schema(struct store *s, int64_t *ret_version, char *err, size_t n_err)
 {
-	sqlite3 *db = s->writer.db;
-	int64_t version, n_tables;
+	struct asking a = { s->writer.db, SQLITE_OK };
+	int64_t n_tables = ask(&a, "SELECT count(*) FROM sqlite_schema", 0);
+	int64_t version = ask(&a, "PRAGMA user_version", 0);
+	int64_t application = ask(&a, "PRAGMA application_id", 0);
 
-	n_tables = ask(db, "SELECT count(*) FROM sqlite_schema", -1);
-	if (n_tables < 0) {
-		snprintf(err, n_err, "%s: %s%s", s->path, sqlite3_errmsg(db), mend(sqlite3_errcode(db)));
-		return db_errno(sqlite3_errcode(db));
+	if (a.rc != SQLITE_OK) {
+		snprintf(err, n_err, "%s: %s%s", s->path, db_text(a.db, a.rc), mend(a.rc));
+		return db_errno(a.rc);
 	}
-	version = ask(db, "PRAGMA user_version", 0);
-	if (n_tables && ask(db, "PRAGMA application_id", 0) != SCHEMA_APPLICATION_ID) {
+	if (n_tables && application != SCHEMA_APPLICATION_ID) {
 		snprintf(err, n_err, "%s: a database, but not one of Posthorn", s->path);
 		return -EINVAL;
 	}
@@ -296,13 +329,13 @@ static int bring_forward(struct store *s, int64_t version, char *err, size_t n_e
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
 	if (rc != SQLITE_OK)
-		snprintf(err, n_err, "%s: %s%s", s->path, sqlite3_errmsg(db), mend(rc));
+		snprintf(err, n_err, "%s: %s%s", s->path, db_text(db, rc), mend(rc));
 	if (rc != SQLITE_OK || version == SCHEMA_VERSION)
 		return db_errno(rc);
 	rc = migrate_all(db, version);
 	if (rc != SQLITE_OK)
 		snprintf(err, n_err, "%s: the schema cannot be brought to version %d: %s%s", s->path,
-			SCHEMA_VERSION, sqlite3_errmsg(db), mend(rc));
+			SCHEMA_VERSION, db_text(db, rc), mend(rc));
 	return db_errno(rc);
 }
 
@@ -319,22 +352,23 @@ static int set_pragmas(struct store *s)
 
 /* ---- what is known at start ------------------------------------------------------------------------------ */
 
-static int64_t meta_get(sqlite3 *db, const char *k, int64_t otherwise)
+static int64_t meta_get(struct asking *a, const char *k, int64_t otherwise)
 {
 	char sql[80];
 
 	snprintf(sql, sizeof sql, "SELECT v FROM meta WHERE k = '%s'", k);
-	return ask(db, sql, otherwise);
+	return ask(a, sql, otherwise);
 }
 
 /* Order per message holds as all of its events are in one shard, so another number of shards moves what waits. */
 static int set_shards(struct writer *w)
 {
+	struct asking a = { w->db, SQLITE_OK };
 	char sql[200];
 	int rc;
 
-	if (meta_get(w->db, "shards", 0) == (int64_t)w->shards)
-		return SQLITE_OK;
+	if (meta_get(&a, "shards", 0) == (int64_t)w->shards || a.rc != SQLITE_OK)
+		return a.rc;
 	snprintf(sql, sizeof sql, "UPDATE event SET shard = CASE kind WHEN %d THEN key %% %u ELSE (key >> 8) %% %u END",
 		EVENT_INBOUND, w->shards, w->shards);
 	rc = sqlite3_exec(w->db, sql, NULL, NULL, NULL);
@@ -345,35 +379,35 @@ static int set_shards(struct writer *w)
 static int boot(struct writer *w, struct store_boot *ret)
 {
 	struct writer_marks *m = &w->m;
-	uint64_t block = meta_get(w->db, "next_block", 1);
-	int rc = sqlite3_exec(w->db, "BEGIN IMMEDIATE", NULL, NULL, NULL);
+	struct asking a = { w->db, sqlite3_exec(w->db, "BEGIN IMMEDIATE", NULL, NULL, NULL) };
+	uint64_t block = meta_get(&a, "next_block", 1);
+	int rc;
 
-	if (rc != SQLITE_OK)
-		return rc;
 	ret->next_id = w->node << MSG_COUNTER_BITS | block * ID_BLOCK;
-	ret->low_water = meta_get(w->db, "low_water", ret->next_id);
-	ret->indexed_to = meta_get(w->db, "indexed_to", ret->next_id);
-	ret->last_created = ask(w->db, "SELECT created FROM message ORDER BY id DESC LIMIT 1", 0);
-	ret->next_lane = ask(w->db, "SELECT max(id) FROM lane", 0) + 1;
+	ret->low_water = meta_get(&a, "low_water", ret->next_id);
+	ret->indexed_to = meta_get(&a, "indexed_to", ret->next_id);
+	ret->last_created = ask(&a, "SELECT created FROM message ORDER BY id DESC LIMIT 1", 0);
+	ret->next_lane = ask(&a, "SELECT max(id) FROM lane", 0) + 1;
 	m->next_block = block + 1;
-	m->seq = ask(w->db,
+	m->seq = ask(&a,
 		"SELECT max(s) FROM (SELECT max(seq) AS s FROM event UNION ALL SELECT max(seq) FROM dead)", 0);
-	if (m->seq < (uint64_t)meta_get(w->db, "seq", 0))
-		m->seq = meta_get(w->db, "seq", 0);
-	m->n_parked = ask(w->db, "SELECT count(*) FROM receipt_parked", 0);
-	m->last_parked = ask(w->db, "SELECT max(n) FROM receipt_parked", 0);
-	m->n_inbound_open = ask(w->db, "SELECT count(*) FROM inbound_set WHERE joined = 0", 0);
+	if (m->seq < (uint64_t)meta_get(&a, "seq", 0))
+		m->seq = meta_get(&a, "seq", 0);
+	m->n_parked = ask(&a, "SELECT count(*) FROM receipt_parked", 0);
+	m->last_parked = ask(&a, "SELECT max(n) FROM receipt_parked", 0);
+	m->n_inbound_open = ask(&a, "SELECT count(*) FROM inbound_set WHERE joined = 0", 0);
 	atomic_store(&w->store->inbound_open, m->n_inbound_open);
 	m->purge_hash = (uint64_t)INT64_MIN;
-	m->numbers_upto = meta_get(w->db, "numbers_upto", 0);
-	m->texts_upto = meta_get(w->db, "texts_upto", 0);
-	m->senders_upto = meta_get(w->db, "senders_upto", 0);
-	m->last_inbound = ask(w->db, "SELECT max(n) FROM inbound", 0);
-	m->last_inbound = most(m->last_inbound, meta_get(w->db, "last_inbound", 0));
+	m->numbers_upto = meta_get(&a, "numbers_upto", 0);
+	m->texts_upto = meta_get(&a, "texts_upto", 0);
+	m->senders_upto = meta_get(&a, "senders_upto", 0);
+	m->last_inbound = ask(&a, "SELECT max(n) FROM inbound", 0);
+	m->last_inbound = most(m->last_inbound, meta_get(&a, "last_inbound", 0));
 	m->last_inbound = most(m->last_inbound, most(m->texts_upto, m->senders_upto)); /* of before it was kept */
-	m->idem = meta_get(w->db, "idem", 0);
-	m->idem_at = meta_get(w->db, "idem_at", 0);
-	if (!m->idem_at) {
+	m->idem = meta_get(&a, "idem", 0);
+	m->idem_at = meta_get(&a, "idem_at", 0);
+	rc = a.rc;
+	if (!rc && !m->idem_at) {
 		m->idem_at = w->now;
 		rc = meta_set(w, "idem_at", m->idem_at);
 	}
@@ -392,8 +426,13 @@ static int boot(struct writer *w, struct store_boot *ret)
 
 static int check_node(struct store *s, char *err, size_t n_err)
 {
-	int64_t node = meta_get(s->writer.db, "node", s->node);
+	struct asking a = { s->writer.db, SQLITE_OK };
+	int64_t node = meta_get(&a, "node", s->node);
 
+	if (a.rc != SQLITE_OK) {
+		snprintf(err, n_err, "%s: %s%s", s->path, db_text(a.db, a.rc), mend(a.rc));
+		return db_errno(a.rc);
+	}
 	/* Ids must rise: what is bisected by time, and low_water, would break under a smaller node. */
 	if (node == (int64_t)s->node)
 		return 0;
@@ -416,7 +455,7 @@ int db_open_writer(struct store *s, struct store_boot *ret_boot, char *err, size
 	if (rc != SQLITE_OK)
 		goto failed;
 	r = check_schema(s, &version, err, n_err);
-	if (!r)
+	if (!r && version > 0)
 		r = check_node(s, err, n_err);
 	if (!r)
 		r = bring_forward(s, version, err, n_err);
@@ -436,7 +475,7 @@ int db_open_writer(struct store *s, struct store_boot *ret_boot, char *err, size
 	return 0;
 
 failed:
-	snprintf(err, n_err, "%s: %s%s", s->path, w->db ? sqlite3_errmsg(w->db) : sqlite3_errstr(rc), mend(rc));
+	snprintf(err, n_err, "%s: %s%s", s->path, db_text(w->db, rc), mend(rc));
 	return db_errno(rc);
 }
 
@@ -451,7 +490,7 @@ static int each_row(struct store *s, const char *sql, void (*each)(void *arg, sq
 	rc = db_open_reader(s, &db);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
-	while (rc == SQLITE_OK && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+	while (rc == SQLITE_OK && (rc = step_row(st)) == SQLITE_ROW) {
 		each(arg, st);
 		rc = SQLITE_OK;
 	}

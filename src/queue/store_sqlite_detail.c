@@ -22,7 +22,7 @@ static struct store_part *part_of(struct store_detail *d, unsigned part)
 static int open_range(sqlite3_stmt *st, uint64_t id)
 {
 	BIND(st, msg_key(id, 0), msg_key(id + 1, 0));
-	return sqlite3_step(st);
+	return step_row(st);
 }
 
 static int end_range(sqlite3_stmt *st, int rc)
@@ -38,7 +38,7 @@ static int add_parts(struct reader *r, struct store_detail *d)
 
 	d->n_parts = d->m->n_parts;
 	BIND(st, d->m->id, d->m->id + 1);
-	rc = sqlite3_step(st);
+	rc = step_row(st);
 	if (rc == SQLITE_ROW) {
 		d->n_parts = column(st, 3);
 		d->link = column(st, 1);
@@ -61,7 +61,7 @@ static int add_leases(struct reader *r, struct store_detail *d)
 	sqlite3_stmt *st = r->st[R_LEASES];
 	int rc;
 
-	for (rc = open_range(st, d->m->id); rc == SQLITE_ROW; rc = sqlite3_step(st)) {
+	for (rc = open_range(st, d->m->id); rc == SQLITE_ROW; rc = step_row(st)) {
 		struct store_part *p = part_of(d, msg_key_part(column(st, 0)));
 
 		if (!p)
@@ -78,7 +78,7 @@ static int add_submits(struct reader *r, struct store_detail *d)
 	sqlite3_stmt *st = r->st[R_SUBMITS];
 	int rc;
 
-	for (rc = open_range(st, d->m->id); rc == SQLITE_ROW; rc = sqlite3_step(st)) {
+	for (rc = open_range(st, d->m->id); rc == SQLITE_ROW; rc = step_row(st)) {
 		struct store_part *p = part_of(d, msg_key_part(column(st, 0)));
 
 		if (!p)
@@ -114,7 +114,7 @@ static int add_finals(struct reader *r, struct store_detail *d)
 	sqlite3_stmt *st = r->st[R_FINALS];
 	int rc;
 
-	for (rc = open_range(st, d->m->id); rc == SQLITE_ROW; rc = sqlite3_step(st)) {
+	for (rc = open_range(st, d->m->id); rc == SQLITE_ROW; rc = step_row(st)) {
 		unsigned part = msg_key_part(column(st, 0));
 		struct store_part *p = part_of(d, !part && d->n_parts == 1 ? 1 : part);
 
@@ -144,7 +144,7 @@ static int add_corrections(struct reader *r, struct store_detail *d)
 	char error[sizeof d->error];
 	int rc;
 
-	for (rc = open_range(st, d->m->id); rc == SQLITE_ROW; rc = sqlite3_step(st)) {
+	for (rc = open_range(st, d->m->id); rc == SQLITE_ROW; rc = step_row(st)) {
 		unsigned part = msg_key_part(column(st, 0));
 		struct store_part *p = part_of(d, !part && d->n_parts == 1 ? 1 : part);
 		struct store_correction *c;
@@ -177,7 +177,7 @@ static int add_notes(struct reader *r, struct store_detail *d)
 	sqlite3_stmt *st = r->st[R_NOTES];
 	int rc;
 
-	for (rc = open_range(st, d->m->id); rc == SQLITE_ROW; rc = sqlite3_step(st)) {
+	for (rc = open_range(st, d->m->id); rc == SQLITE_ROW; rc = step_row(st)) {
 		struct store_note *n;
 
 		if (grow(&d->notes, d->n_notes, sizeof *d->notes) < 0) {
@@ -205,7 +205,7 @@ static int add_attempts(struct reader *r, struct store_detail *d, bool keep, str
 	int rc;
 
 	*last = (struct store_attempt){0};
-	for (rc = open_range(st, d->m->id); rc == SQLITE_ROW; rc = sqlite3_step(st)) {
+	for (rc = open_range(st, d->m->id); rc == SQLITE_ROW; rc = step_row(st)) {
 		struct store_attempt now = {
 			.part = msg_key_part(column(st, 0)),
 			.n = column(st, 1),

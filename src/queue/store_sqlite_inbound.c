@@ -36,7 +36,7 @@ static int find_set(struct writer *w, const struct op_inbound_part *o, struct se
 	BIND(st, o->link, 0, 0, o->wide, o->ref, o->total);
 	bind_text(st, 2, o->from);
 	bind_text(st, 3, o->to);
-	rc = sqlite3_step(st);
+	rc = step_row(st);
 	if (rc == SQLITE_ROW)
 		*ret = (struct set){column(st, 0), column(st, 1), column(st, 2)};
 	sqlite3_reset(st);
@@ -177,7 +177,7 @@ static int read_state(struct writer *w, uint64_t n, struct set_state *ret)
 	int rc;
 
 	BIND(st, n);
-	rc = sqlite3_step(st);
+	rc = step_row(st);
 	if (rc == SQLITE_ROW)
 		*ret = (struct set_state){column(st, 0), column(st, 1), column(st, 2), column(st, 3), column(st, 4)};
 	sqlite3_reset(st);
@@ -296,7 +296,7 @@ static int set_head(struct reader *r, struct q_inbound_set *q)
 	int rc;
 
 	BIND(st, q->set);
-	rc = sqlite3_step(st);
+	rc = step_row(st);
 	if (rc == SQLITE_ROW) {
 		q->link = column(st, 0);
 		q->from = column_dup(st, 1);
@@ -325,7 +325,7 @@ int read_inbound_set(struct reader *r, struct store_query *query)
 	if (rc != SQLITE_ROW)
 		goto failed;
 	BIND(st, q->set);
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+	while ((rc = step_row(st)) == SQLITE_ROW) {
 		if (grow(&q->parts, q->n_parts, sizeof *q->parts) < 0)
 			rc = SQLITE_NOMEM;
 		else
@@ -362,7 +362,7 @@ int read_inbound_due(struct reader *r, struct store_query *query)
 	q->n_sets = 0;
 	q->more = false;
 	BIND(st, q->now, INBOUND_DUE_MAX + 1);
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+	while ((rc = step_row(st)) == SQLITE_ROW) {
 		q->more = q->n_sets == INBOUND_DUE_MAX;
 		if (q->more)
 			break;
@@ -406,7 +406,7 @@ int read_inbound(struct reader *r, struct store_query *query)
 	q->n_rows = 0;
 	q->next = 0;
 	BIND(st, q->after ? q->after : INT64_MAX);
-	while (!rc2 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+	while (!rc2 && (rc = step_row(st)) == SQLITE_ROW) {
 		if (column(st, 1) < q->since)
 			break;
 		if (q->n_rows >= q->limit || page_over(r)) {

@@ -163,10 +163,12 @@ static int close_cursors(struct row_cursors *c)
 
 /* ---- one message ----------------------------------------------------------------------------------------- */
 
-static void take_text(sqlite3_stmt *st, int i, const char **ret, size_t *ret_n)
+/* False: no memory for it. */
+static bool take_text(sqlite3_stmt *st, int i, const char **ret, size_t *ret_n)
 {
 	*ret = (const char *)sqlite3_column_text(st, i);
 	*ret_n = sqlite3_column_bytes(st, i);
+	return *ret || sqlite3_column_type(st, i) == SQLITE_NULL;
 }
 
 /* Of a row that has MESSAGE_COLUMNS from column `i` on.  Text NULL: scrubbed or not asked for.  NULL with SQLITE_DONE:
@@ -193,9 +195,10 @@ static struct message *take_message(sqlite3_stmt *st, int i, int *ret_rc)
 	m.created_ms = column(st, i + 6);
 	m.send_at_ms = column(st, i + 7);
 	m.ttl_end_ms = column(st, i + 8);
-	take_text(st, i + 9, &m.from, &n_from);
-	take_text(st, i + 10, &m.ref, &n_ref);
-	take_text(st, i + 11, &m.tag, &n_tag);
+	*ret_rc = SQLITE_NOMEM;
+	if (!take_text(st, i + 9, &m.from, &n_from) || !take_text(st, i + 10, &m.ref, &n_ref) ||
+		!take_text(st, i + 11, &m.tag, &n_tag))
+		return NULL;
 	m.n_from = n_from;
 	m.n_ref = n_ref;
 	m.n_tag = n_tag;
@@ -704,7 +707,7 @@ static int add_inbound(struct reader *r, struct store_event *e)
 	int rc;
 
 	BIND(st, e->key);
-	rc = sqlite3_step(st);
+	rc = step_row(st);
 	if (rc == SQLITE_ROW) {
 		size_t all = 5;
 

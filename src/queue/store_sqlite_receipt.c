@@ -47,7 +47,7 @@ int is_parked(struct writer *w, uint64_t n, bool *ret)
 	int rc;
 
 	BIND(st, n);
-	rc = sqlite3_step(st);
+	rc = step_row(st);
 	*ret = rc == SQLITE_ROW;
 	sqlite3_reset(st);
 	return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
@@ -62,7 +62,7 @@ int forget_parked(struct writer *w, uint64_t n)
 	int rc;
 
 	BIND(st, n);
-	rc = sqlite3_step(st);
+	rc = step_row(st);
 	if (rc == SQLITE_ROW) {
 		hash = column(st, 1);
 		n_ids = sqlite3_column_bytes(st, 0);
@@ -139,7 +139,7 @@ int look_in_parked(struct writer *w, struct op_submit *o)
 	int rc;
 
 	BIND(st, o->hash); /* newest first */
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW && n < 16) {
+	while ((rc = step_row(st)) == SQLITE_ROW && n < 16) {
 		struct parked_row *p = &rows[n];
 
 		if ((int64_t)column(st, 5) < o->since)
@@ -226,7 +226,7 @@ static int check_candidate(struct writer *w, const struct op_receipt *o, struct 
 	int rc;
 
 	BIND(st, c->key, id, o->link);
-	rc = sqlite3_step(st);
+	rc = step_row(st);
 	if (rc == SQLITE_ROW && (!column(st, 4) || !is_handset(column(st, 0), o->to, o->other)))
 		rc = SQLITE_DONE;
 	if (rc == SQLITE_ROW && o->parked && o->at < (int64_t)column(st, 5) - PARKED_EARLY_MS)
@@ -303,7 +303,7 @@ static int find_hash(struct writer *w, const struct op_receipt *o, unsigned i, s
 
 	*ret_found = (struct candidate){0};
 	BIND(st, o->hash[i]);
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+	while ((rc = step_row(st)) == SQLITE_ROW) {
 		struct candidate c = {.key = column(st, 0), .i = i};
 
 		rc2 = check_candidate(w, o, &c);

@@ -42,7 +42,7 @@ int final_state(struct writer *w, uint64_t key, int *ret_state)
 	int rc;
 
 	BIND(st, key);
-	rc = sqlite3_step(st);
+	rc = step_row(st);
 	*ret_state = rc == SQLITE_ROW ? (int)corrected(st) : -1;
 	sqlite3_reset(st);
 	return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
@@ -55,7 +55,7 @@ static int count_parts(struct writer *w, const struct store_msg *m, struct tally
 
 	*ret = (struct tally){0};
 	BIND(st, msg_key(m->id, 1), msg_key(m->id, m->n_parts));
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+	while ((rc = step_row(st)) == SQLITE_ROW) {
 		ret->n_final++;
 		ret->n_delivered += corrected(st) == STATE_DELIVERED;
 	}
@@ -139,7 +139,7 @@ static int wait_for_the_rest(struct writer *w, const struct store_msg *m)
 	int rc;
 
 	BIND(st, msg_key(m->id, 1), msg_key(m->id, m->n_parts));
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW && n < 64) {
+	while ((rc = step_row(st)) == SQLITE_ROW && n < 64) {
 		const char *smsc_id = (const char *)sqlite3_column_text(st, 2);
 
 		if (!smsc_id || receipt_id_key(smsc_id, RECEIPT_ID_AUTO, id) < 0)
@@ -257,7 +257,7 @@ static int settle_others(struct writer *w, const struct store_msg *m, const stru
 	int rc;
 
 	BIND(st, msg_key(m->id, 1), msg_key(m->id, m->n_parts));
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW && n < 255)
+	while ((rc = step_row(st)) == SQLITE_ROW && n < 255)
 		keys[n++] = column(st, 0);
 	sqlite3_reset(st);
 	rc = rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
@@ -307,7 +307,7 @@ static int has_left(struct writer *w, uint64_t id, bool *ret)
 	int rc;
 
 	BIND(st, msg_key(id, 1), msg_key(id, 255));
-	rc = sqlite3_step(st);
+	rc = step_row(st);
 	*ret = rc == SQLITE_ROW && column(st, 0);
 	sqlite3_reset(st);
 	return rc == SQLITE_ROW ? SQLITE_OK : rc;
@@ -409,7 +409,7 @@ static int submit_among_others(struct writer *w, struct op_submit *o)
 
 	if (o->msg.one_receipt) {
 		BIND(st, msg_key(o->msg.id, 1), msg_key(o->msg.id, o->msg.n_parts), REASON_RECEIPT, STATE_DELIVERED);
-		rc = sqlite3_step(st);
+		rc = step_row(st);
 		v.receipt = rc == SQLITE_ROW ? column(st, 0) : 0;
 		sqlite3_reset(st);
 		if (rc != SQLITE_ROW && rc != SQLITE_DONE)

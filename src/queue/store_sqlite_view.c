@@ -45,7 +45,7 @@ static int first_created(struct reader *r, int64_t at, uint64_t *ret)
 		int64_t middle = low + (high - low) / 2;
 
 		BIND(st, middle);
-		rc = sqlite3_step(st);
+		rc = step_row(st);
 		if (rc == SQLITE_ROW && column(st, 1) < at)
 			low = column(st, 0) + 1;
 		else
@@ -118,7 +118,7 @@ static int list_scan(struct reader *r, struct q_list *q, uint64_t low, uint64_t 
 	int rc, rc2 = SQLITE_OK;
 
 	BIND(st, low, high);
-	while (!rc2 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+	while (!rc2 && (rc = step_row(st)) == SQLITE_ROW) {
 		uint64_t id = column(st, 0);
 
 		if (list_ends(r, q, id + 1))
@@ -136,7 +136,7 @@ static int list_run(struct reader *r, struct q_list *q, uint32_t run, uint64_t h
 	int rc, rc2 = SQLITE_OK;
 
 	BIND(st, run, hash, high);
-	while (!rc2 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+	while (!rc2 && (rc = step_row(st)) == SQLITE_ROW) {
 		uint64_t id = column(st, 0);
 
 		if (id < low || list_ends(r, q, id + 1))
@@ -250,7 +250,7 @@ static int tagged_runs(struct reader *r, struct q_tagged *q, uint64_t low, uint6
 		if (tagged_ends(r, q, from))
 			break;
 		BIND(st, run, hash, from);
-		while (!rc && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+		while (!rc && (rc = step_row(st)) == SQLITE_ROW) {
 			rc = SQLITE_OK;
 			if ((uint64_t)column(st, 0) >= high || tagged_ends(r, q, column(st, 0)))
 				break;
@@ -268,7 +268,7 @@ static int tagged_tail(struct reader *r, struct q_tagged *q, uint64_t low, uint6
 	int rc, rc2 = SQLITE_OK;
 
 	BIND(st, low, high);
-	while (!rc2 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+	while (!rc2 && (rc = step_row(st)) == SQLITE_ROW) {
 		if (tagged_ends(r, q, column(st, 0)))
 			break;
 		if (column(st, 1) == q->client && text_is(st, 2, q->tag))
@@ -352,7 +352,7 @@ int read_index(struct reader *r, struct store_query *query)
 	if (upto > q->below_id)
 		return 0;
 	BIND(st, from, upto);
-	while (!rc2 && (rc = sqlite3_step(st)) == SQLITE_ROW)
+	while (!rc2 && (rc = step_row(st)) == SQLITE_ROW)
 		rc2 = index_message(q, st);
 	sqlite3_reset(st);
 	rc = rc2 ? rc2 : rc;
@@ -403,7 +403,7 @@ int read_lane_count(struct reader *r, struct store_query *query)
 	q->ret_n_minutes = 0;
 	q->ret_n = 0;
 	BIND(st, q->lane, q->after_seq, q->upto_seq);
-	while (!rc2 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
+	while (!rc2 && (rc = step_row(st)) == SQLITE_ROW) {
 		q->ret_n++;
 		rc2 = add_minute(q, column(st, 0));
 	}
@@ -422,7 +422,7 @@ int read_stream(struct reader *r, struct store_query *query)
 
 	BIND(st, p->client);
 	bind_text(st, 2, p->name);
-	rc = sqlite3_step(st);
+	rc = step_row(st);
 	if (rc == SQLITE_ROW) {
 		p->rows = column(st, 0);
 		p->accepted = column(st, 1);
@@ -469,7 +469,7 @@ int read_parked(struct reader *r, struct store_query *query)
 	q->n_rows = 0;
 	q->next = 0;
 	BIND(st, q->after ? q->after : INT64_MAX);
-	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
+	while ((rc = step_row(st)) == SQLITE_ROW) {
 		struct store_parked *p;
 
 		if (q->n_rows >= q->limit || page_over(r)) {

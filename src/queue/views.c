@@ -12,21 +12,29 @@
 #include "base/log.h"
 #include "queue/queue_impl.h"
 
-/* When what waits in a lane may go, where that is known: a pause ends, or a period of a quota. */
+/* A period of its quota ends, or it is probed. */
+static int64_t link_opens(const struct lane *l, const struct outlet *o)
+{
+	if (l->reason == REASON_GUARD)
+		return o->guard.state == GUARD_ASIDE ? o->guard.probe_ms : 0;
+	return l->reason == REASON_QUOTA ? quota_until(o, l->key.class) : 0;
+}
+
+/* When what waits in a lane may go, where that is known: a pause ends, or the first of its links opens. */
 static int64_t next_try(const struct queue *q, const struct lane *l)
 {
-	int64_t at = 0;
+	const struct outlet *pin = l->pin ? queue_outlet_of(q, l->pin) : NULL;
+	int64_t at = pin ? link_opens(l, pin) : 0;
 
-	if (l->out)
-		return l->out->pause_until_ms > q->now_us / 1000 ?
-			q->now_ms + l->out->pause_until_ms - q->now_us / 1000 : 0;
-	for (unsigned i = 0; l->reason == REASON_QUOTA && l->route && i < l->route->n_links; i++) {
-		const struct outlet *o = l->route->links[i];
+	for (unsigned i = 0; !pin && l->route && i < l->route->n_links; i++) {
+		int64_t opens = link_opens(l, l->route->links[i]);
 
-		if (quota_shut(o, l->key.class) && o->quota_end_ms && (!at || o->quota_end_ms < at))
-			at = o->quota_end_ms;
+		if (opens && (!at || opens < at))
+			at = opens;
 	}
-	return at;
+	if (at || !l->out || l->out->pause_until_ms <= q->now_us / 1000)
+		return at;
+	return q->now_ms + l->out->pause_until_ms - q->now_us / 1000;
 }
 
 void queue_overlay(struct queue *q, struct store_detail *d, int64_t *ret_since)

@@ -7,6 +7,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "codec/utf8.h"
+
 static const struct {
 	const char *name, *help; /* help NULL: belongs to the family of the row above */
 } counters[STATS_COUNTER_N] = {
@@ -51,16 +53,21 @@ int stats_text_head(struct buf *b, const char *name, const char *type, const cha
 	return n >= (int)sizeof(t) ? -ENOSPC : buf_add(b, t, (size_t)n);
 }
 
-/* Backslash, quote and newline (Prometheus text format, "Comments, help text, and type information"). */
+/* Backslash, quote and newline (Prometheus text format, "Comments, help text, and type information").  One octet that
+ * is no UTF-8, perhaps of a network's name, and nothing of the answer would be taken. */
 static int add_label_value(struct buf *b, const char *v)
 {
+	size_t left = strlen(v), n;
+	uint32_t cp;
 	int r = 0;
 
-	for (; *v && r == 0; v++) {
+	for (; left && r == 0; v += n, left -= n) {
+		n = utf8_sequence((const uint8_t *)v, left, &cp);
 		if (*v == '\\' || *v == '"')
 			r = buf_add(b, "\\", 1);
 		if (r == 0)
-			r = *v == '\n' ? buf_add(b, "\\n", 2) : buf_add(b, v, 1);
+			r = *v == '\n' ? buf_add(b, "\\n", 2) : n ? buf_add(b, v, n) : buf_add(b, "?", 1);
+		n += !n;
 	}
 	return r;
 }

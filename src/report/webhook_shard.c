@@ -73,12 +73,14 @@ static bool turn_page(struct shard *sh)
 	return true;
 }
 
-/* The disk may come back: a look from time to time, and no hurry to bury. */
-static void store_failed(struct shard *sh)
+/* The disk may come back: a look from time to time, and no hurry to bury.  Memory does so at once. */
+static void store_failed(struct shard *sh, int r)
 {
+	const struct webhook_times *t = &sh->ep->w->times;
+
 	sh->expiring = false;
 	sh->ep->excess = 0;
-	sh->retry_mono_ms = clock_mono_ms() + sh->ep->w->times.check_ms;
+	sh->retry_mono_ms = clock_mono_ms() + (r == -ENOMEM ? t->retry_min_ms : t->check_ms);
 }
 
 static void on_read(struct store_query *q)
@@ -92,7 +94,7 @@ static void on_read(struct store_query *q)
 	if (q->r < 0) {
 		log_error("webhook_read_failed", "client=%s error=%s", sh->ep->client, strerror(-q->r));
 		sh->woken = true;
-		store_failed(sh);
+		store_failed(sh, q->r);
 	} else if (!rows_left(current(sh)) && p->q.after_seq != sh->done_seq) {
 		drop(p); /* pages were dropped meanwhile, and this one lies behind the gap */
 		sh->woken = true;
@@ -232,7 +234,7 @@ static void on_buried(struct store_op *op)
 	ep->n_burying--;
 	if (op->r < 0) {
 		log_error("webhook_bury_failed", "client=%s error=%s", ep->client, strerror(-op->r));
-		store_failed(sh);
+		store_failed(sh, op->r);
 		sh->state = SHARD_READING;
 		wait_for_retry(sh);
 		webhooks_went_quiet(ep->w);

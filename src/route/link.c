@@ -260,8 +260,7 @@ int link_reconfigure(struct link *l, const struct conf_link *c)
 	enum receipt_id_form was = l->outlet.receipt_form;
 
 	take_conf(l, c);
-	if (l->state == LINK_UP)
-		link_balance_soon(l);
+	link_balance_reread(l);
 	if (l->window_by_hand && link_set_window(l, 0) < 0)
 		log_warn("window_by_hand_stays", "link=%s error=memory", l->name);
 	if (l->driver->reread)

@@ -83,7 +83,8 @@ uint64_t link_recent_sum(struct link *l);
 void link_outlet_alarm(struct outlet *o, const char *code, const char *text);
 
 /* link_ussd.c */
-void link_balance_soon(struct link *l);  /* it is up, or its settings are others now */
+void link_balance_soon(struct link *l);  /* it is up */
+void link_balance_reread(struct link *l); /* its settings are others now */
 void link_balance_forget(struct link *l); /* it is another SIM */
 void link_balance_done(struct link *l, uv_close_cb closed); /* closed() with the timer, whose data is the link */
 

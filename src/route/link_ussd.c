@@ -115,15 +115,23 @@ static void judge(struct link *l)
 	link_alarm(l, "balance_low", l->balance.amount < c->alarm_below ? text : NULL);
 }
 
+static void ended(void *arg, const struct driver_ussd *u)
+{
+	(void)arg;
+	(void)u;
+}
+
 static void told(void *arg, const struct driver_ussd *u)
 {
 	struct link *l = arg;
 	const struct conf_balance *c = &l->conf->balance;
 	char text[sizeof(l->balance.text)]; /* so much of it is looked at */
 
+	snprintf(text, sizeof(text), "%s", u->text ? u->text : "");
+	if (u->r == 0 && u->more)
+		link_ussd(l, "", ended, NULL); /* a menu: nobody chooses, and the next code would be a choice */
 	if (l->removing || !*c->ussd)
 		return;
-	snprintf(text, sizeof(text), "%s", u->text ? u->text : "");
 	if (u->r < 0 || !find_amount(c->pattern, text, &l->balance.amount)) {
 		log_warn("balance_not_known", "link=%s why=%s text=%s", l->name,
 			u->r < 0 ? strerror(-u->r) : "no number where the pattern says", text);
@@ -146,6 +154,14 @@ static void ask(uv_timer_t *t)
 		ask_in(l, SOON_MS * 10);
 	else if (r < 0 && r != -ENOTCONN) /* link_up() asks again */
 		log_warn("balance_not_known", "link=%s why=%s", l->name, strerror(-r));
+}
+
+void link_balance_reread(struct link *l)
+{
+	if (!*l->conf->balance.ussd)
+		link_balance_forget(l);
+	else if (l->state == LINK_UP)
+		link_balance_soon(l);
 }
 
 void link_balance_soon(struct link *l)

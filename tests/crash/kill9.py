@@ -304,10 +304,11 @@ def audit(w, rounds, seed, kinds=ALL, program=None, sink=None):
     }
 
 
-def arguments(rounds):
+def arguments(rounds, add=lambda a: None):
     a = argparse.ArgumentParser(description="kill the gateway, again and again, and count")
     a.add_argument("--seed", type=int, default=int(time.time()))
     a.add_argument("--rounds", type=int, default=rounds)
+    add(a)
     o = a.parse_args()
     sys.argv[1:] = []
     print(f"# seed {o.seed}", flush=True)

@@ -15,8 +15,10 @@ endif
 check-crash-long: build-tests
 	tests/crash/powercut_store_test 3000 $$(date +%s)
 	tests/crash/faults_store_test 1
-	$(PYTHON3) $(srcdir)/tests/crash/points.py --rounds 20
+	$(PYTHON3) $(srcdir)/tests/crash/points.py --rounds 20 --table
 	$(PYTHON3) $(srcdir)/tests/crash/memory.py --rounds 40
+	$(PYTHON3) $(srcdir)/tests/crash/memory_start.py --rounds 0
+	$(PYTHON3) $(srcdir)/tests/crash/clock_jumps.py --rounds 20
 	$(PYTHON3) $(srcdir)/tests/crash/kill9.py --rounds 100
 
 CRASH_TESTS += tests/crash/kill9.py tests/crash/kill9_can_fail.py
@@ -37,18 +39,18 @@ tests_crash_posthornd_early_part_LDADD = $(POSTHORN_LIBS)
 tests_crash_posthornd_early_part_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=inbound_take,--wrap=link_ack
 
 # The gateway that dies at named points, or whose disk fails.
-CRASH_TESTS += tests/crash/points.py tests/crash/faults_gateway.py tests/crash/memory.py \
-	tests/crash/refuses_to_start.py
-EXTRA_DIST += tests/crash/points.py tests/crash/faults_gateway.py tests/crash/memory.py \
-	tests/crash/refuses_to_start.py
+POINTS_TESTS = tests/crash/points.py tests/crash/points_can_fail.py tests/crash/faults_gateway.py tests/crash/memory.py \
+	tests/crash/memory_start.py tests/crash/clock_jumps.py tests/crash/refuses_to_start.py
+CRASH_TESTS += $(POINTS_TESTS)
+EXTRA_DIST += $(POINTS_TESTS)
 check_PROGRAMS += tests/crash/posthornd-points tests/crash/backup-dies
-tests_crash_posthornd_points_SOURCES = src/main.c tests/crash/points.c tests/crash/vfs_shim.c tests/crash/vfs_shim.h
+POINTS_WORLD = tests/crash/memory_fails.c tests/crash/memory_fails.h tests/crash/clock_moves.c tests/crash/clock_moves.h
+tests_crash_posthornd_points_SOURCES = src/main.c tests/crash/points.c tests/crash/early_answer.c tests/crash/vfs_shim.c tests/crash/vfs_shim.h $(POINTS_WORLD)
 tests_crash_posthornd_points_LDADD = $(POSTHORN_LIBS)
 tests_crash_posthornd_points_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_open,--wrap=store_close,--wrap=store_stage \
 	-Wl,--wrap=apply_accept,--wrap=apply_lease,--wrap=apply_submit,--wrap=apply_final,--wrap=apply_inbound \
 	-Wl,--wrap=apply_events_done,--wrap=apply_purge,--wrap=pace_take,--wrap=queue_settle,--wrap=queue_receipt \
-	-Wl,--wrap=inbound_take,--wrap=sqlite3_exec,--wrap=link_remove,--wrap=router_set \
-	-Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
+	-Wl,--wrap=inbound_take,--wrap=sqlite3_exec,--wrap=link_remove,--wrap=router_set,--wrap=notify_systemd,--wrap=queue_add,--wrap=link_ack
 tests_crash_backup_dies_SOURCES = tests/crash/backup_dies.c src/queue/store_sqlite_care.c
 tests_crash_backup_dies_LDADD = $(POSTHORN_LIBS)
 tests_crash_backup_dies_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sqlite3_backup_finish,--wrap=rename

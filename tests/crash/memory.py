@@ -9,7 +9,6 @@ that says so, or a closed connection, and the gateway lives.  What it could not 
 by its lease: then all that was answered 202 is sent and final, what carriers got acknowledged is there, and the webhook
 hears of all of it.
 """
-import collections
 import os
 import random
 import signal
@@ -21,50 +20,50 @@ sys.dont_write_bytecode = True
 import points  # noqa: E402
 from harness import *  # noqa: E402
 import harness  # noqa: E402
-from kill9 import Wire, arguments, text_of  # noqa: E402
+from kill9 import arguments  # noqa: E402
 
 SECONDS = 1.5
 
 
-def patient(load, batch):
-    """Posts until told to stop; counts what it is answered."""
-    w = None
-    while not load.killed.is_set():
-        numbers = load.numbers.take(batch)
-        rows = ",".join('{"to":"+%d","text":"%s"}' % (n, text_of(n)) for n in numbers)
-        try:
-            w = w or Wire(load.gw)
-            status, body = w.post((rows if batch == 1 else f"[{rows}]").encode())
-        except OSError:
-            load.answers["closed"] += 1
-            w = None
-            continue
-        load.answers[status] += 1
-        if status != 202:
-            if status not in (429, 503) and status < 500:
-                load.problems.append(f"{status} {body!r}")
-            continue
-        answer = json.loads(body)
-        if batch > 1 and answer["accepted"] != batch:
-            load.problems.append(f"{body[:300]!r}")
-        load.numbers.promise(numbers, "patient")
-        load.numbers.long.update(n for n in numbers if n % points.kill9.LONG_EVERY == 0)
+def starved_start(bench):
+    """A life that begins, reads what waits, and sends, while allocations fail; it may end itself."""
+    load = bench.patient_load()
+    before = len(bench.numbers.promised)
+    wait_for(lambda: len(bench.numbers.promised) > before + 100, 10, "some load")
+    load.killed.set()
+    bench.gw.kill()
+    load.end()
+    bench.inbound.collect(wait=True)
+    bench.leased.update(points.open_leases(bench.data_dir, bench.w.path("copy")))
+    gw = bench.gw
+    gw._env = {"POSTHORN_MEMORY_READY": "1 50"}
+    bench.w.remove(gw)
+    gw._close_apis()
+    gw._start(bench.w, wait_ready=False)
+    gw.expected.add(1)
+    end = time.monotonic() + SECONDS
+    while gw.alive and time.monotonic() < end:
+        time.sleep(0.05)
+    ended = "ended itself" if not gw.alive else "lived"
+    gw.kill()
+    check(gw.p.returncode in (1, -signal.SIGKILL), f"it ended with {gw.p.returncode}: {gw.lines[-3:]}")
+    harness._comment(f"a start without memory {ended}: {gw.lines[-1:]}")
+    bench.inbound.collect(wait=True)
+    bench.leased.update(points.open_leases(bench.data_dir, bench.w.path("copy")))
+    gw._env = None
+    gw.restart(kill=True)
+    wait_for(lambda: bench.inbound.carrier.up, 10, "the carrier that sends to be bound")
 
 
-def starve(bench, first, every):
-    with open(bench.order, "w", encoding="utf-8") as f:
-        f.write(f"memory {first} {every}\n")
-    bench.gw.signal(signal.SIGUSR2)
-
-
-def rest(bench):
-    bench.inbound.finish()
-    wait_for(lambda: points.all_final(bench.data_dir), 40, "every message to be final", every=0.1)
-    wait_for(lambda: not bench.open_sets(), 20, "parts to be joined", every=0.05)
-    wait_for(lambda: points.outbox(bench.data_dir) == 0, 30, "every event to be delivered", every=0.1)
-    found, doubles = bench.audit(set())
-    equal({k: v[:5] for k, v in found.items() if v}, {}, "what the audit found")
-    return doubles
+def wrong_texts(bench):
+    """What the carrier took that nobody wrote."""
+    out = []
+    for r in bench.sim.submits():
+        text = r["text"][6:] if r["esm_class"] & 0x40 else r["text"]
+        whole = points.text_of(int(r["to"])).encode()
+        if not (text and text in whole if r["esm_class"] & 0x40 else text == whole):
+            out.append((r["to"], text))
+    return out
 
 
 options = arguments(3)
@@ -75,16 +74,11 @@ def _(w):
     rng, bench = random.Random(options.seed), points.Bench(w)
     for _ in range(options.rounds):
         every = rng.choice((20, 50, 200, 1000))
-        load = points.Load(bench.gw, bench.numbers, ())
-        load.inbound, load.answers = bench.inbound, collections.Counter()
-        load.threads = [threading.Thread(target=patient, args=(load, b), daemon=True) for b in (1, 1, 20)]
-        load.threads.append(threading.Thread(target=points.inbound_load, args=(load,), daemon=True))
-        for t in load.threads:
-            t.start()
-        starve(bench, rng.randint(1, 100), every)
+        load = bench.patient_load()
+        bench.tell(f"memory {rng.randint(1, 100)} {every}")
         time.sleep(SECONDS)  # of load: there is no event to wait for
         alive = bench.gw.alive
-        starve(bench, 0, 0) if alive else None
+        bench.tell("memory 0 0") if alive else None
         load.end()
         bench.inbound.collect(wait=True)
         harness._comment(f"one in {every}: {dict(load.answers)}")
@@ -95,7 +89,10 @@ def _(w):
     os.unlink(bench.order)
     bench.gw.restart(kill=True)
     wait_for(lambda: bench.inbound.carrier.up, 10, "the carrier that sends to be bound")
-    harness._comment(f"{rest(bench)} doubles")
+    for _ in range(options.rounds):
+        starved_start(bench)
+    harness._comment(f"{bench.come_to_rest()} doubles")
+    equal(wrong_texts(bench)[:3], [], "texts that nobody wrote")
 
 
 main()

@@ -7,7 +7,14 @@
  *
  *     kill NAME NTH             SIGKILL at the n-th time that NAME is passed
  *     fail CALL HOW             write, sync: io, full, short (vfs_shim.h), from now on; HOW none: mended
- *     memory FIRST EVERY        the FIRST-th allocation of our own code fails, and then one in EVERY (0: none)
+ *     clock SECONDS             the clock is set: so far from the true time (clock_moves.h)
+ *     memory FIRST EVERY        the FIRST-th allocation fails, and then one in EVERY (memory_fails.h)
+ *     break WHAT                a promise is broken from now on, for the tests that see the audits fail:
+ *         answer                202 before the commit (early_answer.c)
+ *         ack                   deliver_sm_resp before the commit
+ *         lease                 leases are not kept
+ *         final                 now and then a delivered message of before is called undelivered
+ *         event                 now and then an event is dropped
  *
  * Names: `OP staged` (handed to the store, not committed), `OP applied` (inside the transaction), `OP committed` (on
  * disk, nobody was told), for OP in op_names; `part written` (the link has it, the answer is to come), `answer read`;
@@ -18,14 +25,15 @@
 #include <pthread.h>
 #include <signal.h>
 #include <sqlite3.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "clock_moves.h"
 #include "intake/inbound.h"
+#include "memory_fails.h"
 #include "queue/queue_impl.h"
 #include "queue/store_sqlite.h"
 #include "route/link.h"
@@ -37,7 +45,6 @@ static char armed[48], point_path[4200];
 static unsigned n_left;
 static uv_signal_t usr2;
 static struct store *the_store;
-static atomic_uint memory_left, memory_every;
 
 static void pass(const char *name)
 {
@@ -81,11 +88,41 @@ static void fail_as(const char *call, const char *how)
 	powercut_fail(!strcmp(call, "sync") ? CALL_SYNC : CALL_WRITE, f, 1, 0, 1);
 }
 
+extern bool early_answers;
+static char broken[24];
+
+__attribute__((constructor)) static void keep_promises(void)
+{
+	early_answers = false;
+}
+
+static bool is_broken(const char *what)
+{
+	return !strcmp(broken, what);
+}
+
+/* In the transaction of whatever was applied. */
+static void break_rows(struct writer *w, enum store_op_kind kind)
+{
+	static unsigned n;
+
+	if (is_broken("lease"))
+		sqlite3_exec(w->db, "DELETE FROM lease", NULL, NULL, NULL);
+	if (kind != OP_FINAL || ++n % 10)
+		return;
+	if (is_broken("final"))
+		sqlite3_exec(w->db, "UPDATE final SET state = 5 WHERE key = (SELECT min(key) FROM final WHERE state = 4)", NULL,
+			NULL, NULL);
+	else if (is_broken("event"))
+		sqlite3_exec(w->db, "DELETE FROM event WHERE seq = (SELECT max(seq) FROM event)", NULL, NULL, NULL);
+}
+
 static void read_orders(void)
 {
 	FILE *f = fopen(point_path, "r");
 	char line[100] = "", a[24], b[24];
 	unsigned n, every;
+	long seconds;
 
 	if (!f)
 		return;
@@ -98,9 +135,14 @@ static void read_orders(void)
 			purge_now();
 	} else if (sscanf(line, "fail %23s %23s", a, b) == 2) {
 		fail_as(a, b);
+	} else if (sscanf(line, "break %23s", broken) == 1) {
+		early_answers = is_broken("answer");
+		dprintf(STDERR_FILENO, "broken: %s\n", broken);
+	} else if (sscanf(line, "clock %ld", &seconds) == 1) {
+		clock_move(seconds);
+		dprintf(STDERR_FILENO, "clock: %+ld s\n", seconds);
 	} else if (sscanf(line, "memory %u %u", &n, &every) == 2) {
-		atomic_store(&memory_every, every);
-		atomic_store(&memory_left, n);
+		memory_fail(n, every);
 	}
 	fclose(f);
 }
@@ -143,51 +185,6 @@ void __wrap_store_close(struct store *s, void (*closed)(void *arg), void *arg)
 	the_store = NULL;
 	uv_close((uv_handle_t *)&usr2, NULL);
 	__real_store_close(s, closed, arg);
-}
-
-/* ---- memory ---------------------------------------------------------------------------------------------- */
-
-static bool is_out(void)
-{
-	unsigned left = atomic_load(&memory_left), every;
-
-	if (!left || atomic_fetch_sub(&memory_left, 1) != 1)
-		return false;
-	every = atomic_load(&memory_every);
-	atomic_store(&memory_left, every ? 1 + (unsigned)(random() % (2 * every)) : 0);
-	return true;
-}
-
-void *__real_malloc(size_t n);
-void *__wrap_malloc(size_t n);
-
-void *__wrap_malloc(size_t n)
-{
-	return is_out() ? NULL : __real_malloc(n);
-}
-
-void *__real_calloc(size_t n, size_t size);
-void *__wrap_calloc(size_t n, size_t size);
-
-void *__wrap_calloc(size_t n, size_t size)
-{
-	return is_out() ? NULL : __real_calloc(n, size);
-}
-
-void *__real_realloc(void *p, size_t n);
-void *__wrap_realloc(void *p, size_t n);
-
-void *__wrap_realloc(void *p, size_t n)
-{
-	return is_out() ? NULL : __real_realloc(p, n);
-}
-
-char *__real_strdup(const char *s);
-char *__wrap_strdup(const char *s);
-
-char *__wrap_strdup(const char *s)
-{
-	return is_out() ? NULL : __real_strdup(s);
 }
 
 /* ---- operations ------------------------------------------------------------------------------------------ */
@@ -257,6 +254,7 @@ void __wrap_store_stage(struct store *s, enum store_list list, struct store_op *
 	int __wrap_apply_##what(struct writer *w, struct store_op *op) \
 	{ \
 		int rc = __real_apply_##what(w, op); \
+		break_rows(w, op->kind); \
 		pass_op(op, "applied"); \
 		return rc; \
 	}
@@ -317,11 +315,24 @@ int __wrap_queue_receipt(struct queue *q, struct outlet *o, const struct link_re
 
 int __real_inbound_take(void *arg, struct link *l, const struct link_inbound *m, struct driver_token token);
 int __wrap_inbound_take(void *arg, struct link *l, const struct link_inbound *m, struct driver_token token);
+void __real_link_ack(struct link *l, struct driver_token token, int status);
+void __wrap_link_ack(struct link *l, struct driver_token token, int status);
 
 int __wrap_inbound_take(void *arg, struct link *l, const struct link_inbound *m, struct driver_token token)
 {
+	int r;
+
 	pass("inbound read");
-	return __real_inbound_take(arg, l, m, token);
+	r = __real_inbound_take(arg, l, m, token);
+	if (r == 0 && is_broken("ack"))
+		__real_link_ack(l, token, 0);
+	return r;
+}
+
+void __wrap_link_ack(struct link *l, struct driver_token token, int status)
+{
+	if (!is_broken("ack"))
+		__real_link_ack(l, token, status);
 }
 
 int __real_sqlite3_exec(sqlite3 *db, const char *sql, int (*cb)(void *, int, char **, char **), void *arg, char **err);

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """0750: posthorn check and posthorn backup: what is wrong with a database, and a copy of it while it is in use."""
+import fcntl
 import shutil
 import sqlite3
 
@@ -134,6 +135,27 @@ def _(w):
     check("No such file" in err, f"what it said: {err}")
     os.chmod(folder, 0o755)
     equal(os.listdir(folder), [], "what is left")
+
+
+@case("what a killed backup left is replaced by the next to the same place; two at a time are refused")
+def _(w):
+    gw = filled(w, 50)
+    folder = w.path("backups")
+    os.mkdir(folder)
+    copy, part = os.path.join(folder, "copy.db"), os.path.join(folder, "copy.db.part")
+    for path in (part, part + "-journal", part + "-wal"):
+        with open(path, "wb") as f:
+            f.write(b"half a backup " * 4000)
+    with open(part, "rb") as other:
+        fcntl.flock(other, fcntl.LOCK_EX)
+        _, err = posthorn("backup", "--data-dir", data_dir(gw), copy, status=1)
+        check("another backup" in err, f"what it said: {err}")
+        equal(other.read(14), b"half a backup ", "the file of the other")
+    posthorn("backup", "--data-dir", data_dir(gw), copy)
+    equal(os.listdir(folder), ["copy.db"], "what is there")
+    equal(os.stat(copy).st_mode & 0o777, 0o600, "rights of the copy")
+    found = findings(copy)
+    equal((errors(found), found["messages"]["n"]), ([], 100), "errors in the copy, and its messages")
 
 
 main()

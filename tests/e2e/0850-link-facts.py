@@ -28,7 +28,8 @@ def _(w):
     equal(gw.link("sim2")["facts"]["settled"], 0, "of the other link")
     m = gw.metrics()
     equal((m['posthorn_link_settled{link="sim1"}'], m['posthorn_link_settled{link="sim2"}']), (3, 0), "gauges")
-    check(not any("operator" in name or "iccid" in name for name in m), "texts are no gauges")
+    equal(m['posthorn_link_network{link="sim1",operator="none",registration=""}'], 1, "its network")
+    check(not any(name.startswith("posthorn_link_operator") or "iccid" in name for name in m), "texts are no gauges")
 
 
 @case("how much waits for each link, also of a route that chooses between two")
@@ -132,6 +133,17 @@ def _(w):
     gw.settings["links"][0]["balance"]["pattern"] = "(["
     gw.write_conf()
     gw.reload(wanted=r"event=reload_refused .*links\[0\]\.balance\.pattern")
+    del gw.settings["links"][0]["balance"]
+    gw.write_conf()
+    gw.reload()
+    equal((gw.link("sim1")["alarms"], "balance" in gw.link("sim1")["facts"]), ([], False), "without the setting")
+
+
+@case("a balance that the network tells with a menu: the dialogue is ended")
+def _(w):
+    gw = w.gateway(links=[sim(ussd="12.50 left. 1 more, 2 less", balance={"ussd": "*1#", "pattern": "([0-9.]+) left"})])
+    wait_for(lambda: gw.link("sim1")["facts"].get("balance") == 12.5, 10, "the balance")
+    wait_for(lambda: gw.link("sim1")["facts"]["ussd_asked"] == 2, 10, "the end of the dialogue")
 
 
 def posthorn(gw, *words):

@@ -98,12 +98,26 @@ def _(w):
     sim.do("reg 5")
     gw.wait_link("sim1")
     equal(facts(gw)["registration"], "registered, roaming", "registration")
+    wait_for(lambda: facts(gw).get("operator"), 10, "the operator")
+    m = gw.metrics()
+    operator = facts(gw)["operator"]
+    equal(m[f'posthorn_link_network{{link="sim1",operator="{operator}",registration="registered, roaming"}}'], 1, "metric")
+    equal(m['posthorn_link_signal_dbm{link="sim1"}'], facts(gw)["signal_dbm"], "signal")
 
 
 @case("LTE only: CREG says no, CEREG yes")
 def _(w):
     sim, gw = start_modem(w, "creg 0", "cgreg 0", "cereg 1")
     gw.wait_link("sim1")
+
+
+@case("a network that takes messages only")
+def _(w):
+    sim, gw = start_modem(w, "creg 0", "cgreg 0", "cereg 6")
+    gw.wait_link("sim1")
+    equal(facts(gw)["registration"], "registered for messages only, home", "registration")
+    one = gw.api().send()
+    gw.api().wait_state(one["id"], "sent", "delivered")
 
 
 @case("the SIM is taken out and put in again")

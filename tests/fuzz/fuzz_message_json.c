@@ -9,6 +9,7 @@
 #include "intake/json_lines.h"
 #include "intake/json_message.h"
 #include "intake/json_text.h"
+#include "intake/json_load.h"
 
 #include <assert.h>
 #include <errno.h>
@@ -123,7 +124,7 @@ static void one_row(const char *line, size_t n)
 	uint8_t hash[16];
 
 	if (!row) {
-		json_message_syntax_fault(&e, &f);
+		json_load_fault(&e, &f);
 		check_fault(&f);
 		return;
 	}

@@ -16,6 +16,7 @@
 #include "codec/unicode.h"
 #include "intake/json_message.h"
 #include "intake/json_text.h"
+#include "intake/json_load.h"
 
 #define NOW INT64_C(1795305600000) /* 2026-11-22T00:00:00Z */
 
@@ -47,7 +48,7 @@ static int parse(const char *text, struct api_fault *f)
 	int r;
 
 	if (!row) {
-		json_message_syntax_fault(&e, f);
+		json_load_fault(&e, f);
 		return -1;
 	}
 	r = json_message(row, &x, &out, f);
@@ -277,7 +278,7 @@ static void what_is_no_json_says_where_and_what_is_expected(void **state)
 		json_error_t e;
 
 		assert_null(json_loadb(json, json ? strlen(json) : 0, JSON_MESSAGE_DECODE, &e));
-		json_message_syntax_fault(&e, &f);
+		json_load_fault(&e, &f);
 		if (f.code != API_INVALID_JSON || strncmp(f.message, syntax[i].says, strlen(syntax[i].says)) != 0)
 			fail_msg("%s: %s", syntax[i].why, f.message);
 	}

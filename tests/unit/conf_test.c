@@ -181,6 +181,10 @@ static const struct bad {
 	{SMPP("balance: { pattern = \"((a{1,255}){1,255})\"; };"),
 		"t.conf:2: links[0].balance.pattern: \"((a{1,255}){1,255})\" counts with { }, which can take any amount "
 		"of memory; use ? * + instead"},
+	{SMPP("balance: { pattern = \"(((((((((((((((((((([0-9]+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)\"; };"),
+		"t.conf:2: links[0].balance.pattern: "
+		"\"(((((((((((((((((((([0-9]+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)+)\" has more than 8 of +, which can "
+		"take any amount of memory; use * instead"},
 	{SMPP("prices = ( { prefix = \"7\"; price = 0.1; }, { prefix = \"7\"; price = 0.2; } );"),
 		"t.conf:2: links[0].prices: has prefix \"7\" twice"},
 	/* what SMPP versions and TLS allow */

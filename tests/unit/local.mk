@@ -274,18 +274,24 @@ check_PROGRAMS += tests/unit/text_test
 UNIT_TESTS += tests/unit/text_test
 tests_unit_text_test_SOURCES = tests/unit/text_test.c
 tests_unit_text_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
-# Quotas, and routes that choose.
-POOL_TESTS = tests/unit/period_test tests/unit/queue_quota_test tests/unit/queue_choice_test
+# Quotas, routes that choose, and what graphs are given.
+POOL_TESTS = tests/unit/period_test tests/unit/queue_quota_test tests/unit/queue_choice_test tests/unit/stats_test
+POOL_TESTS += tests/unit/queue_pool_test
 check_PROGRAMS += $(POOL_TESTS)
 UNIT_TESTS += $(POOL_TESTS)
 tests_unit_period_test_SOURCES = tests/unit/period_test.c
 tests_unit_period_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_stats_test_SOURCES = tests/unit/stats_test.c
+tests_unit_stats_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_queue_quota_test_SOURCES = tests/unit/queue_quota_test.c $(QUEUE_WORLD)
 tests_unit_queue_quota_test_LDFLAGS = $(QUEUE_WRAP)
 tests_unit_queue_quota_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_queue_choice_test_SOURCES = tests/unit/queue_choice_test.c $(QUEUE_WORLD)
 tests_unit_queue_choice_test_LDFLAGS = $(QUEUE_WRAP)
 tests_unit_queue_choice_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_queue_pool_test_SOURCES = tests/unit/queue_pool_test.c $(QUEUE_WORLD)
+tests_unit_queue_pool_test_LDFLAGS = $(QUEUE_WRAP)
+tests_unit_queue_pool_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 
 # What modems say.

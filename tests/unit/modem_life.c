@@ -189,6 +189,8 @@ static void obey(const char *line)
 		w.n_deleted++;
 		w.copy[0] = '\0';
 		say("\r\nOK\r\n");
+	} else if (strcmp(line, "AT+CUSD=2") == 0) {
+		say("\r\n+CUSD: 2\r\n\r\nOK\r\n");
 	} else if (strcmp(line, "AT+CNMI=?") == 0) {
 		say("\r\n+CNMI: (0-2),(0,1),(0),(0,1),(0)\r\n\r\nOK\r\n");
 	} else {
@@ -648,6 +650,48 @@ static void refusals_of_the_device_pause_ever_longer(void **state)
 	assert_true(w.up);
 }
 
+/* ---- USSD ---- */
+
+static struct {
+	unsigned n;
+	int r;
+	bool more;
+	char text[40];
+	bool asks_on;
+} told;
+
+static void on_ussd(void *arg, const struct driver_ussd *u)
+{
+	told.n++;
+	told.r = u->r;
+	told.more = u->more;
+	snprintf(told.text, sizeof(told.text), "%s", u->text ? u->text : "");
+	if (told.asks_on)
+		assert_int_equal(ussd_ask(&w.m, "*2#", on_ussd, NULL), 0);
+	told.asks_on = false;
+}
+
+/* Some networks say so when a dialogue is ended, before the modem says OK: it is done, and OK is of no other one. */
+static void a_dialogue_that_is_ended_was_not_refused(void **state)
+{
+	memset(&told, 0, sizeof(told));
+	come_up();
+	assert_int_equal(ussd_ask(&w.m, "*1#", on_ussd, NULL), 0);
+	run(100);
+	say("\r\n+CUSD: 1,\"1 more\",15\r\n");
+	run(100);
+	assert_true(told.n == 1 && told.r == 0 && told.more);
+	told.asks_on = true;
+	assert_int_equal(ussd_ask(&w.m, "", on_ussd, NULL), 0);
+	run(100);
+	assert_int_equal(told.r, 0);
+	assert_int_equal(told.n, 2); /* the next one waits for its answer */
+	say("\r\n+CUSD: 0,\"12.50\",15\r\n");
+	run(100);
+	assert_int_equal(told.n, 3);
+	assert_string_equal(told.text, "12.50");
+}
+
 /* ---- the end ---- */
 
 static void it_stops_in_whatever_state(void **state)
@@ -689,6 +733,7 @@ int main(void)
 		TEST(any_registration_that_takes_messages_is_enough),
 		TEST(a_network_that_goes_pauses_the_link),
 		TEST(refusals_of_the_device_pause_ever_longer),
+		TEST(a_dialogue_that_is_ended_was_not_refused),
 		TEST(it_stops_in_whatever_state),
 	};
 

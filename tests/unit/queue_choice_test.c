@@ -52,6 +52,12 @@ static unsigned total(struct fake *f[N])
 	return n;
 }
 
+static void take_lane(void *arg, const struct queue_lane_view *v)
+{
+	if (v->in_memory)
+		*(struct queue_lane_view *)arg = *v;
+}
+
 static void load_is_spread_evenly(void **state)
 {
 	struct fake *f[N];
@@ -311,7 +317,7 @@ static void a_link_that_fails_is_set_aside(void **state)
 	world_seconds(w, 1);
 	assert_int_equal(f[0]->o.guard.state, GUARD_PROBE);
 	add_to(w, 5, TO, CLASS_SERVICE);
-	assert_int_equal(f[0]->n, 11); /* one, and the others wait for what becomes of it */
+	assert_int_equal(f[0]->n, 11); /* one */
 	fake_end_all(w, f[0], OUTCOME_REJECTED);
 	world_pass(w, 10);
 	assert_int_equal(f[0]->o.guard.state, GUARD_ASIDE);
@@ -322,6 +328,7 @@ static void a_link_that_fails_is_set_aside(void **state)
 	assert_int_equal(f[0]->n, 12);
 	fake_end_all(w, f[0], OUTCOME_SENT);
 	assert_int_equal(f[0]->o.guard.state, GUARD_OPEN);
+	world_pass(w, 10);
 	add_to(w, 5, TO, CLASS_SERVICE);
 	assert_int_equal(f[0]->n, 17);
 	end(w);
@@ -366,6 +373,244 @@ static void the_window_moves_on(void **state)
 	assert_int_equal(failed, 1);
 }
 
+static void set_aside(struct world *w, struct fake *f)
+{
+	f->o.guard_rule = (struct guard_rule){ 0.5, 10, 30, 15, 0 };
+	add_to(w, 10, TO, CLASS_SERVICE);
+	fake_end_all(w, f, OUTCOME_RECIPIENT);
+	assert_int_equal(f->o.guard.state, GUARD_ASIDE);
+	world_pass(w, 10);
+}
+
+/* One is let through; the others do not wait for what becomes of it where another link can take them. */
+static void others_do_not_wait_for_a_probe(void **state)
+{
+	struct fake *f[N];
+	struct world *w = world_with(f, CHOOSE_ORDER, 20);
+	unsigned n;
+
+	(void)state;
+	set_aside(w, f[0]);
+	world_pass(w, 15 * 60000);
+	world_seconds(w, 1);
+	n = f[1]->n;
+	add_to(w, 5, TO, CLASS_SERVICE);
+	add_to(w, 1, TO, CLASS_OTP);
+	assert_int_equal(f[0]->n, 11);
+	assert_int_equal(f[1]->n, n + 5);
+	fake_end_all(w, f[0], OUTCOME_SENT);
+	world_pass(w, 10);
+	add_to(w, 5, TO, CLASS_SERVICE);
+	assert_int_equal(f[0]->n, 16);
+	end(w);
+}
+
+static void others_do_not_wait_for_a_probe_of_the_cheapest(void **state)
+{
+	struct fake *f[N];
+	struct world *w = world_with(f, CHOOSE_PRICE, 20);
+
+	(void)state;
+	for (unsigned i = 1; i < N; i++)
+		f[i]->o.price = i;
+	set_aside(w, f[0]);
+	world_pass(w, 15 * 60000);
+	world_seconds(w, 1);
+	add_to(w, 5, TO, CLASS_SERVICE);
+	assert_int_equal(f[0]->n, 11);
+	assert_int_equal(f[1]->n, 4);
+	end(w);
+}
+
+/* Without another link they wait, and say until when. */
+/* … but where no other link is up, or nothing else comes. */
+static void a_code_is_no_probe(void **state)
+{
+	static const enum queue_choose how[] = { CHOOSE_ORDER, CHOOSE_PRICE };
+
+	(void)state;
+	for (unsigned k = 0; k < 2; k++) {
+		struct fake *f[N];
+		struct world *w = world_with(f, how[k], 20);
+
+		for (unsigned i = 1; i < N; i++)
+			f[i]->o.price = i;
+		set_aside(w, f[0]);
+		world_pass(w, 15 * 60000);
+		world_seconds(w, 1);
+		add_to(w, 1, TO, CLASS_OTP);
+		assert_int_equal(f[0]->n, 10);
+		assert_int_equal(f[1]->n, 1);
+		world_pass(w, 15 * 60000);
+		world_seconds(w, 1);
+		add_to(w, 1, TO, CLASS_OTP);
+		assert_int_equal(f[0]->n, 11);
+		fake_end_all(w, f[0], OUTCOME_REJECTED);
+		world_pass(w, 15 * 60000);
+		world_seconds(w, 1);
+		for (unsigned i = 1; i < N; i++)
+			fake_up(w, f[i], false);
+		assert_int_equal(f[0]->o.guard.state, GUARD_PROBE);
+		add_to(w, 1, TO, CLASS_OTP);
+		assert_int_equal(f[0]->n, 12);
+		end(w);
+	}
+}
+
+static void what_waits_for_a_probe_says_so(void **state)
+{
+	struct fake *f[N];
+	struct world *w = world_with(f, CHOOSE_ORDER, 20);
+	struct queue_lane_view v = { 0 };
+
+	(void)state;
+	for (unsigned i = 1; i < N; i++)
+		fake_up(w, f[i], false);
+	set_aside(w, f[0]);
+	add_to(w, 5, TO, CLASS_SERVICE);
+	assert_int_equal(f[0]->n, 10);
+	queue_lanes(w->queue, take_lane, &v);
+	assert_int_equal(v.reason, REASON_GUARD);
+	assert_int_equal(v.next_try_ms, f[0]->o.guard.probe_ms);
+	world_pass(w, 15 * 60000);
+	world_seconds(w, 1);
+	assert_int_equal(f[0]->n, 11);
+	fake_end_all(w, f[0], OUTCOME_SENT);
+	world_pass(w, 10);
+	assert_int_equal(f[0]->n, 15);
+	end(w);
+}
+
+static void a_clock_that_is_set_back_puts_off_no_probe(void **state)
+{
+	struct fake *f[N];
+	struct world *w = world_with(f, CHOOSE_ORDER, 20);
+
+	(void)state;
+	set_aside(w, f[0]);
+	world_set_clock(-30 * INT64_C(86400000));
+	world_seconds(w, 1);
+	world_pass(w, 15 * 60000);
+	world_seconds(w, 1);
+	assert_int_equal(f[0]->o.guard.state, GUARD_PROBE);
+	end(w);
+}
+
+/* Two thousand a second for a day, of which a tenth failed: not a half. */
+static void many_parts_are_counted_as_many(void **state)
+{
+	const struct guard_rule r = { 0.5, 20, 1440, 15, 0 };
+	struct guard g = { 0 };
+	unsigned failed, all;
+
+	(void)state;
+	for (unsigned i = 0; i < 1000000; i++)
+		assert_false(guard_end(&g, &r, i % 10 ? GUARD_TAKEN : GUARD_FAILED, 1000000000));
+	guard_counts(&g, &r, 1000000000, &failed, &all);
+	assert_int_equal(failed, 100000);
+	assert_int_equal(all, 1000000);
+}
+
+/* Yesterday's campaign: numbers that do not exist any more, and tell so a day later. */
+static void late_receipts_are_not_held_against_what_is_sent_now(void **state)
+{
+	struct fake *f[N];
+	struct world *w = world_with(f, CHOOSE_ORDER, 100);
+
+	(void)state;
+	f[0]->o.guard_rule = (struct guard_rule){ 0.5, 10, 30, 15, 0 };
+	f[0]->o.reports = true;
+	add_to(w, 60, TO, CLASS_SERVICE);
+	fake_end_all(w, f[0], OUTCOME_SENT);
+	world_quiet(w);
+	world_pass(w, 24 * 3600000);
+	add_to(w, 20, TO, CLASS_SERVICE);
+	fake_end_all(w, f[0], OUTCOME_SENT);
+	world_quiet(w);
+	for (unsigned i = 0; i < 20; i++)
+		fake_receipt(w, f[0], f[0]->key[i], RECEIPT_UNDELIVERABLE);
+	world_quiet(w);
+	assert_int_equal(f[0]->o.guard.state, GUARD_OPEN);
+	for (unsigned i = 60; i < 80; i++)
+		fake_receipt(w, f[0], f[0]->key[i], RECEIPT_UNDELIVERABLE);
+	world_quiet(w);
+	assert_int_equal(f[0]->o.guard.state, GUARD_ASIDE);
+	end(w);
+}
+
+/* Refused by one of two, and then the other one leaves the pool. */
+static void what_one_refused_goes_over_it_when_it_is_the_last(void **state)
+{
+	struct fake *f[N];
+	struct world *w = world_with(f, CHOOSE_LOAD, 10);
+	struct queue_route r = { .choose = CHOOSE_LOAD, .n_links = 2, .links = { &f[0]->o, &f[1]->o } };
+
+	(void)state;
+	r.id = names_get(w->names, NAME_ROUTE, "r");
+	queue_set_routes(w->queue, &r, 1);
+	fake_up(w, f[1], false);
+	add_to(w, 1, TO, CLASS_SERVICE);
+	fake_end_all(w, f[0], OUTCOME_REJECTED);
+	world_pass(w, 10);
+	assert_int_equal(f[0]->n, 1);
+	r.n_links = 1;
+	queue_set_routes(w->queue, &r, 1);
+	world_pass(w, 10);
+	assert_int_equal(f[0]->n, 2);
+	end(w);
+}
+
+/* One recipient too many for the first, and the second is down. */
+static void the_link_after_the_next_takes_what_the_first_may_not(void **state)
+{
+	struct fake *f[N];
+	struct world *w = world_with(f, CHOOSE_ORDER, 10);
+
+	(void)state;
+	f[0]->o.quota = (struct quota_limits){ .any = true, .recipients = { [QUOTA_DAY] = 2 }, .rule = { "UTC", 1, 0 } };
+	f[0]->o.account = names_get(w->names, NAME_ACCOUNT, "A");
+	queue_quota_changed(w->queue, &f[0]->o);
+	fake_up(w, f[1], false);
+	for (unsigned i = 0; i < 4; i++)
+		add_to(w, 1, TO + i, CLASS_SERVICE);
+	world_pass(w, 300);
+	assert_int_equal(f[0]->n, 2);
+	assert_int_equal(f[2]->n, 2);
+	end(w);
+}
+
+/* A long message that another link of the pool holds closes none: shorter ones use what is left there. */
+static void a_long_message_closes_no_link_while_another_holds_it(void **state)
+{
+	struct fake *f[N];
+	struct world *w = world_with(f, CHOOSE_ORDER, 20);
+	struct queue_route r = { .choose = CHOOSE_PRICE, .n_links = 2, .links = { &f[0]->o, &f[1]->o } };
+	uint64_t id;
+
+	(void)state;
+	r.id = names_get(w->names, NAME_ROUTE, "r");
+	f[1]->o.price = 1;
+	queue_set_routes(w->queue, &r, 1);
+	for (unsigned i = 0; i < 2; i++) {
+		f[i]->o.quota = (struct quota_limits){ .any = true, .parts = { [QUOTA_HOUR] = 5 }, .rule = { "UTC", 1, 0 } };
+		f[i]->o.account = names_get(w->names, NAME_ACCOUNT, i ? "B" : "A");
+		queue_quota_changed(w->queue, &f[i]->o);
+	}
+	add_to(w, 3, TO, CLASS_SERVICE);
+	world_add_long(w, 3, clock_ms() + 86400000, &id);
+	world_quiet(w);
+	assert_int_equal(f[0]->n, 3);
+	assert_int_equal(f[1]->n, 3);
+	add_to(w, 2, TO, CLASS_SERVICE);
+	assert_int_equal(f[0]->n, 5);
+	/* None holds the next one, and so what is left there waits for the hour to end, too. */
+	world_add_long(w, 3, clock_ms() + 86400000, &id);
+	world_quiet(w);
+	add_to(w, 2, TO, CLASS_SERVICE);
+	assert_int_equal(total(f), 8);
+	end(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -383,6 +628,16 @@ int main(void)
 		cmocka_unit_test(a_link_that_fails_is_set_aside),
 		cmocka_unit_test(recipients_that_do_not_exist_are_not_the_links_fault),
 		cmocka_unit_test(the_window_moves_on),
+		cmocka_unit_test(a_long_message_closes_no_link_while_another_holds_it),
+		cmocka_unit_test(others_do_not_wait_for_a_probe),
+		cmocka_unit_test(others_do_not_wait_for_a_probe_of_the_cheapest),
+		cmocka_unit_test(a_code_is_no_probe),
+		cmocka_unit_test(what_waits_for_a_probe_says_so),
+		cmocka_unit_test(a_clock_that_is_set_back_puts_off_no_probe),
+		cmocka_unit_test(many_parts_are_counted_as_many),
+		cmocka_unit_test(late_receipts_are_not_held_against_what_is_sent_now),
+		cmocka_unit_test(what_one_refused_goes_over_it_when_it_is_the_last),
+		cmocka_unit_test(the_link_after_the_next_takes_what_the_first_may_not),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

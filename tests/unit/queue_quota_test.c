@@ -4,6 +4,7 @@
  */
 #include <config.h>
 
+#include <errno.h>
 #include <string.h>
 
 #include "queue_world.h"
@@ -288,6 +289,192 @@ static void the_count_is_the_accounts(void **state)
 	end(w);
 }
 
+/* More parts than a minute has, when much of the day is used already: it begins in a new minute all the same. */
+static void one_that_no_minute_holds_begins_though_the_day_is_used(void **state)
+{
+	struct world *w = world_stopped();
+	struct fake *a = fake_new(w, "A", 100);
+	uint64_t id;
+
+	(void)state;
+	fake_route(w, a, NULL);
+	a->o.quota.parts[QUOTA_DAY] = 1000;
+	limit(w, a, QUOTA_MINUTE, 5, 0);
+	add_to(w, 2, TO, CLASS_SERVICE);
+	world_add_long(w, 7, clock_ms() + 86400000, &id);
+	world_quiet(w);
+	add_to(w, 1, TO, CLASS_SERVICE);
+	assert_int_equal(a->n, 2);
+	fake_end_all(w, a, OUTCOME_SENT);
+	next_period(w, a);
+	assert_int_equal(a->n, 7);
+	fake_end_all(w, a, OUTCOME_SENT);
+	next_period(w, a);
+	assert_int_equal(a->n, 10);
+	/* Of what the day does not hold, nothing is begun in the middle of it. */
+	a->o.quota.parts[QUOTA_DAY] = 12;
+	limit(w, a, QUOTA_MINUTE, 5, 0);
+	next_period(w, a);
+	world_add_long(w, 7, clock_ms() + 86400000, &id);
+	world_quiet(w);
+	assert_int_equal(a->n, 10);
+	end(w);
+}
+
+/* Of several bounds, the one that is reached says until when. */
+static void what_waits_names_the_period_that_is_used_up(void **state)
+{
+	struct world *w = world_stopped();
+	struct fake *a = fake_new(w, "A", 100);
+	struct queue_lane_view v;
+	struct quota_view used;
+
+	(void)state;
+	fake_route(w, a, NULL);
+	a->o.quota.parts[QUOTA_MINUTE] = 100;
+	limit(w, a, QUOTA_DAY, 5, 0);
+	add_to(w, 6, TO, CLASS_SERVICE);
+	assert_int_equal(a->n, 5);
+	reason_of(w, &v);
+	queue_quota(w->queue, &a->o, &used);
+	assert_int_equal(v.reason, REASON_QUOTA);
+	assert_int_equal(v.next_try_ms, used.parts[QUOTA_DAY].end_ms);
+	assert_int_equal(used.until_ms, used.parts[QUOTA_DAY].end_ms);
+	end(w);
+}
+
+static void who_is_one_recipient_too_many_is_told_until_when(void **state)
+{
+	struct world *w = world_stopped();
+	struct fake *a = fake_new(w, "A", 100);
+	struct queue_lane_view v;
+	struct quota_view used;
+
+	(void)state;
+	fake_route(w, a, NULL);
+	limit(w, a, QUOTA_DAY, 0, 2);
+	for (unsigned i = 0; i < 3; i++)
+		add_to(w, 1, TO + i, CLASS_SERVICE);
+	assert_int_equal(a->n, 2);
+	reason_of(w, &v);
+	queue_quota(w->queue, &a->o, &used);
+	assert_int_equal(v.reason, REASON_QUOTA);
+	assert_int_equal(v.next_try_ms, used.recipients[QUOTA_DAY].end_ms);
+	end(w);
+}
+
+/* A clock that was wrong and is set back: no period lasts longer than it does, and nothing is forgotten before. */
+static void a_clock_that_is_set_back_prolongs_a_period_by_one(void **state)
+{
+	struct world *w = world_stopped();
+	struct fake *a = fake_new(w, "A", 100);
+
+	(void)state;
+	fake_route(w, a, NULL);
+	limit(w, a, QUOTA_MINUTE, 5, 0);
+	add_to(w, 20, TO, CLASS_SERVICE);
+	assert_int_equal(a->n, 5);
+	world_set_clock(-365 * INT64_C(86400000));
+	world_seconds(w, 58);
+	assert_int_equal(a->n, 5);
+	world_seconds(w, 64);
+	assert_true(a->n >= 10 && a->n <= 20);
+	end(w);
+}
+
+/* Booted with a clock that stands in the past: what was counted counts until the clock is right, and then on. */
+static void a_clock_that_is_behind_at_first_forgets_nothing(void **state)
+{
+	struct world *w = world_stopped();
+	struct fake *a = fake_new(w, "A", 100);
+	int64_t year = 365 * INT64_C(86400000);
+
+	(void)state;
+	fake_route(w, a, NULL);
+	limit(w, a, QUOTA_MONTH, 5, 0);
+	add_to(w, 8, TO, CLASS_SERVICE);
+	assert_int_equal(a->n, 5);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_halt(w);
+	world_set_clock(-year);
+	world_up(w, false);
+	world_stop_clock();
+	a = fake_new(w, "A", 100);
+	fake_route(w, a, NULL);
+	limit(w, a, QUOTA_MONTH, 5, 0);
+	RUN_UNTIL(w, !world_recovering(w));
+	world_seconds(w, 100);
+	assert_int_equal(a->n, 0);
+	world_set_clock(year);
+	world_seconds(w, 3);
+	assert_int_equal(a->n, 0);
+	end(w);
+}
+
+/* The list of codes may be committed before the one that holds the counts. */
+static void no_part_leaves_before_its_count_is_on_disk(void **state)
+{
+	struct world *w = world_stopped();
+	struct fake *a = fake_new(w, "A", 100);
+
+	(void)state;
+	fake_route(w, a, NULL);
+	limit(w, a, QUOTA_HOUR, 5, 0);
+	world_hold_op(OP_QUOTA);
+	add_to(w, 1, TO, CLASS_OTP);
+	assert_int_equal(a->n, 0);
+	world_release(w);
+	world_quiet(w);
+	assert_int_equal(a->n, 1);
+	end(w);
+}
+
+/* Also where its lane is looked through, as no new recipients may have anything. */
+static void nor_where_recipients_are_used_up(void **state)
+{
+	struct world *w = world_stopped();
+	struct fake *a = fake_new(w, "A", 100);
+	uint64_t id;
+
+	(void)state;
+	fake_route(w, a, NULL);
+	a->o.quota.parts[QUOTA_HOUR] = 5;
+	limit(w, a, QUOTA_DAY, 0, 1);
+	a->o.quota.parts[QUOTA_HOUR] = 5;
+	queue_quota_changed(w->queue, &a->o);
+	world_add_long(w, 3, clock_ms() + 86400000, &id);
+	world_quiet(w);
+	assert_int_equal(a->n, 3);
+	assert_true(a->o.no_new);
+	fake_up(w, a, false);
+	world_add_long(w, 3, clock_ms() + 86400000, &id);
+	world_quiet(w);
+	fake_up(w, a, true);
+	world_pass(w, 300);
+	assert_int_equal(a->n, 3);
+	end(w);
+}
+
+/* Leased in one hour, and the link had no room before the next one. */
+static void what_leaves_in_a_period_counts_in_it(void **state)
+{
+	struct world *w = world_stopped();
+	struct fake *a = fake_new(w, "A", 100);
+
+	(void)state;
+	fake_route(w, a, NULL);
+	limit(w, a, QUOTA_HOUR, 5, 0);
+	a->answer = -EAGAIN;
+	add_to(w, 3, TO, CLASS_SERVICE);
+	assert_int_equal(a->o.in_flight, 3);
+	next_period(w, a);
+	a->answer = 0;
+	queue_outlet_changed(w->queue, &a->o);
+	add_to(w, 9, TO, CLASS_SERVICE);
+	assert_int_equal(a->n, 5);
+	end(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -300,6 +487,14 @@ int main(void)
 		cmocka_unit_test(known_recipients_go_on),
 		cmocka_unit_test(a_long_message_is_not_begun_with_less_than_it_needs),
 		cmocka_unit_test(the_count_is_the_accounts),
+		cmocka_unit_test(one_that_no_minute_holds_begins_though_the_day_is_used),
+		cmocka_unit_test(what_leaves_in_a_period_counts_in_it),
+		cmocka_unit_test(nor_where_recipients_are_used_up),
+		cmocka_unit_test(what_waits_names_the_period_that_is_used_up),
+		cmocka_unit_test(who_is_one_recipient_too_many_is_told_until_when),
+		cmocka_unit_test(a_clock_that_is_set_back_prolongs_a_period_by_one),
+		cmocka_unit_test(a_clock_that_is_behind_at_first_forgets_nothing),
+		cmocka_unit_test(no_part_leaves_before_its_count_is_on_disk),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
