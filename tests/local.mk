@@ -86,6 +86,6 @@ coverage:
 
 # tests/e2e/npm, tests/peers/npm: what 0600-other-peers.py and test_text_peers.py install.
 clean-local:
-	rm -rf fuzz-build coverage-build tests/e2e/out tests/e2e/npm tests/peers/npm
+	rm -rf fuzz-build coverage-build soak-build tests/e2e/out tests/e2e/npm tests/peers/npm
 
 PEER_TESTS += tests/peers/test_smsc_sim.py tests/peers/test_net_smpp.pl

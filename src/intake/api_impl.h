@@ -7,6 +7,7 @@
  *     api_body.c   JSON bodies, the large ones parsed on another thread
  *     api_rows.c, api_rows_chunk.c … many: arrays and streams in chunks
  *     api_read.c   look-ups: message, list, timeline, stream, inbound, parked receipts
+ *     api_totals.c sums by day
  *     api_control.c cancel, links, queue, webhooks
  *     api_links.c  what links tell of themselves; USSD
  *     api_ports.c  ports of this machine
@@ -206,6 +207,7 @@ void api_change_link(struct api_call *c, const uint8_t *body, size_t n);
 void api_show_queue(struct api_call *c, const uint8_t *body, size_t n);
 void api_list_webhooks(struct api_call *c, const uint8_t *body, size_t n);
 void api_replay_webhook(struct api_call *c, const uint8_t *body, size_t n);
+void api_totals(struct api_call *c, const uint8_t *body, size_t n);
 void api_list_parked(struct api_call *c, const uint8_t *body, size_t n);
 void api_healthz(struct api_call *c, const uint8_t *body, size_t n);
 void api_readyz(struct api_call *c, const uint8_t *body, size_t n);

@@ -25,6 +25,8 @@ static const struct api_route routes[] = {
 		api_preview_stream},
 	{HTTP_METHOD_GET, "v1/inbound", ROLE_CLIENT, TAKES_NOTHING, api_list_inbound,
 		{"since", "from", "to", "limit", "after", "client"}, NULL},
+	{HTTP_METHOD_GET, "v1/totals", ROLE_CLIENT, TAKES_NOTHING, api_totals,
+		{"campaign", "tag", "since", "until", "after", "client"}, NULL},
 	{HTTP_METHOD_GET, "v1/links", ROLE_OPERATOR, TAKES_NOTHING, api_list_links, {NULL}, NULL},
 	{HTTP_METHOD_PATCH, "v1/links/*", ROLE_OPERATOR, TAKES_JSON, api_change_link, {NULL}, NULL},
 	{HTTP_METHOD_GET, "v1/links/*/trace", ROLE_OPERATOR, TAKES_NOTHING, api_show_trace, {NULL}, NULL},

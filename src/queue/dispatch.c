@@ -9,6 +9,7 @@
  * The lease is on disk before the driver sees the part: op_lease is staged here (or goes with the accept commit), and
  * dispatch_submit() runs when it is done.
  */
+#include <assert.h>
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
@@ -150,6 +151,7 @@ void dispatch_take(struct queue *q, struct outlet *o, struct qmsg *qm, unsigned 
 
 static void slots_free(struct queue *q, struct outlet *o, struct qmsg *qm, unsigned n_parts)
 {
+	assert(o->in_flight >= n_parts); /* of the link that has them: it would never send again */
 	o->in_flight -= n_parts;
 	if (qm->m->class != CLASS_OTP)
 		o->in_flight_bulk -= n_parts;

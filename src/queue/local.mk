@@ -10,7 +10,7 @@ libposthorn_a_SOURCES += \
 	src/queue/store.h src/queue/store_sqlite.h src/queue/store_schema.h \
 	src/queue/store_sqlite.c src/queue/store_sqlite_apply.c src/queue/store_sqlite_db.c src/queue/store_sqlite_detail.c \
 	src/queue/store_sqlite_load.c src/queue/store_sqlite_purge.c src/queue/store_sqlite_settle.c \
-	src/queue/store_sqlite_receipt.c src/queue/store_sqlite_view.c
+	src/queue/store_sqlite_receipt.c src/queue/store_sqlite_view.c src/queue/store_sqlite_total.c
 libposthorn_a_SOURCES += src/queue/store_sqlite_inbound.c
 libposthorn_a_SOURCES += src/queue/recur.c src/queue/taken.c src/queue/taken.h
 libposthorn_a_SOURCES += src/queue/store_sqlite_inbound.c src/queue/store_sqlite_rows.c src/queue/store_sqlite_checkpoint.c

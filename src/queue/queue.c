@@ -347,6 +347,18 @@ void queue_guard_moved(struct queue *q, struct outlet *o)
 	dispatch_dirty(q);
 }
 
+/* What was begun over the link that went, and waited for the end of its last part there: pinned() in serve.c. */
+static void rest_goes_on(struct queue *q)
+{
+	for (unsigned i = 0; i <= q->mask_by_id; i++)
+		for (struct qmsg *qm = q->by_id[i]; qm; qm = qm->hash_next) {
+			bool under_way = qm->leasing | qm->leased | qm->flying;
+
+			if (!qm->out && qm->bound && !qm->pending && !qm->blocked && !under_way)
+				dispatch_requeue(q, qm); /* nothing is done with one that is in its lane */
+		}
+}
+
 void queue_forget_outlet(struct queue *q, struct outlet *o)
 {
 	o->up = false;
@@ -370,6 +382,7 @@ void queue_forget_outlet(struct queue *q, struct outlet *o)
 				qm->out = NULL;
 	for (struct lane *l = q->lanes; l; l = l->next_all)
 		lane_home(q, l);
+	rest_goes_on(q);
 	dispatch_dirty(q);
 }
 

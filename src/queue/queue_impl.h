@@ -272,7 +272,9 @@ struct queue {
 	uint32_t index_run;
 	struct tag_job *tag_jobs;
 	bool meta_busy, idem_busy, index_busy, purge_busy;
-	bool purge_more; /* the last step found as much as it may take: the next one follows in a second */
+	bool purge_more; /* the last step found as much as it may take: the next one follows at once, or in a second */
+	unsigned purge_left; /* steps of this second */
+	int64_t purge_us, purge_ms; /* when the last one was staged; when to look again */
 	int64_t body_age_ms, number_age_ms, row_age_ms;
 	uint64_t spilling;
 	struct op_spill *spill_op;

@@ -548,10 +548,11 @@ int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *
 	uint64_t a, uint64_t b)
 {
 	enum msg_state state = r->intermediate ? STATE_SENT : receipt_leads_to(r->state);
-	struct op_final say = { .state = state, .at = q->now_ms };
+	struct op_final say = { .state = state, .at = clock_ms() };
 	struct receipt_job *j;
 	struct found f;
 
+	q->now_ms = say.at; /* a gateway that only listens has no turn of dispatch that would set it */
 	if (!o->idform)
 		o->idform = receipt_forms(q, o->id);
 	if (!o->idform)

@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The store, version 8 (kept in user_version).  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
+-- The store, version 9 (kept in user_version).  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
 -- values.  Keys are integers: id = node << 49 | counter, key = id << 8 | part, part 0 is the message itself.
 -- Times are Unix milliseconds.  Executed as it stands on an empty database; later versions migrate (store_sqlite.c).
 
@@ -154,3 +154,13 @@ CREATE TABLE cancel (n INTEGER PRIMARY KEY, client INTEGER NOT NULL, tag TEXT NO
 -- ref, tag and recipient, indexed behind the hot path in sorted runs of 65,536 ids (run = counter >> 16).
 CREATE TABLE lookup (run INTEGER NOT NULL, hash INTEGER NOT NULL, id INTEGER NOT NULL,
 	PRIMARY KEY (run, hash, id)) WITHOUT ROWID;
+
+-- Messages that retention has deleted, counted, so that a report of last year still has its sums.  day: of their creation,
+-- since 1970 in UTC; tag: '' = none, or one of too many (store_sqlite_purge.c); link: that took the first part, 0 = none did;
+-- state: the final one.  parts: as cut; taken: parts that a carrier took.
+CREATE TABLE total (
+	day INTEGER NOT NULL, client INTEGER NOT NULL, campaign INTEGER NOT NULL, tag TEXT NOT NULL, class INTEGER NOT NULL,
+	link INTEGER NOT NULL, state INTEGER NOT NULL,
+	messages INTEGER NOT NULL, parts INTEGER NOT NULL, taken INTEGER NOT NULL,
+	PRIMARY KEY (day, client, campaign, tag, class, link, state)
+) WITHOUT ROWID;

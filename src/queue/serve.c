@@ -47,13 +47,21 @@ static bool too_early(struct queue *q, struct qmsg *qm, const struct outlet *o)
 	return true;
 }
 
-/* What was begun goes on over its link; true: it has left the lane. */
+/* What was begun goes on over its link; true: it has left the lane.  Of a link that is being removed the rest goes over
+ * what there is, but only when nothing is under way there any more: the slots of what is belong to that link, and its
+ * answers too.  queue_forget_outlet() brings it back. */
 static bool pinned(struct queue *q, struct lane *l, struct qmsg *qm)
 {
 	struct lane *to;
 
-	if (!qm->bound || !qm->out || qm->out == l->out || qm->out->removed)
+	if (!qm->bound || !qm->out || qm->out == l->out)
 		return false;
+	if (qm->out->removed) {
+		if (!(qm->leasing | qm->leased | qm->flying))
+			return false;
+		lane_take(q, qm);
+		return true;
+	}
 	to = lane_pinned(q, qm->m, qm->out);
 	if (!to)
 		return false;

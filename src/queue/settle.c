@@ -593,6 +593,7 @@ void queue_settle(struct queue *q, struct outlet *o, const struct settle *s)
 	unsigned part = msg_key_part(s->key);
 	uint64_t bit = part ? 1ull << (part - 1) : 0;
 
+	q->now_ms = clock_ms(); /* as in queue_receipt() */
 	if (s->late) {
 		uncertain_late(q, qm, o, part, s);
 		return;

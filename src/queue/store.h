@@ -515,7 +515,7 @@ enum store_query_kind {
 	Q_BACKLOG, Q_DUE, Q_LEASES, Q_FRESH, Q_EXPIRED, Q_LANE_COUNT, Q_LOAD,    /* the queue's */
 	Q_INBOUND_SET, Q_INBOUND_DUE,                                            /* inbound messages in parts */
 	Q_EVENTS,                                                                /* the webhooks' */
-	Q_MESSAGE, Q_LIST, Q_STREAM, Q_WEBHOOKS, Q_INBOUND, Q_PARKED,            /* the API's */
+	Q_MESSAGE, Q_LIST, Q_STREAM, Q_WEBHOOKS, Q_INBOUND, Q_PARKED, Q_TOTALS,  /* the API's */
 	Q_TAGGED, Q_INDEX,                                                       /* background work */
 	Q_N
 };
@@ -746,6 +746,23 @@ struct q_inbound_due {
 	uint64_t sets[INBOUND_DUE_MAX];
 	unsigned n_sets;
 	bool more;
+};
+/* Messages counted, those that retention has deleted among them: one page, a sum of its own. */
+struct store_total {
+	uint32_t day, client, campaign, link; /* day: of acceptance, since 1970 in UTC; link: 0 = none took it */
+	uint8_t class, state;  /* STATE_QUEUED: not final yet, whatever else it is */
+	uint64_t messages, parts, taken; /* taken: parts that a carrier took */
+};
+struct q_totals {
+	struct store_query q;
+	uint32_t client;       /* 0: all */
+	uint32_t campaign;     /* 0: all */
+	char tag[MSG_REF_MAX + 1]; /* "": all */
+	uint32_t first_day, last_day;
+	uint64_t after;        /* 0: from the beginning; else next of the page before */
+	struct store_total *rows;
+	unsigned n_rows;
+	uint64_t next;         /* cursor; 0: at the end */
 };
 struct store_parked {
 	uint64_t n;

@@ -422,6 +422,7 @@ static read_fn *const read_[Q_N] = {
 	[Q_WEBHOOKS] = read_webhooks,
 	[Q_INBOUND] = read_inbound,
 	[Q_PARKED] = read_parked,
+	[Q_TOTALS] = read_totals,
 	[Q_TAGGED] = read_tagged,
 	[Q_INDEX] = read_index,
 	[Q_INBOUND_SET] = read_inbound_set,
@@ -512,6 +513,7 @@ void store_query_done(struct store_query *q)
 	case Q_EVENTS: free_events((struct q_events *)q); break;
 	case Q_INBOUND_SET: free_inbound_set((struct q_inbound_set *)q); break;
 	case Q_INBOUND_DUE: break;
+	case Q_TOTALS: free_totals((struct q_totals *)q); break;
 	case Q_LANE_COUNT:
 	case Q_MESSAGE:
 	case Q_LIST:

@@ -13,6 +13,7 @@
  *     store_sqlite_purge.c   retention: what is old goes, a little at a time
  *     store_sqlite_load.c    reads of the queue and the webhooks
  *     store_sqlite_view.c    reads of the API and of background work
+ *     store_sqlite_total.c   how many messages there were, those that are gone among them
  *     store_sqlite_detail.c  one message with all that is known of it
  *
  * Who touches what: the loop thread owns the handles and the staged lists; the writer thread owns struct writer; a
@@ -146,6 +147,14 @@
 	X(W_SCRUB_TEXT, "UPDATE inbound SET text = '', raw = x'' WHERE n = ?1")                                        \
 	X(W_SCRUB_SENDER, "UPDATE inbound SET sender = '' WHERE n = ?1")                                               \
 	X(W_PURGE_BODY, "DELETE FROM body WHERE id = ?1")                                                              \
+	X(W_TOTAL, "INSERT INTO total SELECT created / 86400000, client, campaign, iif(?4, coalesce(tag, ''), ''), bits & 3,"   \
+		   " coalesce((SELECT link FROM submit WHERE key BETWEEN ?2 AND ?3 LIMIT 1), 0),"                      \
+		   " (SELECT coalesce((SELECT max(state) FROM correction WHERE key = ?2), state) FROM final"           \
+		   " WHERE key = ?2), 1, coalesce((SELECT parts FROM bound WHERE id = ?1), bits >> 16 & 255),"         \
+		   " (SELECT count(*) FROM submit WHERE key BETWEEN ?2 AND ?3) FROM message WHERE id = ?1"             \
+		   " ON CONFLICT DO UPDATE SET messages = messages + 1, parts = parts + excluded.parts,"               \
+		   " taken = taken + excluded.taken")                                                                  \
+	X(W_TOTAL_TAGS, "SELECT count(*) FROM (SELECT 1 FROM total WHERE day = ?1 AND tag <> '' LIMIT ?2)")            \
 	X(W_PURGE_MESSAGE, "DELETE FROM message WHERE id = ?1")                                                        \
 	X(W_PURGE_BOUND, "DELETE FROM bound WHERE id = ?1")                                                            \
 	X(W_PURGE_SUBMIT, "DELETE FROM submit WHERE key BETWEEN ?1 AND ?2")                                            \
@@ -230,6 +239,14 @@
 	X(R_SET, "SELECT link, sender, recipient, total FROM inbound_set WHERE n = ?1 AND joined = 0")                 \
 	X(R_SET_PARTS, "SELECT seq, dcs, esm_class, text, raw FROM inbound_part WHERE set_n = ?1 ORDER BY seq")        \
 	X(R_SETS_DUE, "SELECT n FROM inbound_set WHERE joined = 0 AND due <= ?1 ORDER BY due LIMIT ?2")                \
+	X(R_TOTAL_DAY, "SELECT day FROM total WHERE day BETWEEN ?1 AND ?2 ORDER BY day LIMIT 1")                       \
+	X(R_TOTAL, "SELECT client, campaign, tag, class, link, state, messages, parts, taken FROM total"               \
+		   " WHERE day = ?1")                                                                                  \
+	X(R_SUMS, "SELECT id, client, campaign, tag, created, bits FROM message WHERE id >= ?1 AND id < ?2 ORDER BY id") \
+	X(R_SUM, "SELECT coalesce((SELECT link FROM submit WHERE key BETWEEN ?1 AND ?2 LIMIT 1), 0),"                  \
+		 " (SELECT coalesce((SELECT max(state) FROM correction WHERE key = ?1), state) FROM final"             \
+		 " WHERE key = ?1), (SELECT parts FROM bound WHERE id = ?3),"                                          \
+		 " (SELECT count(*) FROM submit WHERE key BETWEEN ?1 AND ?2)")                                         \
 	X(R_PARKED, "SELECT n, link, recipient, other, at, state, why, tlv, smsc_id, smsc_id2, stat, err, taken"       \
 		    " FROM receipt_parked WHERE n < ?1 ORDER BY n DESC")                                               \
 	X(R_CANCELLED, "SELECT EXISTS (SELECT 1 FROM cancel WHERE client = ?1 AND tag = ?2 AND upto_id >= ?3)")
@@ -397,6 +414,7 @@ struct writer {
 		uint64_t numbers_upto;             /* every message below has no number any more */
 		uint64_t texts_upto, senders_upto; /* of inbound, up to this n */
 	} m, saved;
+	bool count_tags;         /* of what this step of retention deletes */
 };
 
 typedef int apply_fn(struct writer *w, struct store_op *op);
@@ -524,11 +542,15 @@ struct reader {
 
 typedef int read_fn(struct reader *r, struct store_query *q);
 read_fn read_backlog, read_due, read_leases, read_fresh, read_expired, read_lane_count, read_load, read_events;
-read_fn read_message, read_list, read_stream, read_webhooks, read_inbound, read_parked, read_tagged, read_index;
+read_fn read_message, read_list, read_stream, read_webhooks, read_inbound, read_parked, read_totals,
+	read_tagged, read_index;
 read_fn read_inbound_set, read_inbound_due;
 
 /* Count a row; true when the page must end. */
 bool page_over(struct reader *r);
+/* The first id created at or after `at`. */
+int first_created(struct reader *r, int64_t at, uint64_t *ret);
+void free_totals(struct q_totals *q);
 void waiting_free(struct reader *r);
 
 struct message *load_message(struct reader *r, uint64_t id, bool body, int *ret_rc);

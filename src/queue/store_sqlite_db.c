@@ -275,6 +275,10 @@ static const char *const migrate[SCHEMA_VERSION] = {
 	[6] = "ALTER TABLE inbound ADD COLUMN digest INTEGER;"
 	      "CREATE UNIQUE INDEX inbound_digest ON inbound (digest) WHERE digest IS NOT NULL",
 	[7] = "ALTER TABLE receipt_parked ADD COLUMN taken INTEGER NOT NULL DEFAULT 0",
+	[8] = "CREATE TABLE total (day INTEGER NOT NULL, client INTEGER NOT NULL, campaign INTEGER NOT NULL,"
+	      " tag TEXT NOT NULL, class INTEGER NOT NULL, link INTEGER NOT NULL, state INTEGER NOT NULL,"
+	      " messages INTEGER NOT NULL, parts INTEGER NOT NULL, taken INTEGER NOT NULL,"
+	      " PRIMARY KEY (day, client, campaign, tag, class, link, state)) WITHOUT ROWID",
 };
 
 static int migrate_all(sqlite3 *db, int64_t from)

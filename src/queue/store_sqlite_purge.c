@@ -9,10 +9,16 @@
  *
  * Numbers are scrubbed in rows that stay, so nothing would tell a walk where to go on: a mark is kept on disk, and it
  * stops at what is not final.  The index of recipients goes with them: a hash of a number is as good as the number.
+ *
+ * A message that goes is counted in `total` first, by the day of its creation, client, campaign, tag, class, link and
+ * final state, so sums outlive their rows (store_sqlite_total.c).  A client may give each message a tag of its own,
+ * as a tag is a key for cancelling: a day has room for TAGS_MAX of them, about, and the rest is counted without.
  */
 #include "queue/store_sqlite.h"
 
 #define STEP_MAX   5000
+#define TAGS_MAX   10000 /* rows of total for a day that have a tag; looked at once a step */
+#define DAY_MS     86400000
 #define INBOUND_TEXT_MS (4 * 24 * INT64_C(3600000)) /* a webhook may take 72 h to get it */
 #define WAITING_MS (48 * INT64_C(3600000)) /* a waiting row outlives its final state, for repeats and corrections */
 
@@ -80,12 +86,33 @@ static int delete_range(struct writer *w, int which, uint64_t id)
 	return run(w->st[which]);
 }
 
+/* Its last trace: what it adds to the sums. */
+static int count_message(struct writer *w, uint64_t id)
+{
+	BIND(w->st[W_TOTAL], id, msg_key(id, 0), msg_key(id, 255), w->count_tags);
+	return run(w->st[W_TOTAL]);
+}
+
+/* Whether there is room for more tags on the day where the walk stands. */
+static int look_at_tags(struct writer *w)
+{
+	int64_t id, created, n = 0;
+	int rc = one(w, W_MESSAGE_AT, w->m.purge_message, &id, &created);
+
+	if (rc != SQLITE_ROW)
+		return rc == SQLITE_DONE ? SQLITE_OK : rc;
+	BIND(w->st[W_TOTAL_TAGS], created / DAY_MS, TAGS_MAX);
+	rc = first_column(w->st[W_TOTAL_TAGS], &n);
+	w->count_tags = n < TAGS_MAX;
+	return rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
 static int delete_message(struct writer *w, uint64_t id)
 {
 	static const int by_id[] = {W_PURGE_BODY, W_PURGE_BOUND, W_PURGE_MESSAGE};
 	static const int by_key[] = {W_PURGE_SUBMIT, W_PURGE_ATTEMPT, W_PURGE_FINAL, W_PURGE_CORRECTION, W_PURGE_NOTE,
 		W_LEASES_DELETE};
-	int rc = SQLITE_OK;
+	int rc = count_message(w, id);
 
 	for (size_t i = 0; !rc && i < sizeof by_id / sizeof *by_id; i++)
 		rc = delete_one(w, by_id[i], id);
@@ -251,8 +278,10 @@ static int purge_inbound(struct writer *w, struct step *s, int64_t before)
 
 static int purge_rows(struct writer *w, struct step *s, int64_t before)
 {
-	int rc = walk(w, s, W_OLD_MESSAGES, &w->m.purge_message, before, delete_message);
+	int rc = look_at_tags(w);
 
+	if (!rc)
+		rc = walk(w, s, W_OLD_MESSAGES, &w->m.purge_message, before, delete_message);
 	if (!rc)
 		rc = purge_lookup(w, s);
 	if (!rc)

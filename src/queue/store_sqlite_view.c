@@ -34,8 +34,7 @@ static uint64_t meta_id(struct reader *r, const char *k)
 	return v;
 }
 
-/* The first id created at or after `at`. */
-static int first_created(struct reader *r, int64_t at, uint64_t *ret)
+int first_created(struct reader *r, int64_t at, uint64_t *ret)
 {
 	sqlite3_stmt *st = r->st[R_CREATED_AT];
 	int64_t low = 0, high = 0;

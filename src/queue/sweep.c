@@ -15,6 +15,9 @@
 #define EXPIRE_PAGE 1000
 #define SPAN_MAX (1u << 20) /* ids between low water and now before old ones are given rows */
 #define PURGE_STEP 1000
+#define PURGE_MS 60000     /* by the wall clock, which may be set */
+#define PURGE_STEPS 20     /* in a second, one after the other … */
+#define PURGE_US 20000     /* … while a step takes no longer, its wait for others' commits included */
 #define LOOKUP_STEP  1000
 #define LOOKUP_ROWS  250   /* of others: they are short, and in order */
 
@@ -268,12 +271,18 @@ static void idem_rotate(struct queue *q)
 	store_stage(q->store, STORE_SETTLE, &q->op_idem);
 }
 
+static void purge(struct queue *q);
+
+/* What comes in must not outrun what goes: a busy gateway takes more than a step a second.  A disk or writer that
+ * others need is left alone until the next second. */
 static void purge_done(struct store_op *op)
 {
 	struct queue *q = op->arg;
 
 	q->purge_busy = false;
 	q->purge_more = op->r == 0 && q->op_purge.ret_n >= PURGE_STEP;
+	if (q->purge_more && q->purge_left && clock_mono_us() - q->purge_us <= PURGE_US)
+		purge(q);
 }
 
 static void purge(struct queue *q)
@@ -291,6 +300,9 @@ static void purge(struct queue *q)
 	q->op_purge.parked_before = q->parked_age_ms ? q->now_ms - q->parked_age_ms : 0;
 	q->op_purge.limit = PURGE_STEP;
 	q->purge_busy = true;
+	q->purge_us = clock_mono_us();
+	q->purge_ms = q->now_ms + PURGE_MS;
+	q->purge_left -= q->purge_left > 0;
 	store_stage(q->store, STORE_BULK, &q->op_purge.op);
 }
 
@@ -399,7 +411,8 @@ void sweep_second(uv_timer_t *t)
 	settle_flush_spill(q);
 	store_low(q);
 	index_next(q);
-	if (q->seconds % 60 == 30 || q->purge_more)
+	q->purge_left = PURGE_STEPS;
+	if (q->purge_more || q->now_ms >= q->purge_ms || q->now_ms < q->purge_ms - PURGE_MS)
 		purge(q);
 	if (q->seconds % 3600 == 1)
 		idem_rotate(q);

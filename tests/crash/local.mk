@@ -20,6 +20,8 @@ check-crash-long: build-tests
 	$(PYTHON3) $(srcdir)/tests/crash/memory_start.py --rounds 0
 	$(PYTHON3) $(srcdir)/tests/crash/clock_jumps.py --rounds 20
 	$(PYTHON3) $(srcdir)/tests/crash/kill9.py --rounds 100
+	$(PYTHON3) $(srcdir)/tests/crash/receipts_later.py --messages 1000000
+	$(PYTHON3) $(srcdir)/tests/crash/retention.py --days 40 --messages 20000
 
 CRASH_TESTS += tests/crash/kill9.py tests/crash/kill9_can_fail.py
 EXTRA_DIST += tests/crash/kill9.py tests/crash/kill9_can_fail.py
@@ -54,3 +56,24 @@ tests_crash_posthornd_points_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_open,--wra
 tests_crash_backup_dies_SOURCES = tests/crash/backup_dies.c src/queue/store_sqlite_care.c
 tests_crash_backup_dies_LDADD = $(POSTHORN_LIBS)
 tests_crash_backup_dies_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sqlite3_backup_finish,--wrap=rename
+
+# The gateway whose wall clock a test moves.
+check_PROGRAMS += tests/crash/posthornd-clock
+tests_crash_posthornd_clock_SOURCES = src/main.c tests/crash/clock_shim.c
+tests_crash_posthornd_clock_LDADD = $(POSTHORN_LIBS)
+tests_crash_posthornd_clock_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=clock_ms
+CRASH_TESTS += tests/crash/receipts_later.py tests/crash/retention.py
+EXTRA_DIST += tests/crash/receipts_later.py tests/crash/retention.py tests/crash/clocks.py
+
+# Faults on all sides and the books closed behind them: a short form in `make check`, in both builds, as it is memory that
+# sanitizers look at; an hour by `make soak`, with sanitizers in a build folder of its own.
+E2E_TESTS += tests/crash/soak.py
+EXTRA_DIST += tests/crash/soak.py tests/crash/soak_audit.py tests/crash/soak_load.py tests/crash/soak_world.py
+SECONDS = 3600
+.PHONY: soak
+soak:
+	@mkdir -p soak-build
+	test -f soak-build/Makefile || (cd soak-build && \
+		$(abs_top_srcdir)/configure --enable-sanitizers CFLAGS="-O1 -g" >configure.out)
+	$(MAKE) -C soak-build all
+	cd soak-build && POSTHORN_BUILD=. $(PYTHON3) $(abs_top_srcdir)/tests/crash/soak.py --seconds $(SECONDS) --table soak.table

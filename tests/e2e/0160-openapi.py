@@ -15,7 +15,7 @@ CONTRACT = {
     ("post", "/v1/messages"): "client", ("get", "/v1/messages"): "client", ("delete", "/v1/messages"): "client",
     ("get", "/v1/messages/{id}"): "client", ("delete", "/v1/messages/{id}"): "client",
     ("get", "/v1/messages/{id}/events"): "client", ("get", "/v1/streams/{key}"): "client",
-    ("post", "/v1/preview"): "client", ("get", "/v1/inbound"): "client",
+    ("post", "/v1/preview"): "client", ("get", "/v1/inbound"): "client", ("get", "/v1/totals"): "client",
     ("get", "/v1/links"): "operator", ("patch", "/v1/links/{name}"): "operator",
     ("get", "/v1/links/{name}/trace"): "operator", ("post", "/v1/links/{name}/ussd"): "operator",
     ("post", "/v1/links/{name}/{action}"): "operator", ("get", "/v1/ports"): "operator",

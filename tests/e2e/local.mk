@@ -81,7 +81,7 @@ PART_TESTS = tests/e2e/0535-inbound-parts.py
 E2E_TESTS += $(PART_TESTS)
 EXTRA_DIST += tests/e2e/carrier.py $(PART_TESTS)
 # What links tell of themselves; SIM accounts.
-SIM_TESTS = tests/e2e/0850-link-facts.py tests/e2e/0860-quotas.py
+SIM_TESTS = tests/e2e/0850-link-facts.py tests/e2e/0860-quotas.py tests/e2e/0870-totals.py
 E2E_TESTS += $(SIM_TESTS)
 EXTRA_DIST += $(SIM_TESTS)
 # Modems.

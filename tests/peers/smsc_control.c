@@ -7,6 +7,7 @@
  *   outbind ADDRESS:PORT ID [PASSWORD]  call an ESME, which then binds on that connection
  *   drop                             close all SMPP connections
  *   pause, resume                    stop and start listening
+ *   hold, release                    keep receipts and MO, and let them go
  *   quit                             end the process
  *
  * Answers are `ok`, `err REASON` or the JSON.
@@ -218,6 +219,9 @@ static void command(struct control *k, char *line)
 	} else if (strcmp(line, "resume") == 0) {
 		r = smsc_conn_listen(sim);
 		reply(k, r == 0 ? "ok" : "err cannot listen");
+	} else if (strcmp(line, "hold") == 0 || strcmp(line, "release") == 0) {
+		sim->holding = line[0] == 'h';
+		reply(k, "ok");
 	} else if (strcmp(line, "quit") == 0) {
 		reply(k, "ok");
 		smsc_sim_stop(sim);

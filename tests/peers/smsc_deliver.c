@@ -60,6 +60,8 @@ static void pump(struct smsc_sim *sim, uint8_t account)
 	struct smsc_account *a = &sim->accounts[account];
 	uint32_t i;
 
+	if (sim->holding)
+		return;
 	while ((i = smsc_receipts_peek(&sim->receipts, account)) != SMSC_NONE) {
 		struct smsc_conn *c = choose(a, smsc_item(&sim->receipts, i));
 

@@ -46,7 +46,7 @@ static const struct argp_option options[] = {
 	{"listen", 'l', "ADDRESS:PORT", 0,
 		"where to wait for binds (default 127.0.0.1:2775; port 0 chooses one)", 1},
 	{"control", OPT_CONTROL, "ADDRESS:PORT", 0,
-		"take commands there: stats, mo, drop, pause, resume, quit", 1},
+		"take commands there: stats, mo, drop, hold, pause, quit", 1},
 	{"system-id", OPT_SYSTEM_ID, "NAME", 0, "accept only this system_id", 1},
 	{"password", OPT_PASSWORD, "WORD", 0, "accept only this password", 1},
 	{"bind-timeout", OPT_BIND_TIMEOUT, "SECONDS", 0, "close connections that do not bind (default 30)",

@@ -93,6 +93,7 @@ struct smsc_sim {
 	uv_timer_t tick, housekeeping, restart;
 	uv_signal_t sigterm, sigint, sigusr1;
 	bool ticking;
+	bool holding; /* receipts and MO stay here until told */
 	uint32_t n_delayed; /* answers of all slow connections */
 
 	struct smsc_conns conns;

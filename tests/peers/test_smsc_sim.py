@@ -811,6 +811,17 @@ def test_mo_by_control_and_by_script():
             sim.until("acked", lambda s: s["mo"] == dict(created=5, sent=5, acked=5, refused=0, dropped=0))
 
 
+def test_what_is_held_goes_when_it_is_told_to():
+    with Sim() as sim, Peer(sim, BIND_TRX) as p:
+        assert sim.ask("hold") == "ok"
+        for _ in range(3):
+            p.submit_ok(registered=1)
+        assert sim.stats()["receipts"]["created"] == 3 and sim.stats()["receipts"]["sent"] == 0
+        assert sim.ask("release") == "ok"
+        assert sorted(p.recv()[0] for _ in range(3)) == [DELIVER] * 3
+        assert sim.ask("hold") == "ok"
+
+
 def test_control_drops_pauses_and_quits():
     with Sim() as sim:
         with Peer(sim, BIND_TX) as p:

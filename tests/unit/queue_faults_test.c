@@ -67,6 +67,37 @@ static void a_link_gone_for_good_hands_on_what_is_left(void **state)
 	world_free(w);
 }
 
+/* A is being removed while part 1 is under way there, and B is up.  The place in the window is A's until it answers. */
+static void what_is_left_waits_for_what_is_under_way_over_a_link_that_goes(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a, *b;
+
+	(void)state;
+	world_up(w, false);
+	b = fake_new(w, "B", 10);
+	b->o.up = false;
+	a = half_leased(w, b);
+	a->o.draining = a->o.removed = true;
+	queue_outlet_changed(w->queue, &a->o);
+	fake_route(w, b, NULL);
+	fake_up(w, b, true);
+	world_quiet(w);
+	assert_int_equal(b->n, 0);
+	assert_int_equal(a->o.in_flight, 1);
+	fake_end(w, a, a->key[0], OUTCOME_SENT);
+	world_quiet(w);
+	assert_int_equal(a->o.in_flight, 0);
+	queue_forget_outlet(w->queue, &a->o);
+	RUN_UNTIL(w, b->n == 1);
+	assert_int_equal(b->count[2], 1);
+	fake_end_all(w, b, OUTCOME_SENT);
+	world_quiet(w);
+	assert_int_equal(b->o.in_flight, 0);
+	world_down(w);
+	world_free(w);
+}
+
 /* The same over a restart: the next life is configured without A, and B comes up after the scan. */
 static void a_link_gone_over_a_restart_hands_on_what_is_left(void **state)
 {
@@ -385,6 +416,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(the_rest_of_a_message_waits_for_its_link),
 		cmocka_unit_test(a_link_gone_for_good_hands_on_what_is_left),
+		cmocka_unit_test(what_is_left_waits_for_what_is_under_way_over_a_link_that_goes),
 		cmocka_unit_test(a_link_gone_over_a_restart_hands_on_what_is_left),
 		cmocka_unit_test(each_part_comes_back_by_its_own_due_row),
 		cmocka_unit_test(a_held_part_stays_held_when_another_comes_back),

@@ -18,7 +18,7 @@ static void a_new_database_has_the_settings_it_keeps(void **state)
 	assert_int_equal(f->boot.low_water, f->boot.next_id);
 	assert_int_equal(f->boot.indexed_to, f->boot.next_id);
 	assert_int_equal(f->boot.next_lane, 1);
-	assert_int_equal(sql(f, "PRAGMA user_version"), 8);
+	assert_int_equal(sql(f, "PRAGMA user_version"), 9);
 	assert_int_equal(sql(f, "PRAGMA auto_vacuum"), 2);
 	assert_int_equal(sql(f, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
 }
@@ -86,21 +86,22 @@ static void a_newer_schema_is_refused(void **state)
 	sql(f, "PRAGMA user_version = 99");
 	assert_int_equal(fixture_open(f), -EINVAL);
 	assert_non_null(strstr(f->err, "newer"));
-	sql(f, "PRAGMA user_version = 8");
+	sql(f, "PRAGMA user_version = 9");
 	assert_int_equal(fixture_open(f), 0);
 }
 
 /* Columns of the newest tables; of a new database and of one that was brought forward they are the same. */
 #define NEW_COLUMNS \
 	"SELECT count(*) FROM sqlite_schema s, pragma_table_info(s.name) c WHERE s.name LIKE 'inbound%'" \
-	" OR s.name IN ('bound', 'body', 'submit')"
+	" OR s.name IN ('bound', 'body', 'submit', 'total')"
 
 /* Version 1 did not keep how a message was cut; version 2 knew one hash of a parked receipt, and no forms; version 3 no
  * parts of inbound messages; version 4 neither TLVs nor the sender that went out; version 5 no
- * quotas; version 6 no digest of what a modem received. */
+ * quotas; version 6 no digest of what a modem received; version 8 no totals. */
 static void an_older_schema_is_brought_forward(void **state)
 {
 	static const char *const back[] = {
+		"DROP TABLE total",
 		"DROP INDEX inbound_digest",
 		"ALTER TABLE inbound DROP COLUMN digest",
 		"DROP TABLE quota",
@@ -143,7 +144,7 @@ static void an_older_schema_is_brought_forward(void **state)
 	for (size_t i = 0; i < sizeof back / sizeof *back; i++)
 		sql(f, back[i]);
 	assert_int_equal(fixture_open(f), 0);
-	assert_int_equal(sql(f, "PRAGMA user_version"), 8);
+	assert_int_equal(sql(f, "PRAGMA user_version"), 9);
 	assert_int_equal(sql(f, NEW_COLUMNS), columns);
 	assert_int_equal(sql(f, "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND tbl_name LIKE 'inbound%'"),
 		indexes);
@@ -684,95 +685,6 @@ static void closing_finishes_what_is_staged(void **state)
 	free(all);
 }
 
-/* ---- retention ---------------------------------------------------------------------------------------------- */
-
-static void retention_takes_what_is_final_and_old(void **state)
-{
-	struct fixture *f = *state;
-	uint64_t id = f->boot.next_id;
-	struct op_purge o = {.limit = 2};
-	struct store_spill spill_row = {.hash = 77, .key = msg_key(id, 1), .deadline = 1};
-	struct op_spill spill = {.rows = &spill_row, .n_rows = 1};
-	struct op_receipt parked = {.hash = {1}, .n_hash = 1, .n_park = 1, .link = 1, .at = 5, .stat = "DELIVRD", .state = STATE_DELIVERED};
-	uint64_t n = 0;
-
-	for (unsigned i = 0; i < 10; i++) {
-		struct store_msg sm = sent_message(f, id + i, 2, REPORT_FINAL);
-		struct op_final final = {.msg = sm, .state = STATE_EXPIRED, .at = 1};
-
-		if (i != 3) /* this one still waits */
-			assert_int_equal(put(f, OP_FINAL, &final.op), 0);
-	}
-	assert_int_equal(put(f, OP_SPILL, &spill.op), 0);
-	assert_int_equal(put(f, OP_RECEIPT, &parked.op), 0);
-	o.bodies_before = fixture_message(id + 5).created_ms;
-	do {
-		assert_int_equal(put(f, OP_PURGE, &o.op), 0);
-	} while (o.ret_n == 2 && ++n < 100);
-	assert_int_equal(count(f, "body"), 6);
-	assert_int_equal(count(f, "message"), 10);
-	assert_int_equal(count(f, "waiting"), 0); /* final since 1970 */
-	assert_int_equal(count(f, "receipt_parked"), 1);
-	o.parked_before = 6;
-	o.rows_before = fixture_message(id + 6).created_ms;
-	n = 0;
-	do {
-		assert_int_equal(put(f, OP_PURGE, &o.op), 0);
-	} while (o.ret_n == 2 && ++n < 100);
-	assert_int_equal(count(f, "message"), 5);
-	assert_int_equal(count(f, "body"), 5);
-	assert_int_equal(count(f, "submit"), 10);
-	assert_int_equal(count(f, "final"), 4);
-	assert_int_equal(count(f, "bound"), 5);
-	assert_int_equal(count(f, "receipt_parked"), 0);
-	assert_int_equal(count(f, "receipt_parked_id"), 0);
-	assert_int_equal(sql(f, "SELECT min(id) FROM message"), id + 3);
-}
-
-static void numbers_go_at_their_own_age(void **state)
-{
-	struct fixture *f = *state;
-	uint64_t id = f->boot.next_id, to = fixture_message(id).to;
-	struct op_purge o = {.limit = 2};
-	struct store_lookup row = {store_lookup_hash('n', 0, &to, sizeof to), id};
-	struct op_lookup lookup = {.run = id >> 16, .rows = &row, .n_rows = 1};
-	struct op_inbound in = {.at = 5, .from = "+12025550142", .to = "12345", .text = "hi", .n_text = 2};
-	char text[MSG_TO_TEXT];
-	uint64_t n = 0;
-
-	for (unsigned i = 0; i < 6; i++) {
-		struct store_msg sm = sent_message(f, id + i, 1, REPORT_FINAL);
-		struct op_final final = {.msg = sm, .state = STATE_EXPIRED, .at = 1};
-
-		if (i != 4) /* this one still waits */
-			assert_int_equal(put(f, OP_FINAL, &final.op), 0);
-	}
-	assert_int_equal(put(f, OP_LOOKUP, &lookup.op), 0);
-	assert_int_equal(put(f, OP_INBOUND, &in.op), 0);
-	in.at = INT64_MAX;
-	assert_int_equal(put(f, OP_INBOUND, &in.op), 0);
-	o.numbers_before = fixture_message(id + 3).created_ms;
-	do {
-		assert_int_equal(put(f, OP_PURGE, &o.op), 0);
-	} while (o.ret_n == 2 && ++n < 100);
-	assert_int_equal(sql(f, "SELECT count(*) FROM message WHERE recipient < 0"), 3);
-	assert_int_equal(count(f, "lookup"), 0);
-	assert_int_equal(sql(f, "SELECT count(*) FROM inbound WHERE sender = ''"), 1);
-	assert_int_equal(sql(f, "SELECT count(*) FROM inbound WHERE text = 'hi'"), 2); /* texts have their own age */
-	assert_string_equal(msg_to_text(sql(f, "SELECT min(recipient) FROM message"), text), "+1202*******");
-	o.numbers_before = fixture_message(id + 6).created_ms;
-	for (unsigned i = 0; i < 5; i++)
-		assert_int_equal(put(f, OP_PURGE, &o.op), 0);
-	assert_int_equal(sql(f, "SELECT count(*) FROM message WHERE recipient < 0"), 4); /* it stops at what waits */
-	fixture_close(f);
-	assert_int_equal(fixture_open(f), 0);
-	assert_int_equal(put(f, OP_PURGE, &o.op), 0);
-	assert_int_equal(o.ret_n, 2); /* it goes on there, and does not begin anew */
-	o.bodies_before = INT64_MAX;
-	assert_int_equal(put(f, OP_PURGE, &o.op), 0);
-	assert_int_equal(sql(f, "SELECT count(*) FROM inbound WHERE text = 'hi'"), 1);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -802,8 +714,6 @@ int main(void)
 		TEST(a_full_disk_refuses_and_loses_nothing),
 		TEST(a_loop_without_work_ends),
 		TEST(closing_finishes_what_is_staged),
-		TEST(retention_takes_what_is_final_and_old),
-		TEST(numbers_go_at_their_own_age),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,203 @@
+# SPDX-License-Identifier: Apache-2.0
+"""soak_audit.py -- what is counted when soak.py has come to rest."""
+import collections
+import os
+import re
+import sqlite3
+
+import harness
+from harness import *
+from kill9 import all_final, outbox
+from soak_load import MODEM, REFUSED, STRICT, is_long
+from soak_world import UNKNOWN_EVERY
+
+DELIVERED, UNDELIVERED, REJECTED, EXPIRED, CANCELLED, UNCONFIRMED = range(4, 10)  # enum msg_state, src/message.h
+STATES = dict(zip(range(4, 10), FINAL))
+NO_ANSWER = 12  # enum msg_reason
+UNKNOWN = 4     # enum outcome
+# Of a build with sanitizers; what is freed lies in quarantine for a while.  In kilobytes.
+RISE_MAX_KB, RESIDENT_MAX_KB = 4096, 256 << 10
+RISE_AT_FIRST_KB = 24 << 10 # while tables are growing to their size
+EXPLAINED = r"event=reload_refused "
+
+
+class Books:
+    def __init__(self, data_dir):
+        self.db = sqlite3.connect(f"file:{data_dir}/posthorn.db?mode=ro", uri=True)
+
+    def ask(self, sql, *args):
+        return self.db.execute(sql, args).fetchall()
+
+    def one(self, sql, *args):
+        return self.ask(sql, *args)[0][0]
+
+
+def taken(world):
+    """(recipient, part) → how often all carriers together took it, from the logs that they wrote before they answered."""
+    seen = collections.Counter()
+    for sim in (world.acme, world.beta):
+        with open(sim.audit, encoding="utf-8") as f:
+            for line in f:
+                w = line.split()
+                seen[int(w[5]), int(w[8][10:12], 16) if int(w[6], 16) & 0x40 else 1] += 1
+    for r in world.sims.events("submit"):
+        seen[int(r["to"].lstrip("+")), r["concat"]["part"] if r.get("concat") else 1] += 1
+    return seen
+
+
+def slope(points):
+    """Least squares: (value at the beginning, rise over all of it)."""
+    n = len(points)
+    mx, my = sum(x for x, _ in points) / n, sum(y for _, y in points) / n
+    above = sum((x - mx) * (y - my) for x, y in points)
+    below = sum((x - mx) ** 2 for x, _ in points) or 1
+    k = above / below
+    return my + k * (points[0][0] - mx), k * (points[-1][0] - points[0][0])
+
+
+def judge_memory(world, options):
+    under_load = [s for s in world.samples if s[0] <= world.rest_from]
+    half = [s for s in under_load if s[0] >= world.rest_from / 2]
+    if options.table:
+        with open(options.table, "w", encoding="ascii") as f:
+            f.write("seconds resident_kb anonymous_kb descriptors threads\n")
+            f.writelines(" ".join(f"{x:.0f}" for x in s) + "\n" for s in world.samples)
+    begin, rise = slope([(s[0], s[1]) for s in half])
+    most = max(s[1] for s in world.samples)
+    fds = [s[3] for s in under_load]
+    harness._comment(f"resident: {under_load[0][1] >> 10} MB at the start, {begin / 1024:.1f} MB at half time, risen by "
+                     f"{rise / 1024:+.1f} MB since, {most / 1024:.1f} MB at most; descriptors: {min(fds)} to {max(fds)}, "
+                     f"{world.samples[-1][3]} at rest; threads: {min(s[4] for s in under_load)} to {max(s[4] for s in under_load)}")
+    wrong = []
+    if most > RESIDENT_MAX_KB:
+        wrong.append(f"{most} kB resident")
+    if rise > (RISE_MAX_KB if options.seconds >= 600 else RISE_AT_FIRST_KB):
+        wrong.append(f"resident memory rose by {rise:.0f} kB over the second half")
+    if world.samples[-1][3] > world.fds_before + 8:
+        wrong.append(f"{world.samples[-1][3]} descriptors at rest, {world.fds_before} before the load")
+    return wrong
+
+
+def first(some):
+    return sorted(some)[:5]
+
+
+def judge_messages(world, ledger, b):
+    seen = taken(world)
+    final, twice = {}, []
+    for to, state, reason in b.ask(
+            "SELECT m.recipient, coalesce((SELECT c.state FROM correction c WHERE c.key = m.id << 8 ORDER BY n DESC LIMIT 1), "
+            "f.state), f.reason FROM message m LEFT JOIN final f ON f.key = m.id << 8"):
+        if to in final:
+            twice.append(to)
+        final[to] = (state, reason)
+    doubt = collections.Counter()
+    for to, part in b.ask("SELECT m.recipient, a.key & 255 FROM attempt a JOIN message m ON m.id = a.key >> 8 "
+                          "WHERE a.outcome = ?", UNKNOWN):
+        doubt[to, part] += 1
+    doubted = {to for to, _ in doubt}
+    by_kind = collections.Counter((str(to)[:4], STATES.get(s, s)) for to, (s, _) in final.items())
+    parts_of = lambda n: (1, 2, 3) if is_long(n) else (1,)
+
+    def lost(n):
+        """Not at a carrier with all its parts, and not a state that says so."""
+        state, reason = final.get(n, (None, None))
+        missing = [p for p in parts_of(n) if not seen[n, p]]
+        if not missing or state == CANCELLED:
+            return False
+        if state == UNCONFIRMED and reason == NO_ANSWER:  # on_uncertain = fail: swallowed, and called so
+            return not any(doubt[n, p] for p in parts_of(n))
+        if is_long(n) and state in (UNDELIVERED, REJECTED, EXPIRED, UNCONFIRMED):  # a part failed before the others went
+            return False
+        return not (state == REJECTED and str(n).startswith(REFUSED))
+
+    extra = {k: n - 1 for k, n in seen.items() if n > 1}
+    harness._comment("final: " + ", ".join(f"{k}… {s} {n}" for (k, s), n in sorted(by_kind.items(), key=str)))
+    harness._comment(f"carriers took {seen.total()} parts; {sum(extra.values())} doubles, {doubt.total()} attempts without an answer")
+    return {
+        "refused or broken": ledger.problems,
+        "promised, and not in the database": first(n for n in ledger.promised if n not in final),
+        "without a final state": first(n for n, (s, _) in final.items() if s is None),
+        "with two messages": first(twice),
+        "nobody asked for": first(n for n in final if n not in ledger.promised and n not in ledger.maybe),
+        "never whole, and sent": first(n for n in ledger.never if n in final or seen[n, 1]),
+        "lost": first((n, final.get(n)) for n in ledger.promised if lost(n)),
+        "doubled without a name": first((k, n, doubt[k]) for k, n in extra.items() if n > doubt[k]),
+        "doubled where on_uncertain is fail": first(k for k in extra if str(k[0]).startswith(STRICT)),
+        "cancelled, and sent": first(n for n in ledger.cancelled if any(seen[n, p] for p in parts_of(n))
+                                     or final.get(n, (0,))[0] != CANCELLED),
+        "sent, and called cancelled": first(n for n, (s, _) in final.items() if s == CANCELLED and seen[n, 1]),
+        "refused, and not called so": first(n for n, (s, _) in final.items() if str(n).startswith(REFUSED) and s != REJECTED
+                                             and n not in doubted),
+        # A modem that is pulled out takes its reports along.
+        "unconfirmed without a doubt": first((n, r) for n, (s, r) in final.items() if s == UNCONFIRMED and n not in doubted
+                                             and not str(n).startswith(MODEM)),
+        "not heard of": first((n, STATES.get(s)) for n, (s, _) in final.items() if world.sink.heard.get(n) != STATES.get(s)),
+    }
+
+
+def judge_inbound(world, b):
+    rows = collections.Counter(t for (t,) in b.ask("SELECT text FROM inbound"))
+    single = [f"<{n}.0>" for n, p in world.inbound.acked if not p]
+    whole = {"".join(f"<{n}.{p}>" for p in (1, 2, 3)) for n, p in world.inbound.acked if p}
+    texts = {f"<modem {i}>" + (" long" * 60 if i % 2 else "") for i in range(1, world.modem_mo + 1)}
+    harness._comment(f"inbound: {len(single)} messages of one part, {len(whole)} of three, {len(texts)} by modem; "
+                     f"{sum(rows.values())} rows")
+    return {
+        "inbound acknowledged, and not there": first(t for t in single if not rows[t]),
+        "joined not once": first(t for t in whole if rows[t] != 1),
+        "inbound by modem, not once": first((t, rows[t]) for t in texts if rows[t] != 1),
+        "inbound with gaps": first(t for (t,) in b.ask("SELECT text FROM inbound WHERE missing IS NOT NULL")),
+        "inbound, not heard of": first(t for t in rows if not world.sink.texts[t]),
+    }
+
+
+def judge_receipts(world, b, stats):
+    """What is parked belongs to no part whose id is known, and there are as many as the carriers made for nobody."""
+    known = {str(i).lower() for (i,) in b.ask("SELECT smsc_id FROM submit")}
+    parked = [i for (i,) in b.ask("SELECT smsc_id FROM receipt_parked")]
+    made = sum(s["receipts"]["created"] for s in stats)
+    unknown = stats[0]["receipts"]["created"] // UNKNOWN_EVERY + 1
+    doubts = b.one("SELECT count(*) FROM attempt WHERE outcome = ?", UNKNOWN)
+    harness._comment(f"receipts: {made} made by the SMSCs, {sum(s['receipts']['acked'] for s in stats)} acknowledged, "
+                     f"{len(parked)} parked ({unknown} of nothing, {doubts} doubts); queries: {sum(s['queries'] for s in stats)}")
+    return {
+        "parked, and of something known": first(i for i in parked if i.lower() in known),
+        "more parked than nobody's": [len(parked)] if len(parked) > 2 * (unknown + doubts) else [],
+        "receipts never acknowledged": [s["receipts"]["dropped"] + s["receipts"]["refused"] for s in stats
+                                        if s["receipts"]["dropped"] + s["receipts"]["refused"]],
+    }
+
+
+def close_books(world, ledger, options):
+    gw, data_dir = world.gw, world.gw.settings["data_dir"]
+    since = time.monotonic()
+    wait_for(lambda: all_final(data_dir), 240, "every message to be final", every=1)
+    wait_for(lambda: outbox(data_dir) == 0, 60, "every event to be told", every=0.2)
+    wait_for(lambda: all(r["created"] == r["acked"] + r["refused"] + r["dropped"]
+                         for r in (world.acme.stats["receipts"], world.beta.stats["receipts"])), 60, "every receipt to be acknowledged", every=0.2)
+    harness._comment(f"at rest after {time.monotonic() - since:.0f} s")
+    for a in gw._apis:
+        a.close()
+    wait_for(lambda: len(os.listdir(f"/proc/{gw.pid}/fd")) <= world.fds_before + 8, 20, "descriptors to be closed", every=0.2)
+    world._sample()
+    found = {"memory": judge_memory(world, options)}
+    stats = [world.acme.stats, world.beta.stats]
+    gw.stop(seconds=60)
+    b = Books(data_dir)
+    found.update(judge_messages(world, ledger, b))
+    found.update(judge_inbound(world, b))
+    found.update(judge_receipts(world, b, stats))
+    found["errors in the log"] = [e for e in gw.errors if not re.search(EXPLAINED, e)][:5]
+    found["malformed at the SMSC"] = [s["malformed_pdus"][:2] for s in stats if s["malformed_pdus"]]
+    status, out, err = run(os.path.join(BUILD, "posthorn"), "check", "--data-dir", data_dir, seconds=120)
+    found["posthorn check"] = [out, err] if status else []
+    harness._comment(f"faults: {dict(world.n_faults)}; {world.n_reloads_done} reloads; webhook: {dict(world.sink.answers)}, "
+                     f"{len(world.sink.ids)} events, {sum(n > 1 for n in world.sink.ids.values())} of them acknowledged twice; "
+                     f"carrier connections: {[s['connections'] for s in stats]}")
+    harness._comment(f"log: {dict(gw.events.most_common(12))}")
+    wrong = {k: v for k, v in found.items() if v}
+    equal(wrong, {}, "what the audit found")
+    total = len(ledger.promised)
+    check(total > options.seconds * options.rate / 3, f"only {total} messages were promised")
+
