@@ -564,6 +564,7 @@ static void put_pdu(void *arg, const struct driver_pdu *p)
 
 	for (uint32_t i = 0; i < n; i++)
 		snprintf(hex + 2 * i, 3, "%02x", p->octets[i]);
+	hex[2 * n] = '\0'; /* a line of a modem has none */
 	json_out_open(o, '{');
 	json_out_ktime(o, "at", p->at_ms);
 	json_out_ku64(o, "bind", p->bind);

@@ -254,6 +254,7 @@ struct queue {
 	uint64_t due_after_key;
 	/* restart */
 	bool started, recovering, leases_known;
+	bool remembering;            /* after recovering: what was settled before the restart */
 	uint64_t recover_upto;
 	uint64_t *retaken; /* ascending: woken because of their leases, see refill.c */
 	unsigned n_retaken;
@@ -456,7 +457,8 @@ struct taken_claim recur_claim(struct queue *q, const struct outlet *o, int64_t 
 struct sent_entry *recur_find(struct queue *q, uint64_t hash, uint64_t to, const struct taken_claim *c,
 	struct taken_pick *pick, bool *ret_doubt);
 void recur_learn(struct queue *q, struct outlet *o, const struct taken_claim *c, const struct taken_pick *p);
-
+/* From a report that came before the answer to its part. */
+void recur_learn_overtaken(struct queue *q, const struct op_submit *s);
 
 /* settle.c */
 typedef void settle_then(void *arg, uint64_t a, uint64_t b, int r);

@@ -455,6 +455,8 @@ void receipt_claimed(struct queue *q, uint32_t link, const struct op_submit *s)
 	q->stats.receipts_matched += s->ret_claimed;
 	if (!o || !o->idform)
 		return;
+	if (o->guard_rule.silence && !s->known) /* when it came nobody knew the part */
+		silence_report(&o->silence, msg_key(s->msg.id, s->part), 0, q->now_ms / 1000);
 	for (unsigned i = 0; i < s->ret_claimed; i++)
 		idform_matched(o->idform, s->ret_claimed_at);
 	learn(q, o, s->ret_form);
@@ -595,6 +597,15 @@ int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *
 #define SETTLED_IDS  131072 /* two blocks: the newest one may hardly be begun */
 #define SETTLED_PAGE 1000
 
+/* All parts are known.  Of what came meanwhile, some was not believed where others might have fitted better. */
+static void remembered(struct queue *q)
+{
+	q->remembering = false;
+	for (unsigned i = 0; i < q->n_outlets && !q->stopping; i++)
+		if (q->outlets[i]->own_ids)
+			queue_retry_parked(q, q->outlets[i]);
+}
+
 struct settled {
 	struct q_load load;
 	struct queue *q;
@@ -621,10 +632,12 @@ static void settled_read(struct store_query *sq)
 	}
 	t->load.from_id = t->load.next_id;
 	store_query_done(sq);
-	if (more)
+	if (more) {
 		store_read(q->store, STORE_API, &t->load.q);
-	else
-		free(t);
+		return;
+	}
+	remembered(q);
+	free(t);
 }
 
 /* A receipt that repeats one of before the restart should not be parked as one of nothing.  The newest messages are
@@ -633,8 +646,11 @@ void receipt_remember_settled(struct queue *q)
 {
 	struct settled *t = calloc(1, sizeof(*t));
 
-	if (!t)
+	if (!t) {
+		remembered(q);
 		return;
+	}
+	q->remembering = true;
 	t->q = q;
 	t->load.q.kind = Q_FRESH;
 	t->load.q.done = settled_read;

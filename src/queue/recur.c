@@ -30,7 +30,7 @@ struct taken_claim recur_claim(struct queue *q, const struct outlet *o, int64_t 
 
 	if (c)
 		claim = taken_claim(c, taken_ms / 1000, come_ms / 1000);
-	claim.strict = q->recovering;
+	claim.strict = q->recovering || q->remembering;
 	return claim;
 }
 
@@ -43,6 +43,17 @@ void recur_learn(struct queue *q, struct outlet *o, const struct taken_claim *c,
 	log_info("receipt_clock_known", "link=%s ahead_s=%lld", names_text(q->names, NAME_LINK, o->id),
 		(long long)clock->off_s);
 	queue_retry_parked(q, o);
+}
+
+void recur_learn_overtaken(struct queue *q, const struct op_submit *s)
+{
+	struct outlet *o = queue_outlet_of(q, s->link);
+	struct taken_claim c;
+
+	if (!o)
+		return;
+	c = recur_claim(q, o, s->ret_overtook_s * 1000, s->at);
+	recur_learn(q, o, &c, &(struct taken_pick){ .n_open = 1, .first_s = s->at / 1000, .last_s = s->at / 1000 });
 }
 
 struct look {

@@ -522,10 +522,6 @@ static void recovered(struct queue *q)
 	}
 	receipt_remember_settled(q);
 	uncertain_load(q);
-	/* Of what came meanwhile, some was not believed where others might have fitted better. */
-	for (unsigned i = 0; i < q->n_outlets; i++)
-		if (q->outlets[i]->own_ids)
-			queue_retry_parked(q, q->outlets[i]);
 	log_info("recovered", "waiting=%llu receipts_to_come=%u", (unsigned long long)q->stats.waiting,
 		sent_count(q->sent));
 }

@@ -388,6 +388,8 @@ static void submit_done(struct store_op *op)
 			strerror(-op->r));
 	if (op->r == 0 && j->s.ret_claimed)
 		receipt_claimed(q, j->s.link, &j->s);
+	if (op->r == 0 && j->s.ret_overtook_s)
+		recur_learn_overtaken(q, &j->s);
 	if (op->r == 0 && j->s.ret_settled) {
 		e = sent_find_part(q->sent, j->s.hash, j->s.msg.id, j->s.part);
 		if (e)

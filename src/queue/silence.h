@@ -49,6 +49,8 @@ struct silence {
 void silence_sent(struct silence *s, uint64_t key, uint64_t to, int64_t now_s);
 /* A report came: of this part, or of none that is known (0), so long behind it. */
 void silence_report(struct silence *s, uint64_t key, double age_s, int64_t now_s);
+/* The link is down: what is under way says nothing, neither of silence nor of how it was before. */
+void silence_deaf(struct silence *s);
 /* Time has passed.  True: the reports have stopped; `limit` is guard.silence, 0 never. */
 bool silence_clock(struct silence *s, unsigned limit, int64_t now_s);
 /* How long a report may take. */

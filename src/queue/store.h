@@ -223,6 +223,7 @@ struct op_submit {
 	/* results */
 	unsigned ret_claimed;  /* so many parked receipts were its; the last one … */
 	int64_t ret_claimed_at; /* … came then … */
+	int64_t ret_overtook_s; /* one of this id came right before the answer: taken then, by their clock; 0: none */
 	uint8_t ret_form;      /* … and was found by this form */
 	bool ret_settled;      /* a parked receipt made the part final */
 	uint8_t ret_state;     /* … then: the part's state */

@@ -87,7 +87,7 @@
 	X(W_PARKED, "INSERT INTO receipt_parked VALUES (?14, ?1, ?2, ?9, ?3, ?4, ?10, ?11, ?5, ?12, ?6, ?7, ?8, ?13," \
 		    " ?15)")                                                                                           \
 	X(W_PARKED_ID, "INSERT OR IGNORE INTO receipt_parked_id VALUES (?1, ?2, ?3)")                                  \
-	X(W_PARKED_FIND, "SELECT p.n, p.link, p.recipient, p.other, p.state, p.at, i.form, p.stat, p.err, p.taken"     \
+	X(W_PARKED_FIND, "SELECT p.n, p.link, p.recipient, p.other, p.state, p.at, i.form, p.stat, p.err, p.taken, p.why" \
 			 " FROM receipt_parked_id i JOIN receipt_parked p ON p.n = i.n WHERE i.hash = ?1 ORDER BY i.n"  \
 			 " DESC LIMIT 64")                                                                             \
 	X(W_PARKED_IDS, "SELECT ids, hash FROM receipt_parked WHERE n = ?1")                                           \

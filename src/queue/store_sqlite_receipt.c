@@ -115,13 +115,20 @@ static int use_parked(struct writer *w, struct op_submit *o, const struct parked
 }
 
 /* A receipt that was parked then, of a part that was taken then, is not of another part of the same id. */
-static bool was_taken(const struct op_submit *o, int64_t taken, int64_t come)
+static bool was_taken(struct op_submit *o, int64_t taken, int64_t come, enum parked_why why)
 {
 	struct taken_claim c = o->claim;
+	int64_t sent_s = o->at / 1000;
 
+	if (!taken)
+		return true;
 	c.at_s = taken / 1000;
 	c.come_s = come / 1000;
-	return !taken || taken_is(&c, o->at / 1000);
+	if (why == PARKED_AMBIGUOUS) /* it had parts to be of already */
+		return taken_is(&c, sent_s);
+	if (!o->ret_overtook_s && c.come_s <= sent_s && c.come_s + TAKEN_EARLY_S >= sent_s)
+		o->ret_overtook_s = c.at_s;
+	return taken_is(&c, sent_s) || taken_overtook(&c, sent_s);
 }
 
 int look_in_parked(struct writer *w, struct op_submit *o)
@@ -139,7 +146,7 @@ int look_in_parked(struct writer *w, struct op_submit *o)
 			break; /* carriers give an id again: nobody is told of a message before there is one */
 		if (column(st, 1) != o->link || !is_handset(o->to, column(st, 2), column(st, 3)))
 			continue;
-		if (!was_taken(o, (int64_t)column(st, 9), (int64_t)column(st, 5)))
+		if (!was_taken(o, (int64_t)column(st, 9), (int64_t)column(st, 5), column(st, 10)))
 			continue;
 		p->n = column(st, 0);
 		p->state = column(st, 4);

@@ -458,6 +458,7 @@ int apply_submit(struct writer *w, struct store_op *op)
 
 	o->ret_settled = false;
 	o->ret_claimed = 0;
+	o->ret_overtook_s = 0;
 	o->ret_state = 0;
 	o->ret_msg_state = -1;
 	if (o->known)

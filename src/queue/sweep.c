@@ -378,6 +378,8 @@ static void guard_second(struct queue *q, struct outlet *o)
 {
 	if (guard_clock(&o->guard, &o->guard_rule, q->now_ms))
 		queue_guard_moved(q, o);
+	if (!o->up)
+		silence_deaf(&o->silence);
 	if (silence_clock(&o->silence, o->guard_rule.silence, q->now_ms / 1000) &&
 		guard_silent(&o->guard, &o->guard_rule, q->now_ms))
 		queue_guard_moved(q, o);

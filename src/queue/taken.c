@@ -81,6 +81,12 @@ bool taken_is(const struct taken_claim *c, int64_t sent_s)
 		distance(taken_s(c), sent_s) <= (c->sure ? TAKEN_NEAR_S : TAKEN_LIKELY_S);
 }
 
+bool taken_overtook(const struct taken_claim *c, int64_t sent_s)
+{
+	return !c->sure && c->come_s <= sent_s && c->come_s + TAKEN_EARLY_S >= sent_s &&
+		distance(taken_s(c), sent_s) <= TAKEN_WIDE_S;
+}
+
 bool taken_before(const struct taken_claim *c, int64_t made_s)
 {
 	return taken_s(c) + (c->sure ? TAKEN_NEAR_S : TAKEN_WIDE_S) < made_s;

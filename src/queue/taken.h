@@ -72,6 +72,8 @@ void taken_consider(struct taken_pick *p, const struct taken_claim *c, const str
 enum taken_end taken_choose(const struct taken_pick *p, const struct taken_claim *c, struct taken_part *ret);
 /* One part alone, without having seen the others: only what is near is believed. */
 bool taken_is(const struct taken_claim *c, int64_t sent_s);
+/* It came right before the answer to a part of its id, and nothing speaks against it: most likely it is of that one. */
+bool taken_overtook(const struct taken_claim *c, int64_t sent_s);
 /* It was too early for a part that was made then. */
 bool taken_before(const struct taken_claim *c, int64_t made_s);
 

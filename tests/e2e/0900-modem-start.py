@@ -198,6 +198,8 @@ def _(w):
     check(any(c.startswith("AT+CMGS=") for c in said) and any(c.startswith("+CMGS:") for c in said), said)
     check("SMS-SUBMIT" in said and not any("1234" in c for c in said if "CPIN" in c), said)
     check(not any("e8329bfd" in p["octets"] for p in pdus), "the text is masked")
+    bare = [p for p in pdus if not p["command"].startswith("SMS-")]
+    check(bare and not any(p["octets"] for p in bare), f"a line has no octets: {bare}")
 
 
 if __name__ == "__main__":

@@ -211,12 +211,82 @@ static void a_silent_link_comes_back_with_the_first_report(void **state)
 	world_free(w);
 }
 
+/* Some networks are faster than the modem's answer. */
+static void a_report_that_overtakes_its_answer_counts(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *f;
+
+	(void)state;
+	world_up(w, false);
+	world_stop_clock();
+	f = fake_new(w, "A", 1000);
+	f->o.guard_rule = (struct guard_rule){ 0, 20, 30, 15, LIMIT };
+	f->o.receipt_form = RECEIPT_ID_TEXT;
+	fake_route(w, f, NULL);
+	fake_up(w, f, true);
+	for (unsigned i = 0; i < 40; i++) {
+		world_add(w, 1, (struct message){ .to = 12025550000 + i }, NULL);
+		RUN_UNTIL(w, f->n == i + 1);
+		report(w, f, i);
+		world_pass(w, 2000);
+		fake_end_all(w, f, OUTCOME_SENT);
+		world_quiet(w);
+	}
+	world_pass(w, 2 * SILENCE_MIN_S * 1000);
+	world_seconds(w, 1);
+	assert_true(f->o.silence.n_known >= SILENCE_KNOWN);
+	assert_true(f->o.silence.share > SILENCE_BEFORE);
+	world_halt(w);
+	world_free(w);
+}
+
+/* Nobody hears a report while the modem is away: that is no silence of the network's, and says nothing of before. */
+static void a_link_that_is_down_is_not_silent(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *f;
+	unsigned i = 0;
+
+	(void)state;
+	world_up(w, false);
+	world_stop_clock();
+	f = fake_new(w, "A", 1000);
+	f->o.guard_rule = (struct guard_rule){ 0, 20, 30, 15, LIMIT };
+	f->o.receipt_form = RECEIPT_ID_TEXT;
+	fake_route(w, f, NULL);
+	fake_up(w, f, true);
+	for (; i < 40; i++) {
+		text_one(w, f, i);
+		world_pass(w, 20000);
+		report(w, f, i);
+		world_seconds(w, 1);
+	}
+	for (; i < 40 + LIMIT; i++)
+		text_one(w, f, i);
+	world_pass(w, 1000);
+	fake_up(w, f, false);
+	world_seconds(w, 1);
+	world_pass(w, 3 * SILENCE_MIN_S * 1000);
+	world_seconds(w, 1);
+	assert_int_equal(f->o.guard.state, GUARD_OPEN);
+	assert_true(f->o.silence.share == 1);
+	fake_up(w, f, true);
+	world_seconds(w, 2);
+	assert_int_equal(f->o.guard.state, GUARD_OPEN);
+	assert_true(f->o.silence.share == 1);
+	world_halt(w);
+	world_free(w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(only_silence_where_there_were_reports_is_silence),
 		cmocka_unit_test(in_time_is_what_the_link_is_used_to),
 		cmocka_unit_test(a_silent_link_comes_back_with_the_first_report),
+		cmocka_unit_test(a_report_that_overtakes_its_answer_counts),
+		cmocka_unit_test(a_link_that_is_down_is_not_silent),
 	};
 
 	return cmocka_run_group_tests_name("silence", tests, NULL, NULL);

@@ -321,6 +321,76 @@ static void an_answer_claims_only_what_was_taken_then(void **state)
 	world_free(w);
 }
 
+/* A modem may give the report once more that was stored last before the restart, and what it repeats is read last. */
+static void a_repetition_after_a_restart_settles_no_other(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	uint64_t old, new;
+	int64_t old_ms;
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	world_stop_clock();
+	a = modem(w);
+	old_ms = send_one(w, a, ID, &old);
+	report(w, a, ID, old_ms);
+	world_pass(w, 2 * HOUR * 1000);
+	send_one(w, a, ID, &new);
+	world_halt(w);
+	world_up(w, false);
+	a = modem(w);
+	RUN_UNTIL(w, !world_recovering(w));
+	report(w, a, ID, old_ms);
+	assert_int_equal(world_state(w, new, 0), STATE_SENT);
+	world_seconds(w, 2);
+	world_quiet(w);
+	assert_int_equal(world_state(w, new, 0), STATE_SENT);
+	assert_int_equal(parked(w), 0);
+	assert_int_equal(report(w, a, ID, clock_ms()), 0);
+	assert_int_equal(world_state(w, new, 0), STATE_DELIVERED);
+	world_halt(w);
+	world_free(w);
+}
+
+/* One text whose report overtakes its answer. */
+static uint64_t send_overtaken(struct world *w, struct fake *a, const char *id, int64_t ahead_ms)
+{
+	unsigned n = a->n;
+
+	world_add(w, 1, (struct message){ .to = TO }, NULL);
+	RUN_UNTIL(w, a->n == n + 1);
+	report(w, a, id, clock_ms() + ahead_ms);
+	world_pass(w, 3000);
+	queue_settle(w->queue, &a->o, &(struct settle){ .outcome = OUTCOME_SENT, .smsc_id = id, .key = a->key[n] });
+	world_quiet(w);
+	return msg_key_id(a->key[n]);
+}
+
+/* Nothing is known of the centre's clock yet, and no report waits for its answer: that teaches it as well. */
+static void a_report_that_overtakes_its_answer_is_believed_by_any_clock(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+	uint64_t msg;
+	char id[32];
+
+	(void)state;
+	world_up(w, false);
+	world_stop_clock();
+	a = modem(w);
+	for (unsigned i = 0; i < 12; i++) {
+		snprintf(id, sizeof(id), "000017-%u-0a1b2", i);
+		msg = send_overtaken(w, a, id, (i < 6 ? 2 : -1) * HOUR * 1000ll); /* their clock is set in between */
+		if (i == 0 || i == 5 || i == 11)
+			assert_int_equal(world_state(w, msg, 0), STATE_DELIVERED);
+	}
+	world_seconds(w, 2);
+	assert_int_equal(parked(w), 0);
+	world_down(w);
+	world_free(w);
+}
+
 /* What one SIM's centre taught says nothing of another's. */
 static void another_sim_has_another_clock(void **state)
 {
@@ -353,6 +423,8 @@ int main(void)
 		cmocka_unit_test(on_disk_the_same_rule_holds),
 		cmocka_unit_test(what_is_in_doubt_waits_until_the_clock_is_known),
 		cmocka_unit_test(an_answer_claims_only_what_was_taken_then),
+		cmocka_unit_test(a_repetition_after_a_restart_settles_no_other),
+		cmocka_unit_test(a_report_that_overtakes_its_answer_is_believed_by_any_clock),
 		cmocka_unit_test(another_sim_has_another_clock),
 	};
 
