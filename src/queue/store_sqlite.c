@@ -282,7 +282,8 @@ static void gather(struct batch *b, struct op_list waiting[STORE_LISTS])
 	left = b->rows < left ? left - b->rows : 1;
 	take(b, &waiting[STORE_OTP], left);
 	before = b->rows;
-	take(b, &waiting[STORE_BULK], bulk);
+	if (bulk)
+		take(b, &waiting[STORE_BULK], bulk);
 	if (b->rows > before)
 		b->until_ns = now + (b->rows - before) * QUICK_ROW_NS;
 }

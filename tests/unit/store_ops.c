@@ -670,6 +670,30 @@ static void a_loop_without_work_ends(void **state)
 	assert_int_equal(store_pending(f->store, STORE_OTP), 0);
 }
 
+/* Two clients that post arrays as fast as they are answered would leave no processor to codes (store.h: 100,000 bulk
+ * rows a second while codes come in).  What is staged goes all the same. */
+static void bulk_leaves_time_to_codes(void **state)
+{
+	struct fixture *f = *state;
+	struct op_meta code = {.op = {.kind = OP_META, .rows = 1}, .low_water = f->boot.low_water};
+	unsigned n_done, n = 30;
+	struct many *all = stage_many(f, n, &n_done);
+	int64_t from;
+
+	store_stage(f->store, STORE_OTP, &code.op);
+	assert_int_equal(uv_run(&f->loop, UV_RUN_DEFAULT), 0);
+	from = clock_mono_ms();
+	for (unsigned i = 0; i < n; i++) {
+		all[i].op.op.rows = 1000;
+		store_stage(f->store, STORE_BULK, &all[i].op.op);
+	}
+	while (n_done < n)
+		uv_run(&f->loop, UV_RUN_ONCE);
+	assert_true(clock_mono_ms() - from >= (n - 1) * 10);
+	assert_int_equal(count(f, "message"), n);
+	free(all);
+}
+
 static void closing_finishes_what_is_staged(void **state)
 {
 	struct fixture *f = *state;
@@ -713,6 +737,7 @@ int main(void)
 		TEST(bulk_goes_in_order_over_many_commits),
 		TEST(a_full_disk_refuses_and_loses_nothing),
 		TEST(a_loop_without_work_ends),
+		TEST(bulk_leaves_time_to_codes),
 		TEST(closing_finishes_what_is_staged),
 	};
 
