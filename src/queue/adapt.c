@@ -21,13 +21,15 @@
 #define FULL_LEAST    3
 #define FULL_SHARE    10      /* a full queue is the link's when it is every tenth answer, else a recipient's */
 
-#define USELESS       2       /* decreases in a row that did not help */
+#define USELESS       2       /* decreases in a row that did not help; after each mistake twice as many */
+#define USELESS_MOST  8
+#define USELESS_SHARE 0.75    /* so much of the share before them must be left: two that help leave less */
 #define USELESS_US    2500000 /* refused so soon after a decrease; about the rate, it takes longer to climb back */
 #define USELESS_N     4       /* answers; of fewer a share says nothing */
 #define FALL_US       10000000 /* decreases no farther apart are one fall */
 #define SHARE_LEAST   0.01
 #define SHARE_MOST    0.2     /* half as much again as a limit makes a third be refused: that is about the rate */
-#define SHARE_MORE    0.25    /* of what was taken, refused too: now it is about the rate */
+#define SHARE_MORE    4       /* standard deviations: now it is about the rate */
 #define STALE_US      10000000 /* a carrier that tells of congestion does so with each answer */
 
 /* SMPP 5.0, 4.8.4.18: up to 79 low to high load, 80 to 89 optimum, 90 to 99 nearing congestion, 100 congested. */
@@ -101,18 +103,19 @@ static bool was_useless(const struct adapt *a, int64_t now_us)
 	double share = share_of(a->n_refused, a->n_taken);
 
 	return a->cut_us && now_us - a->cut_us <= USELESS_US && a->n_taken >= USELESS_N && share >= SHARE_LEAST &&
-	       share <= SHARE_MOST && share >= a->share / 2;
+	       share <= SHARE_MOST && share >= a->share * USELESS_SHARE;
 }
 
 /* Of a constant share: is it larger now?  Also when nothing at all is taken any more. */
 static bool is_larger(struct adapt *a, int64_t now_us)
 {
 	unsigned n_refused = meter_sum(&a->refused, now_us), n_taken = meter_sum(&a->accepted, now_us);
+	double expected;
 
 	if (n_taken == 0)
 		return n_refused >= USELESS_N;
-	return n_refused + n_taken >= FEW &&
-	       share_of(n_refused, n_taken) > a->share + (1 - a->share) * SHARE_MORE;
+	expected = a->share * (n_refused + n_taken);
+	return n_refused + n_taken >= FEW && n_refused > expected + SHARE_MORE * sqrt(expected) + 1;
 }
 
 /* The limit from which it falls: of one fall, though it be in several steps. */
@@ -135,9 +138,9 @@ static bool is_constant(struct adapt *a, int64_t now_us)
 		note_before(a, now_us);
 		return false;
 	}
-	a->share = share_of(a->n_refused, a->n_taken);
-	if (++a->n_useless < USELESS)
+	if (++a->n_useless < (a->useless ? a->useless : USELESS))
 		return false;
+	a->share = share_of(a->n_refused, a->n_taken);
 	a->constant = true;
 	a->limit = a->known = a->before;
 	return true;
@@ -163,6 +166,9 @@ static bool refused(struct adapt *a, double tps, double sent, unsigned in_flight
 	if (a->constant) { /* it was, up to here */
 		a->constant = false;
 		a->n_useless = 0;
+		a->useless = a->useless ? a->useless * 2 : USELESS * 2;
+		if (a->useless > USELESS_MOST)
+			a->useless = USELESS_MOST;
 		a->before = a->limit;
 	}
 	return true;

@@ -46,6 +46,7 @@ struct adapt {
 	double share;           /* of refusals, before the last decrease, or that is put up with */
 	double before;          /* the limit from which it fell to this one; 0: none */
 	unsigned n_useless;     /* of these, in a row */
+	unsigned useless;       /* so many make it constant; 0: USELESS */
 	bool constant;          /* the share is not about the rate */
 };
 
