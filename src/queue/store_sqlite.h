@@ -589,6 +589,7 @@ struct checkpoint {
 	sqlite3 *db;
 	uv_cond_t work, done;          /* under store.mutex, as is … */
 	enum checkpoint_state state;
+	bool much_left;                /* … and this */
 	int pages, next;               /* the writer's: the WAL now, and when it asks again */
 };
 

@@ -19,14 +19,19 @@
 #include <pthread.h>
 
 #define BEGIN_PAGES 4000
-#define AGAIN_PAGES 1000  /* after one that left something */
+#define AGAIN_PAGES 1000  /* after one that left something … */
+#define SOON_PAGES  250   /* … or nothing, but a reader kept the WAL from beginning anew */
 #define MOST_PAGES  32000 /* 128 MB: here the writer waits */
 #define FEW_PAGES   200   /* the writer copies so many in no time */
 #define ROUNDS      4
 
 static int on_commit(void *arg, sqlite3 *db, const char *name, int pages)
 {
-	((struct checkpoint *)arg)->pages = pages;
+	struct checkpoint *c = arg;
+
+	if (pages < c->pages) /* it has begun anew */
+		c->next = BEGIN_PAGES;
+	c->pages = pages;
 	return SQLITE_OK;
 }
 
@@ -44,7 +49,7 @@ static void checkpoint_thread(void *arg)
 {
 	struct store *s = arg;
 	struct checkpoint *c = &s->checkpoint;
-	int left;
+	int left, rc;
 
 	pthread_setname_np(pthread_self(), "checkpoint");
 	uv_mutex_lock(&s->mutex);
@@ -54,9 +59,13 @@ static void checkpoint_thread(void *arg)
 		if (s->stop)
 			break;
 		uv_mutex_unlock(&s->mutex);
-		for (int i = 0; i < ROUNDS && copy_back(c->db, &left) == SQLITE_OK && left > FEW_PAGES; i++)
-			;
+		for (int i = 0; i < ROUNDS; i++) {
+			rc = copy_back(c->db, &left);
+			if (rc != SQLITE_OK || left <= FEW_PAGES)
+				break;
+		}
 		uv_mutex_lock(&s->mutex);
+		c->much_left = rc != SQLITE_OK || left > FEW_PAGES;
 		c->state = CHECKPOINT_DONE;
 		uv_cond_signal(&c->done);
 	}
@@ -71,7 +80,7 @@ static void checkpoint_thread(void *arg)
 void checkpoint_after_commit(struct store *s)
 {
 	struct checkpoint *c = &s->checkpoint;
-	bool done;
+	bool done, much_left;
 	int left;
 
 	uv_mutex_lock(&s->mutex);
@@ -84,10 +93,15 @@ void checkpoint_after_commit(struct store *s)
 	done = c->state == CHECKPOINT_DONE && !s->stop;
 	if (done)
 		c->state = CHECKPOINT_IDLE;
+	much_left = c->much_left;
 	uv_mutex_unlock(&s->mutex);
 	if (!done)
 		return;
-	c->next = copy_back(s->writer.db, &left) == SQLITE_OK && left == 0 ? BEGIN_PAGES : c->pages + AGAIN_PAGES;
+	c->next = c->pages + AGAIN_PAGES;
+	if (much_left && c->pages < MOST_PAGES)
+		return; /* everybody would wait for it here */
+	if (copy_back(s->writer.db, &left) == SQLITE_OK && left == 0)
+		c->next = c->pages + SOON_PAGES;
 }
 
 int checkpoint_open(struct store *s)

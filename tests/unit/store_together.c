@@ -11,6 +11,9 @@
 #define ROUNDS    12
 
 static uint32_t seed;
+/* In every other round no row comes twice, so that none of those that wait meets one that is there: the store would do
+ * all of it again with care, and the quick way would not be seen. */
+static bool once, submitted[IDS], ended[IDS];
 static int64_t told; /* only events that are on disk are ever done with */
 
 static uint32_t any(uint32_t n)
@@ -64,7 +67,14 @@ static void fill(struct step *s, union any_op *o)
 	struct store_msg m = message_of(any(3) ? last : (last = any(IDS)));
 	unsigned part = 1 + any(m.n_parts);
 
-	switch (any(12)) {
+	unsigned i = (unsigned)(m.id - 65536), what = any(12);
+
+	if (once && (what == 11 || (m.n_parts == 1 && ((what >= 2 && what <= 4 && submitted[i]) ||
+							      (what >= 5 && what <= 7 && ended[i])))))
+		what = 0;
+	submitted[i] |= what >= 2 && what <= 4;
+	ended[i] |= what >= 5 && what <= 7;
+	switch (what) {
 	case 0:
 		*o = (union any_op){.lease = {.op.kind = OP_LEASE, .id = m.id, .parts = part, .link = 3}};
 		break;
@@ -231,6 +241,9 @@ static void one_by_one_is_as_all_at_once(void **state)
 		assert_int_equal(fixture_setup(&f[0]), 0);
 		assert_int_equal(fixture_setup(&f[1]), 0);
 		seed = round;
+		once = round % 2;
+		memset(submitted, 0, sizeof submitted);
+		memset(ended, 0, sizeof ended);
 		play((struct fixture **)f, true);
 		play((struct fixture **)f, false);
 		play((struct fixture **)f, false);
