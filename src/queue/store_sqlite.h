@@ -591,6 +591,7 @@ struct checkpoint {
 	enum checkpoint_state state;
 	bool much_left;                /* … and this */
 	int pages, next;               /* the writer's: the WAL now, and when it asks again */
+	bool failing;                  /* whose turn it is to copy: told, and not mended yet */
 };
 
 struct store {
