@@ -65,10 +65,13 @@ static apply_fn *const apply[OP_N] = {
 struct batch {
 	struct store_op *ops[COMMIT_ROWS];
 	size_t n;
-	unsigned rows;
+	unsigned rows, bulk_rows; /* of these */
 	bool alone; /* codes without bulk */
 	uint64_t otp_ns;   /* when there was last one; 0: never */
 	uint64_t until_ns; /* while codes come in, bulk is left alone until then */
+	uint64_t urgent_ns; /* when there was last something to settle, or a code; 0: never */
+	uint64_t turn_ns;  /* until then it is the turn of those … */
+	uint64_t back_ns;  /* … if there are some, or by then */
 	int disk; /* the disk itself failed: SQLite's code */
 };
 
@@ -255,11 +258,23 @@ static bool is_quick(const struct batch *b, uint64_t now)
 	return b->otp_ns && now - b->otp_ns < OTP_RECENT_NS;
 }
 
-/* How long bulk is left alone: codes need the processor, too, and two clients that post arrays as fast as they are
- * answered would leave none of it. */
-static uint64_t bulk_held_ns(const struct batch *b, uint64_t now)
+/* How long bulk is left alone.
+ *
+ * Codes need the processor, too, and two clients that post arrays as fast as they are answered would leave none of it.
+ *
+ * Links, webhooks and answers to carriers have more of the writer's time than bulk, while they want it: after an array
+ * they go on alone for TURN times as long as it took.  A link whose window is full goes on only as often as there is a
+ * commit, and with an array in each of them it would all but stand still.  As it needs a moment to be back with its next
+ * parts, it is waited for, if it had more than a few. */
+static uint64_t bulk_held_ns(const struct batch *b, bool busy, uint64_t now)
 {
-	return is_quick(b, now) && now < b->until_ns ? b->until_ns - now : 0;
+	uint64_t until = b->turn_ns;
+
+	if (is_quick(b, now))
+		until = b->until_ns;
+	else if (!busy && b->back_ns < until)
+		until = b->back_ns;
+	return now < until ? until - now : 0;
 }
 
 /* While codes come in, commits are short, as the next code waits for one that has begun; and one with codes has nothing
@@ -269,13 +284,16 @@ static void gather(struct batch *b, struct op_list waiting[STORE_LISTS])
 	bool otp = waiting[STORE_OTP].head, busy = otp || waiting[STORE_SETTLE].head;
 	uint64_t now = uv_hrtime();
 	bool alone = otp && !b->alone, quick = otp || is_quick(b, now);
+	bool recent = busy || (b->urgent_ns && now - b->urgent_ns < RECENT_NS);
 	unsigned all = quick ? COMMIT_QUICK_ROWS : COMMIT_ROWS;
-	unsigned share = quick ? COMMIT_OTP_ROWS : busy ? COMMIT_BULK_ROWS : all;
-	unsigned bulk = alone || !waiting[STORE_BULK].head || bulk_held_ns(b, now) ? 0 : share;
+	unsigned share = quick ? COMMIT_OTP_ROWS : recent ? COMMIT_BULK_ROWS : all;
+	unsigned bulk = alone || !waiting[STORE_BULK].head || bulk_held_ns(b, busy, now) ? 0 : share;
 	unsigned left = busy ? all - bulk : all, before;
 
 	if (otp)
 		b->otp_ns = now;
+	if (busy)
+		b->urgent_ns = now;
 	b->alone = alone;
 	b->n = b->rows = 0;
 	take(b, &waiting[STORE_SETTLE], left - (otp ? COMMIT_OTP_ROWS : 0));
@@ -284,8 +302,19 @@ static void gather(struct batch *b, struct op_list waiting[STORE_LISTS])
 	before = b->rows;
 	if (bulk)
 		take(b, &waiting[STORE_BULK], bulk);
-	if (b->rows > before)
-		b->until_ns = now + (b->rows - before) * QUICK_ROW_NS;
+	b->bulk_rows = b->rows - before;
+	if (b->bulk_rows)
+		b->until_ns = now + b->bulk_rows * QUICK_ROW_NS;
+}
+
+/* Whose turn it is after a commit that began then. */
+static void take_turns(struct batch *b, uint64_t from)
+{
+	uint64_t now = uv_hrtime(), turn = b->bulk_rows ? TURN * (now - from) * b->bulk_rows / b->rows : 0;
+
+	if (b->bulk_rows)
+		b->turn_ns = b->bulk_rows < LONG_BULK_ROWS ? 0 : now + (turn < TURN_MAX_NS ? turn : TURN_MAX_NS);
+	b->back_ns = b->rows - b->bulk_rows >= BACK_ROWS ? now + BACK_NS : 0;
 }
 
 static void look_at_disk(struct store *s, uint64_t *at)
@@ -386,7 +415,7 @@ static bool is_over(const struct store *s)
 /* Sleep until there is work or it is time to look at the disk; false: the end. */
 static bool collect(struct store *s, struct op_list waiting[STORE_LISTS], const struct batch *b)
 {
-	uint64_t held = bulk_held_ns(b, uv_hrtime());
+	uint64_t held = bulk_held_ns(b, false, uv_hrtime());
 	bool go_on;
 
 	uv_mutex_lock(&s->mutex);
@@ -417,14 +446,16 @@ static void write_thread(void *arg)
 	struct store *s = arg;
 	struct op_list waiting[STORE_LISTS] = {0};
 	struct batch b = {.alone = false};
-	uint64_t looked_at = 0;
+	uint64_t looked_at = 0, from;
 
 	pthread_setname_np(pthread_self(), "writer"); /* for ps, top and the benchmarks */
 	while (collect(s, waiting, &b)) {
 		gather(&b, waiting);
 		if (b.n) {
+			from = uv_hrtime();
 			commit_batch(s, &b);
 			publish(s, &b);
+			take_turns(&b, from);
 			checkpoint_after_commit(s);
 		}
 		look_at_disk(s, &looked_at);

@@ -31,10 +31,16 @@
 #include "queue/store.h"
 
 #define COMMIT_ROWS      5000
-#define COMMIT_BULK_ROWS 1000 /* while settle or otp operations wait */
+#define COMMIT_BULK_ROWS 1000 /* while settle or otp operations come in: within RECENT_NS of the last one */
 #define COMMIT_QUICK_ROWS 2000 /* while codes come in: within OTP_RECENT_NS of the last one */
 #define COMMIT_OTP_ROWS  500  /* of these kept free for codes, however much there is to settle; bulk gets as many */
 #define OTP_RECENT_NS    UINT64_C(10000000000)
+#define RECENT_NS        UINT64_C(100000000)
+#define LONG_BULK_ROWS   500  /* after so many bulk rows it is the others' turn … */
+#define TURN             2    /* … for so many times what these took, and no longer than … */
+#define TURN_MAX_NS      UINT64_C(50000000) /* … this: a disk that hangs for once does not keep clients waiting */
+#define BACK_ROWS        16   /* who had so many in a commit … */
+#define BACK_NS          UINT64_C(3000000) /* … may be back with what follows from it within this */
 #define QUICK_ROW_NS     UINT64_C(10000) /* to the next bulk row while codes come in: 100,000 a second */
 #define ID_BLOCK         65536
 #define PAGE_ROWS        50000 /* a read examines no more … */
