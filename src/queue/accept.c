@@ -13,6 +13,7 @@
 #include "queue/queue_impl.h"
 
 #define STAGED_MAX 20000    /* operations of a list not yet committed: beyond it intake pauses */
+#define DISK_MS    100      /* between two looks at what is left of the disk, while messages come in */
 
 static bool ids_left(const struct queue *q, unsigned n)
 {
@@ -27,7 +28,7 @@ static enum store_list list_of(const struct queue_batch *b)
 	return b->n ? STORE_OTP : STORE_BULK;
 }
 
-static int admit(const struct queue *q, const struct queue_batch *b)
+static int admit(struct queue *q, const struct queue_batch *b)
 {
 	const struct queue_client_state *c;
 
@@ -37,6 +38,8 @@ static int admit(const struct queue *q, const struct queue_batch *b)
 		return -EAGAIN;
 	if (!b->n)
 		return 0;
+	if (uv_now(q->loop) - q->disk_ms >= DISK_MS)
+		sweep_disk(q);
 	if (q->intake_stopped)
 		return -ENOSPC;
 	if (q->stats.waiting + b->n > q->max_waiting)

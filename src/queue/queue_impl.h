@@ -244,7 +244,8 @@ struct queue {
 
 	unsigned lane_window, max_resident;
 	uint64_t max_waiting, reserve_octets;
-	bool intake_stopped, dispatch_stopped; /* by the disk reserve */
+	bool intake_stopped, dispatch_stopped; /* by the disk reserve … */
+	uint64_t disk_ms; /* … as it was then, by the loop's clock */
 
 	/* due */
 	struct q_load due_query;

@@ -121,6 +121,8 @@ struct store_stats {
 	uint64_t parked_expired, parked_dropped; /* … and those since start that waited too long, or were too many */
 };
 void store_stats(struct store *s, struct store_stats *ret);
+/* Of these, what decides whether more may be written; as it was at most a tenth of a second ago, while it writes. */
+void store_disk(struct store *s, uint64_t *ret_free_octets, int *ret_last_error);
 
 /* ---- operations ------------------------------------------------------------------------------------------ */
 

@@ -25,7 +25,8 @@
 #include "base/log.h"
 #include "base/oom.h"
 
-#define LOOK_NS    UINT64_C(1000000000) /* between two looks at the file system */
+#define LOOK_NS    UINT64_C(100000000)  /* between two looks at the file system: arrays write 100 MB a second … */
+#define IDLE_NS    UINT64_C(1000000000) /* … and while nothing is written */
 #define CAREFUL    100                  /* commits */
 #define WINDOW     8192                 /* commits that the latency histogram remembers, roughly */
 
@@ -422,7 +423,7 @@ static bool collect(struct store *s, struct op_list waiting[STORE_LISTS], const 
 	if (has_urgent(waiting) || has_urgent(s->inbox) || is_over(s))
 		;
 	else if (!has_ops(waiting) && !has_ops(s->inbox))
-		uv_cond_timedwait(&s->work, &s->mutex, LOOK_NS);
+		uv_cond_timedwait(&s->work, &s->mutex, IDLE_NS);
 	else if (held)
 		uv_cond_timedwait(&s->work, &s->mutex, held);
 	for (int i = 0; i < STORE_LISTS; i++)
@@ -908,6 +909,12 @@ static uint32_t latency_at(const uint32_t *n, uint64_t total, unsigned percent)
 			return i ? (uint32_t)((((i - 1) % 4) + 5) << ((i - 1) / 4)) : 4;
 	}
 	return 0;
+}
+
+void store_disk(struct store *s, uint64_t *ret_free_octets, int *ret_last_error)
+{
+	*ret_free_octets = atomic_load_explicit(&s->free_octets, memory_order_relaxed);
+	*ret_last_error = atomic_load_explicit(&s->last_error, memory_order_relaxed);
 }
 
 void store_stats(struct store *s, struct store_stats *ret)

@@ -236,15 +236,17 @@ static void bound_span(struct queue *q)
 
 void sweep_disk(struct queue *q)
 {
-	struct store_stats st;
+	uint64_t free_octets;
+	int last_error;
 	bool intake, dispatch;
 
-	store_stats(q->store, &st);
-	intake = st.free_octets < q->reserve_octets || st.last_error == -ENOSPC;
-	dispatch = st.free_octets < q->reserve_octets / 4;
+	store_disk(q->store, &free_octets, &last_error);
+	q->disk_ms = uv_now(q->loop);
+	intake = free_octets < q->reserve_octets || last_error == -ENOSPC;
+	dispatch = free_octets < q->reserve_octets / 4;
 	if (intake != q->intake_stopped)
 		log_warn(intake ? "disk_reserve_reached" : "disk_reserve_free", "free_mb=%llu reserve_mb=%llu",
-			(unsigned long long)(st.free_octets >> 20), (unsigned long long)(q->reserve_octets >> 20));
+			(unsigned long long)(free_octets >> 20), (unsigned long long)(q->reserve_octets >> 20));
 	q->intake_stopped = intake;
 	if (dispatch != q->dispatch_stopped)
 		dispatch_dirty(q);

@@ -21,6 +21,7 @@ FAULT_TESTS = \
 	tests/e2e/0430-live-change.py \
 	tests/e2e/0500-cut-streams.py \
 	tests/e2e/0510-full.py \
+	tests/e2e/0511-overload.py \
 	tests/e2e/0520-stop-and-reload.py \
 	tests/e2e/0530-inbound.py \
 	tests/e2e/0710-interrupted-and-rare.py \

@@ -1,0 +1,117 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""0511: clients that post as fast as they can: refused before memory or disk run out, served again by itself, sending goes on."""
+import re
+
+from faults import *
+from harness import *
+
+CLIENTS, ROWS = 4, 100
+
+
+def resident_kb(gw):
+    with open(f"/proc/{gw.pid}/status", encoding="ascii") as f:
+        return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
+
+
+class Flood:
+    """Clients that do not obey: whatever the answer, the next array comes at once."""
+
+    def __init__(self, gw, clients):
+        self.taken, self.refused, self.codes, self.bad = [], [], {}, []
+        self._over, self._lock = threading.Event(), threading.Lock()
+        self._threads = []
+        self.add(gw, clients)
+
+    def add(self, gw, clients):
+        some = [threading.Thread(target=self._post, args=(Api(gw.port, gw.keys[c]),), daemon=True) for c in clients]
+        self._threads += some
+        for t in some:
+            t.start()
+
+    def _post(self, api):
+        while not self._over.is_set():
+            with self._lock:
+                some = rows(ROWS)
+            try:
+                a = api.post("/v1/messages", some)
+            except OSError as e:
+                self.bad.append(repr(e))
+                return
+            with self._lock:
+                self.codes[a.status, a.code] = self.codes.get((a.status, a.code), 0) + 1
+                (self.taken if a.status == 202 else self.refused).extend(some)
+                if a.status not in (202, 429, 503) or (a.status != 202 and int(a.headers["Retry-After"] or 0) < 1):
+                    self.bad.append(repr(a))
+        api.close()
+
+    def refusals(self, status=None):
+        with self._lock:
+            return sum(n for (s, _), n in self.codes.items() if s != 202 and status in (None, s))
+
+    def stop(self):
+        self._over.set()
+        for t in self._threads:
+            t.join(patience(30))
+        check(not any(t.is_alive() for t in self._threads), "a client did not end")
+        equal(self.bad[:3], [], "answers that are neither 202 nor a refusal with Retry-After")
+        print(f"# answers: {self.codes}", flush=True)
+
+
+def judge(gw, sim, taken_rows, refused, seconds=60):
+    wait_ended(gw, len(taken_rows), seconds=seconds)
+    seen = taken(sim)
+    equal([r["to"] for r in taken_rows if seen[r["to"]] != 1][:5], [], "accepted, and not sent once")
+    equal([r["to"] for r in refused if seen[r["to"]]][:5], [], "refused, and sent all the same")
+
+
+@case("a flood: 429 to the client that has its share, 503 to all, memory stays, sending goes on, and it ends by itself")
+def _(w):
+    sim = w.smsc()
+    most, share = 2000, 500
+    gw = w.gateway({"log_level": "info", "queue": {"max_waiting": most}}, links=[smpp(sim, tps=500.0)],
+                   client={"max_waiting": share})
+    gw.add_client("other")
+    gw.write_conf()
+    gw.reload()
+    gw.wait_link()
+    flood = Flood(gw, ["shop"])
+    wait_for(lambda: flood.refusals(429) >= 10, 20, "refusals of its own")
+    flood.add(gw, ["other"] * (CLIENTS - 1))
+    wait_for(lambda: flood.refusals(503) >= 10, 20, "refusals of all")
+    at_first, sent, refused = resident_kb(gw), len(sim.submits()), flood.refusals()
+    wait_for(lambda: flood.refusals() >= refused + 500 and len(sim.submits()) >= sent + 500, 40,
+             "hundreds more to be refused, and hundreds to be sent meanwhile")
+    waiting = gw.metrics()["posthorn_queue_waiting"]
+    risen = resident_kb(gw) - at_first
+    flood.stop()
+    check(waiting <= most, f"{waiting} wait, {most} may")
+    check(risen < (24 << 10 if SANITIZED else 4 << 10), f"resident memory rose by {risen} kB while clients were refused")
+    more = wait_for(lambda: [r for r in [rows(1)] if gw.api("other").post("/v1/messages", r).status == 202], 10, "a 202 again")[0]
+    judge(gw, sim, flood.taken + more, flood.refused)
+
+
+@case("a flood on a small disk: 503 at the reserve and not at its end, what was accepted goes out, and it ends by itself")
+def _(w):
+    sim = w.smsc()
+    disk = Disk(w, 160)
+    disk.fill(leave_kb=84 << 10)
+    gw = w.gateway({"log_level": "info", "data_dir": os.path.join(disk.path, "data"), "queue": {"disk_reserve_mb": 64}},
+                   links=[smpp(sim)])
+    gw.wait_link()
+    flood = Flood(gw, ["shop"] * CLIENTS)
+    wait_for(lambda: flood.refusals() >= 50, 60, "the reserve to be reached")
+    wait_for(lambda: ended(gw) >= len(flood.taken), 60, "what was accepted to be delivered while clients are refused")
+    equal({c for _, c in flood.codes if c}, {"disk_full"}, "what it was refused for")
+    check("disk_full" in gw.admin().get("/readyz").expect(503).json["reasons"], "readyz")
+    equal(gw.metrics()["posthorn_store_failing"], 0, "commits that failed")
+    left = os.statvfs(disk.path)
+    check(left.f_bavail * left.f_frsize > 16 << 20, f"{left.f_bavail * left.f_frsize >> 20} MB left of the reserve")
+    n = len(flood.taken)
+    disk.free()
+    wait_for(lambda: len(flood.taken) >= n + ROWS, 20, "a 202 again, by itself")
+    flood.stop()
+    judge(gw, sim, flood.taken, flood.refused)
+
+
+main()
