@@ -2,7 +2,8 @@
  *
  * store_sqlite.h -- what the files of the SQLite store share.  Nobody else includes it.
  *
- *     store_sqlite.c         the threads, the hand-over, the commit
+ *     store_sqlite.c         the threads, the hand-over
+ *     store_sqlite_commit.c  which operations go into a commit, and how
  *     store_sqlite_checkpoint.c  from the WAL back into the database
  *     store_sqlite_db.c      files, connections, schema, what is known at start
  *     store_sqlite_rows.c    rows of a commit that go down together
@@ -396,7 +397,7 @@ struct writer {
 	uint64_t batch;          /* a number for each try of a batch */
 	struct wakes wakes;
 	struct rows rows;
-	bool plain;              /* the rows that this operation writes may wait (prepare() in store_sqlite.c) */
+	bool plain;              /* the rows that this operation writes may wait (prepare() in store_sqlite_commit.c) */
 	unsigned careful;        /* so many batches no final or submit row waits: one was there already */
 	/* Which (endpoint, shard) this batch woke last, by a hash of both: repeats are kept out of wakes cheaply. */
 	struct { struct wake w; uint64_t batch; } woken[WAKE_SLOTS];
@@ -636,6 +637,28 @@ struct store {
 	_Atomic int last_error;
 	_Atomic uint64_t parked, parked_expired, parked_dropped;
 };
+
+/* ---- the commit (store_sqlite_commit.c) ------------------------------------------------------------------ */
+
+/* The operations of a commit; the writer thread keeps one and fills it again and again. */
+struct batch {
+	struct store_op *ops[COMMIT_ROWS];
+	size_t n;
+	unsigned rows;
+	bool alone;        /* codes without bulk */
+	uint64_t otp_ns;   /* when there was last one; 0: never */
+	uint64_t until_ns; /* while codes come in, bulk is left alone until then */
+	int disk;          /* the disk itself failed: SQLite's code */
+};
+
+/* Take from the lists what the next commit is of: none when bulk is all there is, and must wait. */
+void batch_gather(struct batch *b, struct op_list waiting[STORE_LISTS]);
+/* How long that is; 0: it need not. */
+uint64_t batch_held_ns(const struct batch *b, uint64_t now);
+/* Commit it.  Each operation has its outcome then, on disk or refused. */
+void batch_commit(struct store *s, struct batch *b);
+
+/* ---- what the threads share ------------------------------------------------------------------------------ */
 
 /* store_sqlite.c: the last that a thread other than the writer does. */
 void store_thread_ended(struct store *s);

@@ -8,7 +8,7 @@
  * gathered as well; those whose keys follow on each other go by one statement.
  *
  * An operation sees what the operations before it wrote: who reads these tables calls rows_flush() first (prepare()
- * in store_sqlite.c says who does), and of one table either new rows or rows that go are gathered, never both.
+ * in store_sqlite_commit.c says who does), and of one table either new rows or rows that go are gathered, never both.
  */
 #include "queue/store_sqlite.h"
 
