@@ -31,10 +31,13 @@
 
 #include "queue/store.h"
 
-#define COMMIT_ROWS      5000
-#define COMMIT_BULK_ROWS 1000 /* while settle or otp operations wait */
+#define COMMIT_ROWS      5000  /* of a commit; on a disk that is slow to sync one for each microsecond of that … */
+#define COMMIT_MOST      20000 /* … up to so many */
+#define COMMIT_BULK_SHARE 5   /* bulk gets one of so many while settle or otp operations wait */
+#define COMMIT_LATER_ROWS 1000
 #define COMMIT_QUICK_ROWS 2000 /* while codes come in: within OTP_RECENT_NS of the last one */
 #define COMMIT_OTP_ROWS  500  /* of these kept free for codes, however much there is to settle; bulk gets as many */
+#define LATER_NS         UINT64_C(10000000) /* what can wait does so for others, no longer than this */
 #define OTP_RECENT_NS    UINT64_C(10000000000)
 #define QUICK_ROW_NS     UINT64_C(10000) /* to the next bulk row while codes come in: 100,000 a second */
 #define ID_BLOCK         65536
@@ -394,6 +397,7 @@ struct writer {
 	uint64_t node;
 	unsigned shards;
 	int64_t now;             /* of this batch */
+	uint64_t sync_us;        /* what COMMIT takes, smoothed */
 	uint64_t batch;          /* a number for each try of a batch */
 	struct wakes wakes;
 	struct rows rows;
@@ -642,19 +646,21 @@ struct store {
 
 /* The operations of a commit; the writer thread keeps one and fills it again and again. */
 struct batch {
-	struct store_op *ops[COMMIT_ROWS];
+	struct store_op *ops[COMMIT_MOST];
 	size_t n;
 	unsigned rows;
 	bool alone;        /* codes without bulk */
 	uint64_t otp_ns;   /* when there was last one; 0: never */
 	uint64_t until_ns; /* while codes come in, bulk is left alone until then */
+	uint64_t later_ns; /* what can wait has waited since then; 0: there is nothing */
+	uint64_t sync_us;  /* what the disk took for the ones before, smoothed */
 	int disk;          /* the disk itself failed: SQLite's code */
 };
 
-/* Take from the lists what the next commit is of: none when bulk is all there is, and must wait. */
+/* How long there is nothing to commit, if nothing else comes; 0: there is, UINT64_MAX: for ever. */
+uint64_t batch_wait_ns(struct batch *b, const struct op_list waiting[STORE_LISTS]);
+/* Take from the lists what the next commit is of; none while all of it has to wait. */
 void batch_gather(struct batch *b, struct op_list waiting[STORE_LISTS]);
-/* How long that is; 0: it need not. */
-uint64_t batch_held_ns(const struct batch *b, uint64_t now);
 /* Commit it.  Each operation has its outcome then, on disk or refused. */
 void batch_commit(struct store *s, struct batch *b);
 

@@ -24,7 +24,7 @@ static void take(struct batch *b, struct op_list *l, unsigned max_rows)
 	unsigned rows = 0;
 
 	/* The first one always goes, however large it says it is. */
-	while ((op = l->head) && b->n < COMMIT_ROWS && (!rows || rows + op->rows <= max_rows)) {
+	while ((op = l->head) && b->n < COMMIT_MOST && (!rows || rows + op->rows <= max_rows)) {
 		l->head = op->next;
 		if (!l->head)
 			l->tail = NULL;
@@ -41,9 +41,38 @@ static bool is_quick(const struct batch *b, uint64_t now)
 
 /* How long bulk is left alone: codes need the processor, too, and two clients that post arrays as fast as they are
  * answered would leave none of it. */
-uint64_t batch_held_ns(const struct batch *b, uint64_t now)
+static uint64_t bulk_held_ns(const struct batch *b, uint64_t now)
 {
 	return is_quick(b, now) && now < b->until_ns ? b->until_ns - now : 0;
+}
+
+static uint64_t later_held_ns(const struct batch *b, uint64_t now)
+{
+	return now < b->later_ns + LATER_NS ? b->later_ns + LATER_NS - now : 0;
+}
+
+uint64_t batch_wait_ns(struct batch *b, const struct op_list waiting[STORE_LISTS])
+{
+	uint64_t now = uv_hrtime(), wait = UINT64_MAX, held;
+
+	if (!waiting[STORE_LATER].head)
+		b->later_ns = 0;
+	else if (!b->later_ns)
+		b->later_ns = now;
+	if (waiting[STORE_SETTLE].head || waiting[STORE_OTP].head)
+		return 0;
+	if (waiting[STORE_BULK].head)
+		wait = bulk_held_ns(b, now);
+	if (b->later_ns && (held = later_held_ns(b, now)) < wait)
+		wait = held;
+	return wait;
+}
+
+/* A row takes about a microsecond, so a commit of this size takes no more than twice its sync.  On a slow disk what a
+ * commit has no room for waits long for the next one. */
+static unsigned most_rows(const struct batch *b)
+{
+	return b->sync_us < COMMIT_ROWS ? COMMIT_ROWS : b->sync_us < COMMIT_MOST ? b->sync_us : COMMIT_MOST;
 }
 
 /* While codes come in, commits are short, as the next code waits for one that has begun; and one with codes has nothing
@@ -53,9 +82,9 @@ void batch_gather(struct batch *b, struct op_list waiting[STORE_LISTS])
 	bool otp = waiting[STORE_OTP].head, busy = otp || waiting[STORE_SETTLE].head;
 	uint64_t now = uv_hrtime();
 	bool alone = otp && !b->alone, quick = otp || is_quick(b, now);
-	unsigned all = quick ? COMMIT_QUICK_ROWS : COMMIT_ROWS;
-	unsigned share = quick ? COMMIT_OTP_ROWS : busy ? COMMIT_BULK_ROWS : all;
-	unsigned bulk = alone || !waiting[STORE_BULK].head || batch_held_ns(b, now) ? 0 : share;
+	unsigned all = quick ? COMMIT_QUICK_ROWS : most_rows(b);
+	unsigned share = quick ? COMMIT_OTP_ROWS : busy ? all / COMMIT_BULK_SHARE : all;
+	unsigned bulk = alone || !waiting[STORE_BULK].head || bulk_held_ns(b, now) ? 0 : share;
 	unsigned left = busy ? all - bulk : all, before;
 
 	if (otp)
@@ -70,6 +99,8 @@ void batch_gather(struct batch *b, struct op_list waiting[STORE_LISTS])
 		take(b, &waiting[STORE_BULK], bulk);
 	if (b->rows > before)
 		b->until_ns = now + (b->rows - before) * QUICK_ROW_NS;
+	if (!alone && (b->n || !later_held_ns(b, now)))
+		take(b, &waiting[STORE_LATER], COMMIT_LATER_ROWS);
 }
 
 /* ---- how it goes down ------------------------------------------------------------------------------------ */
@@ -158,6 +189,16 @@ static int prepare(struct writer *w, const struct store_op *op)
 	}
 }
 
+/* SQLITE_OK only when the disk has it. */
+static int commit(struct writer *w)
+{
+	int64_t from_us = clock_mono_us();
+	int rc = run(w->st[W_COMMIT]);
+
+	w->sync_us = (7 * w->sync_us + (uint64_t)(clock_mono_us() - from_us)) / 8;
+	return rc;
+}
+
 /* All of these operations, or nothing of them. */
 static int apply_all(struct writer *w, struct store_op **ops, size_t n)
 {
@@ -176,7 +217,7 @@ static int apply_all(struct writer *w, struct store_op **ops, size_t n)
 	if (rc == SQLITE_OK)
 		rc = rows_flush(w);
 	if (rc == SQLITE_OK)
-		rc = run(w->st[W_COMMIT]); /* SQLITE_OK only when the disk has it */
+		rc = commit(w);
 	if (rc != SQLITE_OK)
 		rollback(w);
 	return rc;
@@ -253,6 +294,7 @@ void batch_commit(struct store *s, struct batch *b)
 	b->disk = 0;
 	rc = bisect(&s->writer, b, 0, b->n);
 	s->writer.careful -= s->writer.careful > 0;
+	b->sync_us = s->writer.sync_us;
 	us = clock_mono_us() - from_us;
 	atomic_fetch_add_explicit(&s->commits, 1, memory_order_relaxed);
 	atomic_store_explicit(&s->parked, s->writer.m.n_parked, memory_order_relaxed);
