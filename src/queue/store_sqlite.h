@@ -55,10 +55,11 @@
 	X(W_BOUND, "INSERT OR REPLACE INTO bound VALUES (?1, ?2, ?3, ?4, ?5)")                                         \
 	X(W_BACKLOGS, "INSERT OR REPLACE INTO backlog SELECT c0, c1, c2, c3 FROM gathered") \
 	X(W_BACKLOG_RANGE_DELETE, "DELETE FROM backlog WHERE lane = ?1 AND seq BETWEEN ?2 AND ?3") \
-	X(W_BACKLOG_DELETE, "DELETE FROM backlog WHERE lane = ?1 AND seq = ?2")                                        \
+	X(W_BACKLOGS_GONE, "DELETE FROM backlog WHERE lane = ?1 AND seq IN (SELECT c0 FROM gathered)") \
 	X(W_DUE, "INSERT OR REPLACE INTO due VALUES (?1, ?2, ?3, ?4, ?5)")                                             \
 	X(W_DUE_DELETE, "DELETE FROM due WHERE at = ?1 AND key = ?2")                                                  \
 	X(W_LEASES, "INSERT OR REPLACE INTO lease SELECT c0, c1, c2 FROM gathered") \
+	X(W_LEASES_GONE, "DELETE FROM lease WHERE key IN (SELECT c0 FROM gathered)") \
 	X(W_LEASE_DELETE, "DELETE FROM lease WHERE key = ?1")                                                          \
 	X(W_LEASES_DELETE, "DELETE FROM lease WHERE key BETWEEN ?1 AND ?2")                                            \
 	X(W_LEFT, "SELECT EXISTS (SELECT 1 FROM lease WHERE key BETWEEN ?1 AND ?2)"                                    \
@@ -359,7 +360,8 @@ struct wakes {
 #define WAKE_SLOTS 256
 
 /* store_sqlite_rows.c: rows that go down together, and rows that go. */
-#define ROWS_MOST 256
+#define ROWS_MOST  256
+#define DROPS_MOST 2048
 
 enum rows_table {
 	ROWS_MESSAGE, ROWS_BODY, ROWS_BACKLOG, ROWS_LEASE, ROWS_SUBMIT, ROWS_FINAL, ROWS_EVENT, ROWS_LOOKUP,
@@ -380,11 +382,13 @@ struct cell {
 struct rows {
 	struct cell *cells[ROWS_TABLES]; /* row by row */
 	unsigned n[ROWS_TABLES];
-	enum rows_table reading;
+	enum rows_table reading; /* ROWS_TABLES: what goes, from `going` on */
+	const struct drop *going;
+	unsigned n_going;
 	struct drop {
 		uint64_t key;
 		uint32_t lane;
-	} drops[DROPS][ROWS_MOST];
+	} drops[DROPS][DROPS_MOST];
 	unsigned n_drops[DROPS];
 	char errors[2 * ROWS_MOST][40];
 	unsigned n_errors;
