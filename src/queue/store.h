@@ -162,7 +162,7 @@ enum store_place {
 	PLACE_DUE      /* a due row at m->send_at_ms, key part 0, reason scheduled */
 };
 struct store_accept {
-	struct message *m;
+	struct message *m;     /* lent until done() */
 	uint8_t place;
 	uint32_t lane;
 	uint64_t seq;

@@ -33,12 +33,18 @@
 
 #define COMMIT_ROWS      5000  /* of a commit; on a disk that is slow to sync one for each microsecond of that … */
 #define COMMIT_MOST      20000 /* … up to so many */
-#define COMMIT_BULK_SHARE 5   /* bulk gets one of so many while settle or otp operations wait */
+#define COMMIT_BULK_SHARE 5   /* bulk gets one of so many while settle or otp operations come in: within RECENT_NS */
 #define COMMIT_LATER_ROWS 1000
 #define COMMIT_QUICK_ROWS 2000 /* while codes come in: within OTP_RECENT_NS of the last one */
 #define COMMIT_OTP_ROWS  500  /* of these kept free for codes, however much there is to settle; bulk gets as many */
 #define LATER_NS         UINT64_C(10000000) /* what can wait does so for others, no longer than this */
 #define OTP_RECENT_NS    UINT64_C(10000000000)
+#define RECENT_NS        UINT64_C(100000000)
+#define LONG_BULK_ROWS   500  /* after so many bulk rows it is the others' turn … */
+#define TURN             2    /* … for so many times what these took, and no longer than … */
+#define TURN_MAX_NS      UINT64_C(50000000) /* … this: a disk that hangs for once does not keep clients waiting */
+#define BACK_ROWS        16   /* who had so many in a commit … */
+#define BACK_NS          UINT64_C(3000000) /* … may be back with what follows from it within this */
 #define QUICK_ROW_NS     UINT64_C(10000) /* to the next bulk row while codes come in: 100,000 a second */
 #define ID_BLOCK         65536
 #define PAGE_ROWS        50000 /* a read examines no more … */
@@ -600,6 +606,7 @@ struct checkpoint {
 	enum checkpoint_state state;
 	bool much_left;                /* … and this */
 	int pages, next;               /* the writer's: the WAL now, and when it asks again */
+	bool failing;                  /* whose turn it is to copy: told, and not mended yet */
 };
 
 struct store {
@@ -652,10 +659,13 @@ struct store {
 struct batch {
 	struct store_op *ops[COMMIT_MOST];
 	size_t n;
-	unsigned rows;
+	unsigned rows, bulk_rows; /* of these */
 	bool alone;        /* codes without bulk */
 	uint64_t otp_ns;   /* when there was last one; 0: never */
 	uint64_t until_ns; /* while codes come in, bulk is left alone until then */
+	uint64_t urgent_ns; /* when there was last something to settle, or a code; 0: never */
+	uint64_t turn_ns;  /* until then it is the turn of those … */
+	uint64_t back_ns;  /* … if there are some, or by then */
 	uint64_t later_ns; /* what can wait has waited since then; 0: there is nothing */
 	uint64_t sync_us;  /* what the disk took for the ones before, smoothed */
 	int disk;          /* the disk itself failed: SQLite's code */

@@ -71,8 +71,25 @@ static void bulk_keeps_a_share(void **state)
 	batch_gather(&batch, waiting);
 	batch_gather(&batch, waiting);
 	assert_int_equal(left(STORE_SETTLE), 0);
+	assert_int_equal(left(STORE_BULK), 6000);
+}
+
+/* The store says so after a commit: as much time as an array took, twice, is of those who wait for the next one. */
+static void after_an_array_it_is_the_turn_of_others(void **state)
+{
+	stage(STORE_BULK, 9000);
+	stage(STORE_SETTLE, 1);
 	batch_gather(&batch, waiting);
-	assert_true(left(STORE_BULK) <= 9000 - 3000 - 5000);
+	assert_int_equal(left(STORE_BULK), 8000);
+	batch.turn_ns = uv_hrtime() + 1000000000; /* take_turns() */
+	stage(STORE_SETTLE, 1);
+	batch_gather(&batch, waiting);
+	assert_int_equal(batch.n, 1);
+	assert_int_equal(left(STORE_BULK), 8000);
+	/* Nobody else is there: bulk is not held, or only until they may be back. */
+	assert_int_equal(batch_wait_ns(&batch, waiting), 0);
+	batch.back_ns = uv_hrtime() + 900000000;
+	assert_in_range(batch_wait_ns(&batch, waiting), 1, 900000000);
 }
 
 /* A commit with codes has nothing that can wait; the one after it has. */
@@ -127,6 +144,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup(a_commit_is_bounded, begin),
 		cmocka_unit_test_setup(bulk_keeps_a_share, begin),
+		cmocka_unit_test_setup(after_an_array_it_is_the_turn_of_others, begin),
 		cmocka_unit_test_setup(codes_go_without_what_can_wait, begin),
 		cmocka_unit_test_setup(nothing_waits_for_ever, begin),
 		cmocka_unit_test_setup(what_can_wait_goes_beside_others, begin),
