@@ -407,7 +407,7 @@ struct writer {
 	uint64_t node;
 	unsigned shards;
 	int64_t now;             /* of this batch */
-	uint64_t sync_us;        /* what COMMIT takes, smoothed */
+	int64_t sync_us;         /* what the last COMMIT took */
 	uint64_t batch;          /* a number for each try of a batch */
 	struct wakes wakes;
 	struct rows rows;

@@ -211,7 +211,7 @@ static int commit(struct writer *w)
 	int64_t from_us = clock_mono_us();
 	int rc = run(w->st[W_COMMIT]);
 
-	w->sync_us = (7 * w->sync_us + (uint64_t)(clock_mono_us() - from_us)) / 8;
+	w->sync_us = clock_mono_us() - from_us;
 	return rc;
 }
 
@@ -301,7 +301,7 @@ static void count_latency(struct store *s, uint64_t us)
 		atomic_store_explicit(&s->latency[i], s->latency[i] / 2, memory_order_relaxed);
 }
 
-/* Whose turn it is after a commit that took so long. */
+/* Whose turn it is after a commit that took so long without its sync, which all share. */
 static void take_turns(struct batch *b, uint64_t took_ns)
 {
 	uint64_t now = uv_hrtime(), turn = b->bulk_rows ? TURN * took_ns * b->bulk_rows / b->rows : 0;
@@ -320,7 +320,7 @@ void batch_commit(struct store *s, struct batch *b)
 	b->disk = 0;
 	rc = bisect(&s->writer, b, 0, b->n);
 	s->writer.careful -= s->writer.careful > 0;
-	b->sync_us = s->writer.sync_us;
+	b->sync_us = (7 * b->sync_us + (uint64_t)s->writer.sync_us) / 8;
 	us = clock_mono_us() - from_us;
 	atomic_fetch_add_explicit(&s->commits, 1, memory_order_relaxed);
 	atomic_store_explicit(&s->parked, s->writer.m.n_parked, memory_order_relaxed);
@@ -331,5 +331,5 @@ void batch_commit(struct store *s, struct batch *b)
 	atomic_store_explicit(&s->last_error, db_errno(rc), memory_order_relaxed);
 	atomic_store_explicit(&s->inbound_open, s->writer.m.n_inbound_open, memory_order_relaxed);
 	count_latency(s, us);
-	take_turns(b, (uint64_t)us * 1000);
+	take_turns(b, us > s->writer.sync_us ? (uint64_t)(us - s->writer.sync_us) * 1000 : 0);
 }
