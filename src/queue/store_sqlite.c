@@ -1,16 +1,12 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * store_sqlite.c -- the threads of the store: hand-over, commit, answers.
+ * store_sqlite.c -- the threads of the store: hand-over, answers.
  *
  *     loop:    store_stage ─► staged ──(uv_prepare, once a turn)──► inbox ─┐            ┌─► done()
  *     writer:                                                              └► commit ─► outbox
  *
  * The loop takes the mutex once a turn to hand over and once a batch to collect; the writer once a batch.  The next
  * commit takes whatever has gathered while the last one was syncing, so batches grow with the load by themselves.
- *
- * A failed batch is bisected: halves are tried until the operation that fails is alone, and only that one is refused.
- * When what fails is the disk and not the operation (full, I/O error), all that is left is refused with the first
- * single one: trying thousands of operations against a full disk would only make everybody wait.
  */
 #include "queue/store_sqlite.h"
 
@@ -27,296 +23,8 @@
 
 #define LOOK_NS    UINT64_C(100000000)  /* between two looks at the file system: arrays write 100 MB a second … */
 #define IDLE_NS    UINT64_C(1000000000) /* … and while nothing is written */
-#define CAREFUL    100                  /* commits */
-#define WINDOW     8192                 /* commits that the latency histogram remembers, roughly */
 
-/* ---- writer thread: one batch ---------------------------------------------------------------------------- */
-
-static apply_fn *const apply[OP_N] = {
-	[OP_ACCEPT] = apply_accept,
-	[OP_LEASE] = apply_lease,
-	[OP_UNLEASE] = apply_unlease,
-	[OP_SUBMIT] = apply_submit,
-	[OP_ATTEMPT] = apply_attempt,
-	[OP_FINAL] = apply_final,
-	[OP_RECEIPT_NOTE] = apply_receipt_note,
-	[OP_RECEIPT_FORM] = apply_receipt_form,
-	[OP_RECEIPT] = apply_receipt,
-	[OP_DUE_FIRE] = apply_due_fire,
-	[OP_BACKLOG_DELETE] = apply_backlog_delete,
-	[OP_SPILL] = apply_spill,
-	[OP_CANCEL] = apply_cancel,
-	[OP_CANCEL_DONE] = apply_cancel_done,
-	[OP_INBOUND] = apply_inbound,
-	[OP_EVENTS_DONE] = apply_events_done,
-	[OP_EVENTS_DEAD] = apply_events_dead,
-	[OP_EVENTS_REPLAY] = apply_events_replay,
-	[OP_STREAM] = apply_stream,
-	[OP_NAME] = apply_name,
-	[OP_LANE] = apply_lane,
-	[OP_META] = apply_meta,
-	[OP_LOOKUP] = apply_lookup,
-	[OP_PURGE] = apply_purge,
-	[OP_IDEM_ROTATE] = apply_idem_rotate,
-	[OP_RESERVE] = apply_reserve,
-	[OP_INBOUND_PART] = apply_inbound_part,
-	[OP_QUOTA] = apply_quota,
-};
-
-struct batch {
-	struct store_op *ops[COMMIT_ROWS];
-	size_t n;
-	unsigned rows, bulk_rows; /* of these */
-	bool alone; /* codes without bulk */
-	uint64_t otp_ns;   /* when there was last one; 0: never */
-	uint64_t until_ns; /* while codes come in, bulk is left alone until then */
-	uint64_t urgent_ns; /* when there was last something to settle, or a code; 0: never */
-	uint64_t turn_ns;  /* until then it is the turn of those … */
-	uint64_t back_ns;  /* … if there are some, or by then */
-	int disk; /* the disk itself failed: SQLite's code */
-};
-
-static void rollback(struct writer *w)
-{
-	/* SQLite has rolled back by itself after some errors. */
-	if (!sqlite3_get_autocommit(w->db))
-		sqlite3_exec(w->db, "ROLLBACK", NULL, NULL, NULL);
-	w->m = w->saved;
-	w->wakes.n = w->m.n_wakes;
-	rows_forget(w);
-}
-
-/* A message of one part that nothing is known of but what memory knows: its rows are new. */
-static bool is_plain(const struct writer *w, const struct store_op *op)
-{
-	const struct op_submit *submit = (const struct op_submit *)op;
-	const struct op_final *final = (const struct op_final *)op;
-
-	if (w->careful)
-		return false;
-	if (op->kind == OP_SUBMIT)
-		return submit->msg.n_parts == 1 && !submit->known && !submit->ended && !(submit->hash && w->m.n_parked);
-	return final->msg.n_parts == 1 && final->part == 1 && !final->unless_submitted && !final->parked;
-}
-
-/* Before an operation: may its rows wait, and must it see those that do?  Of messages of several parts no final and no
- * submit row waits, and their operations look at no other message's. */
-static int prepare(struct writer *w, const struct store_op *op)
-{
-	w->plain = false;
-	switch (op->kind) {
-	case OP_SUBMIT:
-		w->plain = is_plain(w, op);
-		return w->plain || ((const struct op_submit *)op)->msg.n_parts > 1 ? SQLITE_OK : rows_flush(w);
-	case OP_FINAL:
-		w->plain = is_plain(w, op);
-		return w->plain || (((const struct op_final *)op)->msg.n_parts > 1 &&
-					   !((const struct op_final *)op)->unless_submitted)
-			       ? SQLITE_OK
-			       : rows_flush(w);
-	case OP_ACCEPT:
-	case OP_LEASE:
-	case OP_ATTEMPT:
-	case OP_DUE_FIRE:
-	case OP_BACKLOG_DELETE:
-	case OP_SPILL:
-	case OP_EVENTS_DONE:
-	case OP_QUOTA:
-	case OP_LOOKUP:
-		return SQLITE_OK;
-	default:
-		return rows_flush(w);
-	}
-}
-
-/* All of these operations, or nothing of them. */
-static int apply_all(struct writer *w, struct store_op **ops, size_t n)
-{
-	int rc;
-
-	w->m.n_wakes = w->wakes.n;
-	w->saved = w->m;
-	w->batch++;
-	rc = run(w->st[W_BEGIN]);
-	for (size_t i = 0; rc == SQLITE_OK && i < n; i++) {
-		ops[i]->r = 0;
-		rc = prepare(w, ops[i]);
-		if (rc == SQLITE_OK)
-			rc = apply[ops[i]->kind](w, ops[i]);
-	}
-	if (rc == SQLITE_OK)
-		rc = rows_flush(w);
-	if (rc == SQLITE_OK)
-		rc = run(w->st[W_COMMIT]); /* SQLITE_OK only when the disk has it */
-	if (rc != SQLITE_OK)
-		rollback(w);
-	return rc;
-}
-
-static bool is_disk(int rc)
-{
-	switch (rc & 0xff) {
-	case SQLITE_FULL:
-	case SQLITE_IOERR:
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB:
-	case SQLITE_READONLY:
-	case SQLITE_CANTOPEN: return true;
-	default: return false;
-	}
-}
-
-static void refuse(struct store_op **ops, size_t n, int rc)
-{
-	for (size_t i = 0; i < n; i++)
-		ops[i]->r = db_errno(rc) == -ENOSPC ? -ENOSPC : -EIO;
-}
-
-static int bisect(struct writer *w, struct batch *b, size_t from, size_t n)
-{
-	int rc, rc2;
-
-	if (b->disk) {
-		refuse(b->ops + from, n, b->disk);
-		return b->disk;
-	}
-	rc = apply_all(w, b->ops + from, n);
-	if ((rc & 0xff) == SQLITE_CONSTRAINT && !w->careful) {
-		w->careful = CAREFUL; /* a carrier that says things twice will do so again */
-		rc = apply_all(w, b->ops + from, n);
-	}
-	if (rc == SQLITE_OK)
-		return rc;
-	if (n > 1) {
-		rc = bisect(w, b, from, n / 2);
-		rc2 = bisect(w, b, from + n / 2, n - n / 2);
-		return rc2 ? rc2 : rc;
-	}
-	refuse(b->ops + from, 1, rc);
-	if (is_disk(rc))
-		b->disk = rc;
-	/* A disk that stays full is told once. */
-	if (!b->disk || !atomic_load(&w->store->last_error))
-		log_error("store_refused", "operation=%d error=%s code=%d", b->ops[from]->kind, sqlite3_errstr(rc), rc);
-	return rc;
-}
-
-static void count_latency(struct store *s, uint64_t us)
-{
-	unsigned log2 = us > 3 ? 63 - __builtin_clzll(us) : 2;
-	unsigned i = us > 3 ? (log2 - 2) * 4 + (us >> (log2 - 2) & 3) + 1 : 0;
-
-	if (i >= LATENCY_BUCKETS)
-		i = LATENCY_BUCKETS - 1;
-	atomic_fetch_add_explicit(&s->latency[i], 1, memory_order_relaxed);
-	if (atomic_load_explicit(&s->commits, memory_order_relaxed) % WINDOW)
-		return;
-	for (i = 0; i < LATENCY_BUCKETS; i++)
-		atomic_store_explicit(&s->latency[i], s->latency[i] / 2, memory_order_relaxed);
-}
-
-static void commit_batch(struct store *s, struct batch *b)
-{
-	int64_t from_us = clock_mono_us(), us;
-	int rc;
-
-	s->writer.now = clock_ms();
-	b->disk = 0;
-	rc = bisect(&s->writer, b, 0, b->n);
-	s->writer.careful -= s->writer.careful > 0;
-	us = clock_mono_us() - from_us;
-	atomic_fetch_add_explicit(&s->commits, 1, memory_order_relaxed);
-	atomic_store_explicit(&s->parked, s->writer.m.n_parked, memory_order_relaxed);
-	atomic_store_explicit(&s->parked_expired, s->writer.m.n_parked_expired, memory_order_relaxed);
-	atomic_store_explicit(&s->parked_dropped, s->writer.m.n_parked_dropped, memory_order_relaxed);
-	atomic_fetch_add_explicit(&s->rows, b->rows, memory_order_relaxed);
-	atomic_fetch_add_explicit(&s->busy_us, us, memory_order_relaxed);
-	atomic_store_explicit(&s->last_error, db_errno(rc), memory_order_relaxed);
-	atomic_store_explicit(&s->inbound_open, s->writer.m.n_inbound_open, memory_order_relaxed);
-	count_latency(s, us);
-}
-
-/* ---- writer thread: what goes into a batch --------------------------------------------------------------- */
-
-static void take(struct batch *b, struct op_list *l, unsigned max_rows)
-{
-	struct store_op *op;
-	unsigned rows = 0;
-
-	/* The first one always goes, however large it says it is. */
-	while ((op = l->head) && b->n < COMMIT_ROWS && (!rows || rows + op->rows <= max_rows)) {
-		l->head = op->next;
-		if (!l->head)
-			l->tail = NULL;
-		b->ops[b->n++] = op;
-		rows += op->rows ? op->rows : 1;
-	}
-	b->rows += rows;
-}
-
-static bool is_quick(const struct batch *b, uint64_t now)
-{
-	return b->otp_ns && now - b->otp_ns < OTP_RECENT_NS;
-}
-
-/* How long bulk is left alone.
- *
- * Codes need the processor, too, and two clients that post arrays as fast as they are answered would leave none of it.
- *
- * Links, webhooks and answers to carriers have more of the writer's time than bulk, while they want it: after an array
- * they go on alone for TURN times as long as it took.  A link whose window is full goes on only as often as there is a
- * commit, and with an array in each of them it would all but stand still.  As it needs a moment to be back with its next
- * parts, it is waited for, if it had more than a few. */
-static uint64_t bulk_held_ns(const struct batch *b, bool busy, uint64_t now)
-{
-	uint64_t until = b->turn_ns;
-
-	if (is_quick(b, now))
-		until = b->until_ns;
-	else if (!busy && b->back_ns < until)
-		until = b->back_ns;
-	return now < until ? until - now : 0;
-}
-
-/* While codes come in, commits are short, as the next code waits for one that has begun; and one with codes has nothing
- * else that can wait.  At most every second one is such: bulk keeps a share, or intake would stand still. */
-static void gather(struct batch *b, struct op_list waiting[STORE_LISTS])
-{
-	bool otp = waiting[STORE_OTP].head, busy = otp || waiting[STORE_SETTLE].head;
-	uint64_t now = uv_hrtime();
-	bool alone = otp && !b->alone, quick = otp || is_quick(b, now);
-	bool recent = busy || (b->urgent_ns && now - b->urgent_ns < RECENT_NS);
-	unsigned all = quick ? COMMIT_QUICK_ROWS : COMMIT_ROWS;
-	unsigned share = quick ? COMMIT_OTP_ROWS : recent ? COMMIT_BULK_ROWS : all;
-	unsigned bulk = alone || !waiting[STORE_BULK].head || bulk_held_ns(b, busy, now) ? 0 : share;
-	unsigned left = busy ? all - bulk : all, before;
-
-	if (otp)
-		b->otp_ns = now;
-	if (busy)
-		b->urgent_ns = now;
-	b->alone = alone;
-	b->n = b->rows = 0;
-	take(b, &waiting[STORE_SETTLE], left - (otp ? COMMIT_OTP_ROWS : 0));
-	left = b->rows < left ? left - b->rows : 1;
-	take(b, &waiting[STORE_OTP], left);
-	before = b->rows;
-	if (bulk)
-		take(b, &waiting[STORE_BULK], bulk);
-	b->bulk_rows = b->rows - before;
-	if (b->bulk_rows)
-		b->until_ns = now + b->bulk_rows * QUICK_ROW_NS;
-}
-
-/* Whose turn it is after a commit that began then. */
-static void take_turns(struct batch *b, uint64_t from)
-{
-	uint64_t now = uv_hrtime(), turn = b->bulk_rows ? TURN * (now - from) * b->bulk_rows / b->rows : 0;
-
-	if (b->bulk_rows)
-		b->turn_ns = b->bulk_rows < LONG_BULK_ROWS ? 0 : now + (turn < TURN_MAX_NS ? turn : TURN_MAX_NS);
-	b->back_ns = b->rows - b->bulk_rows >= BACK_ROWS ? now + BACK_NS : 0;
-}
+/* ---- writer thread --------------------------------------------------------------------------------------- */
 
 static void look_at_disk(struct store *s, uint64_t *at)
 {
@@ -396,16 +104,6 @@ static void publish(struct store *s, struct batch *b)
 	uv_async_send(&s->async);
 }
 
-static bool has_urgent(const struct op_list lists[STORE_LISTS])
-{
-	return lists[STORE_SETTLE].head || lists[STORE_OTP].head;
-}
-
-static bool has_ops(const struct op_list lists[STORE_LISTS])
-{
-	return has_urgent(lists) || lists[STORE_BULK].head;
-}
-
 /* Under the mutex.  The writer is the last to go: SQLite tidies up when the last connection is closed, and two that are
  * closed at once would leave that to each other. */
 static bool is_over(const struct store *s)
@@ -413,22 +111,28 @@ static bool is_over(const struct store *s)
 	return s->stop && s->n_threads == 1;
 }
 
-/* Sleep until there is work or it is time to look at the disk; false: the end. */
-static bool collect(struct store *s, struct op_list waiting[STORE_LISTS], const struct batch *b)
+/* Under the mutex. */
+static void fetch(struct store *s, struct op_list waiting[STORE_LISTS])
 {
-	uint64_t held = bulk_held_ns(b, false, uv_hrtime());
+	for (int i = 0; i < STORE_LISTS; i++)
+		op_list_splice(&waiting[i], &s->inbox[i]);
+}
+
+/* Sleep until there is work or it is time to look at the disk; false: the end. */
+static bool collect(struct store *s, struct op_list waiting[STORE_LISTS], struct batch *b)
+{
+	uint64_t wait;
 	bool go_on;
 
 	uv_mutex_lock(&s->mutex);
-	if (has_urgent(waiting) || has_urgent(s->inbox) || is_over(s))
-		;
-	else if (!has_ops(waiting) && !has_ops(s->inbox))
-		uv_cond_timedwait(&s->work, &s->mutex, IDLE_NS);
-	else if (held)
-		uv_cond_timedwait(&s->work, &s->mutex, held);
-	for (int i = 0; i < STORE_LISTS; i++)
-		op_list_splice(&waiting[i], &s->inbox[i]);
-	go_on = has_ops(waiting) || !is_over(s);
+	fetch(s, waiting);
+	wait = batch_wait_ns(b, waiting, uv_hrtime());
+	if (wait && !is_over(s)) {
+		uv_cond_timedwait(&s->work, &s->mutex, wait < IDLE_NS ? wait : IDLE_NS);
+		fetch(s, waiting);
+		wait = batch_wait_ns(b, waiting, uv_hrtime());
+	}
+	go_on = wait != UINT64_MAX || !is_over(s);
 	uv_mutex_unlock(&s->mutex);
 	return go_on;
 }
@@ -447,16 +151,14 @@ static void write_thread(void *arg)
 	struct store *s = arg;
 	struct op_list waiting[STORE_LISTS] = {0};
 	struct batch b = {.alone = false};
-	uint64_t looked_at = 0, from;
+	uint64_t looked_at = 0;
 
 	pthread_setname_np(pthread_self(), "writer"); /* for ps, top and the benchmarks */
 	while (collect(s, waiting, &b)) {
-		gather(&b, waiting);
+		batch_gather(&b, waiting, uv_hrtime());
 		if (b.n) {
-			from = uv_hrtime();
-			commit_batch(s, &b);
+			batch_commit(s, &b);
 			publish(s, &b);
-			take_turns(&b, from);
 			checkpoint_after_commit(s);
 		}
 		look_at_disk(s, &looked_at);

@@ -2,7 +2,8 @@
  *
  * store_sqlite.h -- what the files of the SQLite store share.  Nobody else includes it.
  *
- *     store_sqlite.c         the threads, the hand-over, the commit
+ *     store_sqlite.c         the threads, the hand-over
+ *     store_sqlite_commit.c  which operations go into a commit, and how
  *     store_sqlite_checkpoint.c  from the WAL back into the database
  *     store_sqlite_db.c      files, connections, schema, what is known at start
  *     store_sqlite_rows.c    rows of a commit that go down together
@@ -30,10 +31,13 @@
 
 #include "queue/store.h"
 
-#define COMMIT_ROWS      5000
-#define COMMIT_BULK_ROWS 1000 /* while settle or otp operations come in: within RECENT_NS of the last one */
+#define COMMIT_ROWS      5000  /* of a commit; on a disk that is slow to sync one for each microsecond of that … */
+#define COMMIT_MOST      20000 /* … up to so many */
+#define COMMIT_BULK_SHARE 5   /* bulk gets one of so many while settle or otp operations come in: within RECENT_NS */
+#define COMMIT_LATER_ROWS 1000
 #define COMMIT_QUICK_ROWS 2000 /* while codes come in: within OTP_RECENT_NS of the last one */
 #define COMMIT_OTP_ROWS  500  /* of these kept free for codes, however much there is to settle; bulk gets as many */
+#define LATER_NS         UINT64_C(10000000) /* what can wait does so for others, no longer than this */
 #define OTP_RECENT_NS    UINT64_C(10000000000)
 #define RECENT_NS        UINT64_C(100000000)
 #define LONG_BULK_ROWS   500  /* after so many bulk rows it is the others' turn … */
@@ -57,10 +61,11 @@
 	X(W_BOUND, "INSERT OR REPLACE INTO bound VALUES (?1, ?2, ?3, ?4, ?5)")                                         \
 	X(W_BACKLOGS, "INSERT OR REPLACE INTO backlog SELECT c0, c1, c2, c3 FROM gathered") \
 	X(W_BACKLOG_RANGE_DELETE, "DELETE FROM backlog WHERE lane = ?1 AND seq BETWEEN ?2 AND ?3") \
-	X(W_BACKLOG_DELETE, "DELETE FROM backlog WHERE lane = ?1 AND seq = ?2")                                        \
+	X(W_BACKLOGS_GONE, "DELETE FROM backlog WHERE lane = ?1 AND seq IN (SELECT c0 FROM gathered)") \
 	X(W_DUE, "INSERT OR REPLACE INTO due VALUES (?1, ?2, ?3, ?4, ?5)")                                             \
 	X(W_DUE_DELETE, "DELETE FROM due WHERE at = ?1 AND key = ?2")                                                  \
 	X(W_LEASES, "INSERT OR REPLACE INTO lease SELECT c0, c1, c2 FROM gathered") \
+	X(W_LEASES_GONE, "DELETE FROM lease WHERE key IN (SELECT c0 FROM gathered)") \
 	X(W_LEASE_DELETE, "DELETE FROM lease WHERE key = ?1")                                                          \
 	X(W_LEASES_DELETE, "DELETE FROM lease WHERE key BETWEEN ?1 AND ?2")                                            \
 	X(W_LEFT, "SELECT EXISTS (SELECT 1 FROM lease WHERE key BETWEEN ?1 AND ?2)"                                    \
@@ -361,7 +366,8 @@ struct wakes {
 #define WAKE_SLOTS 256
 
 /* store_sqlite_rows.c: rows that go down together, and rows that go. */
-#define ROWS_MOST 256
+#define ROWS_MOST  256
+#define DROPS_MOST 2048
 
 enum rows_table {
 	ROWS_MESSAGE, ROWS_BODY, ROWS_BACKLOG, ROWS_LEASE, ROWS_SUBMIT, ROWS_FINAL, ROWS_EVENT, ROWS_LOOKUP,
@@ -382,11 +388,13 @@ struct cell {
 struct rows {
 	struct cell *cells[ROWS_TABLES]; /* row by row */
 	unsigned n[ROWS_TABLES];
-	enum rows_table reading;
+	enum rows_table reading; /* ROWS_TABLES: what goes, from `going` on */
+	const struct drop *going;
+	unsigned n_going;
 	struct drop {
 		uint64_t key;
 		uint32_t lane;
-	} drops[DROPS][ROWS_MOST];
+	} drops[DROPS][DROPS_MOST];
 	unsigned n_drops[DROPS];
 	char errors[2 * ROWS_MOST][40];
 	unsigned n_errors;
@@ -399,10 +407,11 @@ struct writer {
 	uint64_t node;
 	unsigned shards;
 	int64_t now;             /* of this batch */
+	int64_t sync_us;         /* what the last COMMIT took */
 	uint64_t batch;          /* a number for each try of a batch */
 	struct wakes wakes;
 	struct rows rows;
-	bool plain;              /* the rows that this operation writes may wait (prepare() in store_sqlite.c) */
+	bool plain;              /* the rows that this operation writes may wait (prepare() in store_sqlite_commit.c) */
 	unsigned careful;        /* so many batches no final or submit row waits: one was there already */
 	/* Which (endpoint, shard) this batch woke last, by a hash of both: repeats are kept out of wakes cheaply. */
 	struct { struct wake w; uint64_t batch; } woken[WAKE_SLOTS];
@@ -643,6 +652,35 @@ struct store {
 	_Atomic int last_error;
 	_Atomic uint64_t parked, parked_expired, parked_dropped;
 };
+
+/* ---- the commit (store_sqlite_commit.c) ------------------------------------------------------------------ */
+
+/* The operations of a commit; the writer thread keeps one and fills it again and again. */
+struct batch {
+	struct store_op *ops[COMMIT_MOST];
+	size_t n;
+	unsigned rows, bulk_rows; /* of these */
+	bool alone;        /* codes without bulk */
+	uint64_t otp_ns;   /* when there was last one; 0: never */
+	uint64_t until_ns; /* while codes come in, bulk is left alone until then */
+	uint64_t urgent_ns; /* when there was last something to settle, or a code; 0: never */
+	uint64_t turn_ns;  /* until then it is the turn of those … */
+	uint64_t back_ns;  /* … if there are some, or by then */
+	uint64_t later_ns; /* what can wait has waited since then; 0: there is nothing */
+	uint64_t sync_us;  /* what the disk took for the ones before, smoothed */
+	int disk;          /* the disk itself failed: SQLite's code */
+};
+
+/* How long there is nothing to commit, if nothing else comes; 0: there is, UINT64_MAX: for ever. */
+uint64_t batch_wait_ns(struct batch *b, const struct op_list waiting[STORE_LISTS], uint64_t now);
+/* Take from the lists what the next commit is of; none while all of it has to wait. */
+void batch_gather(struct batch *b, struct op_list waiting[STORE_LISTS], uint64_t now);
+/* Whose turn it is after a commit that took so long without its sync, which all share; batch_commit() ends with it. */
+void batch_committed(struct batch *b, uint64_t took_ns, uint64_t now);
+/* Commit it.  Each operation has its outcome then, on disk or refused. */
+void batch_commit(struct store *s, struct batch *b);
+
+/* ---- what the threads share ------------------------------------------------------------------------------ */
 
 /* store_sqlite.c: the last that a thread other than the writer does. */
 void store_thread_ended(struct store *s);

@@ -1,0 +1,340 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * store_sqlite_commit.c -- one commit: which of the waiting operations go into it, and how they do.
+ *
+ * A failed batch is bisected: halves are tried until the operation that fails is alone, and only that one is refused.
+ * When what fails is the disk and not the operation (full, I/O error), all that is left is refused with the first
+ * single one: trying thousands of operations against a full disk would only make everybody wait.
+ */
+#include "queue/store_sqlite.h"
+
+#include <errno.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+
+#define CAREFUL 100  /* commits */
+#define WINDOW  8192 /* commits that the latency histogram remembers, roughly */
+
+/* ---- what goes into a batch ------------------------------------------------------------------------------ */
+
+static void take(struct batch *b, struct op_list *l, unsigned max_rows)
+{
+	struct store_op *op;
+	unsigned rows = 0;
+
+	/* The first one always goes, however large it says it is. */
+	while ((op = l->head) && b->n < COMMIT_MOST && (!rows || rows + op->rows <= max_rows)) {
+		l->head = op->next;
+		if (!l->head)
+			l->tail = NULL;
+		b->ops[b->n++] = op;
+		rows += op->rows ? op->rows : 1;
+	}
+	b->rows += rows;
+}
+
+static bool is_quick(const struct batch *b, uint64_t now)
+{
+	return b->otp_ns && now - b->otp_ns < OTP_RECENT_NS;
+}
+
+/* How long bulk is left alone.
+ *
+ * Codes need the processor, too, and two clients that post arrays as fast as they are answered would leave none of it.
+ *
+ * Links, webhooks and answers to carriers have more of the writer's time than bulk, while they want it: after an array
+ * they go on alone for TURN times as long as it took.  A link whose window is full goes on only as often as there is
+ * a commit, and with an array in each of them it would all but stand still.  As it needs a moment to be back with its
+ * next parts, it is waited for, if it had more than a few. */
+static uint64_t bulk_held_ns(const struct batch *b, bool busy, uint64_t now)
+{
+	uint64_t until = b->turn_ns;
+
+	if (is_quick(b, now))
+		until = b->until_ns;
+	else if (!busy && b->back_ns < until)
+		until = b->back_ns;
+	return now < until ? until - now : 0;
+}
+
+static uint64_t later_held_ns(const struct batch *b, uint64_t now)
+{
+	return now < b->later_ns + LATER_NS ? b->later_ns + LATER_NS - now : 0;
+}
+
+uint64_t batch_wait_ns(struct batch *b, const struct op_list waiting[STORE_LISTS], uint64_t now)
+{
+	uint64_t wait = UINT64_MAX, held;
+
+	if (!waiting[STORE_LATER].head)
+		b->later_ns = 0;
+	else if (!b->later_ns)
+		b->later_ns = now;
+	if (waiting[STORE_SETTLE].head || waiting[STORE_OTP].head)
+		return 0;
+	if (waiting[STORE_BULK].head)
+		wait = bulk_held_ns(b, false, now);
+	if (b->later_ns && (held = later_held_ns(b, now)) < wait)
+		wait = held;
+	return wait;
+}
+
+/* A row takes about a microsecond, so a commit of this size takes no more than twice its sync.  On a slow disk what a
+ * commit has no room for waits long for the next one. */
+static unsigned most_rows(const struct batch *b)
+{
+	return b->sync_us < COMMIT_ROWS ? COMMIT_ROWS : b->sync_us < COMMIT_MOST ? b->sync_us : COMMIT_MOST;
+}
+
+/* Bulk gets one of so many rows while others come in: on a slow disk half, as rows cost little beside the sync. */
+static unsigned bulk_share(const struct batch *b)
+{
+	return b->sync_us < COMMIT_ROWS ? COMMIT_BULK_SHARE : 2;
+}
+
+/* While codes come in, commits are short, as the next code waits for one that has begun; and one with codes has nothing
+ * else that can wait.  At most every second one is such: bulk keeps a share, or intake would stand still. */
+void batch_gather(struct batch *b, struct op_list waiting[STORE_LISTS], uint64_t now)
+{
+	bool otp = waiting[STORE_OTP].head, busy = otp || waiting[STORE_SETTLE].head;
+	bool alone = otp && !b->alone, quick = otp || is_quick(b, now);
+	bool recent = busy || (b->urgent_ns && now - b->urgent_ns < RECENT_NS);
+	unsigned all = quick ? COMMIT_QUICK_ROWS : most_rows(b);
+	unsigned share = quick ? COMMIT_OTP_ROWS : recent ? all / bulk_share(b) : all;
+	unsigned bulk = alone || !waiting[STORE_BULK].head || bulk_held_ns(b, busy, now) ? 0 : share;
+	unsigned left = busy ? all - bulk : all, before;
+
+	if (otp)
+		b->otp_ns = now;
+	if (busy)
+		b->urgent_ns = now;
+	b->alone = alone;
+	b->n = b->rows = 0;
+	take(b, &waiting[STORE_SETTLE], left - (otp ? COMMIT_OTP_ROWS : 0));
+	left = b->rows < left ? left - b->rows : 1;
+	take(b, &waiting[STORE_OTP], left);
+	before = b->rows;
+	if (bulk)
+		take(b, &waiting[STORE_BULK], bulk);
+	b->bulk_rows = b->rows - before;
+	if (b->bulk_rows)
+		b->until_ns = now + b->bulk_rows * QUICK_ROW_NS;
+	if (!alone && (b->n || !later_held_ns(b, now)))
+		take(b, &waiting[STORE_LATER], COMMIT_LATER_ROWS);
+}
+
+void batch_committed(struct batch *b, uint64_t took_ns, uint64_t now)
+{
+	uint64_t turn = b->bulk_rows ? TURN * took_ns * b->bulk_rows / b->rows : 0;
+
+	if (b->bulk_rows)
+		b->turn_ns = b->bulk_rows < LONG_BULK_ROWS ? 0 : now + (turn < TURN_MAX_NS ? turn : TURN_MAX_NS);
+	b->back_ns = b->rows - b->bulk_rows >= BACK_ROWS ? now + BACK_NS : 0;
+}
+
+/* ---- how it goes down ------------------------------------------------------------------------------------ */
+
+static apply_fn *const apply[OP_N] = {
+	[OP_ACCEPT] = apply_accept,
+	[OP_LEASE] = apply_lease,
+	[OP_UNLEASE] = apply_unlease,
+	[OP_SUBMIT] = apply_submit,
+	[OP_ATTEMPT] = apply_attempt,
+	[OP_FINAL] = apply_final,
+	[OP_RECEIPT_NOTE] = apply_receipt_note,
+	[OP_RECEIPT_FORM] = apply_receipt_form,
+	[OP_RECEIPT] = apply_receipt,
+	[OP_DUE_FIRE] = apply_due_fire,
+	[OP_BACKLOG_DELETE] = apply_backlog_delete,
+	[OP_SPILL] = apply_spill,
+	[OP_CANCEL] = apply_cancel,
+	[OP_CANCEL_DONE] = apply_cancel_done,
+	[OP_INBOUND] = apply_inbound,
+	[OP_EVENTS_DONE] = apply_events_done,
+	[OP_EVENTS_DEAD] = apply_events_dead,
+	[OP_EVENTS_REPLAY] = apply_events_replay,
+	[OP_STREAM] = apply_stream,
+	[OP_NAME] = apply_name,
+	[OP_LANE] = apply_lane,
+	[OP_META] = apply_meta,
+	[OP_LOOKUP] = apply_lookup,
+	[OP_PURGE] = apply_purge,
+	[OP_IDEM_ROTATE] = apply_idem_rotate,
+	[OP_RESERVE] = apply_reserve,
+	[OP_INBOUND_PART] = apply_inbound_part,
+	[OP_QUOTA] = apply_quota,
+};
+
+static void rollback(struct writer *w)
+{
+	/* SQLite has rolled back by itself after some errors. */
+	if (!sqlite3_get_autocommit(w->db))
+		sqlite3_exec(w->db, "ROLLBACK", NULL, NULL, NULL);
+	w->m = w->saved;
+	w->wakes.n = w->m.n_wakes;
+	rows_forget(w);
+}
+
+/* A message of one part that nothing is known of but what memory knows: its rows are new. */
+static bool is_plain(const struct writer *w, const struct store_op *op)
+{
+	const struct op_submit *submit = (const struct op_submit *)op;
+	const struct op_final *final = (const struct op_final *)op;
+
+	if (w->careful)
+		return false;
+	if (op->kind == OP_SUBMIT)
+		return submit->msg.n_parts == 1 && !submit->known && !submit->ended && !(submit->hash && w->m.n_parked);
+	return final->msg.n_parts == 1 && final->part == 1 && !final->unless_submitted && !final->parked;
+}
+
+/* Before an operation: may its rows wait, and must it see those that do?  Of messages of several parts no final and no
+ * submit row waits, and their operations look at no other message's. */
+static int prepare(struct writer *w, const struct store_op *op)
+{
+	w->plain = false;
+	switch (op->kind) {
+	case OP_SUBMIT:
+		w->plain = is_plain(w, op);
+		return w->plain || ((const struct op_submit *)op)->msg.n_parts > 1 ? SQLITE_OK : rows_flush(w);
+	case OP_FINAL:
+		w->plain = is_plain(w, op);
+		return w->plain || (((const struct op_final *)op)->msg.n_parts > 1 &&
+					   !((const struct op_final *)op)->unless_submitted)
+			       ? SQLITE_OK
+			       : rows_flush(w);
+	case OP_ACCEPT:
+	case OP_LEASE:
+	case OP_ATTEMPT:
+	case OP_DUE_FIRE:
+	case OP_BACKLOG_DELETE:
+	case OP_SPILL:
+	case OP_EVENTS_DONE:
+	case OP_QUOTA:
+	case OP_LOOKUP:
+		return SQLITE_OK;
+	default:
+		return rows_flush(w);
+	}
+}
+
+/* SQLITE_OK only when the disk has it. */
+static int commit(struct writer *w)
+{
+	int64_t from_us = clock_mono_us();
+	int rc = run(w->st[W_COMMIT]);
+
+	w->sync_us = clock_mono_us() - from_us;
+	return rc;
+}
+
+/* All of these operations, or nothing of them. */
+static int apply_all(struct writer *w, struct store_op **ops, size_t n)
+{
+	int rc;
+
+	w->m.n_wakes = w->wakes.n;
+	w->saved = w->m;
+	w->batch++;
+	rc = run(w->st[W_BEGIN]);
+	for (size_t i = 0; rc == SQLITE_OK && i < n; i++) {
+		ops[i]->r = 0;
+		rc = prepare(w, ops[i]);
+		if (rc == SQLITE_OK)
+			rc = apply[ops[i]->kind](w, ops[i]);
+	}
+	if (rc == SQLITE_OK)
+		rc = rows_flush(w);
+	if (rc == SQLITE_OK)
+		rc = commit(w);
+	if (rc != SQLITE_OK)
+		rollback(w);
+	return rc;
+}
+
+static bool is_disk(int rc)
+{
+	switch (rc & 0xff) {
+	case SQLITE_FULL:
+	case SQLITE_IOERR:
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB:
+	case SQLITE_READONLY:
+	case SQLITE_CANTOPEN: return true;
+	default: return false;
+	}
+}
+
+static void refuse(struct store_op **ops, size_t n, int rc)
+{
+	for (size_t i = 0; i < n; i++)
+		ops[i]->r = db_errno(rc) == -ENOSPC ? -ENOSPC : -EIO;
+}
+
+static int bisect(struct writer *w, struct batch *b, size_t from, size_t n)
+{
+	int rc, rc2;
+
+	if (b->disk) {
+		refuse(b->ops + from, n, b->disk);
+		return b->disk;
+	}
+	rc = apply_all(w, b->ops + from, n);
+	if ((rc & 0xff) == SQLITE_CONSTRAINT && !w->careful) {
+		w->careful = CAREFUL; /* a carrier that says things twice will do so again */
+		rc = apply_all(w, b->ops + from, n);
+	}
+	if (rc == SQLITE_OK)
+		return rc;
+	if (n > 1) {
+		rc = bisect(w, b, from, n / 2);
+		rc2 = bisect(w, b, from + n / 2, n - n / 2);
+		return rc2 ? rc2 : rc;
+	}
+	refuse(b->ops + from, 1, rc);
+	if (is_disk(rc))
+		b->disk = rc;
+	/* A disk that stays full is told once. */
+	if (!b->disk || !atomic_load(&w->store->last_error))
+		log_error("store_refused", "operation=%d error=%s code=%d", b->ops[from]->kind, sqlite3_errstr(rc), rc);
+	return rc;
+}
+
+static void count_latency(struct store *s, uint64_t us)
+{
+	unsigned log2 = us > 3 ? 63 - __builtin_clzll(us) : 2;
+	unsigned i = us > 3 ? (log2 - 2) * 4 + (us >> (log2 - 2) & 3) + 1 : 0;
+
+	if (i >= LATENCY_BUCKETS)
+		i = LATENCY_BUCKETS - 1;
+	atomic_fetch_add_explicit(&s->latency[i], 1, memory_order_relaxed);
+	if (atomic_load_explicit(&s->commits, memory_order_relaxed) % WINDOW)
+		return;
+	for (i = 0; i < LATENCY_BUCKETS; i++)
+		atomic_store_explicit(&s->latency[i], s->latency[i] / 2, memory_order_relaxed);
+}
+
+void batch_commit(struct store *s, struct batch *b)
+{
+	int64_t from_us = clock_mono_us(), us;
+	int rc;
+
+	s->writer.now = clock_ms();
+	b->disk = 0;
+	rc = bisect(&s->writer, b, 0, b->n);
+	s->writer.careful -= s->writer.careful > 0;
+	b->sync_us = (7 * b->sync_us + (uint64_t)s->writer.sync_us) / 8;
+	us = clock_mono_us() - from_us;
+	atomic_fetch_add_explicit(&s->commits, 1, memory_order_relaxed);
+	atomic_store_explicit(&s->parked, s->writer.m.n_parked, memory_order_relaxed);
+	atomic_store_explicit(&s->parked_expired, s->writer.m.n_parked_expired, memory_order_relaxed);
+	atomic_store_explicit(&s->parked_dropped, s->writer.m.n_parked_dropped, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->rows, b->rows, memory_order_relaxed);
+	atomic_fetch_add_explicit(&s->busy_us, us, memory_order_relaxed);
+	atomic_store_explicit(&s->last_error, db_errno(rc), memory_order_relaxed);
+	atomic_store_explicit(&s->inbound_open, s->writer.m.n_inbound_open, memory_order_relaxed);
+	count_latency(s, us);
+	batch_committed(b, us > s->writer.sync_us ? (uint64_t)(us - s->writer.sync_us) * 1000 : 0,
+		uv_hrtime());
+}
