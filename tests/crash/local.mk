@@ -17,7 +17,7 @@ check-crash-long: build-tests
 	tests/crash/faults_store_test 1
 	$(PYTHON3) $(srcdir)/tests/crash/points.py --rounds 20 --table
 	$(PYTHON3) $(srcdir)/tests/crash/memory.py --rounds 40
-	$(PYTHON3) $(srcdir)/tests/crash/memory_start.py --rounds 0
+	$(PYTHON3) $(srcdir)/tests/crash/memory_start.py --rounds 0 --every 8
 	$(PYTHON3) $(srcdir)/tests/crash/clock_jumps.py --rounds 20
 	$(PYTHON3) $(srcdir)/tests/crash/kill9.py --rounds 100
 	$(PYTHON3) $(srcdir)/tests/crash/receipts_later.py --messages 1000000

@@ -15,7 +15,8 @@ there, a webhook, an included file and rules; the database has messages that wai
 No signal, no hang, no third.  At last a gateway that lacks nothing starts on the same data: what was acknowledged in any of
 these lives is final and was heard of, what waited waits, and `posthorn check` finds nothing.
 
---rounds: how many n in all (0: each), spread evenly beside the first ones; --every: each K-th; --first, --last: only these.
+--rounds: how many n in all (0: each), spread evenly beside the first ones; --every: then each K-th, from one of the first K
+on; --first, --last: only these.
 """
 import argparse
 import collections
@@ -233,7 +234,7 @@ def chosen(o, total):
     """The n of this run: always the first ones, where libraries are set up that look at nothing."""
     rng, last = random.Random(o.seed), o.last or total
     if not o.rounds:
-        return list(range(o.first, last + 1, o.every))
+        return list(range(o.first + rng.randrange(o.every), last + 1, o.every))
     some = list(range(o.first, last + 1))
     return sorted(set(some[:o.rounds // 3]) | set(rng.sample(some, min(o.rounds - o.rounds // 3, len(some)))))
 
