@@ -176,7 +176,17 @@ struct lane_query {
 	struct q_load load;
 	struct queue *q;
 	struct lane *lane;
+	uint64_t below; /* rows before this one were committed when it was asked for; others may be missing in it */
 };
+
+/* Numbers are given when something is staged, and what is staged may be committed in another order: a code in an array
+ * goes with bulk, one with a higher number before it. */
+static uint64_t all_committed_below(const struct queue *q)
+{
+	uint64_t low = staged_low(q);
+
+	return low < q->next_id ? low : q->next_id;
+}
 
 /* One row of a page has been passed over: it is in memory now, or needs nothing more. */
 static void row_passed(struct queue *q, struct lane *l, const struct store_loaded *x)
@@ -207,8 +217,8 @@ static void lane_read(struct store_query *sq)
 	struct queue *q = lq->q;
 	struct lane *l = lq->lane;
 	struct q_load *p = &lq->load;
-	uint64_t low = staged_low(q), upto = p->last_seq;
-	bool good = sq->r == 0, moved;
+	uint64_t upto = p->last_seq < lq->below ? p->last_seq : lq->below - 1;
+	bool good = sq->r == 0, moved, more;
 
 	q->now_ms = clock_ms();
 	q->reads_come++;
@@ -216,10 +226,8 @@ static void lane_read(struct store_query *sq)
 	for (unsigned i = 0; good && i < p->n_rows; i++) {
 		struct store_loaded *x = &p->rows[i];
 
-		if (x->seq >= low) { /* lower ones may be committed after it: it comes again when they are */
-			upto = low - 1;
+		if (x->seq >= lq->below)
 			break;
-		}
 		x->skip = l->key.skip;
 		if (!has_room(q, x)) {
 			upto = x->seq - 1;
@@ -231,6 +239,8 @@ static void lane_read(struct store_query *sq)
 		take_loaded(q, x);
 	}
 	moved = good && upto > l->cursor && p->n_rows;
+	/* What was committed since did not ask, as this page was under way. */
+	more = good && !q->lanes_again && all_committed_below(q) > lq->below;
 	if (moved)
 		l->cursor = upto;
 	q->lanes_again |= !good;
@@ -239,7 +249,7 @@ static void lane_read(struct store_query *sq)
 	store_query_done(sq);
 	free(lq);
 	cancel_pages_came(q);
-	if (moved && wants_page(q, l))
+	if ((moved || more) && wants_page(q, l))
 		refill_lane(q, l);
 	lane_drop_if_idle(q, l);
 }
@@ -265,6 +275,7 @@ void refill_lane(struct queue *q, struct lane *l)
 	lq->load.q.done = lane_read;
 	lq->load.lane = l->key.id;
 	lq->load.after_seq = l->cursor;
+	lq->below = all_committed_below(q);
 	lq->load.limit = q->lane_window - l->wait.n;
 	l->refilling = true;
 	q->reads_asked++;

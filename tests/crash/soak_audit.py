@@ -170,27 +170,34 @@ def judge_receipts(world, b, stats):
     }
 
 
-def drain(world):
-    """Clients have gone: what waits goes out, at the links' pace."""
-    since, had = time.monotonic(), world.look_at_queue()
-    wait_for(lambda: world.look_at_queue() == 0, DRAIN_S, lambda: f"the queue to drain: {world.n_waiting} of {had} wait", every=0.5)
-    harness._comment(f"{had} waited; drained after {time.monotonic() - since:.0f} s")
+def rest(found, what, predicate, seconds, every=0.2):
+    """Waited for, or found; the books are closed in any case."""
+    since = time.monotonic()
+    try:
+        wait_for(predicate, seconds, what, every=every)
+        print(f"# {what}: after {time.monotonic() - since:.0f} s", flush=True)
+    except AssertionError as e:
+        found[what] = [str(e)]
+
+
+def come_to_rest(found, world, data_dir):
+    print(f"# {world.look_at_queue()} wait", flush=True)
+    rest(found, "the queue to drain", lambda: world.look_at_queue() == 0, DRAIN_S, 0.5)
+    rest(found, "every message to be final", lambda: all_final(data_dir), 120, 1)
+    rest(found, "every event to be told", lambda: outbox(data_dir) == 0, 60)
+    rest(found, "every receipt to be acknowledged", lambda: all(
+        r["created"] == r["acked"] + r["refused"] + r["dropped"]
+        for r in (world.acme.stats["receipts"], world.beta.stats["receipts"])), 60)
 
 
 def close_books(world, ledger, options):
-    gw, data_dir = world.gw, world.gw.settings["data_dir"]
-    drain(world)
-    since = time.monotonic()
-    wait_for(lambda: all_final(data_dir), 120, "every message to be final", every=1)
-    wait_for(lambda: outbox(data_dir) == 0, 60, "every event to be told", every=0.2)
-    wait_for(lambda: all(r["created"] == r["acked"] + r["refused"] + r["dropped"]
-                         for r in (world.acme.stats["receipts"], world.beta.stats["receipts"])), 60, "every receipt to be acknowledged", every=0.2)
-    harness._comment(f"at rest {time.monotonic() - since:.0f} s later")
+    gw, data_dir, found = world.gw, world.gw.settings["data_dir"], {}
+    come_to_rest(found, world, data_dir)
     for a in gw._apis:
         a.close()
     wait_for(lambda: len(os.listdir(f"/proc/{gw.pid}/fd")) <= world.fds_before + 8, 20, "descriptors to be closed", every=0.2)
     world._sample()
-    found = {"memory": judge_memory(world, options)}
+    found["memory"] = judge_memory(world, options)
     stats = [world.acme.stats, world.beta.stats]
     gw.stop(seconds=60)
     b = Books(data_dir)

@@ -325,6 +325,6 @@ class SoakWorld:
         self._modem("network on")
         wait_for(lambda: self.carrier.up, 20, "the carrier that sends to be bound")
         self.inbound.finish()
-        harness._comment(f"load ended after {time.monotonic() - self.start:.0f} s: {ledger.word()}")
+        print(f"# load ended after {time.monotonic() - self.start:.0f} s: {ledger.word()}", flush=True)
         self.rest_from = time.monotonic() - self.start
 

@@ -97,6 +97,39 @@ static void rows_overtaken_by_higher_numbers_are_read(void **state)
 	world_free(w);
 }
 
+/* As before, but the lower ones are committed, and the queue is told, while the page with the higher ones is
+ * on its way: it must be believed as far as all was committed when it was asked for. */
+static void rows_committed_behind_a_page_on_its_way_are_read(void **state)
+{
+	struct world *w = world_new(WORLD_SMALL_LANE WORLD_LOOPBACK);
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	a = fake_new(w, "A", 200);
+	a->o.up = false;
+	fake_route(w, a, NULL);
+	world_add(w, WORLD_LANE, (struct message){.class = CLASS_OTP}, NULL);
+	world_add(w, 8, (struct message){.class = CLASS_OTP, .send_at_ms = clock_ms() + 500}, NULL);
+	RUN_UNTIL(w, w->committed == WORLD_LANE + 8);
+	world_hold_op(OP_ACCEPT);
+	w->mixed = true;
+	world_add(w, 9, (struct message){.class = CLASS_OTP}, NULL);
+	world_seconds(w, 2);
+	world_hold_answer(Q_BACKLOG);
+	fake_up(w, a, true);
+	RUN_UNTIL(w, world_held() == 2);
+	world_release_ops(w);
+	RUN_UNTIL(w, w->committed == WORLD_LANE + 17);
+	world_release(w);
+	RUN_UNTIL(w, a->n == WORLD_LANE + 17);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_quiet(w);
+	assert_int_equal(world_waiting(w), 0);
+	world_down(w);
+	world_free(w);
+}
+
 /* The ttl of a lane's only message ends while no link is up; when one comes, the lane is freed in the middle
  * of its turn (the sanitizers see a turn that goes on with it). */
 static void a_lane_is_served_whose_last_message_has_expired(void **state)
@@ -423,6 +456,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(retention_keeps_up),
 		cmocka_unit_test(rows_accepted_while_the_last_page_is_read_are_found),
 		cmocka_unit_test(rows_overtaken_by_higher_numbers_are_read),
+		cmocka_unit_test(rows_committed_behind_a_page_on_its_way_are_read),
 		cmocka_unit_test(a_lane_is_served_whose_last_message_has_expired),
 		cmocka_unit_test(the_open_part_of_a_row_expires),
 		cmocka_unit_test(rows_that_expire_are_counted_off_once),

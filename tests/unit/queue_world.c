@@ -218,12 +218,18 @@ unsigned world_held(void)
 	return gate.n_ops + gate.n_answers;
 }
 
-void world_release(struct world *w)
+void world_release_ops(struct world *w)
 {
-	gate.hold_ops = gate.hold_answers = gate.lists_held = 0;
+	gate.hold_ops = gate.lists_held = 0;
 	for (unsigned i = 0; i < gate.n_ops; i++)
 		__wrap_store_stage(w->store, gate.ops[i].list, gate.ops[i].op);
 	gate.n_ops = 0;
+}
+
+void world_release(struct world *w)
+{
+	world_release_ops(w);
+	gate.hold_answers = 0;
 	for (unsigned i = 0; i < gate.n_answers; i++)
 		gate.answers[i].q->done(gate.answers[i].q);
 	gate.n_answers = 0;

@@ -122,6 +122,7 @@ void world_hold_op(enum store_op_kind kind);	    /* from here on: not staged bef
 void world_hold_answer(enum store_query_kind kind); /* likewise: read, but not given to the queue */
 unsigned world_held(void);
 void world_release(struct world *w);
+void world_release_ops(struct world *w); /* of these the operations alone: their commits come before the answers */
 void world_sent_max(uint32_t max); /* receipts kept in memory, of the next world_up() */
 
 /* ---- messages
