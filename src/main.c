@@ -642,8 +642,8 @@ static int start_loop(struct app *a)
 	oom_guard_uv();
 	if (uv_loop_init(&a->loop) < 0)
 		return -ENOMEM;
-	if (oom_guard(start_pool, a) < 0)
-		oom_end("the threads of libuv's pool"); /* not by return: at exit() it looks after the pool that it has not */
+	/* It does not return without: at exit() libuv would look after the pool that it has not. */
+	oom_must(start_pool, a, "the threads of libuv's pool");
 	return stream_loop_new(&a->loop, &a->streams);
 }
 

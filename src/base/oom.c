@@ -57,6 +57,23 @@ int oom_guard(void (*work)(void *arg), void *arg)
 	return r;
 }
 
+static const char *needed;
+
+static void on_need(int number)
+{
+	oom_end(needed);
+}
+
+void oom_must(void (*work)(void *arg), void *arg, const char *what)
+{
+	struct sigaction act = { .sa_handler = on_need }, before;
+
+	needed = what;
+	sigaction(SIGABRT, &act, &before);
+	work(arg);
+	sigaction(SIGABRT, &before, NULL);
+}
+
 /* ---- libuv ---- */
 
 /* Of its calls only that for the table of what is watched grows a thing; without it libuv would call abort(). */

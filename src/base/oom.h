@@ -17,6 +17,10 @@ void oom_end(const char *what) __attribute__((noreturn));
  * input of the operator only: nobody else may bring the process past a fault. */
 int oom_guard(void (*work)(void *arg), void *arg);
 
+/* Run work(arg); where it calls abort(), oom_end(what).  For what cannot be left in its middle, as threads that it has
+ * made use its stack. */
+void oom_must(void (*work)(void *arg), void *arg, const char *what);
+
 /* Have libuv end the process with a line, where it would call abort(): before its first use. */
 void oom_guard_uv(void);
 

@@ -251,10 +251,16 @@ static struct op_spill *spill_room(struct queue *q, uint64_t id)
 	return s;
 }
 
+/* It ended, and retention has taken it since: a receipt that came now would find nothing. */
+static bool is_gone(const struct queue *q, const struct sent_entry *e)
+{
+	return e->state != STATE_SENT && q->row_age_ms && (int64_t)e->sent_s * 1000 < q->now_ms - q->row_age_ms;
+}
+
 void settle_spill(void *arg, const struct sent_entry *e)
 {
 	struct queue *q = arg;
-	struct op_spill *s = spill_room(q, e->msg.id);
+	struct op_spill *s = is_gone(q, e) ? NULL : spill_room(q, e->msg.id);
 
 	if (!s)
 		return;

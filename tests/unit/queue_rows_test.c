@@ -39,6 +39,43 @@ static void retention_keeps_up(void **state)
 	world_free(w);
 }
 
+/* What memory lets go of is kept on disk for receipts to come, but not when retention has taken the message. */
+static void what_retention_took_leaves_no_row_for_a_receipt(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK "retention: { body_days = 1; row_days = 1; };");
+	struct fake *a;
+
+	(void)state;
+	world_sent_max(64);
+	world_up(w, false);
+	world_stop_clock();
+	a = fake_new(w, "A", 500);
+	fake_route(w, a, NULL);
+	fake_up(w, a, true);
+	world_add(w, 48, (struct message){.class = CLASS_SERVICE}, NULL);
+	RUN_UNTIL(w, a->n == 48);
+	fake_end_all(w, a, OUTCOME_SENT);
+	for (unsigned i = 0; i < 48; i++)
+		fake_receipt(w, a, a->key[i], RECEIPT_UNDELIVERABLE);
+	RUN_UNTIL(w, w->final[STATE_UNDELIVERED] == 48);
+	world_pass(w, 2 * 86400000ll);
+	world_seconds(w, 5);
+	world_quiet(w);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM message"), 0);
+	world_add(w, 128, (struct message){.class = CLASS_SERVICE}, NULL);
+	RUN_UNTIL(w, a->n == 176);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_seconds(w, 1);
+	world_quiet(w);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM waiting"), 128 - 64); /* of the second ones */
+	for (unsigned i = 48; i < 176; i++)
+		fake_receipt(w, a, a->key[i], RECEIPT_DELIVERED);
+	world_quiet(w);
+	world_down(w);
+	world_free(w);
+	world_sent_max(0);
+}
+
 /* The page with the last rows of the lane was read; before it comes, more rows are accepted. */
 static void rows_accepted_while_the_last_page_is_read_are_found(void **state)
 {
@@ -454,6 +491,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(retention_keeps_up),
+		cmocka_unit_test(what_retention_took_leaves_no_row_for_a_receipt),
 		cmocka_unit_test(rows_accepted_while_the_last_page_is_read_are_found),
 		cmocka_unit_test(rows_overtaken_by_higher_numbers_are_read),
 		cmocka_unit_test(rows_committed_behind_a_page_on_its_way_are_read),
