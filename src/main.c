@@ -18,7 +18,6 @@
 #include <unistd.h>
 #include <uv.h>
 
-#include <curl/curl.h>
 #include <gnutls/gnutls.h>
 
 #include "base/clock.h"
@@ -717,7 +716,7 @@ int main(int argc, char **argv)
 	signal(SIGPIPE, SIG_IGN);
 	umask(0077);
 	log_open(app.conf->log_level);
-	if (gnutls_global_init() < 0 || curl_global_init(CURL_GLOBAL_DEFAULT) != CURLE_OK) {
+	if (gnutls_global_init() < 0 || webhook_curl_start() < 0) {
 		log_error("not_started", "error=%s", "GnuTLS or libcurl cannot be set up: out of memory?");
 		return EXIT_FAILURE;
 	}
@@ -726,6 +725,6 @@ int main(int argc, char **argv)
 	r = run(&app);
 	conf_free(app.conf);
 	conf_free(app.next_conf); /* a reload that the stop overtook */
-	curl_global_cleanup();
+	webhook_curl_stop();
 	return r;
 }

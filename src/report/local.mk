@@ -4,4 +4,4 @@ libposthorn_a_SOURCES += \
 	src/report/webhook.c src/report/webhook.h src/report/webhook_impl.h \
 	src/report/webhook_http.c src/report/webhook_http.h \
 	src/report/webhook_json.c src/report/webhook_json.h \
-	src/report/webhook_shard.c
+	src/report/webhook_shard.c src/report/webhook_curl.c

@@ -75,4 +75,8 @@ struct webhook_times {
 };
 void webhooks_times(struct webhooks *w, const struct webhook_times *t);
 
+/* libcurl, once in a process and around everything else here.  -ENOMEM. */
+int webhook_curl_start(void);
+void webhook_curl_stop(void);
+
 #endif

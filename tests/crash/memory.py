@@ -95,4 +95,5 @@ def _(w):
     equal(wrong_texts(bench)[:3], [], "texts that nobody wrote")
 
 
-main()
+if __name__ == "__main__":
+    main()
