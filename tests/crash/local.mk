@@ -15,7 +15,7 @@ endif
 check-crash-long: build-tests
 	tests/crash/powercut_store_test 3000 $$(date +%s)
 	tests/crash/faults_store_test 1
-	$(PYTHON3) $(srcdir)/tests/crash/points.py --rounds 20 --table
+	$(PYTHON3) $(srcdir)/tests/crash/points.py --rounds 10 --table
 	$(PYTHON3) $(srcdir)/tests/crash/memory.py --rounds 40
 	$(PYTHON3) $(srcdir)/tests/crash/memory_start.py --rounds 0 --every 8
 	$(PYTHON3) $(srcdir)/tests/crash/clock_jumps.py --rounds 20
