@@ -10,6 +10,7 @@
  *     store_sqlite_settle.c  operations that say what became of a part or message
  *     store_sqlite_inbound.c inbound messages and their parts
  *     store_sqlite_receipt.c receipts: found, parked, claimed, noted
+ *     store_sqlite_idem.c    idempotency keys of messages
  *     store_sqlite_apply.c   all other operations
  *     store_sqlite_purge.c   retention: what is old goes, a little at a time
  *     store_sqlite_load.c    reads of the queue and the webhooks
@@ -29,6 +30,7 @@
 #include <stdatomic.h>
 #include <string.h>
 
+#include "queue/idem.h"
 #include "queue/store.h"
 
 #define COMMIT_ROWS      5000
@@ -104,12 +106,27 @@
 			   " AND receipt > 0 LIMIT 1")                                                                 \
 	X(W_OPEN_PARTS, "SELECT s.key, s.link, s.smsc_id FROM submit s WHERE s.key BETWEEN ?1 AND ?2"                  \
 			" AND NOT EXISTS (SELECT 1 FROM final f WHERE f.key = s.key)")                                 \
-	X(W_IDEM_0, "INSERT INTO idem_0 VALUES (?1, ?2, ?3, ?4)")                                                      \
-	X(W_IDEM_1, "INSERT INTO idem_1 VALUES (?1, ?2, ?3, ?4)")                                                      \
-	X(W_IDEM_FIND, "SELECT bhash, answer FROM idem_0 WHERE client = ?1 AND khash = ?2 UNION ALL"                   \
-		       " SELECT bhash, answer FROM idem_1 WHERE client = ?1 AND khash = ?2")                           \
-	X(W_IDEM_DROP_0, "DELETE FROM idem_0")                                                                         \
-	X(W_IDEM_DROP_1, "DELETE FROM idem_1")                                                                         \
+	X(W_KEYS, "INSERT OR FAIL INTO idem SELECT c0, c1, c2, c3, c4 FROM gathered")                                  \
+	X(W_KEY, "SELECT client, khash, bhash, answer FROM idem WHERE n = ?1")                                         \
+	X(W_KEYS_FROM, "SELECT n, client, khash FROM idem WHERE n >= ?1 ORDER BY n")                                   \
+	X(W_KEY_OLDEST, "SELECT n FROM idem ORDER BY n LIMIT 1")                                                       \
+	X(W_KEYS_DELETE, "DELETE FROM idem WHERE n < ?1")                                                              \
+	X(W_RUN, "INSERT OR REPLACE INTO idem_run VALUES (?1, ?2, ?3)")                                                \
+	X(W_RUNS, "SELECT level, n, whole FROM idem_run ORDER BY n DESC")                                              \
+	X(W_RUN_DELETE, "DELETE FROM idem_run WHERE level = ?1 AND n = ?2")                                            \
+	X(W_PART_KEYS, "INSERT OR REPLACE INTO idem_part VALUES (?1, ?2)")                                             \
+	X(W_PART_FIND, "SELECT entries FROM idem_part WHERE k = ?1")                                                   \
+	X(W_PARTS_OF, "SELECT k, entries FROM idem_part WHERE k >= ?1 AND k < ?2 ORDER BY k")                          \
+	X(W_PARTS_OLD, "DELETE FROM idem_part WHERE k IN"                                                              \
+		       " (SELECT k FROM idem_part WHERE k >= ?1 AND k < ?2 ORDER BY k LIMIT ?3)")                      \
+	X(W_FILTER, "INSERT OR REPLACE INTO idem_filter VALUES (?1, ?2)")                                              \
+	X(W_FILTERS_OF, "SELECT k, bits FROM idem_filter WHERE k >= ?1 AND k < ?2 ORDER BY k")                         \
+	X(W_FILTERS_OLD, "DELETE FROM idem_filter WHERE k IN"                                                          \
+			 " (SELECT k FROM idem_filter WHERE k >= ?1 AND k < ?2 ORDER BY k LIMIT ?3)")                  \
+	X(W_OLD_KEY_FIND, "SELECT bhash, answer FROM idem_0 WHERE client = ?1 AND khash = ?2 UNION ALL"                \
+			  " SELECT bhash, answer FROM idem_1 WHERE client = ?1 AND khash = ?2")                        \
+	X(W_OLD_KEYS_DROP_0, "DELETE FROM idem_0")                                                                     \
+	X(W_OLD_KEYS_DROP_1, "DELETE FROM idem_1")                                                                     \
 	X(W_STREAM, "INSERT INTO stream VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO UPDATE SET"             \
 		    " at = excluded.at, rows = excluded.rows, accepted = excluded.accepted,"                           \
 		    " rejected = excluded.rejected, digest = excluded.digest, done = excluded.done")                   \
@@ -360,6 +377,7 @@ struct wakes {
 
 enum rows_table {
 	ROWS_MESSAGE, ROWS_BODY, ROWS_BACKLOG, ROWS_LEASE, ROWS_SUBMIT, ROWS_FINAL, ROWS_EVENT, ROWS_LOOKUP,
+	ROWS_KEY,
 	ROWS_TABLES
 };
 enum drops { DROP_LEASE, DROP_BACKLOG, DROPS };
@@ -387,6 +405,36 @@ struct rows {
 	unsigned n_errors;
 };
 
+/* store_sqlite_idem.c: where a key may be; all of it follows from rows. */
+struct idem_run {
+	uint64_t first;
+	unsigned level;
+	uint8_t *filter;          /* NULL: there was no room */
+};
+
+/* A run that is being written: one from a segment, each other one from eight of the level below. */
+struct idem_job {
+	bool active;
+	uint64_t first;
+	unsigned next, written;   /* units: on disk, and in the transaction that is open */
+	uint8_t *filter;
+};
+
+struct idem_keys {
+	struct idem_shape shape;
+	struct idem_segment **segments; /* what is in no run yet, rising */
+	struct idem_run *runs;
+	unsigned n_segments, n_runs;
+	struct idem_job jobs[IDEM_LEVELS];
+	uint64_t filter_octets, filter_most;
+	uint64_t credit;          /* keys that came, for which work is still to be done */
+	struct idem_entry {
+		uint64_t hash, offset;
+	} *entries;               /* of a unit */
+	uint8_t *octets;
+	size_t n_entries, cap;
+};
+
 struct writer {
 	struct store *store;
 	sqlite3 *db;
@@ -397,6 +445,7 @@ struct writer {
 	uint64_t batch;          /* a number for each try of a batch */
 	struct wakes wakes;
 	struct rows rows;
+	struct idem_keys keys;
 	bool plain;              /* the rows that this operation writes may wait (prepare() in store_sqlite_commit.c) */
 	unsigned careful;        /* so many batches no final or submit row waits: one was there already */
 	/* Which (endpoint, shard) this batch woke last, by a hash of both: repeats are kept out of wakes cheaply. */
@@ -409,8 +458,10 @@ struct writer {
 		uint64_t last_parked, last_inbound;
 		uint64_t n_inbound_open;
 		uint64_t next_block; /* counter, next to be reserved */
-		unsigned idem;       /* current generation */
-		int64_t idem_at;     /* when it began */
+		int64_t idem_at;     /* when the current generation of keys began … */
+		uint64_t key_gen;    /* … and with which key; all are numbered */
+		uint64_t key_from, key_next; /* keys below have aged; the next one's number */
+		unsigned idem, old_keys; /* of before version 10: current generation; tables that are not empty, as bits */
 		size_t n_wakes;
 		uint64_t purge_body, purge_message, purge_hash, purge_key; /* cursors of retention */
 		uint64_t numbers_upto;             /* every message below has no number any more */
@@ -427,6 +478,20 @@ apply_fn apply_accept, apply_lease, apply_unlease, apply_due_fire, apply_backlog
 apply_fn apply_submit, apply_attempt, apply_final, apply_receipt, apply_receipt_note, apply_receipt_form;
 apply_fn apply_quota;
 apply_fn apply_purge;
+
+/* store_sqlite_idem.c */
+int idem_open(struct writer *w);
+void idem_close(struct writer *w);
+/* SQLITE_OK: unknown.  SQLITE_ROW: known, results are set. */
+int idem_find(struct writer *w, struct store_idem *i);
+int idem_add(struct writer *w, const struct store_idem *i);
+int idem_rotate(struct writer *w); /* a new generation; the oldest one has aged */
+/* At the end of a transaction: a little of what is to be done for keys of before. */
+int idem_work(struct writer *w);
+void idem_committed(struct writer *w);
+void idem_rolled_back(struct writer *w);
+/* What has aged, or was merged into another run; ret_n: about how many rows. */
+int idem_purge(struct writer *w, unsigned limit, unsigned *ret_n);
 
 /* Sets joined long enough ago; ret_n: how many. */
 int inbound_sets_purge(struct writer *w, unsigned limit, unsigned *ret_n);
@@ -599,6 +664,8 @@ struct store {
 	char *path, *vfs;
 	bool no_sync;
 	unsigned shards, max_inbound_sets;
+	unsigned idem_bits;
+	uint64_t idem_filter_octets;
 	uint64_t node;
 	int lock_fd;
 	void (*on_events)(void *arg, uint32_t endpoint, unsigned shard);

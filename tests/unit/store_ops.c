@@ -18,7 +18,7 @@ static void a_new_database_has_the_settings_it_keeps(void **state)
 	assert_int_equal(f->boot.low_water, f->boot.next_id);
 	assert_int_equal(f->boot.indexed_to, f->boot.next_id);
 	assert_int_equal(f->boot.next_lane, 1);
-	assert_int_equal(sql(f, "PRAGMA user_version"), 9);
+	assert_int_equal(sql(f, "PRAGMA user_version"), 10);
 	assert_int_equal(sql(f, "PRAGMA auto_vacuum"), 2);
 	assert_int_equal(sql(f, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
 }
@@ -86,21 +86,25 @@ static void a_newer_schema_is_refused(void **state)
 	sql(f, "PRAGMA user_version = 99");
 	assert_int_equal(fixture_open(f), -EINVAL);
 	assert_non_null(strstr(f->err, "newer"));
-	sql(f, "PRAGMA user_version = 9");
+	sql(f, "PRAGMA user_version = 10");
 	assert_int_equal(fixture_open(f), 0);
 }
 
 /* Columns of the newest tables; of a new database and of one that was brought forward they are the same. */
 #define NEW_COLUMNS \
 	"SELECT count(*) FROM sqlite_schema s, pragma_table_info(s.name) c WHERE s.name LIKE 'inbound%'" \
-	" OR s.name IN ('bound', 'body', 'submit', 'total')"
+	" OR s.name LIKE 'idem%' OR s.name IN ('bound', 'body', 'submit', 'total')"
 
 /* Version 1 did not keep how a message was cut; version 2 knew one hash of a parked receipt, and no forms; version 3 no
  * parts of inbound messages; version 4 neither TLVs nor the sender that went out; version 5 no
- * quotas; version 6 no digest of what a modem received; version 8 no totals. */
+ * quotas; version 6 no digest of what a modem received; version 8 no totals; version 9 had its keys by hash. */
 static void an_older_schema_is_brought_forward(void **state)
 {
 	static const char *const back[] = {
+		"DROP TABLE idem",
+		"DROP TABLE idem_run",
+		"DROP TABLE idem_part",
+		"DROP TABLE idem_filter",
 		"DROP TABLE total",
 		"DROP INDEX inbound_digest",
 		"ALTER TABLE inbound DROP COLUMN digest",
@@ -144,7 +148,7 @@ static void an_older_schema_is_brought_forward(void **state)
 	for (size_t i = 0; i < sizeof back / sizeof *back; i++)
 		sql(f, back[i]);
 	assert_int_equal(fixture_open(f), 0);
-	assert_int_equal(sql(f, "PRAGMA user_version"), 9);
+	assert_int_equal(sql(f, "PRAGMA user_version"), 10);
 	assert_int_equal(sql(f, NEW_COLUMNS), columns);
 	assert_int_equal(sql(f, "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND tbl_name LIKE 'inbound%'"),
 		indexes);
