@@ -10,7 +10,8 @@
  *     store_sqlite_settle.c  operations that say what became of a part or message
  *     store_sqlite_inbound.c inbound messages and their parts
  *     store_sqlite_receipt.c receipts: found, parked, claimed, noted
- *     store_sqlite_idem.c    idempotency keys of messages
+ *     store_sqlite_idem.c    idempotency keys of messages: known or new; see store_sqlite_idem.h
+ *     store_sqlite_idem_runs.c  where those are that memory does not hold
  *     store_sqlite_apply.c   all other operations
  *     store_sqlite_purge.c   retention: what is old goes, a little at a time
  *     store_sqlite_load.c    reads of the queue and the webhooks
@@ -30,8 +31,8 @@
 #include <stdatomic.h>
 #include <string.h>
 
-#include "queue/idem.h"
 #include "queue/store.h"
+#include "queue/store_sqlite_idem.h"
 
 #define COMMIT_ROWS      5000
 #define COMMIT_BULK_ROWS 1000 /* while settle or otp operations wait */
@@ -405,36 +406,6 @@ struct rows {
 	unsigned n_errors;
 };
 
-/* store_sqlite_idem.c: where a key may be; all of it follows from rows. */
-struct idem_run {
-	uint64_t first;
-	unsigned level;
-	uint8_t *filter;          /* NULL: there was no room */
-};
-
-/* A run that is being written: one from a segment, each other one from eight of the level below. */
-struct idem_job {
-	bool active;
-	uint64_t first;
-	unsigned next, written;   /* units: on disk, and in the transaction that is open */
-	uint8_t *filter;
-};
-
-struct idem_keys {
-	struct idem_shape shape;
-	struct idem_segment **segments; /* what is in no run yet, rising */
-	struct idem_run *runs;
-	unsigned n_segments, n_runs;
-	struct idem_job jobs[IDEM_LEVELS];
-	uint64_t filter_octets, filter_most;
-	uint64_t credit;          /* keys that came, for which work is still to be done */
-	struct idem_entry {
-		uint64_t hash, offset;
-	} *entries;               /* of a unit */
-	uint8_t *octets;
-	size_t n_entries, cap;
-};
-
 struct writer {
 	struct store *store;
 	sqlite3 *db;
@@ -478,20 +449,6 @@ apply_fn apply_accept, apply_lease, apply_unlease, apply_due_fire, apply_backlog
 apply_fn apply_submit, apply_attempt, apply_final, apply_receipt, apply_receipt_note, apply_receipt_form;
 apply_fn apply_quota;
 apply_fn apply_purge;
-
-/* store_sqlite_idem.c */
-int idem_open(struct writer *w);
-void idem_close(struct writer *w);
-/* SQLITE_OK: unknown.  SQLITE_ROW: known, results are set. */
-int idem_find(struct writer *w, struct store_idem *i);
-int idem_add(struct writer *w, const struct store_idem *i);
-int idem_rotate(struct writer *w); /* a new generation; the oldest one has aged */
-/* At the end of a transaction: a little of what is to be done for keys of before. */
-int idem_work(struct writer *w);
-void idem_committed(struct writer *w);
-void idem_rolled_back(struct writer *w);
-/* What has aged, or was merged into another run; ret_n: about how many rows. */
-int idem_purge(struct writer *w, unsigned limit, unsigned *ret_n);
 
 /* Sets joined long enough ago; ret_n: how many. */
 int inbound_sets_purge(struct writer *w, unsigned limit, unsigned *ret_n);
