@@ -110,13 +110,11 @@ int apply_accept(struct writer *w, struct store_op *op)
 	int rc = SQLITE_OK;
 
 	if (o->idem)
-		rc = idem_find(w, o->idem);
+		rc = idem_take(w, o->idem);
 	if (rc == SQLITE_ROW) {
 		op->r = -EEXIST;
 		return SQLITE_OK;
 	}
-	if (!rc && o->idem)
-		rc = idem_add(w, o->idem);
 	for (unsigned i = 0; !rc && i < o->n_items; i++)
 		rc = accept_one(w, &o->items[i]);
 	if (!rc && o->progress)

@@ -107,15 +107,12 @@ static int look_in_old_keys(struct writer *w, struct store_idem *i)
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-int idem_find(struct writer *w, struct store_idem *i)
+/* SQLITE_OK: unknown. */
+static int look(struct writer *w, struct store_idem *i, uint64_t hash)
 {
 	struct idem_keys *k = &w->keys;
-	uint64_t hash = idem_hash(&k->shape, i->client, i->khash);
 	int rc = SQLITE_OK;
 
-	free(i->ret_answer);
-	i->ret_answer = NULL;
-	i->ret_same_body = false;
 	for (unsigned s = 0; !rc && s < k->n_segments; s++)
 		rc = look_in_segment(w, k->segments[s], hash, i);
 	for (unsigned r = 0; !rc && r < k->n_runs; r++) {
@@ -153,11 +150,11 @@ static struct cell cell_blob(const void *p, size_t n)
 	return (struct cell){.p = p, .n = (uint32_t)n, .type = SQLITE_BLOB};
 }
 
-int idem_add(struct writer *w, const struct store_idem *i)
+static int add(struct writer *w, const struct store_idem *i, uint64_t hash)
 {
 	const char *answer = i->answer ? i->answer : "";
 	uint64_t n = w->m.key_next;
-	int rc = remember(w, n, idem_hash(&w->keys.shape, i->client, i->khash));
+	int rc = remember(w, n, hash);
 
 	if (rc)
 		return rc;
@@ -165,6 +162,18 @@ int idem_add(struct writer *w, const struct store_idem *i)
 	return rows_put(w, ROWS_KEY,
 		ROW(cell_int(n), cell_int(i->client), cell_blob(i->khash, sizeof i->khash),
 			cell_blob(i->bhash, sizeof i->bhash), cell_string(answer)));
+}
+
+int idem_take(struct writer *w, struct store_idem *i)
+{
+	uint64_t hash = idem_hash(&w->keys.shape, i->client, i->khash);
+	int rc;
+
+	free(i->ret_answer);
+	i->ret_answer = NULL;
+	i->ret_same_body = false;
+	rc = look(w, i, hash);
+	return rc ? rc : add(w, i, hash);
 }
 
 int idem_rotate(struct writer *w)

@@ -40,9 +40,8 @@ struct idem_keys {
 
 int idem_open(struct writer *w);
 void idem_close(struct writer *w);
-/* SQLITE_OK: unknown.  SQLITE_ROW: known, results are set. */
-int idem_find(struct writer *w, struct store_idem *i);
-int idem_add(struct writer *w, const struct store_idem *i);
+/* SQLITE_OK: it was unknown, and is known from now on.  SQLITE_ROW: it is known, results are set. */
+int idem_take(struct writer *w, struct store_idem *i);
 int idem_rotate(struct writer *w); /* a new generation; the oldest one has aged */
 /* At the end of a transaction: a little of what is to be done for keys of before. */
 int idem_work(struct writer *w);

@@ -66,7 +66,7 @@ static void accept_later(struct tale *t)
 static void accept_with_key(struct tale *t)
 {
 	accept_as(t, 1, 0, PLACE_BACKLOG);
-	t->idem = (struct store_idem){.client = t->n, .khash = "key", .bhash = "body", .answer = "{\"id\":\"1\"}"};
+	t->idem = (struct store_idem){.client = t->n, .khash = STORY_KEY, .bhash = "body", .answer = "{\"id\":\"1\"}"};
 	t->progress = (struct store_progress){.client = t->n, .name = t->name, .rows = 1, .accepted = 1, .done = true};
 	t->u.accept.idem = &t->idem;
 	t->u.accept.progress = &t->progress;
