@@ -125,14 +125,11 @@ bool idem_segment_find(const struct idem_segment *g, uint64_t hash, uint32_t *at
 	return false;
 }
 
-bool idem_segment_hash(const struct idem_segment *g, uint64_t n, uint64_t *ret_hash)
+const uint64_t *idem_segment_hashes(const struct idem_segment *g, uint32_t *ret_from, uint32_t *ret_upto)
 {
-	uint64_t place = n - g->first;
-
-	if (n < g->first || place < g->from || place >= g->n)
-		return false;
-	*ret_hash = g->hashes[place];
-	return true;
+	*ret_from = g->from;
+	*ret_upto = g->n;
+	return g->hashes;
 }
 
 /* ---- runs ------------------------------------------------------------------------------------------------ */
@@ -162,7 +159,7 @@ void idem_entry_get(const struct idem_shape *s, unsigned level, uint64_t part, c
 
 /* ---- filters --------------------------------------------------------------------------------------------- */
 
-#define BLOCK       32  /* octets: eight words of 32 bits, one bit in each */
+#define BLOCK       sizeof((struct idem_mark){0}.octets)
 #define UNIT_BLOCKS 126 /* for 2^11 keys: with its row a unit fits a page */
 
 static unsigned unit_blocks(const struct idem_shape *s)
@@ -184,36 +181,42 @@ static size_t block_of(const struct idem_shape *s, unsigned level, uint64_t hash
 	return (size_t)(rest * unit_blocks(s) >> 32);
 }
 
-/* Bit i of the eight is bit `at` of word i; the words lie as octets so that the file is the same everywhere. */
-static inline unsigned bit_at(uint64_t hash, int i)
+/* A bit in each word of 32, as octets: so a file is the same everywhere. */
+struct idem_mark idem_filter_mark(uint64_t hash)
 {
 	static const uint32_t odd[8] = {0xcc92d33d, 0x40b2d003, 0x536e95df, 0x32833107, 0x3d90fbad, 0x3170fab3, 0xd293056b,
 		0xf08db22f};
+	struct idem_mark m = {{0}};
 
-	return (unsigned)((uint32_t)(hash >> 6) * odd[i] >> 27);
+	for (int i = 0; i < 8; i++) {
+		unsigned bit = (uint32_t)(hash >> 6) * odd[i] >> 27;
+
+		m.octets[4 * i + bit / 8] = (uint8_t)(1u << bit % 8);
+	}
+	return m;
 }
 
 void idem_filter_add(const struct idem_shape *s, unsigned level, uint8_t *unit, uint64_t hash)
 {
+	struct idem_mark m = idem_filter_mark(hash);
 	uint8_t *block = unit + block_of(s, level, hash) * BLOCK;
 
-	for (int i = 0; i < 8; i++) {
-		unsigned bit = bit_at(hash, i);
-
-		block[4 * i + bit / 8] |= (uint8_t)(1u << bit % 8);
-	}
+	for (size_t i = 0; i < BLOCK; i++)
+		block[i] |= m.octets[i];
 }
 
-bool idem_filter_maybe(const struct idem_shape *s, unsigned level, const uint8_t *filter, uint64_t hash)
+bool idem_filter_maybe(const struct idem_shape *s, unsigned level, const uint8_t *filter, uint64_t hash,
+	const struct idem_mark *m)
 {
-	uint64_t unit = idem_prefix(hash, idem_run_bits(s, level) - s->unit);
+	uint64_t unit = idem_prefix(hash, idem_run_bits(s, level) - s->unit), missing = 0;
 	const uint8_t *block = filter + unit * idem_filter_size(s) + block_of(s, level, hash) * BLOCK;
 
-	for (int i = 0; i < 8; i++) {
-		unsigned bit = bit_at(hash, i);
+	for (size_t i = 0; i < BLOCK; i += 8) {
+		uint64_t have, want;
 
-		if (!(block[4 * i + bit / 8] >> bit % 8 & 1))
-			return false;
+		memcpy(&have, block + i, 8);
+		memcpy(&want, m->octets + i, 8);
+		missing |= want & ~have;
 	}
-	return true;
+	return !missing;
 }

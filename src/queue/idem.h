@@ -45,8 +45,8 @@ void idem_segment_add(struct idem_segment *g, uint64_t n, uint64_t hash); /* ris
 void idem_segment_cut(struct idem_segment *g, uint64_t n); /* n and what is above was not to be */
 /* Candidates one after the other, *at beginning with 0; false: no more. */
 bool idem_segment_find(const struct idem_segment *g, uint64_t hash, uint32_t *at, uint64_t *ret_n);
-/* The hash of n; false: there is no such key. */
-bool idem_segment_hash(const struct idem_segment *g, uint64_t n, uint64_t *ret_hash);
+/* Hashes of the keys first + *ret_from up to first + *ret_upto, which is not one of them. */
+const uint64_t *idem_segment_hashes(const struct idem_segment *g, uint32_t *ret_from, uint32_t *ret_upto);
 
 /* ---- runs ------------------------------------------------------------------------------------------------ */
 
@@ -92,7 +92,13 @@ void idem_entry_get(const struct idem_shape *s, unsigned level, uint64_t part, c
 
 size_t idem_filter_size(const struct idem_shape *s); /* octets of a unit */
 void idem_filter_add(const struct idem_shape *s, unsigned level, uint8_t *unit, uint64_t hash);
+/* The bits of a hash in its block, the same for every filter. */
+struct idem_mark {
+	uint8_t octets[32];
+};
+struct idem_mark idem_filter_mark(uint64_t hash);
 /* `filter`: of the whole run, unit by unit. */
-bool idem_filter_maybe(const struct idem_shape *s, unsigned level, const uint8_t *filter, uint64_t hash);
+bool idem_filter_maybe(const struct idem_shape *s, unsigned level, const uint8_t *filter, uint64_t hash,
+	const struct idem_mark *mark);
 
 #endif

@@ -111,6 +111,7 @@ static int look_in_old_keys(struct writer *w, struct store_idem *i)
 static int look(struct writer *w, struct store_idem *i, uint64_t hash)
 {
 	struct idem_keys *k = &w->keys;
+	struct idem_mark mark = idem_filter_mark(hash);
 	int rc = SQLITE_OK;
 
 	for (unsigned s = 0; !rc && s < k->n_segments; s++)
@@ -118,7 +119,7 @@ static int look(struct writer *w, struct store_idem *i, uint64_t hash)
 	for (unsigned r = 0; !rc && r < k->n_runs; r++) {
 		const struct idem_run *x = &k->runs[r];
 
-		if (!x->filter || idem_filter_maybe(&k->shape, x->level, x->filter, hash))
+		if (!x->filter || idem_filter_maybe(&k->shape, x->level, x->filter, hash, &mark))
 			rc = look_in_run(w, x, hash, i);
 	}
 	return rc ? rc : look_in_old_keys(w, i);

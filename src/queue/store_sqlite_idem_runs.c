@@ -49,16 +49,16 @@ static int collect_entry(struct idem_keys *k, uint64_t hash, uint64_t offset)
 	return SQLITE_OK;
 }
 
-static int collect_from_segment(struct writer *w, uint64_t first, unsigned unit)
+static int collect_from_segment(struct writer *w, unsigned unit)
 {
-	const struct idem_segment *g = w->keys.segments[0];
 	unsigned bits = shape(w)->segment - shape(w)->unit;
-	uint64_t size = idem_run_size(shape(w), 0), hash;
+	uint32_t from, upto;
+	const uint64_t *hashes = idem_segment_hashes(w->keys.segments[0], &from, &upto);
 	int rc = SQLITE_OK;
 
-	for (uint64_t i = 0; !rc && i < size; i++)
-		if (idem_segment_hash(g, first + i, &hash) && idem_prefix(hash, bits) == unit)
-			rc = collect_entry(&w->keys, hash, i);
+	for (uint32_t i = from; !rc && i < upto; i++)
+		if (idem_prefix(hashes[i], bits) == unit)
+			rc = collect_entry(&w->keys, hashes[i], i);
 	return rc;
 }
 
@@ -157,7 +157,7 @@ static int write_unit(struct writer *w, unsigned level)
 		rc = run(w->st[W_RUN]);
 	}
 	if (!rc)
-		rc = level ? collect_from_runs(w, level, j->first, unit) : collect_from_segment(w, j->first, unit);
+		rc = level ? collect_from_runs(w, level, j->first, unit) : collect_from_segment(w, unit);
 	if (!rc)
 		rc = put_parts(w, level, j->first, unit);
 	if (!rc)
