@@ -54,7 +54,6 @@ struct tls_session {
 	struct buf in; /* what was lent and not pulled when the lender left */
 	struct buf out;
 	int shaken;
-	bool lost; /* a crash within it: nothing of it may be touched any more */
 	char text[160];
 };
 
@@ -364,7 +363,7 @@ void tls_session_free(struct tls_session *t)
 {
 	if (t == NULL)
 		return;
-	if (t->session != NULL && !t->lost)
+	if (t->session != NULL)
 		gnutls_deinit(t->session);
 	creds_unref(t->creds);
 	free(t->server_name);
@@ -463,12 +462,10 @@ int tls_session_handshake(struct tls_session *t)
 {
 	int r;
 
-	/* As for certificates: libraries below GnuTLS do not bear want of memory. */
-	if (oom_guard(shake, t) < 0) {
-		t->lost = true;
-		snprintf(t->text, sizeof(t->text), "out of memory");
-		return -EPROTO;
-	}
+	/* As for certificates: libraries below GnuTLS do not bear want of memory.  But what a peer can bring about is
+	 * never gone on from. */
+	if (oom_guard(shake, t) < 0)
+		oom_end("a TLS handshake");
 	r = t->shaken;
 	if (r == 0)
 		return 0;

@@ -228,7 +228,7 @@ void rows_begin(struct api_call *c, json_t *array, const char *key, const uint8_
 
 /* Parse a JSON body and hand it to `done`, at once or, when it is large, after it was parsed on another thread; not at
  * all when the request is gone by then or was refused.  `root` is lent, NULL when it is no JSON.  `digest` is of the
- * body of an array, for its idempotency key. */
+ * body of a request with an Idempotency-Key, else zero. */
 typedef void (*api_body_cb)(
 	struct api_call *c, json_t *root, const json_error_t *e, const uint8_t digest[static 16]);
 void api_body_parse(struct api_call *c, const uint8_t *body, size_t n, api_body_cb done);

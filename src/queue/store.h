@@ -38,7 +38,8 @@ struct store_op;
 struct store_quota;
 struct store_quota_recipient;
 
-enum store_list { STORE_SETTLE, STORE_OTP, STORE_BULK, STORE_LISTS };
+/* LATER: nobody waits for it, so it goes down beside others, or after some milliseconds by itself. */
+enum store_list { STORE_SETTLE, STORE_OTP, STORE_BULK, STORE_LATER, STORE_LISTS };
 
 enum name_kind { NAME_CLIENT = 1, NAME_CAMPAIGN, NAME_ROUTE, NAME_LINK, NAME_ACCOUNT };
 
@@ -163,7 +164,7 @@ enum store_place {
 	PLACE_DUE      /* a due row at m->send_at_ms, key part 0, reason scheduled */
 };
 struct store_accept {
-	struct message *m;
+	struct message *m;     /* lent until done() */
 	uint8_t place;
 	uint32_t lane;
 	uint64_t seq;
@@ -173,8 +174,8 @@ struct store_accept {
 	uint16_t cut;          /* likewise (segment_cut()) */
 	uint8_t bound_parts;   /* likewise; 0: no bound row */
 };
-/* A key is known for 24 hours at least, and 48 at most.  Keys are the same when client and khash are. */
 #define IDEM_FILTER_OCTETS (UINT64_C(32) << 20)
+/* A key is known for 24 hours at least, and 48 at most.  Keys are the same when client and khash are. */
 struct store_idem {
 	uint32_t client;
 	uint8_t khash[16], bhash[16];

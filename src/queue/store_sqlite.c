@@ -103,16 +103,6 @@ static void publish(struct store *s, struct batch *b)
 	uv_async_send(&s->async);
 }
 
-static bool has_urgent(const struct op_list lists[STORE_LISTS])
-{
-	return lists[STORE_SETTLE].head || lists[STORE_OTP].head;
-}
-
-static bool has_ops(const struct op_list lists[STORE_LISTS])
-{
-	return has_urgent(lists) || lists[STORE_BULK].head;
-}
-
 /* Under the mutex.  The writer is the last to go: SQLite tidies up when the last connection is closed, and two that are
  * closed at once would leave that to each other. */
 static bool is_over(const struct store *s)
@@ -120,22 +110,28 @@ static bool is_over(const struct store *s)
 	return s->stop && s->n_threads == 1;
 }
 
-/* Sleep until there is work or it is time to look at the disk; false: the end. */
-static bool collect(struct store *s, struct op_list waiting[STORE_LISTS], const struct batch *b)
+/* Under the mutex. */
+static void fetch(struct store *s, struct op_list waiting[STORE_LISTS])
 {
-	uint64_t held = batch_held_ns(b, uv_hrtime());
+	for (int i = 0; i < STORE_LISTS; i++)
+		op_list_splice(&waiting[i], &s->inbox[i]);
+}
+
+/* Sleep until there is work or it is time to look at the disk; false: the end. */
+static bool collect(struct store *s, struct op_list waiting[STORE_LISTS], struct batch *b)
+{
+	uint64_t wait;
 	bool go_on;
 
 	uv_mutex_lock(&s->mutex);
-	if (has_urgent(waiting) || has_urgent(s->inbox) || is_over(s))
-		;
-	else if (!has_ops(waiting) && !has_ops(s->inbox))
-		uv_cond_timedwait(&s->work, &s->mutex, LOOK_NS);
-	else if (held)
-		uv_cond_timedwait(&s->work, &s->mutex, held);
-	for (int i = 0; i < STORE_LISTS; i++)
-		op_list_splice(&waiting[i], &s->inbox[i]);
-	go_on = has_ops(waiting) || !is_over(s);
+	fetch(s, waiting);
+	wait = batch_wait_ns(b, waiting);
+	if (wait && !is_over(s)) {
+		uv_cond_timedwait(&s->work, &s->mutex, wait < LOOK_NS ? wait : LOOK_NS);
+		fetch(s, waiting);
+		wait = batch_wait_ns(b, waiting);
+	}
+	go_on = wait != UINT64_MAX || !is_over(s);
 	uv_mutex_unlock(&s->mutex);
 	return go_on;
 }

@@ -34,11 +34,20 @@
 #include "queue/store.h"
 #include "queue/store_sqlite_idem.h"
 
-#define COMMIT_ROWS      5000
-#define COMMIT_BULK_ROWS 1000 /* while settle or otp operations wait */
+#define COMMIT_ROWS      5000  /* of a commit; on a disk that is slow to sync one for each microsecond of that … */
+#define COMMIT_MOST      20000 /* … up to so many */
+#define COMMIT_BULK_SHARE 5   /* bulk gets one of so many while settle or otp operations come in: within RECENT_NS */
+#define COMMIT_LATER_ROWS 1000
 #define COMMIT_QUICK_ROWS 2000 /* while codes come in: within OTP_RECENT_NS of the last one */
 #define COMMIT_OTP_ROWS  500  /* of these kept free for codes, however much there is to settle; bulk gets as many */
+#define LATER_NS         UINT64_C(10000000) /* what can wait does so for others, no longer than this */
 #define OTP_RECENT_NS    UINT64_C(10000000000)
+#define RECENT_NS        UINT64_C(100000000)
+#define LONG_BULK_ROWS   500  /* after so many bulk rows it is the others' turn … */
+#define TURN             2    /* … for so many times what these took, and no longer than … */
+#define TURN_MAX_NS      UINT64_C(50000000) /* … this: a disk that hangs for once does not keep clients waiting */
+#define BACK_ROWS        16   /* who had so many in a commit … */
+#define BACK_NS          UINT64_C(3000000) /* … may be back with what follows from it within this */
 #define QUICK_ROW_NS     UINT64_C(10000) /* to the next bulk row while codes come in: 100,000 a second */
 #define ID_BLOCK         65536
 #define PAGE_ROWS        50000 /* a read examines no more … */
@@ -55,10 +64,11 @@
 	X(W_BOUND, "INSERT OR REPLACE INTO bound VALUES (?1, ?2, ?3, ?4, ?5)")                                         \
 	X(W_BACKLOGS, "INSERT OR REPLACE INTO backlog SELECT c0, c1, c2, c3 FROM gathered") \
 	X(W_BACKLOG_RANGE_DELETE, "DELETE FROM backlog WHERE lane = ?1 AND seq BETWEEN ?2 AND ?3") \
-	X(W_BACKLOG_DELETE, "DELETE FROM backlog WHERE lane = ?1 AND seq = ?2")                                        \
+	X(W_BACKLOGS_GONE, "DELETE FROM backlog WHERE lane = ?1 AND seq IN (SELECT c0 FROM gathered)") \
 	X(W_DUE, "INSERT OR REPLACE INTO due VALUES (?1, ?2, ?3, ?4, ?5)")                                             \
 	X(W_DUE_DELETE, "DELETE FROM due WHERE at = ?1 AND key = ?2")                                                  \
 	X(W_LEASES, "INSERT OR REPLACE INTO lease SELECT c0, c1, c2 FROM gathered") \
+	X(W_LEASES_GONE, "DELETE FROM lease WHERE key IN (SELECT c0 FROM gathered)") \
 	X(W_LEASE_DELETE, "DELETE FROM lease WHERE key = ?1")                                                          \
 	X(W_LEASES_DELETE, "DELETE FROM lease WHERE key BETWEEN ?1 AND ?2")                                            \
 	X(W_LEFT, "SELECT EXISTS (SELECT 1 FROM lease WHERE key BETWEEN ?1 AND ?2)"                                    \
@@ -374,7 +384,8 @@ struct wakes {
 #define WAKE_SLOTS 256
 
 /* store_sqlite_rows.c: rows that go down together, and rows that go. */
-#define ROWS_MOST 256
+#define ROWS_MOST  256
+#define DROPS_MOST 2048
 
 enum rows_table {
 	ROWS_MESSAGE, ROWS_BODY, ROWS_BACKLOG, ROWS_LEASE, ROWS_SUBMIT, ROWS_FINAL, ROWS_EVENT, ROWS_LOOKUP,
@@ -396,11 +407,13 @@ struct cell {
 struct rows {
 	struct cell *cells[ROWS_TABLES]; /* row by row */
 	unsigned n[ROWS_TABLES];
-	enum rows_table reading;
+	enum rows_table reading; /* ROWS_TABLES: what goes, from `going` on */
+	const struct drop *going;
+	unsigned n_going;
 	struct drop {
 		uint64_t key;
 		uint32_t lane;
-	} drops[DROPS][ROWS_MOST];
+	} drops[DROPS][DROPS_MOST];
 	unsigned n_drops[DROPS];
 	char errors[2 * ROWS_MOST][40];
 	unsigned n_errors;
@@ -413,6 +426,7 @@ struct writer {
 	uint64_t node;
 	unsigned shards;
 	int64_t now;             /* of this batch */
+	int64_t sync_us;         /* what the last COMMIT took */
 	uint64_t batch;          /* a number for each try of a batch */
 	struct wakes wakes;
 	struct rows rows;
@@ -614,6 +628,7 @@ struct checkpoint {
 	enum checkpoint_state state;
 	bool much_left;                /* … and this */
 	int pages, next;               /* the writer's: the WAL now, and when it asks again */
+	bool failing;                  /* whose turn it is to copy: told, and not mended yet */
 };
 
 struct store {
@@ -666,19 +681,24 @@ struct store {
 
 /* The operations of a commit; the writer thread keeps one and fills it again and again. */
 struct batch {
-	struct store_op *ops[COMMIT_ROWS];
+	struct store_op *ops[COMMIT_MOST];
 	size_t n;
-	unsigned rows;
+	unsigned rows, bulk_rows; /* of these */
 	bool alone;        /* codes without bulk */
 	uint64_t otp_ns;   /* when there was last one; 0: never */
 	uint64_t until_ns; /* while codes come in, bulk is left alone until then */
+	uint64_t urgent_ns; /* when there was last something to settle, or a code; 0: never */
+	uint64_t turn_ns;  /* until then it is the turn of those … */
+	uint64_t back_ns;  /* … if there are some, or by then */
+	uint64_t later_ns; /* what can wait has waited since then; 0: there is nothing */
+	uint64_t sync_us;  /* what the disk took for the ones before, smoothed */
 	int disk;          /* the disk itself failed: SQLite's code */
 };
 
-/* Take from the lists what the next commit is of: none when bulk is all there is, and must wait. */
+/* How long there is nothing to commit, if nothing else comes; 0: there is, UINT64_MAX: for ever. */
+uint64_t batch_wait_ns(struct batch *b, const struct op_list waiting[STORE_LISTS]);
+/* Take from the lists what the next commit is of; none while all of it has to wait. */
 void batch_gather(struct batch *b, struct op_list waiting[STORE_LISTS]);
-/* How long that is; 0: it need not. */
-uint64_t batch_held_ns(const struct batch *b, uint64_t now);
 /* Commit it.  Each operation has its outcome then, on disk or refused. */
 void batch_commit(struct store *s, struct batch *b);
 

@@ -10,9 +10,11 @@
  *     writer:   ASKED at so many pages ─┐              ┌─► copies the rest ─► IDLE
  *     thread:                           └─► copies ─► DONE
  *
- * A checkpoint that fails, or that a reader stands in the way of, comes again some pages later.  A disk on which the
- * copying cannot keep up makes the writer wait, or the WAL would grow without bound.
+ * A checkpoint that fails, or that a reader stands in the way of, comes again some pages later; the first failure is told,
+ * and when it works again: nothing is lost meanwhile, but the WAL grows.  A disk on which the copying cannot keep up
+ * makes the writer wait, or the WAL would grow without bound.
  */
+#include "base/log.h"
 #include "queue/store_sqlite.h"
 
 #include <errno.h>
@@ -35,12 +37,27 @@ static int on_commit(void *arg, sqlite3 *db, const char *name, int pages)
 	return SQLITE_OK;
 }
 
+/* Once when it begins, once when it is over.  The thread and the writer take turns, so both know what was told. */
+static void tell(struct checkpoint *c, int rc, int n_pages)
+{
+	bool failing = rc != SQLITE_OK;
+
+	if (failing == c->failing || (rc & 0xff) == SQLITE_BUSY) /* somebody else copies */
+		return;
+	c->failing = failing;
+	if (failing)
+		log_warn("checkpoint_failing", "error=%s code=%d", sqlite3_errstr(rc), rc);
+	else
+		log_warn("checkpoint_works", "wal_pages=%d", n_pages);
+}
+
 /* *ret_left: pages that are not copied yet. */
-static int copy_back(sqlite3 *db, int *ret_left)
+static int copy_back(struct checkpoint *c, sqlite3 *db, int *ret_left)
 {
 	int n_pages = 0, n_copied = 0;
 	int rc = sqlite3_wal_checkpoint_v2(db, NULL, SQLITE_CHECKPOINT_PASSIVE, &n_pages, &n_copied);
 
+	tell(c, rc, n_pages);
 	*ret_left = n_pages - n_copied;
 	return rc;
 }
@@ -60,7 +77,7 @@ static void checkpoint_thread(void *arg)
 			break;
 		uv_mutex_unlock(&s->mutex);
 		for (int i = 0; i < ROUNDS; i++) {
-			rc = copy_back(c->db, &left);
+			rc = copy_back(c, c->db, &left);
 			if (rc != SQLITE_OK || left <= FEW_PAGES)
 				break;
 		}
@@ -100,7 +117,7 @@ void checkpoint_after_commit(struct store *s)
 	c->next = c->pages + AGAIN_PAGES;
 	if (much_left && c->pages < MOST_PAGES)
 		return; /* everybody would wait for it here */
-	if (copy_back(s->writer.db, &left) == SQLITE_OK && left == 0)
+	if (copy_back(c, s->writer.db, &left) == SQLITE_OK && left == 0)
 		c->next = c->pages + SOON_PAGES;
 }
 

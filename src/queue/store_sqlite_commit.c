@@ -24,7 +24,7 @@ static void take(struct batch *b, struct op_list *l, unsigned max_rows)
 	unsigned rows = 0;
 
 	/* The first one always goes, however large it says it is. */
-	while ((op = l->head) && b->n < COMMIT_ROWS && (!rows || rows + op->rows <= max_rows)) {
+	while ((op = l->head) && b->n < COMMIT_MOST && (!rows || rows + op->rows <= max_rows)) {
 		l->head = op->next;
 		if (!l->head)
 			l->tail = NULL;
@@ -39,11 +39,52 @@ static bool is_quick(const struct batch *b, uint64_t now)
 	return b->otp_ns && now - b->otp_ns < OTP_RECENT_NS;
 }
 
-/* How long bulk is left alone: codes need the processor, too, and two clients that post arrays as fast as they are
- * answered would leave none of it. */
-uint64_t batch_held_ns(const struct batch *b, uint64_t now)
+/* How long bulk is left alone.
+ *
+ * Codes need the processor, too, and two clients that post arrays as fast as they are answered would leave none of it.
+ *
+ * Links, webhooks and answers to carriers have more of the writer's time than bulk, while they want it: after an array
+ * they go on alone for TURN times as long as it took.  A link whose window is full goes on only as often as there is a
+ * commit, and with an array in each of them it would all but stand still.  As it needs a moment to be back with its next
+ * parts, it is waited for, if it had more than a few. */
+static uint64_t bulk_held_ns(const struct batch *b, bool busy, uint64_t now)
 {
-	return is_quick(b, now) && now < b->until_ns ? b->until_ns - now : 0;
+	uint64_t until = b->turn_ns;
+
+	if (is_quick(b, now))
+		until = b->until_ns;
+	else if (!busy && b->back_ns < until)
+		until = b->back_ns;
+	return now < until ? until - now : 0;
+}
+
+static uint64_t later_held_ns(const struct batch *b, uint64_t now)
+{
+	return now < b->later_ns + LATER_NS ? b->later_ns + LATER_NS - now : 0;
+}
+
+uint64_t batch_wait_ns(struct batch *b, const struct op_list waiting[STORE_LISTS])
+{
+	uint64_t now = uv_hrtime(), wait = UINT64_MAX, held;
+
+	if (!waiting[STORE_LATER].head)
+		b->later_ns = 0;
+	else if (!b->later_ns)
+		b->later_ns = now;
+	if (waiting[STORE_SETTLE].head || waiting[STORE_OTP].head)
+		return 0;
+	if (waiting[STORE_BULK].head)
+		wait = bulk_held_ns(b, false, now);
+	if (b->later_ns && (held = later_held_ns(b, now)) < wait)
+		wait = held;
+	return wait;
+}
+
+/* A row takes about a microsecond, so a commit of this size takes no more than twice its sync.  On a slow disk what a
+ * commit has no room for waits long for the next one. */
+static unsigned most_rows(const struct batch *b)
+{
+	return b->sync_us < COMMIT_ROWS ? COMMIT_ROWS : b->sync_us < COMMIT_MOST ? b->sync_us : COMMIT_MOST;
 }
 
 /* While codes come in, commits are short, as the next code waits for one that has begun; and one with codes has nothing
@@ -53,13 +94,16 @@ void batch_gather(struct batch *b, struct op_list waiting[STORE_LISTS])
 	bool otp = waiting[STORE_OTP].head, busy = otp || waiting[STORE_SETTLE].head;
 	uint64_t now = uv_hrtime();
 	bool alone = otp && !b->alone, quick = otp || is_quick(b, now);
-	unsigned all = quick ? COMMIT_QUICK_ROWS : COMMIT_ROWS;
-	unsigned share = quick ? COMMIT_OTP_ROWS : busy ? COMMIT_BULK_ROWS : all;
-	unsigned bulk = alone || !waiting[STORE_BULK].head || batch_held_ns(b, now) ? 0 : share;
+	bool recent = busy || (b->urgent_ns && now - b->urgent_ns < RECENT_NS);
+	unsigned all = quick ? COMMIT_QUICK_ROWS : most_rows(b);
+	unsigned share = quick ? COMMIT_OTP_ROWS : recent ? all / COMMIT_BULK_SHARE : all;
+	unsigned bulk = alone || !waiting[STORE_BULK].head || bulk_held_ns(b, busy, now) ? 0 : share;
 	unsigned left = busy ? all - bulk : all, before;
 
 	if (otp)
 		b->otp_ns = now;
+	if (busy)
+		b->urgent_ns = now;
 	b->alone = alone;
 	b->n = b->rows = 0;
 	take(b, &waiting[STORE_SETTLE], left - (otp ? COMMIT_OTP_ROWS : 0));
@@ -68,8 +112,11 @@ void batch_gather(struct batch *b, struct op_list waiting[STORE_LISTS])
 	before = b->rows;
 	if (bulk)
 		take(b, &waiting[STORE_BULK], bulk);
-	if (b->rows > before)
-		b->until_ns = now + (b->rows - before) * QUICK_ROW_NS;
+	b->bulk_rows = b->rows - before;
+	if (b->bulk_rows)
+		b->until_ns = now + b->bulk_rows * QUICK_ROW_NS;
+	if (!alone && (b->n || !later_held_ns(b, now)))
+		take(b, &waiting[STORE_LATER], COMMIT_LATER_ROWS);
 }
 
 /* ---- how it goes down ------------------------------------------------------------------------------------ */
@@ -159,6 +206,16 @@ static int prepare(struct writer *w, const struct store_op *op)
 	}
 }
 
+/* SQLITE_OK only when the disk has it. */
+static int commit(struct writer *w)
+{
+	int64_t from_us = clock_mono_us();
+	int rc = run(w->st[W_COMMIT]);
+
+	w->sync_us = clock_mono_us() - from_us;
+	return rc;
+}
+
 /* All of these operations, or nothing of them. */
 static int apply_all(struct writer *w, struct store_op **ops, size_t n)
 {
@@ -179,7 +236,7 @@ static int apply_all(struct writer *w, struct store_op **ops, size_t n)
 	if (rc == SQLITE_OK)
 		rc = idem_work(w);
 	if (rc == SQLITE_OK)
-		rc = run(w->st[W_COMMIT]); /* SQLITE_OK only when the disk has it */
+		rc = commit(w);
 	if (rc == SQLITE_OK)
 		idem_committed(w);
 	else
@@ -249,6 +306,16 @@ static void count_latency(struct store *s, uint64_t us)
 		atomic_store_explicit(&s->latency[i], s->latency[i] / 2, memory_order_relaxed);
 }
 
+/* Whose turn it is after a commit that took so long without its sync, which all share. */
+static void take_turns(struct batch *b, uint64_t took_ns)
+{
+	uint64_t now = uv_hrtime(), turn = b->bulk_rows ? TURN * took_ns * b->bulk_rows / b->rows : 0;
+
+	if (b->bulk_rows)
+		b->turn_ns = b->bulk_rows < LONG_BULK_ROWS ? 0 : now + (turn < TURN_MAX_NS ? turn : TURN_MAX_NS);
+	b->back_ns = b->rows - b->bulk_rows >= BACK_ROWS ? now + BACK_NS : 0;
+}
+
 void batch_commit(struct store *s, struct batch *b)
 {
 	int64_t from_us = clock_mono_us(), us;
@@ -258,6 +325,7 @@ void batch_commit(struct store *s, struct batch *b)
 	b->disk = 0;
 	rc = bisect(&s->writer, b, 0, b->n);
 	s->writer.careful -= s->writer.careful > 0;
+	b->sync_us = (7 * b->sync_us + (uint64_t)s->writer.sync_us) / 8;
 	us = clock_mono_us() - from_us;
 	atomic_fetch_add_explicit(&s->commits, 1, memory_order_relaxed);
 	atomic_store_explicit(&s->parked, s->writer.m.n_parked, memory_order_relaxed);
@@ -268,4 +336,5 @@ void batch_commit(struct store *s, struct batch *b)
 	atomic_store_explicit(&s->last_error, db_errno(rc), memory_order_relaxed);
 	atomic_store_explicit(&s->inbound_open, s->writer.m.n_inbound_open, memory_order_relaxed);
 	count_latency(s, us);
+	take_turns(b, us > s->writer.sync_us ? (uint64_t)(us - s->writer.sync_us) * 1000 : 0);
 }

@@ -180,7 +180,7 @@ static uint64_t unit_price(const struct writer *w)
 
 int idem_work(struct writer *w)
 {
-	uint64_t left = w->keys.credit / unit_price(w), most = COMMIT_ROWS / unit_price(w) + 1;
+	uint64_t left = w->keys.credit / unit_price(w), most = COMMIT_MOST / unit_price(w) + 1;
 	int rc = SQLITE_OK;
 
 	if (left > most)

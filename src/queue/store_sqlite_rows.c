@@ -5,7 +5,7 @@
  * A statement costs more than the row that it puts down: its values are bound, a cursor is opened, it is ended and
  * reset.  So the rows that every message needs are gathered while a batch is applied, and each table takes what was
  * gathered by one statement, INSERT … SELECT from a virtual table that reads them where they lie.  Rows that go are
- * gathered as well; those whose keys follow on each other go by one statement.
+ * gathered as well: as ranges of keys where these follow on each other, else by one statement that reads their keys.
  *
  * An operation sees what the operations before it wrote: who reads these tables calls rows_flush() first (prepare()
  * in store_sqlite_commit.c says who does), and of one table either new rows or rows that go are gathered, never both.
@@ -14,6 +14,8 @@
 
 #include <stdio.h>
 #include <stdlib.h>
+
+#define RANGE_ROWS 4 /* taken away one by one in the time of a statement */
 
 struct table {
 	unsigned statement, columns;
@@ -102,15 +104,20 @@ static int gathered_eof(sqlite3_vtab_cursor *c)
 {
 	const struct rows *r = rows_of(c);
 
-	return ((struct gathered_cursor *)c)->i >= r->n[r->reading];
+	return ((struct gathered_cursor *)c)->i >= (r->reading == ROWS_TABLES ? r->n_going : r->n[r->reading]);
 }
 
 static int gathered_column(sqlite3_vtab_cursor *c, sqlite3_context *to, int i)
 {
 	const struct rows *r = rows_of(c);
 	unsigned row = ((struct gathered_cursor *)c)->i;
-	const struct cell *cell = &r->cells[r->reading][row * tables[r->reading].columns + i];
+	const struct cell *cell;
 
+	if (r->reading == ROWS_TABLES) {
+		sqlite3_result_int64(to, (int64_t)r->going[row].key);
+		return SQLITE_OK;
+	}
+	cell = &r->cells[r->reading][row * tables[r->reading].columns + i];
 	switch (cell->type) {
 	case SQLITE_INTEGER: sqlite3_result_int64(to, cell->v); break;
 	case SQLITE_TEXT: sqlite3_result_text(to, cell->p, (int)cell->n, SQLITE_STATIC); break;
@@ -204,10 +211,10 @@ const char *rows_keep_error(struct writer *w, const char *error)
 static const struct kind_of_drop {
 	enum rows_table table;
 	uint64_t step; /* between keys of which nothing lies in between */
-	unsigned one, range;
+	unsigned range, some;
 } drops[DROPS] = {
-	[DROP_LEASE] = {ROWS_LEASE, 256, W_LEASE_DELETE, W_LEASES_DELETE},
-	[DROP_BACKLOG] = {ROWS_BACKLOG, 1, W_BACKLOG_DELETE, W_BACKLOG_RANGE_DELETE},
+	[DROP_LEASE] = {ROWS_LEASE, 256, W_LEASES_DELETE, W_LEASES_GONE},
+	[DROP_BACKLOG] = {ROWS_BACKLOG, 1, W_BACKLOG_RANGE_DELETE, W_BACKLOGS_GONE},
 };
 
 static int by_key(const void *a, const void *b)
@@ -219,17 +226,54 @@ static int by_key(const void *a, const void *b)
 	return x->key < y->key ? -1 : x->key > y->key;
 }
 
+/* How many from here on follow on each other. */
+static unsigned one_range(enum drops what, const struct drop *d, unsigned n)
+{
+	unsigned i = 1;
+
+	while (i < n && d[i].key - d[i - 1].key <= drops[what].step)
+		i++;
+	return i;
+}
+
 static int take_range(struct writer *w, enum drops what, const struct drop *from, const struct drop *to)
 {
-	sqlite3_stmt *st = w->st[from == to ? drops[what].one : drops[what].range];
+	sqlite3_stmt *st = w->st[drops[what].range];
 
 	if (what == DROP_LEASE)
-		BIND(st, from->key);
+		BIND(st, from->key, to->key);
 	else
-		BIND(st, from->lane, from->key);
-	if (from != to)
-		sqlite3_bind_int64(st, what == DROP_LEASE ? 2 : 3, (int64_t)to->key);
+		BIND(st, from->lane, from->key, to->key);
 	return run(st);
+}
+
+static int take_some(struct writer *w, enum drops what, const struct drop *d, unsigned n)
+{
+	sqlite3_stmt *st = w->st[drops[what].some];
+
+	w->rows.reading = ROWS_TABLES;
+	w->rows.going = d;
+	w->rows.n_going = n;
+	if (what == DROP_BACKLOG)
+		BIND(st, d->lane);
+	return run(st);
+}
+
+/* Of one lane.  A statement costs as much as some rows of another. */
+static int take_lane(struct writer *w, enum drops what, const struct drop *d, unsigned n)
+{
+	unsigned ranges = 0, k;
+	int rc = SQLITE_OK;
+
+	for (unsigned i = 0; i < n; i += one_range(what, d + i, n - i))
+		ranges++;
+	if (ranges > 1 && ranges > n / RANGE_ROWS)
+		return take_some(w, what, d, n);
+	for (; !rc && n; d += k, n -= k) {
+		k = one_range(what, d, n);
+		rc = take_range(w, what, d, d + k - 1);
+	}
+	return rc;
 }
 
 int rows_take_away(struct writer *w, enum drops what)
@@ -243,9 +287,9 @@ int rows_take_away(struct writer *w, enum drops what)
 	w->rows.n_drops[what] = 0;
 	qsort(d, n, sizeof *d, by_key);
 	for (unsigned i = 1; !rc && i <= n; i++) {
-		if (i < n && d[i].lane == d[i - 1].lane && d[i].key - d[i - 1].key <= drops[what].step)
+		if (i < n && d[i].lane == d[from].lane)
 			continue;
-		rc = take_range(w, what, &d[from], &d[i - 1]);
+		rc = take_lane(w, what, d + from, i - from);
 		from = i;
 	}
 	return rc;
@@ -256,7 +300,7 @@ static int drop(struct writer *w, enum drops what, uint32_t lane, uint64_t key)
 	struct rows *r = &w->rows;
 	int rc = put_down(w, drops[what].table);
 
-	if (!rc && r->n_drops[what] == ROWS_MOST)
+	if (!rc && r->n_drops[what] == DROPS_MOST)
 		rc = rows_take_away(w, what);
 	if (!rc)
 		r->drops[what][r->n_drops[what]++] = (struct drop){key, lane};

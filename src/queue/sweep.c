@@ -325,7 +325,7 @@ static void lookup_step(struct queue *q)
 	q->op_lookup.n_rows = n;
 	q->op_lookup.indexed_to = n == left ? q->q_index.ret_indexed_to : 0;
 	q->n_indexed += n;
-	store_stage(q->store, STORE_BULK, &q->op_lookup.op);
+	store_stage(q->store, STORE_LATER, &q->op_lookup.op);
 }
 
 static void lookup_done(struct store_op *op)

@@ -151,7 +151,7 @@ static void stage_ack(struct shard *sh)
 		.seq = sh->ack_seq,
 	};
 	sh->acking = true;
-	store_stage(sh->ep->w->store, STORE_SETTLE, &sh->ack.op);
+	store_stage(sh->ep->w->store, STORE_LATER, &sh->ack.op);
 }
 
 static void acknowledge(struct shard *sh)

@@ -17,6 +17,7 @@ import time
 import traceback
 
 import bench_alone
+import bench_fair
 import bench_modem
 import bench_run
 import bench_table
@@ -39,6 +40,7 @@ CASES = (
     ("slow-disk", "End to end, a slow disk", "each sync takes 10 ms more", lambda b, s, l: bench_whole.slow_disk(b, s)),
     ("waiting", "What waits", "memory and restart with 10^6, with --large 10^7 rows waiting", bench_whole.waiting),
     ("otp", "One-time codes overtake", "while 10^6 rows wait and two clients post arrays", lambda b, s, l: bench_whole.otp(b, s)),
+    ("fair", "A fair share", "links, webhooks and answers to carriers while four connections post arrays", lambda b, s, l: bench_fair.fair(b, s)),
     ("start", "Start", "start to listening, to the first submit_sm", lambda b, s, l: bench_whole.start_up(b, s)),
     ("idle-connections", "Idle connections", "memory of 1,000", lambda b, s, l: bench_whole.idle_connections(b, s)),
     ("modems", "Modems", "emulated modems: speed, radio time used, many at once",

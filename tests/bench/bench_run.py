@@ -17,7 +17,7 @@ import urllib.request
 from bench_table import ROWS, row, section  # noqa: F401 -- for the modules that get this one
 
 BUILD = os.path.abspath(os.environ.get("POSTHORN_BUILD", "."))
-KEY = "bench-key-for-loopback-only"
+KEY, OTHER_KEY = "bench-key-for-loopback-only", "another-key-for-loopback-only"
 NOBODY = 9  # discard: nothing answers there
 
 
@@ -26,6 +26,10 @@ def program(name):
     if not os.access(path, os.X_OK):
         sys.exit(f"bench: {path} is not built; run make bench")
     return path
+
+
+def sha256(key):
+    return hashlib.sha256(key.encode()).hexdigest()
 
 
 class Process:
@@ -155,25 +159,29 @@ class Bench:
         while self.running:
             self.running.pop().stop(signal.SIGKILL)
 
-    def carrier(self, *more):
-        c = self.start(program("posthorn-smsc-sim"), "--listen", "127.0.0.1:0", "--no-duplicates", *more)
+    def carrier(self, *more, port=0):
+        c = self.start(program("posthorn-smsc-sim"), "--listen", f"127.0.0.1:{port}", "--no-duplicates", *more)
         c.port = int(c.line().rsplit(":", 1)[1])
         return c
 
     def gateway(self, carrier_port=NOBODY, hook_port=None, binds=1, window=100, tps=0.0, keep=False, links=None,
-                routes='{ links = [ "sim" ]; }'):
-        """`links` in the words of the configuration, where it is not one to a carrier at that port."""
+                routes='{ links = [ "sim" ]; }', quick=False, other=None):
+        """`links` in the words of the configuration, where it is not one to a carrier at that port.  quick: asks again at
+        once for a carrier that is not there.  other: the settings of a second client, which gets what is inbound."""
         if not keep:
             shutil.rmtree(self.data, ignore_errors=True)
         hook = f'webhook: {{ url = "http://127.0.0.1:{hook_port}/"; secret = "s"; batch = 100; }};' if hook_port else ""
+        retry = "reconnect_min = 0.05; reconnect_max = 0.2;" if quick else ""
+        second = f', {{ name = "other"; key_sha256 = "{sha256(OTHER_KEY)}"; {other} }}' if other is not None else ""
         conf = os.path.join(self.dir, "bench.conf")
         links = links or f"""{{ name = "sim"; driver = "smpp"; host = "127.0.0.1"; port = {carrier_port}; system_id = "b";
-             password = "b"; binds = {binds}; window = {window}; tps = {float(tps)}; }}"""
+             password = "b"; binds = {binds}; window = {window}; tps = {float(tps)}; {retry} }}"""
         with open(conf, "w", encoding="utf-8") as f:
             f.write(f"""
 data_dir = "{self.data}"; queue: {{ disk_reserve_mb = 1; }};
 http: {{ listen = "127.0.0.1:0"; admin_listen = "127.0.0.1:0"; max_per_address = 4096; }};
-clients = ( {{ name = "bench"; key_sha256 = "{hashlib.sha256(KEY.encode()).hexdigest()}"; {hook} }} );
+clients = ( {{ name = "bench"; key_sha256 = "{sha256(KEY)}"; {hook} }}{second} );
+{'inbound = ( { client = "other"; } );' if second else ""}
 links = ( {links} );
 routes = ( {routes} );
 """)

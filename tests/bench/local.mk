@@ -9,7 +9,7 @@ tests_bench_load_LDADD = $(UV_LIBS)
 BENCHES += bench_store
 CLEANFILES += tests/bench/load
 EXTRA_DIST += tests/bench/bench.py tests/bench/bench_table.py tests/bench/bench_run.py tests/bench/bench_alone.py \
-	tests/bench/bench_whole.py tests/bench/bench_modem.py tests/bench/slow_sync.c tests/bench/README.md
+	tests/bench/bench_whole.py tests/bench/bench_fair.py tests/bench/bench_modem.py tests/bench/slow_sync.c tests/bench/README.md
 
 # Loaded before a program: no part of any.
 tests/bench/slow_sync.so: tests/bench/slow_sync.c

@@ -71,4 +71,27 @@ for order, code in (("write short", "disk_full"), ("sync io", "store_failed")):
         status, out, err = run(os.path.join(BUILD, "posthorn"), "check", "--data-dir", gw.settings["data_dir"])
         equal(status, 0, f"posthorn check: {out}{err}")
 
+@case("a database that cannot be copied to: the WAL grows, nothing is refused, and both ends of it are told once")
+def _(w):
+    gw, sim, carrier = faulty(w)
+    api, n = gw.api(), 0
+    disk(gw, "copy io")
+
+    def until(event):
+        nonlocal n
+        while not gw.find(rf"level=warn\w* event={event}\b"):
+            api.post("/v1/messages", rows(1000)).expect(202)
+            n += 1000
+            check(n <= 200000, f"no {event} after {n} messages")
+    until("checkpoint_failing")
+    for _ in range(5):  # comes again, is not told again
+        api.post("/v1/messages", rows(1000)).expect(202)
+        n += 1000
+    wait_for(lambda: gw.metrics()["posthorn_store_wal_octets"] > 4000 * 4096, 10, "the WAL to keep what is not copied")
+    disk(gw, "copy none")
+    until("checkpoint_works")
+    wait_ended(gw, n, seconds=60)
+    equal([sum(f"event=checkpoint_{x}" in line for line in gw.lines) for x in ("failing", "works")], [1, 1], "how often told")
+
+
 main()

@@ -211,7 +211,7 @@ static void live(const struct fault *f, uint64_t nth)
 	assert_int_equal(status, 0);
 }
 
-static const char *const call_names[CALL_N] = {"write", "sync", "truncate", "shm map", "read"};
+static const char *const call_names[CALL_N] = {"write", "sync", "truncate", "shm map", "read", "copy"};
 static const char *const fault_names[FAULT_N] = {"", "EIO", "ENOSPC", "short write, ENOSPC"};
 
 static void try_each(const struct fault *f, uint64_t n_calls)
@@ -244,7 +244,7 @@ static void what_fails_is_refused_and_goes_through_later(void **state)
 {
 	static const struct { enum powercut_call call; enum powercut_fault how; } kinds[] = {
 		{CALL_WRITE, FAULT_IO}, {CALL_WRITE, FAULT_FULL}, {CALL_WRITE, FAULT_SHORT}, {CALL_SYNC, FAULT_IO},
-		{CALL_TRUNCATE, FAULT_IO}, {CALL_SHM_MAP, FAULT_IO}, {CALL_READ, FAULT_IO},
+		{CALL_TRUNCATE, FAULT_IO}, {CALL_SHM_MAP, FAULT_IO}, {CALL_READ, FAULT_IO}, {CALL_COPY, FAULT_IO},
 	};
 	char dir[] = "/tmp/faults-XXXXXX";
 	uint64_t n_calls[CALL_N];

@@ -74,6 +74,6 @@ SECONDS = 3600
 soak:
 	@mkdir -p soak-build
 	test -f soak-build/Makefile || (cd soak-build && \
-		$(abs_top_srcdir)/configure --enable-sanitizers CFLAGS="-O1 -g" >configure.out)
+		$(abs_top_srcdir)/configure --enable-sanitizers CC="$(CC)" CFLAGS="-O1 -g" >configure.out)
 	$(MAKE) -C soak-build all
 	cd soak-build && POSTHORN_BUILD=. $(PYTHON3) $(abs_top_srcdir)/tests/crash/soak.py --seconds $(SECONDS) --table soak.table

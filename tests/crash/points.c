@@ -85,7 +85,7 @@ static void fail_as(const char *call, const char *how)
 	for (int i = 0; i < FAULT_N; i++)
 		if (!strcmp(how, hows[i]))
 			f = i;
-	powercut_fail(!strcmp(call, "sync") ? CALL_SYNC : CALL_WRITE, f, 1, 0, 1);
+	powercut_fail(!strcmp(call, "sync") ? CALL_SYNC : !strcmp(call, "copy") ? CALL_COPY : CALL_WRITE, f, 1, 0, 1);
 }
 
 extern bool early_answers;

@@ -53,7 +53,7 @@ options = arguments()
 def _(w):
     rng, ledger = random.Random(options.seed), Ledger()
     world = SoakWorld(w, rng, 10 if options.seconds >= 120 else 2)
-    load = start_load(world, ledger, options.rate, rng)
+    load = world.load = start_load(world, ledger, options.rate, rng)
     end = time.monotonic() + options.seconds
     told = time.monotonic()
     while time.monotonic() < end:

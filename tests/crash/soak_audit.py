@@ -18,6 +18,7 @@ UNKNOWN = 4     # enum outcome
 # Of a build with sanitizers; what is freed lies in quarantine for a while.  In kilobytes.
 RISE_MAX_KB, RESIDENT_MAX_KB = 4096, 256 << 10
 RISE_AT_FIRST_KB = 24 << 10 # while tables are growing to their size
+DRAIN_S = 60 # patience() makes it longer; more than HOLD_S of load does not wait, and no link refuses any more
 EXPLAINED = r"event=reload_refused "
 
 
@@ -169,14 +170,22 @@ def judge_receipts(world, b, stats):
     }
 
 
+def drain(world):
+    """Clients have gone: what waits goes out, at the links' pace."""
+    since, had = time.monotonic(), world.look_at_queue()
+    wait_for(lambda: world.look_at_queue() == 0, DRAIN_S, lambda: f"the queue to drain: {world.n_waiting} of {had} wait", every=0.5)
+    harness._comment(f"{had} waited; drained after {time.monotonic() - since:.0f} s")
+
+
 def close_books(world, ledger, options):
     gw, data_dir = world.gw, world.gw.settings["data_dir"]
+    drain(world)
     since = time.monotonic()
-    wait_for(lambda: all_final(data_dir), 240, "every message to be final", every=1)
+    wait_for(lambda: all_final(data_dir), 120, "every message to be final", every=1)
     wait_for(lambda: outbox(data_dir) == 0, 60, "every event to be told", every=0.2)
     wait_for(lambda: all(r["created"] == r["acked"] + r["refused"] + r["dropped"]
                          for r in (world.acme.stats["receipts"], world.beta.stats["receipts"])), 60, "every receipt to be acknowledged", every=0.2)
-    harness._comment(f"at rest after {time.monotonic() - since:.0f} s")
+    harness._comment(f"at rest {time.monotonic() - since:.0f} s later")
     for a in gw._apis:
         a.close()
     wait_for(lambda: len(os.listdir(f"/proc/{gw.pid}/fd")) <= world.fds_before + 8, 20, "descriptors to be closed", every=0.2)
@@ -195,6 +204,8 @@ def close_books(world, ledger, options):
     harness._comment(f"faults: {dict(world.n_faults)}; {world.n_reloads_done} reloads; webhook: {dict(world.sink.answers)}, "
                      f"{len(world.sink.ids)} events, {sum(n > 1 for n in world.sink.ids.values())} of them acknowledged twice; "
                      f"carrier connections: {[s['connections'] for s in stats]}")
+    harness._comment(f"clients held back {world.load.n_holds} times, {world.load.held_s:.0f} s in all; most that waited: "
+                     f"{world.most_waiting}")
     harness._comment(f"log: {dict(gw.events.most_common(12))}")
     wrong = {k: v for k, v in found.items() if v}
     equal(wrong, {}, "what the audit found")

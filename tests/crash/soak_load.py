@@ -16,6 +16,7 @@ from kill9 import Wire
 PLAIN, STRICT, MODEM, REFUSED, LATER, GUEST = "7910", "7920", "7930", "7940", "7950", "7960"
 LONG_EVERY = 8  # of PLAIN and STRICT, one in so many has three parts
 CAMPAIGNS = 20
+HOLD_S = 15  # clients hold back when as much waits as comes in so many seconds
 NO_LINGER = struct.pack("ii", 1, 0)  # close() is a reset
 
 
@@ -61,6 +62,8 @@ class Load:
     def __init__(self, world, ledger, rate, rng):
         self.world, self.gw, self.ledger, self.rate = world, world.gw, ledger, rate
         self.over, self.threads, self.rng = threading.Event(), [], rng
+        self.bound, self.go, self.n_holds, self.held_s, self.held_at = rate * HOLD_S, threading.Event(), 0, 0.0, 0.0
+        self.go.set()
 
     def add(self, work, *args):
         rng = random.Random(self.rng.random())
@@ -72,10 +75,21 @@ class Load:
                 self.ledger.problem(f"{work.__name__}: {e!r}")
         self.threads.append(threading.Thread(target=run_it, daemon=True))
 
-    def pace(self, per_second):
+    def obey(self, waiting):
+        """Clients hold back while more waits than the links take in a while, and go on when half of it has gone."""
+        if self.go.is_set() and waiting > self.bound:
+            self.go.clear()
+            self.n_holds, self.held_at = self.n_holds + 1, time.monotonic()
+        elif not self.go.is_set() and waiting < self.bound / 2:
+            self.held_s += time.monotonic() - self.held_at
+            self.go.set()
+
+    def pace(self, per_second, posts=True):
         """Yields as often as that; does not catch up after a pause."""
         due = time.monotonic()
         while not self.over.is_set():
+            if posts and not self.go.wait(0.1):
+                continue
             yield
             due = max(due + 1 / per_second, time.monotonic() - 0.2)
             self.over.wait(max(0, due - time.monotonic()))
@@ -286,7 +300,7 @@ def guest(load, rng):
 
 def readers(load, rng):
     ops = load.gw.operator()
-    for _ in load.pace(2):
+    for _ in load.pace(2, posts=False):
         path = rng.choice(("/v1/links", "/v1/queue", "/v1/webhooks", "/v1/receipts/parked", "/v1/inbound?limit=50",
                            "/v1/messages?limit=20", "/v1/messages?state=queued&limit=20"))
         a = ops.get(path)

@@ -154,7 +154,8 @@ class SoakWorld:
         self.start = time.monotonic()
         self.reload_at, self.fault_at, self.sample_at, self.mode_at = (self.start + x for x in (3, 2, 1, 4))
         self.n_reloads, self.n_faults, self.modem_mo = 0, collections.Counter(), 0
-        self.samples, self.later = [], []
+        self.samples, self.later, self.n_waiting, self.most_waiting = [], [], 0, 0
+        self._ops, self.load = self.gw.operator(), None
         self._over = threading.Event()
         self._mo = threading.Thread(target=self._send_mo, daemon=True)
         self._mo.start()
@@ -263,6 +264,11 @@ class SoakWorld:
 
     # ---- what it looks like from outside ----
 
+    def look_at_queue(self):
+        self.n_waiting = self._ops.get("/v1/queue").expect(200).json["waiting"]
+        self.most_waiting = max(self.most_waiting, self.n_waiting)
+        return self.n_waiting
+
     def _sample(self):
         status = {}
         with open(f"/proc/{self.gw.pid}/status", encoding="ascii") as f:
@@ -274,7 +280,8 @@ class SoakWorld:
 
     def word(self):
         _, rss, _, fds, _ = self.samples[-1]
-        return f"{rss >> 10} MB resident, {fds} descriptors, {self.n_reloads} reloads"
+        return (f"{rss >> 10} MB resident, {fds} descriptors, {self.n_reloads} reloads, {self.n_faults.total()} faults, {self.n_waiting} wait "
+                f"({self.most_waiting} at most)")
 
     def step(self):
         now = time.monotonic()
@@ -291,14 +298,15 @@ class SoakWorld:
             self.mode_at = now + self.rng.uniform(1, 5)
             self.sink.mode = self.rng.choice(SoakSink.MODES)
         if now >= self.sample_at:
-            self.sample_at = now + 2
+            self.sample_at = now + 1
             self._sample()
+            self.load.obey(self.look_at_queue())
         time.sleep(0.05)
 
     # ---- the end ----
 
     def calm_down(self, ledger):
-        """No more faults than those of the scripts; until all is final and told."""
+        """No more faults but the receipts of nothing, and any link that is free, as one may have been slowed down."""
         self.sink.mode = "ok"
         self.sink.released.set()
         self._over.set()
@@ -309,7 +317,10 @@ class SoakWorld:
             self._control(name, "start")
         self.n_reloads_done, self.n_reloads = self.n_reloads, 3
         self._next_configuration()
+        self.gw.settings["routes"][0]["choose"] = "load"
         self._reload()
+        for sim in (self.acme, self.beta):
+            sim.ask("calm")
         self._modem("silence 0")
         self._modem("network on")
         wait_for(lambda: self.carrier.up, 20, "the carrier that sends to be bound")

@@ -31,6 +31,7 @@ struct file {
 	sqlite3_file base;
 	struct node *node; /* NULL: a temporary file, passed through */
 	sqlite3_file *real;
+	bool database; /* not its WAL */
 };
 
 static sqlite3_vfs *real_vfs, vfs;
@@ -298,7 +299,7 @@ static int pc_write(sqlite3_file *base, const void *from, int n, sqlite3_int64 a
 	pthread_mutex_lock(&mutex);
 	if (no_power()) {
 		rc = SQLITE_IOERR_WRITE;
-	} else if ((how = fails(CALL_WRITE)) != FAULT_NONE) {
+	} else if ((how = fails(CALL_WRITE)) != FAULT_NONE || (f->database && (how = fails(CALL_COPY)) != FAULT_NONE)) {
 		rc = how == FAULT_IO ? SQLITE_IOERR_WRITE : SQLITE_FULL;
 		if (how == FAULT_SHORT && n > 1)
 			put(d, from, 1 + (size_t)rand_r(&fault.seed) % ((size_t)n - 1), (size_t)at);
@@ -484,7 +485,7 @@ static int pc_open(sqlite3_vfs *v, const char *path, sqlite3_file *base, int fla
 	struct file *f = (struct file *)base;
 	int was_there = 0, rc;
 
-	*f = (struct file){.real = calloc(1, real_vfs->szOsFile)};
+	*f = (struct file){.real = calloc(1, real_vfs->szOsFile), .database = flags & SQLITE_OPEN_MAIN_DB};
 	if (!f->real)
 		return SQLITE_NOMEM;
 	if (path)

@@ -36,7 +36,15 @@ void powercut_tear(enum powercut_tear how, unsigned seed);
 
 /* ---- faults ---- */
 
-enum powercut_call { CALL_WRITE, CALL_SYNC, CALL_TRUNCATE, CALL_SHM_MAP, CALL_READ, CALL_N };
+enum powercut_call {
+	CALL_WRITE,
+	CALL_SYNC,
+	CALL_TRUNCATE,
+	CALL_SHM_MAP,
+	CALL_READ,
+	CALL_COPY, /* a write to the database itself, which is what a checkpoint does */
+	CALL_N
+};
 
 enum powercut_fault {
 	FAULT_NONE,

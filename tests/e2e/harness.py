@@ -101,7 +101,8 @@ def wait_for(predicate, seconds=10.0, what="", every=0.01):
         if value:
             return value
         if time.monotonic() > end:
-            raise AssertionError(f"waited {patience(seconds):.0f} s in vain for {what or predicate}")
+            raise AssertionError(f"waited {patience(seconds):.0f} s in vain for "
+                                 f"{what() if callable(what) else what or predicate}")
         time.sleep(every)
 
 

@@ -8,6 +8,7 @@
  *   drop                             close all SMPP connections
  *   pause, resume                    stop and start listening
  *   hold, release                    keep receipts and MO, and let them go
+ *   calm                             no rule with `every` is followed any more
  *   quit                             end the process
  *
  * Answers are `ok`, `err REASON` or the JSON.
@@ -221,6 +222,9 @@ static void command(struct control *k, char *line)
 		reply(k, r == 0 ? "ok" : "err cannot listen");
 	} else if (strcmp(line, "hold") == 0 || strcmp(line, "release") == 0) {
 		sim->holding = line[0] == 'h';
+		reply(k, "ok");
+	} else if (strcmp(line, "calm") == 0) {
+		sim->script.calm = true;
 		reply(k, "ok");
 	} else if (strcmp(line, "quit") == 0) {
 		reply(k, "ok");

