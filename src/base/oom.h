@@ -13,8 +13,8 @@
 void oom_end(const char *what) __attribute__((noreturn));
 
 /* Run work(arg), code of a library that runs into a null pointer or calls abort() for want of memory: 0, or -ENOMEM
- * when it did, and what it held then is never given back.  A fault of another thread ends the process as ever.  For input
- * of the operator only: nobody else may bring the process past a fault. */
+ * when it did, and what it held then is never given back.  A fault of another thread ends the process as ever.  For
+ * input of the operator only: nobody else may bring the process past a fault. */
 int oom_guard(void (*work)(void *arg), void *arg);
 
 /* Have libuv end the process with a line, where it would call abort(): before its first use. */

@@ -10,9 +10,9 @@
  *     writer:   ASKED at so many pages ─┐              ┌─► copies the rest ─► IDLE
  *     thread:                           └─► copies ─► DONE
  *
- * A checkpoint that fails, or that a reader stands in the way of, comes again some pages later; the first failure is told,
- * and when it works again: nothing is lost meanwhile, but the WAL grows.  A disk on which the copying cannot keep up
- * makes the writer wait, or the WAL would grow without bound.
+ * A checkpoint that fails, or that a reader stands in the way of, comes again some pages later; the first failure is
+ * told, and when it works again: nothing is lost meanwhile, but the WAL grows.  A disk on which the copying cannot keep
+ * up makes the writer wait, or the WAL would grow without bound.
  */
 #include "base/log.h"
 #include "queue/store_sqlite.h"

@@ -45,8 +45,8 @@ static bool is_quick(const struct batch *b, uint64_t now)
  *
  * Links, webhooks and answers to carriers have more of the writer's time than bulk, while they want it: after an array
  * they go on alone for TURN times as long as it took.  A link whose window is full goes on only as often as there is a
- * commit, and with an array in each of them it would all but stand still.  As it needs a moment to be back with its next
- * parts, it is waited for, if it had more than a few. */
+ * commit, and with an array in each of them it would all but stand still.  As it needs a moment to be back with its
+ * next parts, it is waited for, if it had more than a few. */
 static uint64_t bulk_held_ns(const struct batch *b, bool busy, uint64_t now)
 {
 	uint64_t until = b->turn_ns;
