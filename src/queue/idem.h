@@ -6,11 +6,12 @@
  * Keys are numbered as they come.  Here a key is its hash only, so what is found is a candidate: the row of that number
  * says whether it is the same key.
  *
- * A SEGMENT is a hash table of keys whose numbers follow on each other, 8 octets a key for the hash and 8 for the table.
+ * A SEGMENT is a hash table of keys whose numbers follow on each other: 8 octets a key for the hash, and 8 for the
+ * table.
  *
- * A RUN is on disk: the keys of 8^level segments, by hash.  It is cut by the upper bits of the hash into units (the work
- * of a step, and a piece of the filter) and these into parts (a row).  An entry has 8 octets: the bits of the hash that
- * follow on those that name the part, and in the lower ones the number within the run.
+ * A RUN is on disk: the keys of 8^level segments, by hash.  It is cut by the upper bits of the hash into units (the
+ * work of a step, and a piece of the filter) and these into parts (a row).  An entry has 8 octets: the bits of the hash
+ * that follow on those that name the part, and in the lower ones the number within the run.
  *
  * A FILTER says of a hash that a run has not got it, or that it may: a Bloom filter in blocks of a cache line's half,
  * eight bits of each, at 16 bits a key wrong in about one of a thousand.

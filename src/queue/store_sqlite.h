@@ -446,7 +446,7 @@ struct writer {
 		int64_t idem_at;     /* when the current generation of keys began … */
 		uint64_t key_gen;    /* … and with which key; all are numbered */
 		uint64_t key_from, key_next; /* keys below have aged; the next one's number */
-		unsigned idem, old_keys; /* of before version 10: current generation; tables that are not empty, as bits */
+		unsigned idem, old_keys; /* of before version 10: current generation; tables not empty, as bits */
 		size_t n_wakes;
 		uint64_t purge_body, purge_message, purge_hash, purge_key; /* cursors of retention */
 		uint64_t numbers_upto;             /* every message below has no number any more */

@@ -493,8 +493,8 @@ static int delete_run(struct writer *w, const struct listed_run *r, unsigned *le
 		idem_run_size(s, r->level) >> s->part, left, done);
 
 	if (!rc && *left)
-		rc = delete_rows(w, W_FILTERS_OLD, idem_row(r->level, r->first, s->unit, 0), idem_run_units(s, r->level),
-			left, done);
+		rc = delete_rows(w, W_FILTERS_OLD, idem_row(r->level, r->first, s->unit, 0),
+			idem_run_units(s, r->level), left, done);
 	if (rc || !*left)
 		return rc;
 	BIND(w->st[W_RUN_DELETE], r->level, (int64_t)r->first);

@@ -10,8 +10,8 @@
  * all three kinds as it does in service.  --rows: so many final messages are there before, their look-up runs built and
  * the low-water mark moved behind them, as they are in a database that was in service; their events were told.  --keys:
  * each message has a ref and a tag, and is an operation of its own with an idempotency key.  --refs: the same without
- * the key.  --backlog: then as many
- * messages go to backlog, and the scan of a restart and the way back from backlog are timed.
+ * the key.  --backlog: then as many messages go to backlog, and the scan of a restart and the way back from backlog are
+ * timed.
  *
  * --fill puts --rows final messages into the database of a gateway that does not run, through the same calls.
  */

@@ -119,8 +119,8 @@ static void stage_key(struct store *s, uint32_t client, int want)
 	store_stage(s, STORE_BULK, &k->accept.op);
 }
 
-/* A key whose row is there is known, wherever the store keeps what it finds rows by.  Then some come, a few in a commit,
- * so that there are runs, and runs of runs. */
+/* A key whose row is there is known, wherever the store keeps what it finds rows by.  Then some come, a few in a
+ * commit, so that there are runs, and runs of runs. */
 static void ask_for_keys(struct store *s, uv_loop_t *loop, const struct plan *p)
 {
 	for (unsigned i = 0; i < p->n_keys; i++)
@@ -496,7 +496,8 @@ static void nothing_acknowledged_is_lost(void **state)
 	print_message("%u cuts, %llu operations acknowledged, %llu tales looked at, %llu wrong, %llu marks wrong, %llu findings; "
 		"%llu databases not yet there; %llu keys asked for, %llu runs of them, %llu merged\n", n_cuts, (unsigned long long)a.n_acked, (unsigned long long)a.n_tales,
 		(unsigned long long)a.n_lost, (unsigned long long)a.n_marks_lost, (unsigned long long)a.n_care,
-		(unsigned long long)a.n_empty, (unsigned long long)a.n_keys, (unsigned long long)a.n_runs, (unsigned long long)a.n_merged);
+		(unsigned long long)a.n_empty, (unsigned long long)a.n_keys, (unsigned long long)a.n_runs,
+		(unsigned long long)a.n_merged);
 	assert_true(a.n_acked > 100 * n_cuts);
 	assert_true(a.n_merged > 0);
 	assert_int_equal(a.n_lost, 0);

@@ -41,7 +41,8 @@ static void an_entry_says_hash_and_number(void **state)
 				uint64_t at = (n * UINT64_C(0x9e3779b97f4a7c15)) % idem_run_size(&shapes[s], level);
 
 				idem_entry_put(&shapes[s], level, hash, at, octets);
-				idem_entry_get(&shapes[s], level, idem_part(&shapes[s], level, hash), octets, &its, &offset);
+				idem_entry_get(&shapes[s], level, idem_part(&shapes[s], level, hash), octets, &its,
+					&offset);
 				assert_true(its == hash);
 				assert_true(offset == at);
 			}
@@ -238,7 +239,7 @@ static void remove_database(const char *path)
 	}
 }
 
-/* As a process finds it that comes after one that was killed: what is on disk, and nothing that a close brings there. */
+/* As a process finds it that comes after one that was killed: without what a close brings there. */
 static void kill_and_open(struct fixture *f)
 {
 	static char path[96], wal[104], kept[104], kept_wal[112];
