@@ -216,8 +216,11 @@ static int open_segments(struct writer *w, uint64_t from)
 
 		if (blob && sqlite3_column_bytes(st, 2) == sizeof khash)
 			memcpy(khash, blob, sizeof khash);
-		rc2 = !blob ? SQLITE_NOMEM : remember(w, (uint64_t)column(st, 0),
-				      idem_hash(&w->keys.shape, (uint32_t)column(st, 1), khash));
+		if (!blob)
+			rc2 = SQLITE_NOMEM;
+		else
+			rc2 = remember(w, (uint64_t)column(st, 0),
+				idem_hash(&w->keys.shape, (uint32_t)column(st, 1), khash));
 	}
 	sqlite3_reset(st);
 	return rc2 || rc == SQLITE_DONE ? rc2 : rc;
