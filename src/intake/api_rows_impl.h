@@ -14,7 +14,7 @@
 
 #define CHUNK_ROWS    QUEUE_BATCH_MAX
 #define FLIGHT_ROWS   (2 * CHUNK_ROWS)
-#define FLIGHT_CHUNKS 64   /* of one row each, when rows have keys */
+#define FLIGHT_CHUNKS 512  /* of one row each, when rows have keys: what share a commit */
 #define CHUNK_NOTES   ((size_t)1 << 20) /* octets of errors and changes in one chunk */
 
 struct slot {

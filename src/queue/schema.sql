@@ -1,5 +1,5 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The store, version 9 (kept in user_version).  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
+-- The store, version 10 (kept in user_version).  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
 -- values.  Keys are integers: id = node << 49 | counter, key = id << 8 | part, part 0 is the message itself.
 -- Times are Unix milliseconds.  Executed as it stands on an empty database; later versions migrate (store_sqlite.c).
 
@@ -129,7 +129,15 @@ CREATE TABLE inbound_part (
 	esm_class INTEGER NOT NULL, text TEXT NOT NULL, raw BLOB NOT NULL, PRIMARY KEY (set_n, seq)
 ) WITHOUT ROWID;
 
--- Idempotency keys, two generations of 24 h; the older one is dropped whole.
+-- Idempotency keys of messages, numbered as they come (store_sqlite_idem.c); those below meta's idem_from have aged.
+CREATE TABLE idem (n INTEGER PRIMARY KEY, client INTEGER NOT NULL, khash BLOB NOT NULL, bhash BLOB NOT NULL,
+	answer TEXT NOT NULL);
+-- Where the keys of each run are (idem.h): entries of a part, and the filter of a unit.  whole: it is all there.
+CREATE TABLE idem_run (level INTEGER NOT NULL, n INTEGER NOT NULL, whole INTEGER NOT NULL,
+	PRIMARY KEY (level, n)) WITHOUT ROWID;
+CREATE TABLE idem_part (k INTEGER PRIMARY KEY, entries BLOB NOT NULL);
+CREATE TABLE idem_filter (k INTEGER PRIMARY KEY, bits BLOB NOT NULL);
+-- Keys of before version 10, in two generations; empty two days after it came.
 CREATE TABLE idem_0 (client INTEGER NOT NULL, khash BLOB NOT NULL, bhash BLOB NOT NULL, answer TEXT NOT NULL,
 	PRIMARY KEY (client, khash)) WITHOUT ROWID;
 CREATE TABLE idem_1 (client INTEGER NOT NULL, khash BLOB NOT NULL, bhash BLOB NOT NULL, answer TEXT NOT NULL,

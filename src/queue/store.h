@@ -57,6 +57,8 @@ struct store_conf {
 	unsigned shards;       /* webhook.concurrency */
 	const char *vfs;       /* NULL: SQLite's default (tests plug in one that loses unsynced writes) */
 	unsigned max_inbound_sets; /* 0: INBOUND_SETS_MAX; see op_inbound_part */
+	unsigned idem_bits;    /* tests only: keys of a segment (idem.h), as a power of two, 6 to 15; 0: as it is */
+	uint64_t idem_filter_octets; /* of filters in memory, at most; 0: IDEM_FILTER_OCTETS; tests: 1 is none at all */
 	bool unsafe_no_sync;   /* tests only: synchronous=OFF, to show that the power-cut test can fail */
 	/* Loop thread, before the done() calls of a batch: new events wait for this endpoint and shard. */
 	void (*on_events)(void *arg, uint32_t endpoint, unsigned shard);
@@ -174,6 +176,8 @@ struct store_accept {
 	uint16_t cut;          /* likewise (segment_cut()) */
 	uint8_t bound_parts;   /* likewise; 0: no bound row */
 };
+#define IDEM_FILTER_OCTETS (UINT64_C(32) << 20)
+/* A key is known for 24 hours at least, and 48 at most.  Keys are the same when client and khash are. */
 struct store_idem {
 	uint32_t client;
 	uint8_t khash[16], bhash[16];

@@ -3,7 +3,7 @@
 #ifndef STORE_SCHEMA_H
 #define STORE_SCHEMA_H
 
-#define SCHEMA_VERSION        9          /* user_version; see schema.sql */
+#define SCHEMA_VERSION        10         /* user_version; see schema.sql */
 #define SCHEMA_APPLICATION_ID 0x50485354 /* "PHST", shown by file(1) */
 
 #endif

@@ -533,6 +533,8 @@ static struct store *store_alloc(uv_loop_t *loop, const struct store_conf *c)
 	s->no_sync = c->unsafe_no_sync;
 	s->shards = c->shards ? c->shards : 1;
 	s->max_inbound_sets = c->max_inbound_sets ? c->max_inbound_sets : INBOUND_SETS_MAX;
+	s->idem_bits = c->idem_bits;
+	s->idem_filter_octets = c->idem_filter_octets ? c->idem_filter_octets : IDEM_FILTER_OCTETS;
 	s->node = c->node;
 	s->on_events = c->on_events;
 	s->arg = c->arg;

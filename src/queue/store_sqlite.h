@@ -10,6 +10,8 @@
  *     store_sqlite_settle.c  operations that say what became of a part or message
  *     store_sqlite_inbound.c inbound messages and their parts
  *     store_sqlite_receipt.c receipts: found, parked, claimed, noted
+ *     store_sqlite_idem.c    idempotency keys of messages: known or new; see store_sqlite_idem.h
+ *     store_sqlite_idem_runs.c  where those are that memory does not hold
  *     store_sqlite_apply.c   all other operations
  *     store_sqlite_purge.c   retention: what is old goes, a little at a time
  *     store_sqlite_load.c    reads of the queue and the webhooks
@@ -30,6 +32,7 @@
 #include <string.h>
 
 #include "queue/store.h"
+#include "queue/store_sqlite_idem.h"
 
 #define COMMIT_ROWS      5000  /* of a commit; on a disk that is slow to sync one for each microsecond of that … */
 #define COMMIT_MOST      20000 /* … up to so many */
@@ -114,12 +117,27 @@
 			   " AND receipt > 0 LIMIT 1")                                                                 \
 	X(W_OPEN_PARTS, "SELECT s.key, s.link, s.smsc_id FROM submit s WHERE s.key BETWEEN ?1 AND ?2"                  \
 			" AND NOT EXISTS (SELECT 1 FROM final f WHERE f.key = s.key)")                                 \
-	X(W_IDEM_0, "INSERT INTO idem_0 VALUES (?1, ?2, ?3, ?4)")                                                      \
-	X(W_IDEM_1, "INSERT INTO idem_1 VALUES (?1, ?2, ?3, ?4)")                                                      \
-	X(W_IDEM_FIND, "SELECT bhash, answer FROM idem_0 WHERE client = ?1 AND khash = ?2 UNION ALL"                   \
-		       " SELECT bhash, answer FROM idem_1 WHERE client = ?1 AND khash = ?2")                           \
-	X(W_IDEM_DROP_0, "DELETE FROM idem_0")                                                                         \
-	X(W_IDEM_DROP_1, "DELETE FROM idem_1")                                                                         \
+	X(W_KEYS, "INSERT OR FAIL INTO idem SELECT c0, c1, c2, c3, c4 FROM gathered")                                  \
+	X(W_KEY, "SELECT client, khash, bhash, answer FROM idem WHERE n = ?1")                                         \
+	X(W_KEYS_FROM, "SELECT n, client, khash FROM idem WHERE n >= ?1 ORDER BY n")                                   \
+	X(W_KEY_OLDEST, "SELECT n FROM idem ORDER BY n LIMIT 1")                                                       \
+	X(W_KEYS_DELETE, "DELETE FROM idem WHERE n < ?1")                                                              \
+	X(W_RUN, "INSERT OR REPLACE INTO idem_run VALUES (?1, ?2, ?3)")                                                \
+	X(W_RUNS, "SELECT level, n, whole FROM idem_run ORDER BY n DESC")                                              \
+	X(W_RUN_DELETE, "DELETE FROM idem_run WHERE level = ?1 AND n = ?2")                                            \
+	X(W_PART_KEYS, "INSERT OR REPLACE INTO idem_part VALUES (?1, ?2)")                                             \
+	X(W_PART_FIND, "SELECT entries FROM idem_part WHERE k = ?1")                                                   \
+	X(W_PARTS_OF, "SELECT k, entries FROM idem_part WHERE k >= ?1 AND k < ?2 ORDER BY k")                          \
+	X(W_PARTS_OLD, "DELETE FROM idem_part WHERE k IN"                                                              \
+		       " (SELECT k FROM idem_part WHERE k >= ?1 AND k < ?2 ORDER BY k LIMIT ?3)")                      \
+	X(W_FILTER, "INSERT OR REPLACE INTO idem_filter VALUES (?1, ?2)")                                              \
+	X(W_FILTERS_OF, "SELECT k, bits FROM idem_filter WHERE k >= ?1 AND k < ?2 ORDER BY k")                         \
+	X(W_FILTERS_OLD, "DELETE FROM idem_filter WHERE k IN"                                                          \
+			 " (SELECT k FROM idem_filter WHERE k >= ?1 AND k < ?2 ORDER BY k LIMIT ?3)")                  \
+	X(W_OLD_KEY_FIND, "SELECT bhash, answer FROM idem_0 WHERE client = ?1 AND khash = ?2 UNION ALL"                \
+			  " SELECT bhash, answer FROM idem_1 WHERE client = ?1 AND khash = ?2")                        \
+	X(W_OLD_KEYS_DROP_0, "DELETE FROM idem_0")                                                                     \
+	X(W_OLD_KEYS_DROP_1, "DELETE FROM idem_1")                                                                     \
 	X(W_STREAM, "INSERT INTO stream VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT DO UPDATE SET"             \
 		    " at = excluded.at, rows = excluded.rows, accepted = excluded.accepted,"                           \
 		    " rejected = excluded.rejected, digest = excluded.digest, done = excluded.done")                   \
@@ -371,6 +389,7 @@ struct wakes {
 
 enum rows_table {
 	ROWS_MESSAGE, ROWS_BODY, ROWS_BACKLOG, ROWS_LEASE, ROWS_SUBMIT, ROWS_FINAL, ROWS_EVENT, ROWS_LOOKUP,
+	ROWS_KEY,
 	ROWS_TABLES
 };
 enum drops { DROP_LEASE, DROP_BACKLOG, DROPS };
@@ -411,6 +430,7 @@ struct writer {
 	uint64_t batch;          /* a number for each try of a batch */
 	struct wakes wakes;
 	struct rows rows;
+	struct idem_keys keys;
 	bool plain;              /* the rows that this operation writes may wait (prepare() in store_sqlite_commit.c) */
 	unsigned careful;        /* so many batches no final or submit row waits: one was there already */
 	/* Which (endpoint, shard) this batch woke last, by a hash of both: repeats are kept out of wakes cheaply. */
@@ -423,8 +443,10 @@ struct writer {
 		uint64_t last_parked, last_inbound;
 		uint64_t n_inbound_open;
 		uint64_t next_block; /* counter, next to be reserved */
-		unsigned idem;       /* current generation */
-		int64_t idem_at;     /* when it began */
+		int64_t idem_at;     /* when the current generation of keys began … */
+		uint64_t key_gen;    /* … and with which key; all are numbered */
+		uint64_t key_from, key_next; /* keys below have aged; the next one's number */
+		unsigned idem, old_keys; /* of before version 10: current generation; tables not empty, as bits */
 		size_t n_wakes;
 		uint64_t purge_body, purge_message, purge_hash, purge_key; /* cursors of retention */
 		uint64_t numbers_upto;             /* every message below has no number any more */
@@ -614,6 +636,8 @@ struct store {
 	char *path, *vfs;
 	bool no_sync;
 	unsigned shards, max_inbound_sets;
+	unsigned idem_bits;
+	uint64_t idem_filter_octets;
 	uint64_t node;
 	int lock_fd;
 	void (*on_events)(void *arg, uint32_t endpoint, unsigned shard);

@@ -94,40 +94,6 @@ static int accept_one(struct writer *w, const struct store_accept *a)
 
 /* ---- idempotency ----------------------------------------------------------------------------------------- */
 
-/* SQLITE_OK: unknown.  SQLITE_ROW: known, results are set. */
-static int find_idem(struct writer *w, struct store_idem *i)
-{
-	sqlite3_stmt *st = w->st[W_IDEM_FIND];
-	int rc;
-
-	free(i->ret_answer);
-	i->ret_answer = NULL;
-	i->ret_same_body = false;
-	sqlite3_bind_int64(st, 1, i->client);
-	sqlite3_bind_blob(st, 2, i->khash, sizeof i->khash, SQLITE_STATIC);
-	rc = step_row(st);
-	if (rc == SQLITE_ROW) {
-		i->ret_same_body = sqlite3_column_bytes(st, 0) == sizeof i->bhash &&
-				   !memcmp(sqlite3_column_blob(st, 0), i->bhash, sizeof i->bhash);
-		i->ret_answer = strdup((const char *)sqlite3_column_text(st, 1));
-		if (!i->ret_answer)
-			rc = SQLITE_NOMEM;
-	}
-	sqlite3_reset(st);
-	return rc == SQLITE_DONE ? SQLITE_OK : rc;
-}
-
-static int insert_idem(struct writer *w, const struct store_idem *i)
-{
-	sqlite3_stmt *st = w->st[w->m.idem ? W_IDEM_1 : W_IDEM_0];
-
-	sqlite3_bind_int64(st, 1, i->client);
-	sqlite3_bind_blob(st, 2, i->khash, sizeof i->khash, SQLITE_STATIC);
-	sqlite3_bind_blob(st, 3, i->bhash, sizeof i->bhash, SQLITE_STATIC);
-	bind_text(st, 4, i->answer ? i->answer : "");
-	return run(st);
-}
-
 static int put_progress(struct writer *w, const struct store_progress *p)
 {
 	sqlite3_stmt *st = w->st[W_STREAM];
@@ -144,13 +110,11 @@ int apply_accept(struct writer *w, struct store_op *op)
 	int rc = SQLITE_OK;
 
 	if (o->idem)
-		rc = find_idem(w, o->idem);
+		rc = idem_take(w, o->idem);
 	if (rc == SQLITE_ROW) {
 		op->r = -EEXIST;
 		return SQLITE_OK;
 	}
-	if (!rc && o->idem)
-		rc = insert_idem(w, o->idem);
 	for (unsigned i = 0; !rc && i < o->n_items; i++)
 		rc = accept_one(w, &o->items[i]);
 	if (!rc && o->progress)
@@ -190,14 +154,7 @@ int apply_idem_rotate(struct writer *w, struct store_op *op)
 
 	BIND(w->st[W_STREAMS_DROP], w->now - STREAM_MS);
 	rc = run(w->st[W_STREAMS_DROP]);
-	if (rc || w->now - w->m.idem_at < IDEM_MS)
-		return rc;
-	w->m.idem = !w->m.idem;
-	w->m.idem_at = w->now;
-	rc = run(w->st[w->m.idem ? W_IDEM_DROP_1 : W_IDEM_DROP_0]);
-	if (!rc)
-		rc = meta_set(w, "idem", w->m.idem);
-	return rc ? rc : meta_set(w, "idem_at", w->m.idem_at);
+	return rc || w->now - w->m.idem_at < IDEM_MS ? rc : idem_rotate(w);
 }
 
 /* ---- places where a message waits ------------------------------------------------------------------------ */

@@ -174,6 +174,7 @@ static void rollback(struct writer *w)
 	w->m = w->saved;
 	w->wakes.n = w->m.n_wakes;
 	rows_forget(w);
+	idem_rolled_back(w);
 }
 
 /* A message of one part that nothing is known of but what memory knows: its rows are new. */
@@ -247,8 +248,12 @@ static int apply_all(struct writer *w, struct store_op **ops, size_t n)
 	if (rc == SQLITE_OK)
 		rc = rows_flush(w);
 	if (rc == SQLITE_OK)
+		rc = idem_work(w);
+	if (rc == SQLITE_OK)
 		rc = commit(w);
-	if (rc != SQLITE_OK)
+	if (rc == SQLITE_OK)
+		idem_committed(w);
+	else
 		rollback(w);
 	return rc;
 }

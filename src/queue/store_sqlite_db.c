@@ -212,6 +212,7 @@ void db_close_writer(struct writer *w)
 		sqlite3_finalize(w->st[i]);
 	sqlite3_close(w->db);
 	rows_close(w);
+	idem_close(w);
 	free(w->wakes.items);
 	w->db = NULL;
 }
@@ -279,6 +280,13 @@ static const char *const migrate[SCHEMA_VERSION] = {
 	      " tag TEXT NOT NULL, class INTEGER NOT NULL, link INTEGER NOT NULL, state INTEGER NOT NULL,"
 	      " messages INTEGER NOT NULL, parts INTEGER NOT NULL, taken INTEGER NOT NULL,"
 	      " PRIMARY KEY (day, client, campaign, tag, class, link, state)) WITHOUT ROWID",
+	/* What is in idem_0 and idem_1 stays there until it has aged. */
+	[9] = "CREATE TABLE idem (n INTEGER PRIMARY KEY, client INTEGER NOT NULL, khash BLOB NOT NULL, bhash BLOB NOT NULL,"
+	      " answer TEXT NOT NULL);"
+	      "CREATE TABLE idem_run (level INTEGER NOT NULL, n INTEGER NOT NULL, whole INTEGER NOT NULL,"
+	      " PRIMARY KEY (level, n)) WITHOUT ROWID;"
+	      "CREATE TABLE idem_part (k INTEGER PRIMARY KEY, entries BLOB NOT NULL);"
+	      "CREATE TABLE idem_filter (k INTEGER PRIMARY KEY, bits BLOB NOT NULL)",
 };
 
 static int migrate_all(sqlite3 *db, int64_t from)
@@ -410,6 +418,10 @@ static int boot(struct writer *w, struct store_boot *ret)
 	m->last_inbound = most(m->last_inbound, most(m->texts_upto, m->senders_upto)); /* of before it was kept */
 	m->idem = meta_get(&a, "idem", 0);
 	m->idem_at = meta_get(&a, "idem_at", 0);
+	m->old_keys = ask(&a, "SELECT EXISTS (SELECT 1 FROM idem_0) + 2 * EXISTS (SELECT 1 FROM idem_1)", 0);
+	m->key_from = meta_get(&a, "idem_from", 0);
+	m->key_gen = meta_get(&a, "idem_gen", 0);
+	m->key_next = most(ask(&a, "SELECT max(n) + 1 FROM idem", 0), m->key_gen);
 	rc = a.rc;
 	if (!rc && !m->idem_at) {
 		m->idem_at = w->now;
@@ -473,6 +485,8 @@ int db_open_writer(struct store *s, struct store_boot *ret_boot, char *err, size
 		goto failed;
 	w->now = clock_ms();
 	rc = boot(w, ret_boot);
+	if (rc == SQLITE_OK)
+		rc = idem_open(w);
 	if (rc != SQLITE_OK)
 		goto failed;
 	s->parked = w->m.n_parked;

@@ -361,6 +361,15 @@ static int purge_sets(struct writer *w, struct step *s)
 	return rc;
 }
 
+static int purge_keys(struct writer *w, struct step *s)
+{
+	unsigned n = 0;
+	int rc = idem_purge(w, s->limit, &n);
+
+	looked_at(s, n);
+	return rc;
+}
+
 int apply_purge(struct writer *w, struct store_op *op)
 {
 	struct op_purge *o = (struct op_purge *)op;
@@ -381,6 +390,8 @@ int apply_purge(struct writer *w, struct store_op *op)
 		rc = sweep_waiting(w, &s);
 	if (!rc)
 		rc = purge_sets(w, &s);
+	if (!rc)
+		rc = purge_keys(w, &s);
 	while (!rc && (rc = sqlite3_step(w->st[W_VACUUM])) == SQLITE_ROW)
 		rc = SQLITE_OK;
 	sqlite3_reset(w->st[W_VACUUM]);

@@ -30,6 +30,7 @@ static const struct table tables[ROWS_TABLES] = {
 	[ROWS_FINAL] = {W_FINALS, 7},
 	[ROWS_EVENT] = {W_EVENTS, 10},
 	[ROWS_LOOKUP] = {W_LOOKUPS, 3},
+	[ROWS_KEY] = {W_KEYS, 5},
 };
 
 /* ---- the virtual table ----------------------------------------------------------------------------------- */

@@ -2,14 +2,16 @@
  *
  * bench_store.c -- how many whole life cycles a second the store takes: accept with lease, submit, final with event.
  *
- *     bench_store [--json] [--messages N] [--seconds S] [--batch N] [--keys] [--rows N] [--backlog] [--dir FOLDER]
+ *     bench_store [--json] [--messages N] [--seconds S] [--batch N] [--keys | --refs] [--rows N] [--backlog]
+ *                 [--dir FOLDER]
  *     bench_store --fill FILE --rows N [--keys]
  *
  * Each stage of a group is staged when the stage before it is on disk, with several groups under way, so a commit mixes
  * all three kinds as it does in service.  --rows: so many final messages are there before, their look-up runs built and
  * the low-water mark moved behind them, as they are in a database that was in service; their events were told.  --keys:
- * each message has a ref and a tag, and is an operation of its own with an idempotency key.  --backlog: then as many
- * messages go to backlog, and the scan of a restart and the way back from backlog are timed.
+ * each message has a ref and a tag, and is an operation of its own with an idempotency key.  --refs: the same without
+ * the key.  --backlog: then as many messages go to backlog, and the scan of a restart and the way back from backlog are
+ * timed.
  *
  * --fill puts --rows final messages into the database of a gateway that does not run, through the same calls.
  */
@@ -53,7 +55,7 @@ static struct {
 	uint64_t messages, rows[8];
 	unsigned n_rows, seconds;
 	const char *dir, *fill;
-	bool json, keys, backlog;
+	bool json, keys, refs, backlog;
 } opt = { .messages = 500000, .dir = "." };
 
 static void begin(struct group *g);
@@ -166,7 +168,7 @@ static void stage_keyed(struct group *g)
 			.op = {.kind = OP_ACCEPT, .rows = 1, .done = on_accepted, .arg = g},
 			.items = &g->items[i],
 			.n_items = 1,
-			.idem = &k->idem,
+			.idem = opt.refs ? NULL : &k->idem,
 		};
 		store_stage(store, STORE_BULK, &k->accept.op);
 	}
@@ -486,6 +488,7 @@ static const struct argp_option options[] = {
 	{ "batch", 'b', "N", 0, "messages of a group (1000); four groups are under way", 0 },
 	{ "rows", 'r', "N", 0, "final messages that are there before (0); again: measured at each of these sizes", 0 },
 	{ "keys", 'k', NULL, 0, "with ref, tag and idempotency key", 0 },
+	{ "refs", 'R', NULL, 0, "with ref and tag, and as operations of their own, but without a key", 0 },
 	{ "backlog", 'B', NULL, 0, "also to backlog, restart, and back", 0 },
 	{ "dir", 'd', "FOLDER", 0, "where the database is made (.)", 0 },
 	{ "fill", 'f', "FILE", 0, "only put --rows messages into that database", 0 },
@@ -505,6 +508,7 @@ static error_t option(int key, char *arg, struct argp_state *state)
 		opt.rows[opt.n_rows++] = strtoull(arg, NULL, 10);
 		return 0;
 	case 'k': opt.keys = true; return 0;
+	case 'R': opt.keys = opt.refs = true; return 0;
 	case 'B': opt.backlog = true; return 0;
 	case 'd': opt.dir = arg; return 0;
 	case 'f': opt.fill = arg; return 0;

@@ -74,7 +74,7 @@ POINTS = [
 ]
 
 # From the newest schema back to version 3: the columns and tables that later versions brought.
-BACK = ["DROP TABLE total", "DROP INDEX inbound_digest", "ALTER TABLE inbound DROP COLUMN digest", "DROP TABLE quota",
+BACK = ["DROP TABLE idem", "DROP TABLE idem_run", "DROP TABLE idem_part", "DROP TABLE idem_filter", "DROP TABLE total", "DROP INDEX inbound_digest", "ALTER TABLE inbound DROP COLUMN digest", "DROP TABLE quota",
         "DROP TABLE quota_recipient", "DROP TABLE inbound_part", "DROP TABLE inbound_set", "ALTER TABLE inbound DROP COLUMN missing",
         "ALTER TABLE inbound DROP COLUMN parts", "ALTER TABLE body DROP COLUMN tlvs",
         "ALTER TABLE submit DROP COLUMN sender", "ALTER TABLE receipt_parked DROP COLUMN taken", "PRAGMA user_version = 3"]

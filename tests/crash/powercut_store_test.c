@@ -35,6 +35,7 @@
 #define CUTS        200
 #define LIVES       4     /* of one database */
 #define DEADLINE_S  60    /* of one life */
+#define NEW_KEYS    500   /* in a life; segments have 64 */
 
 static unsigned n_cuts = CUTS, first_seed = 20261121;
 
@@ -85,13 +86,59 @@ struct plan {
 	uint32_t first_n, purged_cap;
 	uint64_t low_cap;
 	bool no_sync, from_the_start; /* count the calls of the opening, too */
+	const uint32_t *keys;         /* tales whose idempotency key is on disk */
+	unsigned n_keys;
+	uint32_t new_keys;            /* clients of those that come, beyond all tales */
 };
+
+struct keyed {
+	struct op_accept accept;
+	struct store_idem idem;
+	int want;
+};
+
+static void on_key(struct store_op *op)
+{
+	struct keyed *k = (struct keyed *)op;
+
+	if (op->r != k->want)
+		_exit(op->r == 0 ? 5 : 0); /* new though it is there: its message would be sent twice */
+	free(k->idem.ret_answer);
+	free(k);
+}
+
+static void stage_key(struct store *s, uint32_t client, int want)
+{
+	struct keyed *k = calloc(1, sizeof *k);
+
+	if (!k)
+		_exit(6);
+	k->want = want;
+	k->idem = (struct store_idem){.client = client, .khash = STORY_KEY};
+	k->accept = (struct op_accept){.op = {.kind = OP_ACCEPT, .rows = 1, .done = on_key}, .idem = &k->idem};
+	store_stage(s, STORE_BULK, &k->accept.op);
+}
+
+/* A key whose row is there is known, wherever the store keeps what it finds rows by.  Then some come, a few in a
+ * commit, so that there are runs, and runs of runs. */
+static void ask_for_keys(struct store *s, uv_loop_t *loop, const struct plan *p)
+{
+	for (unsigned i = 0; i < p->n_keys; i++)
+		stage_key(s, p->keys[i], -EEXIST);
+	uv_run(loop, UV_RUN_DEFAULT);
+	for (unsigned i = 0; i < NEW_KEYS; i++) {
+		stage_key(s, p->new_keys + i, 0);
+		if (i % 25 == 24)
+			uv_run(loop, UV_RUN_DEFAULT);
+	}
+}
 
 static void child(const struct plan *p)
 {
 	static const struct life_events events = {.begun = begun, .acked = acked, .marks = marks, .again = no_more};
 	static struct life l;
-	struct store_conf conf = {.path = p->path, .shards = 1, .vfs = POWERCUT_VFS, .unsafe_no_sync = p->no_sync};
+	struct store_conf conf = {.path = p->path, .shards = 1, .vfs = POWERCUT_VFS, .unsafe_no_sync = p->no_sync,
+		.idem_bits = 6};
 	struct store_boot boot;
 	uv_loop_t loop;
 	char err[256];
@@ -108,6 +155,7 @@ static void child(const struct plan *p)
 		_exit(p->from_the_start ? 0 : 2);
 	if (!p->from_the_start)
 		powercut_cut_at(p->cut_at);
+	ask_for_keys(l.store, &loop, p);
 	l.events = &events;
 	l.width = p->width;
 	l.seed = p->seed | 1;
@@ -135,11 +183,13 @@ struct machine {
 	uint32_t n_tales, cap;       /* from 1 on */
 	uint32_t purged, audited;    /* audited: tales below were over in an earlier life */
 	uint64_t low_staged, low_marked;
+	uint32_t *keys;              /* of tales, as plan has them */
+	unsigned n_keys;
 };
 
 struct audit {
 	const struct model *model;
-	uint64_t n_acked, n_tales, n_lost, n_marks_lost, n_care, n_empty;
+	uint64_t n_acked, n_tales, n_lost, n_marks_lost, n_care, n_empty, n_keys, n_runs, n_merged;
 	bool quiet;
 	uint64_t steps[STORIES][STEPS_MAX + 1]; /* tales that a cut left there */
 };
@@ -236,6 +286,35 @@ static void audit_marks(const struct machine *m, sqlite3 *db, struct audit *a)
 	a->n_marks_lost += low < m->low_marked || low > m->low_staged;
 }
 
+static int64_t number(sqlite3 *db, const char *sql)
+{
+	sqlite3_stmt *st;
+	int64_t n = 0;
+
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+	if (sqlite3_step(st) == SQLITE_ROW)
+		n = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	return n;
+}
+
+/* For the next life to ask for. */
+static void list_keys(struct machine *m, sqlite3 *db, struct audit *a)
+{
+	sqlite3_stmt *st;
+
+	free(m->keys);
+	m->keys = calloc((size_t)number(db, "SELECT count(*) FROM idem") + 1, sizeof *m->keys);
+	assert_non_null(m->keys);
+	assert_int_equal(sqlite3_prepare_v2(db, "SELECT client FROM idem", -1, &st, NULL), SQLITE_OK);
+	for (m->n_keys = 0; sqlite3_step(st) == SQLITE_ROW; m->n_keys++)
+		m->keys[m->n_keys] = (uint32_t)sqlite3_column_int(st, 0);
+	sqlite3_finalize(st);
+	a->n_keys += m->n_keys;
+	a->n_runs += (uint64_t)number(db, "SELECT count(*) FROM idem_run");
+	a->n_merged += (uint64_t)number(db, "SELECT count(*) FROM idem_run WHERE level AND whole");
+}
+
 static void found(void *arg, const struct care_finding *f)
 {
 	struct audit *a = arg;
@@ -284,6 +363,7 @@ static void audit(struct machine *m, struct audit *a, bool all)
 	} else {
 		audit_tales(m, db, a);
 		audit_marks(m, db, a);
+		list_keys(m, db, a);
 	}
 	m->audited = m->n_tales;
 	sqlite3_close(db);
@@ -353,6 +433,9 @@ static struct plan plan_life(struct machine *m, unsigned i, unsigned *seed, bool
 			p.purged_cap = n;
 		}
 	}
+	p.keys = m->keys;
+	p.n_keys = m->n_keys;
+	p.new_keys = UINT32_C(1) << 30 | i * NEW_KEYS;
 	p.tear = i % TEAR_N;
 	p.width = 1 + roll % LIFE_WIDTH_MAX;
 	p.from_the_start = i % 4 == 0;
@@ -390,10 +473,12 @@ static void cut_many(unsigned n, bool no_sync, struct audit *a)
 		if (last) {
 			remove_all(m.path);
 			free(m.tales);
+			free(m.keys);
 			memset((char *)&m + sizeof m.path, 0, sizeof m - sizeof m.path);
 		}
 	}
 	free(m.tales);
+	free(m.keys);
 	remove_all(m.path);
 	assert_int_equal(rmdir(dir), 0);
 }
@@ -409,10 +494,12 @@ static void nothing_acknowledged_is_lost(void **state)
 			if (!a.steps[s][i] && ++never <= 5)
 				print_message("no cut before %s of story %u\n", story_step_name(s, i), s);
 	print_message("%u cuts, %llu operations acknowledged, %llu tales looked at, %llu wrong, %llu marks wrong, %llu findings; "
-		"%llu databases not yet there\n", n_cuts, (unsigned long long)a.n_acked, (unsigned long long)a.n_tales,
+		"%llu databases not yet there; %llu keys asked for, %llu runs of them, %llu merged\n", n_cuts, (unsigned long long)a.n_acked, (unsigned long long)a.n_tales,
 		(unsigned long long)a.n_lost, (unsigned long long)a.n_marks_lost, (unsigned long long)a.n_care,
-		(unsigned long long)a.n_empty);
+		(unsigned long long)a.n_empty, (unsigned long long)a.n_keys, (unsigned long long)a.n_runs,
+		(unsigned long long)a.n_merged);
 	assert_true(a.n_acked > 100 * n_cuts);
+	assert_true(a.n_merged > 0);
 	assert_int_equal(a.n_lost, 0);
 	assert_int_equal(a.n_marks_lost, 0);
 	assert_int_equal(a.n_care, 0);

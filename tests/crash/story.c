@@ -66,7 +66,7 @@ static void accept_later(struct tale *t)
 static void accept_with_key(struct tale *t)
 {
 	accept_as(t, 1, 0, PLACE_BACKLOG);
-	t->idem = (struct store_idem){.client = t->n, .khash = "key", .bhash = "body", .answer = "{\"id\":\"1\"}"};
+	t->idem = (struct store_idem){.client = t->n, .khash = STORY_KEY, .bhash = "body", .answer = "{\"id\":\"1\"}"};
 	t->progress = (struct store_progress){.client = t->n, .name = t->name, .rows = 1, .accepted = 1, .done = true};
 	t->u.accept.idem = &t->idem;
 	t->u.accept.progress = &t->progress;
@@ -488,7 +488,7 @@ static const char rows_sql[] = "SELECT printf('m%d b%d le%d bo%d su%d at%d fi%d/
 	N("inbound WHERE sender = ?3 AND text = 'STOP'") ","
 	N("inbound_set WHERE sender = ?3") "," SUM("have + 10 * (joined <> 0)", "inbound_set WHERE sender = ?3") ","
 	N("inbound_set JOIN inbound_part ON set_n = n WHERE sender = ?3") ","
-	"(SELECT count(*) FROM idem_0 WHERE client = ?2) + (SELECT count(*) FROM idem_1 WHERE client = ?2),"
+	N("idem WHERE client = ?2") ","
 	SUM("1 + rows + 2 * done", "stream WHERE client = ?2") ","
 	N("cancel WHERE client = ?2") "," N("lookup WHERE run = (1 << 30 | ?2)") ","
 	N("name WHERE kind = 2 AND id = ?2") "," N("lane WHERE id = ?2 + 1") ")";

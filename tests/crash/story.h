@@ -20,6 +20,7 @@
 #define STORIES   11
 #define STEPS_MAX 10
 #define ROWS_SIZE 160
+#define STORY_KEY "key" /* khash of the tale with a key; its client is the tale */
 
 struct life;
 

@@ -18,7 +18,7 @@ static void a_new_database_has_the_settings_it_keeps(void **state)
 	assert_int_equal(f->boot.low_water, f->boot.next_id);
 	assert_int_equal(f->boot.indexed_to, f->boot.next_id);
 	assert_int_equal(f->boot.next_lane, 1);
-	assert_int_equal(sql(f, "PRAGMA user_version"), 9);
+	assert_int_equal(sql(f, "PRAGMA user_version"), 10);
 	assert_int_equal(sql(f, "PRAGMA auto_vacuum"), 2);
 	assert_int_equal(sql(f, "SELECT journal_mode = 'wal' FROM pragma_journal_mode"), 1);
 }
@@ -86,21 +86,54 @@ static void a_newer_schema_is_refused(void **state)
 	sql(f, "PRAGMA user_version = 99");
 	assert_int_equal(fixture_open(f), -EINVAL);
 	assert_non_null(strstr(f->err, "newer"));
-	sql(f, "PRAGMA user_version = 9");
+	sql(f, "PRAGMA user_version = 10");
 	assert_int_equal(fixture_open(f), 0);
 }
 
 /* Columns of the newest tables; of a new database and of one that was brought forward they are the same. */
 #define NEW_COLUMNS \
 	"SELECT count(*) FROM sqlite_schema s, pragma_table_info(s.name) c WHERE s.name LIKE 'inbound%'" \
-	" OR s.name IN ('bound', 'body', 'submit', 'total')"
+	" OR s.name LIKE 'idem%' OR s.name IN ('bound', 'body', 'submit', 'total')"
+
+/* What accepting with this key says: 0, or -EEXIST with the answer of before. */
+static int take_key(struct fixture *f, const char *key, const char *answer)
+{
+	struct store_idem idem = {.client = 3, .bhash = "body", .answer = "new"};
+	struct op_accept o = {.idem = &idem};
+	int r;
+
+	memcpy(idem.khash, key, strlen(key));
+	r = put(f, OP_ACCEPT, &o.op);
+	if (r == -EEXIST) {
+		assert_true(idem.ret_same_body);
+		assert_string_equal(idem.ret_answer, answer);
+	}
+	free(idem.ret_answer);
+	return r;
+}
+
+static void a_day_goes_by(struct fixture *f)
+{
+	struct op_stream rotate = {0};
+
+	fixture_close(f);
+	sql(f, "UPDATE meta SET v = v - 86400001 WHERE k = 'idem_at'");
+	assert_int_equal(fixture_open(f), 0);
+	assert_int_equal(put(f, OP_IDEM_ROTATE, &rotate.op), 0);
+}
 
 /* Version 1 did not keep how a message was cut; version 2 knew one hash of a parked receipt, and no forms; version 3 no
  * parts of inbound messages; version 4 neither TLVs nor the sender that went out; version 5 no
- * quotas; version 6 no digest of what a modem received; version 8 no totals. */
+ * quotas; version 6 no digest of what a modem received; version 8 no totals; version 9 had its keys by hash. */
 static void an_older_schema_is_brought_forward(void **state)
 {
 	static const char *const back[] = {
+		"DROP TABLE idem",
+		"DROP TABLE idem_run",
+		"DROP TABLE idem_part",
+		"DROP TABLE idem_filter",
+		"INSERT INTO idem_0 VALUES (3, x'6b657900000000000000000000000000', x'626f6479000000000000000000000000', 'old')",
+		"INSERT INTO idem_1 VALUES (3, x'6b657930000000000000000000000000', x'626f6479000000000000000000000000', 'older')",
 		"DROP TABLE total",
 		"DROP INDEX inbound_digest",
 		"ALTER TABLE inbound DROP COLUMN digest",
@@ -144,7 +177,7 @@ static void an_older_schema_is_brought_forward(void **state)
 	for (size_t i = 0; i < sizeof back / sizeof *back; i++)
 		sql(f, back[i]);
 	assert_int_equal(fixture_open(f), 0);
-	assert_int_equal(sql(f, "PRAGMA user_version"), 9);
+	assert_int_equal(sql(f, "PRAGMA user_version"), 10);
 	assert_int_equal(sql(f, NEW_COLUMNS), columns);
 	assert_int_equal(sql(f, "SELECT count(*) FROM sqlite_schema WHERE type = 'index' AND tbl_name LIKE 'inbound%'"),
 		indexes);
@@ -157,6 +190,19 @@ static void an_older_schema_is_brought_forward(void **state)
 	assert_int_equal(s.ret_claimed, 1); /* what was parked before is found by its hash */
 	assert_int_equal(count(f, "receipt_parked"), 0);
 	assert_int_equal(count(f, "receipt_parked_id"), 0);
+
+	/* Keys of before age as they would have: the generation of idem_0 is the current one. */
+	assert_int_equal(take_key(f, "key", "old"), -EEXIST);
+	assert_int_equal(take_key(f, "key0", "older"), -EEXIST);
+	assert_int_equal(take_key(f, "key1", ""), 0);
+	a_day_goes_by(f);
+	assert_int_equal(take_key(f, "key", "old"), -EEXIST);
+	assert_int_equal(take_key(f, "key0", ""), 0);
+	a_day_goes_by(f);
+	assert_int_equal(take_key(f, "key", ""), 0);
+	assert_int_equal(take_key(f, "key0", "new"), -EEXIST);
+	assert_int_equal(take_key(f, "key1", ""), 0);
+	assert_int_equal(count(f, "idem_0") + count(f, "idem_1"), 0);
 }
 
 static void somebody_elses_database_is_refused(void **state)

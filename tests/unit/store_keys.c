@@ -1,0 +1,427 @@
+/* SPDX-License-Identifier: Apache-2.0
+ *
+ * A key that came before is known, and no other is, whatever became of it meanwhile: in memory, in a run, in one that
+ * was merged, after a restart at any instant, with filters and without.  Random commits of new and old keys go against
+ * a model, with segments of 64 keys, so that some thousands of them go through all of that.
+ */
+#include "queue/idem.h"
+#include "store_fixture.h"
+
+#define KEYS    16384
+#define TURNS   700
+#define BATCH   120
+
+static uint32_t seed;
+
+static uint32_t any(uint32_t n)
+{
+	seed = seed * 1664525 + 1013904223;
+	return (seed >> 8) % n;
+}
+
+/* ---- in memory ------------------------------------------------------------------------------------------- */
+
+static uint64_t random_hash(const struct idem_shape *s, uint64_t n)
+{
+	uint8_t khash[16] = {0};
+
+	memcpy(khash, &n, sizeof n);
+	return idem_hash(s, 1, khash);
+}
+
+static void an_entry_says_hash_and_number(void **state)
+{
+	static const struct idem_shape shapes[] = {{16, 11, 6}, {6, 3, 0}};
+	uint8_t octets[IDEM_ENTRY];
+
+	for (int s = 0; s < 2; s++)
+		for (unsigned level = 0; level < IDEM_LEVELS; level++)
+			for (uint64_t n = 0; n < 1000; n++) {
+				uint64_t hash = random_hash(&shapes[s], n), its, offset;
+				uint64_t at = (n * UINT64_C(0x9e3779b97f4a7c15)) % idem_run_size(&shapes[s], level);
+
+				idem_entry_put(&shapes[s], level, hash, at, octets);
+				idem_entry_get(&shapes[s], level, idem_part(&shapes[s], level, hash), octets, &its,
+					&offset);
+				assert_true(its == hash);
+				assert_true(offset == at);
+			}
+}
+
+static bool passes(const struct idem_shape *s, unsigned level, const uint8_t *filter, uint64_t hash)
+{
+	struct idem_mark mark = idem_filter_mark(hash);
+
+	return idem_filter_maybe(s, level, filter, hash, &mark);
+}
+
+static void a_filter_denies_nothing_that_is_there_and_little_else_passes(void **state)
+{
+	const struct idem_shape s = IDEM_SHAPE;
+
+	for (unsigned level = 0; level < 2; level++) {
+		uint64_t n = idem_run_size(&s, level), n_passed = 0;
+		size_t size = idem_filter_size(&s);
+		uint8_t *filter = calloc(idem_run_units(&s, level), size);
+
+		for (uint64_t i = 0; i < n; i++) {
+			uint64_t hash = random_hash(&s, i);
+
+			idem_filter_add(&s, level,
+				filter + size * idem_prefix(hash, idem_run_bits(&s, level) - s.unit), hash);
+		}
+		for (uint64_t i = 0; i < n; i++)
+			assert_true(passes(&s, level, filter, random_hash(&s, i)));
+		for (uint64_t i = 0; i < 200000; i++)
+			n_passed += passes(&s, level, filter, random_hash(&s, n + i));
+		print_message("level %u: %.3f %% pass\n", level, (double)n_passed / 2000);
+		assert_true(n_passed < 600);
+		free(filter);
+	}
+}
+
+static bool is_in(const struct idem_segment *g, uint64_t hash, uint64_t want)
+{
+	uint32_t at = 0;
+	uint64_t n;
+
+	while (idem_segment_find(g, hash, &at, &n))
+		if (n == want)
+			return true;
+	return false;
+}
+
+static void a_segment_forgets_what_was_not_to_be(void **state)
+{
+	const struct idem_shape s = {.segment = 8, .unit = 5, .part = 2};
+	struct idem_segment *g = idem_segment_new(&s, 512);
+
+	for (uint64_t n = 600; n < 768; n++) /* some share a hash */
+		idem_segment_add(g, n, random_hash(&s, n / 3));
+	idem_segment_cut(g, 700);
+	for (uint64_t n = 512; n < 768; n++)
+		assert_int_equal(is_in(g, random_hash(&s, n / 3), n), n >= 600 && n < 700);
+	for (uint64_t n = 700; n < 768; n++)
+		idem_segment_add(g, n, random_hash(&s, n));
+	for (uint64_t n = 700; n < 768; n++)
+		assert_true(is_in(g, random_hash(&s, n), n));
+	idem_segment_cut(g, 0);
+	for (uint64_t n = 600; n < 768; n++)
+		assert_false(is_in(g, random_hash(&s, n), n));
+	idem_segment_free(g);
+}
+
+/* ---- the model ------------------------------------------------------------------------------------------- */
+
+static struct known {
+	bool known;
+	unsigned day;   /* generation */
+	uint8_t body;
+	unsigned answer;
+} known[KEYS];
+
+static unsigned day, n_answers, newest;
+
+static struct try {
+	struct op_accept accept;
+	struct store_idem idem;
+	struct store_accept item;
+	unsigned key;
+	uint8_t body;
+	bool fails;     /* its message is there already */
+	char answer[16];
+	bool done;
+} tries[BATCH];
+
+static void forget_all(void)
+{
+	memset(known, 0, sizeof known);
+	day = n_answers = newest = 0;
+}
+
+/* Keys come in pairs that share all bits of the hash that the store keeps. */
+static void name_key(struct store_idem *i, unsigned key)
+{
+	static const struct idem_shape s = {.part = 0};
+	uint64_t low = (key / 2 + 1) * UINT64_C(0x9e3779b97f4a7c15), high = low ^ 0x55;
+	uint8_t plain[16];
+
+	i->client = 3;
+	memcpy(plain, &low, 8);
+	memcpy(plain + 8, &high, 8);
+	if (key % 2) {
+		low ^= high * UINT64_C(0x9e3779b97f4a7c15) + 3;
+		high++;
+		low ^= high * UINT64_C(0x9e3779b97f4a7c15) + 3;
+	}
+	memcpy(i->khash, &low, 8);
+	memcpy(i->khash + 8, &high, 8);
+	assert_true(idem_hash(&s, 3, i->khash) == idem_hash(&s, 3, plain));
+}
+
+static void make_try(struct try *t, unsigned key, bool fails)
+{
+	static struct message there = {.id = 1, .to = 1, .from = "x", .n_from = 1, .text = "t", .n_text = 1, .n_parts = 1};
+
+	free(t->idem.ret_answer);
+	*t = (struct try){.key = key, .body = (uint8_t)any(2), .item = {.m = &there}, .fails = fails};
+	name_key(&t->idem, key);
+	t->idem.bhash[0] = t->body;
+	snprintf(t->answer, sizeof t->answer, "%u", ++n_answers);
+	t->idem.answer = t->answer;
+	t->accept = (struct op_accept){.op = {.kind = OP_ACCEPT, .rows = 1, .done = fixture_op_done, .arg = &t->done},
+		.items = &t->item, .n_items = t->fails, .idem = &t->idem};
+}
+
+/* What a look-up must say, in the order in which they were staged; and what is known then. */
+static void judge(struct try *t)
+{
+	struct known *k = &known[t->key];
+	unsigned answer = (unsigned)atoi(t->answer);
+
+	if (k->known && k->day + 1 >= day) {
+		if (t->accept.op.r != -EEXIST)
+			fail_msg("key %u of day %u (%u) is known and was said to be new (%d)", t->key, k->day, day, t->accept.op.r);
+		assert_int_equal(t->idem.ret_same_body, t->body == k->body);
+		assert_int_equal(atoi(t->idem.ret_answer), k->answer);
+	} else if (t->fails) {
+		assert_int_equal(t->accept.op.r, -EIO);
+	} else {
+		if (t->accept.op.r)
+			fail_msg("key %u is new and was refused (%d)", t->key, t->accept.op.r);
+		*k = (struct known){true, day, t->body, answer};
+	}
+}
+
+static void run_tries(struct fixture *f, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		store_stage(f->store, STORE_BULK, &tries[i].accept.op);
+	while (!tries[n - 1].done)
+		uv_run(&f->loop, UV_RUN_ONCE);
+	for (unsigned i = 0; i < n; i++)
+		judge(&tries[i]);
+}
+
+static unsigned choose_key(void)
+{
+	unsigned what = any(20);
+
+	if (what < 13 || !newest)
+		return newest < KEYS - 1 ? newest++ : any(KEYS);
+	if (what < 17)
+		return newest - 1 - any(newest < 150 ? newest : 150);
+	return any(newest);
+}
+
+static void copy(const char *from, const char *to)
+{
+	char buf[65536];
+	size_t n;
+	FILE *a = fopen(from, "r"), *b = fopen(to, "w");
+
+	assert_non_null(b);
+	while (a && (n = fread(buf, 1, sizeof buf, a)) > 0)
+		assert_int_equal(fwrite(buf, 1, n, b), n);
+	if (a)
+		fclose(a);
+	assert_int_equal(fclose(b), 0);
+}
+
+static void remove_database(const char *path)
+{
+	static const char *const ends[] = {"", "-wal", "-shm", ".lock"};
+	char file[128];
+
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		snprintf(file, sizeof file, "%s%s", path, ends[i]);
+		unlink(file);
+	}
+}
+
+/* As a process finds it that comes after one that was killed: without what a close brings there. */
+static void kill_and_open(struct fixture *f)
+{
+	static char path[96], wal[104], kept[104], kept_wal[112];
+
+	snprintf(path, sizeof path, "%s/db", f->dir);
+	snprintf(wal, sizeof wal, "%s-wal", path);
+	snprintf(kept, sizeof kept, "%s/kept", f->dir);
+	snprintf(kept_wal, sizeof kept_wal, "%s-wal", kept);
+	copy(path, kept);
+	copy(wal, kept_wal);
+	fixture_close(f);
+	remove_database(path);
+	assert_int_equal(rename(kept, path), 0);
+	assert_int_equal(rename(kept_wal, wal), 0);
+	assert_int_equal(fixture_open(f), 0);
+}
+
+static void next_day(struct fixture *f)
+{
+	struct op_stream rotate = {0};
+
+	fixture_close(f);
+	sql(f, "UPDATE meta SET v = v - 86400001 WHERE k = 'idem_at'");
+	assert_int_equal(fixture_open(f), 0);
+	assert_int_equal(put(f, OP_IDEM_ROTATE, &rotate.op), 0);
+	day++;
+}
+
+static unsigned purge(struct fixture *f, unsigned limit)
+{
+	struct op_purge o = {.limit = limit};
+
+	assert_int_equal(put(f, OP_PURGE, &o.op), 0);
+	return (unsigned)o.ret_n;
+}
+
+static void look_at_all(struct fixture *f)
+{
+	for (unsigned key = 0; key < KEYS;) {
+		unsigned n = 0;
+
+		for (; key < KEYS && n < BATCH; key++)
+			if (known[key].known && known[key].day + 1 >= day)
+				make_try(&tries[n++], key, false);
+		if (n)
+			run_tries(f, n);
+	}
+}
+
+static struct fixture *open_small(uint64_t filter_octets)
+{
+	struct fixture *f;
+	struct message m = {.id = 1, .to = 1, .from = "x", .n_from = 1, .text = "t", .n_text = 1, .n_parts = 1};
+	void *state;
+
+	assert_int_equal(fixture_setup(&state), 0);
+	f = state;
+	fixture_close(f);
+	remove_database(f->path);
+	f->conf.idem_bits = 6;
+	f->conf.unsafe_no_sync = true; /* nothing here loses what was written */
+	f->conf.idem_filter_octets = filter_octets;
+	assert_int_equal(fixture_open(f), 0);
+	assert_int_equal(accept_message(f, &m, 0), 0);
+	forget_all();
+	return f;
+}
+
+static void live(struct fixture *f, unsigned turns)
+{
+	unsigned n_failed = 0, most_level = 0, n_rows = 0;
+
+	for (unsigned turn = 0; turn < turns; turn++) {
+		unsigned n = any(8) ? 1 + any(BATCH) : 1;
+
+		for (unsigned i = 0; i < n; i++) {
+			bool fails = n_failed < 12 && any(300) == 0;
+
+			n_failed += fails;
+			make_try(&tries[i], choose_key(), fails);
+		}
+		run_tries(f, n);
+		switch (any(40)) {
+		case 0: fixture_reopen(f); break;
+		case 1: kill_and_open(f); break;
+		case 2:
+		case 3: purge(f, 1 + any(200)); break;
+		case 4:
+			if (any(4) == 0)
+				next_day(f);
+			break;
+		case 5:
+			if (sql(f, "SELECT max(level) FROM idem_run WHERE whole") > most_level)
+				most_level = (unsigned)sql(f, "SELECT max(level) FROM idem_run WHERE whole");
+			break;
+		}
+	}
+	look_at_all(f);
+	kill_and_open(f);
+	look_at_all(f);
+	while (purge(f, 1000) >= 1000)
+		;
+	look_at_all(f);
+	n_rows = (unsigned)count(f, "idem");
+	print_message("%u keys, %u days, level %u, %u left in %lld runs\n", newest, day, most_level, n_rows,
+		(long long)count(f, "idem_run"));
+	assert_true(most_level >= 2);
+	assert_true(day >= 2);
+	assert_true(count(f, "idem_run") < 40);
+}
+
+static void close_small(struct fixture *f)
+{
+	void *state = f;
+
+	for (unsigned i = 0; i < BATCH; i++) {
+		free(tries[i].idem.ret_answer);
+		tries[i].idem.ret_answer = NULL;
+	}
+	fixture_teardown(&state);
+}
+
+static void keys_are_known_as_long_as_promised(void **state)
+{
+	for (uint32_t round = 1; round <= 3; round++) {
+		struct fixture *f = open_small(0);
+
+		seed = round;
+		live(f, TURNS);
+		close_small(f);
+	}
+}
+
+static void so_they_are_without_filters(void **state)
+{
+	/* None at all, and so few that the oldest have to go. */
+	for (uint32_t round = 1; round <= 2; round++) {
+		struct fixture *f = open_small(round == 1 ? 1 : 5000);
+
+		seed = round;
+		live(f, TURNS / 2);
+		close_small(f);
+	}
+}
+
+/* Everything is aged: nothing stays. */
+static void what_has_aged_leaves_nothing(void **state)
+{
+	struct fixture *f = open_small(0);
+
+	seed = 5;
+	while (newest < 3000) {
+		for (unsigned i = 0; i < BATCH; i++)
+			make_try(&tries[i], newest++, false);
+		run_tries(f, BATCH);
+	}
+	assert_true(count(f, "idem_run") > 3);
+	next_day(f);
+	next_day(f);
+	while (purge(f, 700) >= 700)
+		;
+	assert_int_equal(count(f, "idem"), 0);
+	assert_int_equal(count(f, "idem_run"), 0);
+	assert_int_equal(count(f, "idem_part"), 0);
+	assert_int_equal(count(f, "idem_filter"), 0);
+	kill_and_open(f);
+	make_try(&tries[0], 7, false);
+	run_tries(f, 1);
+	assert_true(sql(f, "SELECT n FROM idem") >= 3000); /* no number comes again */
+	close_small(f);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(an_entry_says_hash_and_number),
+		cmocka_unit_test(a_filter_denies_nothing_that_is_there_and_little_else_passes),
+		cmocka_unit_test(a_segment_forgets_what_was_not_to_be),
+		cmocka_unit_test(keys_are_known_as_long_as_promised),
+		cmocka_unit_test(so_they_are_without_filters),
+		cmocka_unit_test(what_has_aged_leaves_nothing),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
