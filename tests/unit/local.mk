@@ -122,8 +122,7 @@ tests_unit_api_gate_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_api_docs_SOURCES = tests/unit/api_docs.c
 tests_unit_api_docs_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 STORE_TESTS = tests/unit/store_together tests/unit/store_settle tests/unit/store_ops tests/unit/store_reads \
-	tests/unit/store_purge tests/unit/store_batch tests/unit/store_turns
-	tests/unit/store_purge tests/unit/store_batch tests/unit/store_keys
+	tests/unit/store_purge tests/unit/store_batch tests/unit/store_turns tests/unit/store_keys
 check_PROGRAMS += $(STORE_TESTS)
 UNIT_TESTS += $(STORE_TESTS)
 tests_unit_store_together_SOURCES = tests/unit/store_together.c tests/unit/store_fixture.h
