@@ -16,7 +16,7 @@ sometimes a broken one.  In the end the faults stop, all comes to rest, and the 
   - what the carriers took is counted by recipient and part: nothing lost, and no more doubles than `on_uncertain` named
     (an attempt row that says "unknown" for each);
   - the webhook acknowledged the end of each message and each inbound message, at least once;
-  - a receipt that could be matched was; what is parked belongs to nothing that was answered;
+  - a receipt that could be matched was; what is parked belongs to nothing that was answered, or says again what is over;
   - no line of level error but those of the broken configurations; the process ends with status 0 and without leaks;
   - its memory does not rise over the second half, and its descriptors are as many as after the start.
 """
