@@ -521,6 +521,42 @@ static void what_has_aged_leaves_nothing(void **state)
 	close_small(f);
 }
 
+/* Rotation and retention in one commit, while a run of what ages is being written. */
+static void a_run_that_ages_is_given_up(void **state)
+{
+	struct fixture *f = open_small(0);
+
+	seed = 6;
+	for (unsigned turn = 0; turn < 5; turn++) {
+		struct op_stream rotate = {.op = {.kind = OP_IDEM_ROTATE, .rows = 1, .done = fixture_op_done}};
+		struct op_purge aged = {.op = {.kind = OP_PURGE, .rows = 1, .done = fixture_op_done}, .limit = 10000};
+		bool rotated = false, purged = false;
+
+		rotate.op.arg = &rotated;
+		aged.op.arg = &purged;
+		bring_new_keys(f, 100);
+		next_day(f);
+		fixture_close(f);
+		sql(f, "UPDATE meta SET v = v - 86400001 WHERE k = 'idem_at'");
+		assert_int_equal(fixture_open(f), 0);
+		for (unsigned i = 0; i < 3; i++)
+			bring_new_keys(f, 1);
+		make_try(&tries[0], newest++, false);
+		store_stage(f->store, STORE_BULK, &tries[0].accept.op); /* keeps the writer busy for the moment */
+		store_stage(f->store, STORE_SETTLE, &rotate.op);
+		store_stage(f->store, STORE_SETTLE, &aged.op);
+		while (!tries[0].done || !rotated || !purged)
+			uv_run(&f->loop, UV_RUN_ONCE);
+		day++;
+	}
+	while (purge(f, 1000) >= 1000)
+		;
+	assert_int_equal(count(f, "idem_run"), 0);
+	assert_int_equal(count(f, "idem_part"), 0);
+	assert_int_equal(count(f, "idem_filter"), 0);
+	close_small(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -532,6 +568,7 @@ int main(void)
 		cmocka_unit_test(so_they_are_while_memory_is_short),
 		cmocka_unit_test(what_many_keys_leave_to_be_done_burdens_no_commit_without_keys),
 		cmocka_unit_test(operations_go_on_when_runs_cannot_be_written),
+		cmocka_unit_test(a_run_that_ages_is_given_up),
 		cmocka_unit_test(what_has_aged_leaves_nothing),
 	};
 
