@@ -7,9 +7,9 @@
  * unit's keys come, so none falls behind, and nobody waits for a timer or for another thread.  A commit writes no more
  * than for as many keys as came in it, and one: a code does not wait for what an array left to be done.
  *
- * A step changes rows inside the transaction, and what memory knows only when that is on disk (idem_committed()).  Where
- * it fails, operations go on without it, and it is tried again when more keys have come: until then the segments have
- * them.
+ * A step changes rows inside the transaction, and what memory knows only when that is on disk (idem_committed()).
+ * Where it fails, operations go on without it, and it is tried again when more keys have come: until then the segments
+ * have them.
  */
 #include "queue/store_sqlite.h"
 
