@@ -1,21 +1,35 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * adapt.h -- find the rate that a carrier takes, from what it refuses: additive increase, multiplicative decrease.
+ * adapt.h -- find the rate that a carrier takes, from what it refuses.
  *
- * A carrier that is asked for more than it allows answers ESME_RTHROTTLED or ESME_RMSGQFUL.  How much it allows is not
- * said, changes by the hour, and is counted in ways of its own, so it is sought:
+ * A carrier that is asked for more than it allows answers ESME_RTHROTTLED or ESME_RMSGQFUL.  How much it allows is
+ * not said, changes by the hour, and is counted in ways of its own: by a bucket, by the second of the clock, by the
+ * distance of two.  Some refuse a share of all whatever the rate, as one node of many is full; to slow down for these
+ * is of no use, and would never end.  Some do both.  So two numbers are sought of a carrier: the rate that it takes,
+ * and the share that it refuses anyway.  Three states:
  *
- *  - down: by three hundredths of what went, or to what was taken within the last second where that is less, never
- *    below half.  When nothing was taken at all: to half, and so on down to one part per second.  That is how a
- *    carrier that is stuck is asked whether it still is.
- *  - once for a burst: what was sent before a decrease says nothing about the rate after it, so the answers to it do
- *    not decrease again; and the effect of a decrease is not seen before a second has passed.
- *  - up, once nothing was refused for a second: by a hundredth per second, in larger steps the longer it
- *    lasts.  Below the rate that was good before (after the carrier was stuck) it doubles instead.
- *  - unless it is of no use: when two decreases in a row leave the share of refusals as it was, that share is not about
- *    the rate (it is the recipients' queues, say, or a node of many that is full).  It is put up with: the limit is
- *    again what it was before them, and grows in spite of refusals, until their share is clearly larger.
- *  - five minutes without a refusal, or the configured rate reached: nothing is known any more, the limit goes.
+ *  - CLIMB: the limit rises, at first by little, later by much: with the third power of time.  Each answer adds to
+ *    the doubt whether more is refused than anyway, or takes from it.  When the doubt is large the limit falls to
+ *    what was taken of late: at once, and so to a rate that is a guess.  When that was too low, the limit doubles.
+ *  - MEASURE: the limit stays, for whole seconds, as carriers count by them.  When no more is refused than anyway, it
+ *    climbs again.  Else what was taken per second is all that can be had, and what was refused is to be explained.
+ *  - ASK: a little less than all that can be had goes.  If a limit was the reason, nothing is refused any more but
+ *    the share that is refused anyway, which shows itself here.  If the same share goes on, the rate is not the
+ *    reason: this is what is refused anyway, and the limit goes back to where it fell from.
+ *
+ * Four rules keep that sound:
+ *
+ *  - Only answers to what was sent after a decrease count; for the question, only those after the carrier's second.
+ *  - They are weighed by how likely they are if the one or the other is true, and nothing that is dear is decided
+ *    before one of the two is thousands of times as likely.  That takes as many answers as it takes, be it a tenth of
+ *    a second or a minute, and does not need a loop that is on time.
+ *  - For one question the rate is lowered once, by three hundredths of what was taken: it cannot sink without end.
+ *  - A share that is put up with may be an error, or over.  It is asked about again, for a twentieth of the time at
+ *    most.
+ *
+ * When nothing at all is taken, the limit halves down to one part per second, by which a carrier that is stuck is
+ * asked whether it still is; after that it doubles, up to the rate that was good before.  Five minutes without a
+ * decrease, or the configured rate reached: the limit is not known any more and goes.
  *
  * Pure: the clock comes from the caller (microseconds, monotonic).
  */
@@ -27,27 +41,41 @@
 
 #include "queue/pace.h"
 
+enum adapt_state { ADAPT_CLIMB, ADAPT_MEASURE, ADAPT_ASK };
+
 struct adapt {
+	enum adapt_state state;
 	double limit;           /* parts per second; 0: none */
 	double known;           /* good before: up to here it doubles; 0: not known, no bound to doubling */
+	double good;            /* it climbed up to here, and nothing was refused */
+	double before;          /* where it fell from, until it is known that a limit was the reason; 0: none */
+	double fell_to;         /* by the last decrease */
 	unsigned old;           /* answers to come of what was sent before the last decrease */
 	unsigned n_blocked;     /* decreases in a row with nothing taken between them */
+	int run;                /* answers of one kind in a row, to what was sent since: taken, or (below 0) refused */
 	bool taken;             /* something was, since the last decrease */
+	bool was_blocked;       /* nothing was, before it */
+	bool is_below;          /* it is known that the carrier takes more */
 	uint8_t congestion;     /* of the last answer that told it … */
 	int64_t congestion_us;  /* … which was then */
 	int64_t cut_us;         /* the last decrease; 0: none */
+	int64_t climb_us;       /* CLIMB since then */
 	int64_t grown_us;
-	int64_t refused_us;     /* the last refusal that was about the rate */
+	int64_t refused_us;     /* the last refusal */
 	struct meter accepted;
 	struct meter refused;
 	uint64_t cuts;
-	/* Is it about the rate? */
-	unsigned n_taken, n_refused; /* answers to what was sent since the last decrease */
-	double share;           /* of refusals, before the last decrease, or that is put up with */
-	double before;          /* the limit from which it fell to this one; 0: none */
-	unsigned n_useless;     /* of these, in a row */
-	unsigned useless;       /* so many make it constant; 0: USELESS */
-	bool constant;          /* the share is not about the rate */
+	/* A period: the answers that count in this state. */
+	unsigned n_taken, n_refused;
+	bool begun;             /* of MEASURE: with a refusal */
+	int64_t last_us;        /* the last of them; 0: none yet */
+	int64_t busy_us;        /* from the first to the last, without the pauses of a link with little to send */
+	int64_t second_us;      /* of busy_us: the next whole second */
+	double doubt;           /* logarithm of how much likelier they are if they are refused too often */
+	unsigned n_asked, n_refused_asked; /* the period that made us ask */
+	unsigned n_took;        /* answers that the last question took */
+	/* Refused anyway, whatever the rate: of so many, so many. */
+	double n_anyway, n_refused_anyway;
 };
 
 /* What the carrier's answer to one part was. */
@@ -73,7 +101,7 @@ void adapt_new_sessions(struct adapt *a);
 void adapt_grow(struct adapt *a, double tps, int64_t now_us);
 
 /* How long the link should rest after a refusal that says so: `first` for the first, doubling while nothing is taken, a
- * second at most; not at all when refusals are not about the rate. */
+ * second at most; not at all when some are refused anyway. */
 unsigned adapt_pause_ms(const struct adapt *a, unsigned first_ms);
 
 #endif

@@ -25,7 +25,9 @@
 
 static bool is_blob(sqlite3_stmt *st, int i, const uint8_t *want, int n)
 {
-	return sqlite3_column_bytes(st, i) == n && !memcmp(sqlite3_column_blob(st, i), want, (size_t)n);
+	const void *blob = sqlite3_column_blob(st, i);
+
+	return blob && sqlite3_column_bytes(st, i) == n && !memcmp(blob, want, (size_t)n);
 }
 
 /* From `at` on: digest of the body, answer. */
@@ -51,7 +53,9 @@ static int try_candidate(struct writer *w, struct store_idem *i, uint64_t n)
 		return rc;
 	BIND(st, n);
 	rc = step_row(st);
-	if (rc == SQLITE_ROW && column(st, 0) == i->client && is_blob(st, 1, i->khash, sizeof i->khash))
+	if (rc == SQLITE_ROW && !sqlite3_column_blob(st, 1))
+		rc = SQLITE_NOMEM; /* not: another key */
+	else if (rc == SQLITE_ROW && column(st, 0) == i->client && is_blob(st, 1, i->khash, sizeof i->khash))
 		rc = take_answer(st, 2, i);
 	else if (rc == SQLITE_ROW || rc == SQLITE_DONE)
 		rc = SQLITE_OK;
@@ -214,7 +218,11 @@ static int open_segments(struct writer *w, uint64_t from)
 
 		if (blob && sqlite3_column_bytes(st, 2) == sizeof khash)
 			memcpy(khash, blob, sizeof khash);
-		rc2 = remember(w, (uint64_t)column(st, 0), idem_hash(&w->keys.shape, (uint32_t)column(st, 1), khash));
+		if (!blob)
+			rc2 = SQLITE_NOMEM;
+		else
+			rc2 = remember(w, (uint64_t)column(st, 0),
+				idem_hash(&w->keys.shape, (uint32_t)column(st, 1), khash));
 	}
 	sqlite3_reset(st);
 	return rc2 || rc == SQLITE_DONE ? rc2 : rc;

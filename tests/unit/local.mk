@@ -245,13 +245,15 @@ tests_unit_ask_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
 
 if HAVE_CMOCKA
-FLOW_TESTS = tests/unit/pace_test tests/unit/adapt_test
+FLOW_TESTS = tests/unit/pace_test tests/unit/adapt_test tests/unit/adapt_carriers_test
 check_PROGRAMS += $(FLOW_TESTS)
 UNIT_TESTS += $(FLOW_TESTS)
 tests_unit_pace_test_SOURCES = tests/unit/pace_test.c
 tests_unit_pace_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_adapt_test_SOURCES = tests/unit/adapt_test.c
 tests_unit_adapt_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_adapt_carriers_test_SOURCES = tests/unit/adapt_carriers_test.c
+tests_unit_adapt_carriers_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 check_PROGRAMS += tests/unit/queue_flow_test
 UNIT_TESTS += tests/unit/queue_flow_test
 tests_unit_queue_flow_test_SOURCES = tests/unit/queue_flow_test.c $(QUEUE_WORLD)

@@ -72,7 +72,7 @@ static void refused_messages_go_again_in_their_order(void **state)
 	end(w);
 }
 
-/* Fifty answers of one window: one decrease; and the next second again one. */
+/* Fifty answers of one window: one decrease; and again one when as many are refused for whole seconds after it. */
 static void a_window_of_refusals_slows_the_link_once(void **state)
 {
 	struct world *w = world_stopped();
@@ -95,9 +95,14 @@ static void a_window_of_refusals_slows_the_link_once(void **state)
 	a->n_ended = 50;
 	world_pass(w, 1100);
 	assert_true(a->n > 50);
-	ANSWER(w, a, a->n_ended++, .outcome = OUTCOME_SENT);
-	world_pass(w, 200);
-	ANSWER(w, a, a->n_ended++, .outcome = OUTCOME_THROTTLED, .code = 0x58);
+	for (unsigned i = 0; i < 100 && a->o.adapt.cuts == 1; i++) {
+		for (; a->n_ended < a->n && a->o.adapt.cuts == 1; a->n_ended++)
+			if (a->n_ended % 2)
+				ANSWER(w, a, a->n_ended, .outcome = OUTCOME_SENT);
+			else
+				ANSWER(w, a, a->n_ended, .outcome = OUTCOME_THROTTLED, .code = 0x58);
+		world_pass(w, 100);
+	}
 	assert_int_equal(a->o.adapt.cuts, 2);
 	assert_true(a->o.adapt.limit < limit);
 	end(w);

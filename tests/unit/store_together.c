@@ -37,6 +37,7 @@ union any_op {
 struct step {
 	union any_op of[2]; /* one for each database */
 	struct store_accept item;
+	struct store_idem idem[2];
 	struct message m;
 	bool done[2];
 };
@@ -67,7 +68,7 @@ static void fill(struct step *s, union any_op *o)
 	struct store_msg m = message_of(any(3) ? last : (last = any(IDS)));
 	unsigned part = 1 + any(m.n_parts);
 
-	unsigned i = (unsigned)(m.id - 65536), what = any(12);
+	unsigned i = (unsigned)(m.id - 65536), what = any(13);
 
 	if (once && (what == 11 || (m.n_parts == 1 && ((what >= 2 && what <= 4 && submitted[i]) ||
 							      (what >= 5 && what <= 7 && ended[i])))))
@@ -115,6 +116,12 @@ static void fill(struct step *s, union any_op *o)
 			.parked_max = 10}};
 		snprintf(o->receipt.smsc_id, sizeof o->receipt.smsc_id, "%llu", (unsigned long long)m.id * 2 + part);
 		break;
+	case 12: /* often the same key, with two bodies */
+		s->idem[0] = (struct store_idem){.client = 1 + any(2), .khash[0] = (uint8_t)any(64), .bhash[0] = (uint8_t)any(2),
+			.answer = any(2) ? "{\"id\":\"1\"}" : "{}"};
+		s->idem[1] = s->idem[0];
+		*o = (union any_op){.accept = {.op.kind = OP_ACCEPT, .idem = &s->idem[0]}};
+		break;
 	}
 }
 
@@ -157,6 +164,14 @@ static void compare_results(const struct step *s, int i)
 		same = same && a->receipt.ret_key == b->receipt.ret_key &&
 		       a->receipt.ret_new == b->receipt.ret_new &&
 		       a->receipt.ret_msg_state == b->receipt.ret_msg_state;
+	if (a->op.kind == OP_ACCEPT && a->accept.idem) {
+		const struct store_idem *x = a->accept.idem, *y = b->accept.idem;
+
+		same = same && x->ret_same_body == y->ret_same_body && !x->ret_answer == !y->ret_answer &&
+		       (!x->ret_answer || !strcmp(x->ret_answer, y->ret_answer));
+		free(x->ret_answer);
+		free(y->ret_answer);
+	}
 	if (!same)
 		fail_msg("step %d: operation %d says r=%d alone and r=%d together", i, a->op.kind, a->op.r, b->op.r);
 }
@@ -164,7 +179,7 @@ static void compare_results(const struct step *s, int i)
 static char *dump(struct fixture *f)
 {
 	static const char *const tables[] = {"message", "body", "bound", "submit", "attempt", "final", "correction", "receipt",
-		"backlog", "due", "waiting", "event", "receipt_parked"};
+		"backlog", "due", "waiting", "event", "receipt_parked", "idem"};
 	static char text[2][1 << 20];
 	static int turn;
 	char *to = text[turn++ % 2], query[64];
@@ -222,6 +237,8 @@ static void play(struct fixture *f[2], bool first)
 			fill(s, &s->of[0]);
 		}
 		s->of[1] = s->of[0];
+		if (s->of[1].op.kind == OP_ACCEPT && s->of[1].accept.idem)
+			s->of[1].accept.idem = &s->idem[1];
 		stage(f[0], s, 0);
 		until(f[0], s, 0);
 	}
