@@ -414,7 +414,7 @@ static void keys_are_known_as_long_as_promised(void **state)
 		struct fixture *f = open_small(0);
 
 		seed = round;
-		live(f, TURNS * 2 / 3);
+		live(f, TURNS);
 		close_small(f);
 	}
 }
@@ -440,7 +440,7 @@ static void so_they_are_while_memory_is_short(void **state)
 
 		seed = round + 1;
 		shortage = every[round];
-		live(f, TURNS / 8);
+		live(f, TURNS / 2);
 		shortage = 0;
 		look_at_all(f);
 		close_small(f);
