@@ -177,7 +177,8 @@ struct store_accept {
 	uint8_t bound_parts;   /* likewise; 0: no bound row */
 };
 #define IDEM_FILTER_OCTETS (UINT64_C(32) << 20)
-/* A key is known for 24 hours at least, and 48 at most.  Keys are the same when client and khash are. */
+/* A key is known for 24 hours at least, by the clock, and about 48 at most.  Keys are the same when client and khash
+ * are. */
 struct store_idem {
 	uint32_t client;
 	uint8_t khash[16], bhash[16];

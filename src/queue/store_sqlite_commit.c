@@ -277,6 +277,16 @@ static void refuse(struct store_op **ops, size_t n, int rc)
 		ops[i]->r = db_errno(rc) == -ENOSPC ? -ENOSPC : -EIO;
 }
 
+/* Once more, as it may have been what is done for keys of before that failed. */
+static int without_work(struct writer *w, struct store_op **ops, size_t n, int why)
+{
+	int rc = apply_all(w, ops, n);
+
+	if (rc == SQLITE_OK)
+		log_error("store_keys_put_off", "error=%s code=%d", sqlite3_errstr(why), why);
+	return rc;
+}
+
 static int bisect(struct writer *w, struct batch *b, size_t from, size_t n)
 {
 	int rc, rc2;
@@ -290,6 +300,8 @@ static int bisect(struct writer *w, struct batch *b, size_t from, size_t n)
 		w->careful = CAREFUL; /* a carrier that says things twice will do so again */
 		rc = apply_all(w, b->ops + from, n);
 	}
+	if (rc != SQLITE_OK && w->keys.put_off)
+		rc = without_work(w, b->ops + from, n, rc);
 	if (rc == SQLITE_OK)
 		return rc;
 	if (n > 1) {

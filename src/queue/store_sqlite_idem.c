@@ -33,8 +33,10 @@ static bool is_blob(sqlite3_stmt *st, int i, const uint8_t *want, int n)
 /* From `at` on: digest of the body, answer. */
 static int take_answer(sqlite3_stmt *st, int at, struct store_idem *i)
 {
+	const char *answer = (const char *)sqlite3_column_text(st, at + 1);
+
 	i->ret_same_body = is_blob(st, at, i->bhash, sizeof i->bhash);
-	i->ret_answer = strdup((const char *)sqlite3_column_text(st, at + 1));
+	i->ret_answer = answer ? strdup(answer) : NULL;
 	return i->ret_answer ? SQLITE_ROW : SQLITE_NOMEM;
 }
 

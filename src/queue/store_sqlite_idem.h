@@ -31,6 +31,7 @@ struct idem_keys {
 	struct idem_job jobs[IDEM_LEVELS];
 	uint64_t filter_octets, filter_most;
 	uint64_t credit;          /* keys that came, for which work is still to be done */
+	bool put_off;             /* there was work in what was rolled back last; in what is tried next there is none */
 	struct idem_entry {
 		uint64_t hash, offset;
 	} *entries;               /* of a unit */

@@ -3,10 +3,13 @@
  * store_sqlite_idem_runs.c -- runs of keys on disk: written, merged, taken away.  store_sqlite_idem.c says what for.
  *
  * Who writes them is the commits themselves, behind their operations: for an eighth of a unit's keys that came, one
- * unit is written in a later commit, those of the lowest level first.  Each level asks for one unit in that time, so
- * none falls behind, no commit has much to do for it, and nobody waits for a timer or for another thread.
+ * unit is written in a later commit, those of the lowest level first.  A level asks for one unit in the time in which a
+ * unit's keys come, so none falls behind, and nobody waits for a timer or for another thread.  A commit writes no more
+ * than for as many keys as came in it, and one: a code does not wait for what an array left to be done.
  *
  * A step changes rows inside the transaction, and what memory knows only when that is on disk (idem_committed()).
+ * Where it fails, operations go on without it, and it is tried again when more keys have come: until then the segments
+ * have them.
  */
 #include "queue/store_sqlite.h"
 
@@ -178,15 +181,22 @@ static uint64_t unit_price(const struct writer *w)
 	return (UINT64_C(1) << shape(w)->unit) / PACE;
 }
 
+/* What ages in this very commit, and may have been purged in it, gets no rows any more. */
+static bool goes_on(const struct writer *w, unsigned level)
+{
+	return units_left(w, level) && !idem_has_aged(w, level, w->keys.jobs[level].first);
+}
+
 int idem_work(struct writer *w)
 {
-	uint64_t left = w->keys.credit / unit_price(w), most = COMMIT_MOST / unit_price(w) + 1;
+	uint64_t came = w->m.key_next - w->saved.key_next;
+	uint64_t left = w->keys.credit / unit_price(w), most = came / unit_price(w) + 1;
 	int rc = SQLITE_OK;
 
 	if (left > most)
 		left = most;
 	for (unsigned level = 0; level < IDEM_LEVELS; level++)
-		for (; !rc && left && units_left(w, level); left--)
+		for (; !rc && left && goes_on(w, level); left--)
 			rc = write_unit(w, level);
 	return rc;
 }
@@ -410,8 +420,13 @@ void idem_rolled_back(struct writer *w)
 {
 	struct idem_keys *k = &w->keys;
 
-	for (unsigned level = 0; level < IDEM_LEVELS; level++)
+	k->put_off = false;
+	for (unsigned level = 0; level < IDEM_LEVELS; level++) {
+		k->put_off |= k->jobs[level].written > 0;
 		k->jobs[level].written = 0;
+	}
+	if (k->put_off)
+		k->credit = 0;
 	while (k->n_segments && idem_segment_first(k->segments[k->n_segments - 1]) > w->m.key_next)
 		idem_segment_free(k->segments[--k->n_segments]);
 	if (k->n_segments)

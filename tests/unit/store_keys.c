@@ -7,6 +7,9 @@
 #include "queue/idem.h"
 #include "store_fixture.h"
 
+#include <stdatomic.h>
+#include <uv.h>
+
 #define KEYS    16384
 #define TURNS   700
 #define BATCH   120
@@ -17,6 +20,45 @@ static uint32_t any(uint32_t n)
 {
 	seed = seed * 1664525 + 1013904223;
 	return (seed >> 8) % n;
+}
+
+/* ---- memory that is short -------------------------------------------------------------------------------- */
+
+static atomic_uint short_of; /* every so many calls of the writer's finds none; 0: all do */
+static uv_thread_t loop_thread;
+
+static bool is_short(void)
+{
+	static atomic_uint calls;
+	uv_thread_t self = uv_thread_self();
+
+	return short_of && !uv_thread_equal(&self, &loop_thread) && (++calls * 2654435761u >> 12) % short_of == 0;
+}
+
+/* The linker puts these in place of those (local.mk); SQLite has its own. */
+void *__real_malloc(size_t n), *__wrap_malloc(size_t n);
+void *__real_calloc(size_t n, size_t size), *__wrap_calloc(size_t n, size_t size);
+void *__real_realloc(void *p, size_t n), *__wrap_realloc(void *p, size_t n);
+char *__real_strdup(const char *s), *__wrap_strdup(const char *s);
+
+void *__wrap_malloc(size_t n)
+{
+	return is_short() ? NULL : __real_malloc(n);
+}
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return is_short() ? NULL : __real_calloc(n, size);
+}
+
+void *__wrap_realloc(void *p, size_t n)
+{
+	return is_short() ? NULL : __real_realloc(p, n);
+}
+
+char *__wrap_strdup(const char *s)
+{
+	return is_short() ? NULL : __real_strdup(s);
 }
 
 /* ---- in memory ------------------------------------------------------------------------------------------- */
@@ -120,7 +162,7 @@ static struct known {
 	unsigned answer;
 } known[KEYS];
 
-static unsigned day, n_answers, newest;
+static unsigned day, n_answers, newest, shortage;
 
 static struct try {
 	struct op_accept accept;
@@ -179,6 +221,8 @@ static void judge(struct try *t)
 	struct known *k = &known[t->key];
 	unsigned answer = (unsigned)atoi(t->answer);
 
+	if (short_of && t->accept.op.r == -EIO)
+		return; /* refused is neither */
 	if (k->known && k->day + 1 >= day) {
 		if (t->accept.op.r != -EEXIST)
 			fail_msg("key %u of day %u (%u) is known and was said to be new (%d)", t->key, k->day, day, t->accept.op.r);
@@ -195,12 +239,14 @@ static void judge(struct try *t)
 
 static void run_tries(struct fixture *f, unsigned n)
 {
+	short_of = shortage;
 	for (unsigned i = 0; i < n; i++)
 		store_stage(f->store, STORE_BULK, &tries[i].accept.op);
 	while (!tries[n - 1].done)
 		uv_run(&f->loop, UV_RUN_ONCE);
 	for (unsigned i = 0; i < n; i++)
 		judge(&tries[i]);
+	short_of = 0;
 }
 
 static unsigned choose_key(void)
@@ -385,17 +431,80 @@ static void so_they_are_without_filters(void **state)
 	}
 }
 
+static void so_they_are_while_memory_is_short(void **state)
+{
+	static const unsigned every[] = {7, 30, 200};
+
+	for (uint32_t round = 0; round < 3; round++) {
+		struct fixture *f = open_small(0);
+
+		seed = round + 1;
+		shortage = every[round];
+		live(f, TURNS / 2);
+		shortage = 0;
+		look_at_all(f);
+		close_small(f);
+	}
+}
+
+static void bring_new_keys(struct fixture *f, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++)
+		make_try(&tries[i], newest++, false);
+	run_tries(f, n);
+}
+
+/* A code must not wait for what an array left to be done. */
+static void what_many_keys_leave_to_be_done_burdens_no_commit_without_keys(void **state)
+{
+	struct fixture *f = open_small(0);
+	struct op_stream none = {0};
+
+	seed = 7;
+	for (unsigned turn = 0; turn < 40; turn++) {
+		int64_t units;
+
+		bring_new_keys(f, BATCH);
+		units = count(f, "idem_filter");
+		assert_int_equal(put(f, OP_IDEM_ROTATE, &none.op), 0);
+		assert_in_range(count(f, "idem_filter") - units, 0, 1);
+	}
+	assert_true(sql(f, "SELECT count(*) FROM idem_run WHERE level > 0 AND whole") > 0);
+	close_small(f);
+}
+
+/* Runs that cannot be written are no reason to refuse anything. */
+static void operations_go_on_when_runs_cannot_be_written(void **state)
+{
+	struct fixture *f = open_small(0);
+	struct op_stream none = {0};
+
+	seed = 8;
+	bring_new_keys(f, BATCH);
+	sql(f, "CREATE TRIGGER full BEFORE INSERT ON idem_part BEGIN SELECT raise(ABORT, 'full'); END");
+	for (unsigned turn = 0; turn < 10; turn++) {
+		bring_new_keys(f, turn % 2 ? BATCH : 1);
+		assert_int_equal(put(f, OP_IDEM_ROTATE, &none.op), 0);
+	}
+	look_at_all(f);
+	sql(f, "DROP TRIGGER full");
+	for (unsigned turn = 0; turn < 10; turn++)
+		bring_new_keys(f, BATCH);
+	assert_true(sql(f, "SELECT count(*) FROM idem_run WHERE whole") > 0);
+	look_at_all(f);
+	kill_and_open(f);
+	look_at_all(f);
+	close_small(f);
+}
+
 /* Everything is aged: nothing stays. */
 static void what_has_aged_leaves_nothing(void **state)
 {
 	struct fixture *f = open_small(0);
 
 	seed = 5;
-	while (newest < 3000) {
-		for (unsigned i = 0; i < BATCH; i++)
-			make_try(&tries[i], newest++, false);
-		run_tries(f, BATCH);
-	}
+	while (newest < 3000)
+		bring_new_keys(f, BATCH);
 	assert_true(count(f, "idem_run") > 3);
 	next_day(f);
 	next_day(f);
@@ -412,6 +521,42 @@ static void what_has_aged_leaves_nothing(void **state)
 	close_small(f);
 }
 
+/* Rotation and retention in one commit, while a run of what ages is being written. */
+static void a_run_that_ages_is_given_up(void **state)
+{
+	struct fixture *f = open_small(0);
+
+	seed = 6;
+	for (unsigned turn = 0; turn < 5; turn++) {
+		struct op_stream rotate = {.op = {.kind = OP_IDEM_ROTATE, .rows = 1, .done = fixture_op_done}};
+		struct op_purge aged = {.op = {.kind = OP_PURGE, .rows = 1, .done = fixture_op_done}, .limit = 10000};
+		bool rotated = false, purged = false;
+
+		rotate.op.arg = &rotated;
+		aged.op.arg = &purged;
+		bring_new_keys(f, 100);
+		next_day(f);
+		fixture_close(f);
+		sql(f, "UPDATE meta SET v = v - 86400001 WHERE k = 'idem_at'");
+		assert_int_equal(fixture_open(f), 0);
+		for (unsigned i = 0; i < 3; i++)
+			bring_new_keys(f, 1);
+		make_try(&tries[0], newest++, false);
+		store_stage(f->store, STORE_BULK, &tries[0].accept.op); /* keeps the writer busy for the moment */
+		store_stage(f->store, STORE_SETTLE, &rotate.op);
+		store_stage(f->store, STORE_SETTLE, &aged.op);
+		while (!tries[0].done || !rotated || !purged)
+			uv_run(&f->loop, UV_RUN_ONCE);
+		day++;
+	}
+	while (purge(f, 1000) >= 1000)
+		;
+	assert_int_equal(count(f, "idem_run"), 0);
+	assert_int_equal(count(f, "idem_part"), 0);
+	assert_int_equal(count(f, "idem_filter"), 0);
+	close_small(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -420,8 +565,13 @@ int main(void)
 		cmocka_unit_test(a_segment_forgets_what_was_not_to_be),
 		cmocka_unit_test(keys_are_known_as_long_as_promised),
 		cmocka_unit_test(so_they_are_without_filters),
+		cmocka_unit_test(so_they_are_while_memory_is_short),
+		cmocka_unit_test(what_many_keys_leave_to_be_done_burdens_no_commit_without_keys),
+		cmocka_unit_test(operations_go_on_when_runs_cannot_be_written),
+		cmocka_unit_test(a_run_that_ages_is_given_up),
 		cmocka_unit_test(what_has_aged_leaves_nothing),
 	};
 
+	loop_thread = uv_thread_self();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
