@@ -129,7 +129,7 @@ void api_body_parse(struct api_call *c, const uint8_t *body, size_t n, api_body_
 		return;
 	}
 	root = json_load(body, n, &e);
-	if (root && wants_digest(c))
+	if (json_is_array(root) && wants_digest(c))
 		digest_body(body, n, digest);
 	done(c, root, &e, digest);
 	json_decref(root);

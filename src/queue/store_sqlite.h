@@ -37,7 +37,7 @@
 #define COMMIT_ROWS      5000  /* of a commit; on a disk that is slow to sync one for each microsecond of that … */
 #define COMMIT_MOST      20000 /* … up to so many */
 #define COMMIT_BULK_SHARE 5   /* bulk gets one of so many while settle or otp operations come in: within RECENT_NS */
-#define COMMIT_LATER_ROWS 1000
+#define COMMIT_LATER_ROWS 1000 /* of what can wait, beside others */
 #define COMMIT_QUICK_ROWS 2000 /* while codes come in: within OTP_RECENT_NS of the last one */
 #define COMMIT_OTP_ROWS  500  /* of these kept free for codes, however much there is to settle; bulk gets as many */
 #define LATER_NS         UINT64_C(10000000) /* what can wait does so for others, no longer than this */
@@ -683,7 +683,7 @@ struct store {
 struct batch {
 	struct store_op *ops[COMMIT_MOST];
 	size_t n;
-	unsigned rows, bulk_rows; /* of these */
+	unsigned rows, bulk_rows, urgent_rows; /* all of these, of bulk, of what settles and codes */
 	bool alone;        /* codes without bulk */
 	uint64_t otp_ns;   /* when there was last one; 0: never */
 	uint64_t until_ns; /* while codes come in, bulk is left alone until then */
@@ -691,7 +691,7 @@ struct batch {
 	uint64_t turn_ns;  /* until then it is the turn of those … */
 	uint64_t back_ns;  /* … if there are some, or by then */
 	uint64_t later_ns; /* what can wait has waited since then; 0: there is nothing */
-	uint64_t sync_us;  /* what the disk took for the ones before, smoothed */
+	uint64_t sync_us;  /* what the disk takes for a commit, however small */
 	int disk;          /* the disk itself failed: SQLite's code */
 };
 

@@ -120,8 +120,11 @@ void batch_gather(struct batch *b, struct op_list waiting[STORE_LISTS], uint64_t
 	b->bulk_rows = b->rows - before;
 	if (b->bulk_rows)
 		b->until_ns = now + b->bulk_rows * QUICK_ROW_NS;
-	if (!alone && (b->n || !later_held_ns(b, now)))
+	b->urgent_rows = before;
+	if (!alone && (b->n || !later_held_ns(b, now))) {
 		take(b, &waiting[STORE_LATER], COMMIT_LATER_ROWS);
+		b->later_ns = 0;
+	}
 }
 
 void batch_committed(struct batch *b, uint64_t took_ns, uint64_t now)
@@ -130,7 +133,7 @@ void batch_committed(struct batch *b, uint64_t took_ns, uint64_t now)
 
 	if (b->bulk_rows)
 		b->turn_ns = b->bulk_rows < LONG_BULK_ROWS ? 0 : now + (turn < TURN_MAX_NS ? turn : TURN_MAX_NS);
-	b->back_ns = b->rows - b->bulk_rows >= BACK_ROWS ? now + BACK_NS : 0;
+	b->back_ns = b->urgent_rows >= BACK_ROWS ? now + BACK_NS : 0;
 }
 
 /* ---- how it goes down ------------------------------------------------------------------------------------ */
@@ -332,6 +335,12 @@ static void count_latency(struct store *s, uint64_t us)
 		atomic_store_explicit(&s->latency[i], s->latency[i] / 2, memory_order_relaxed);
 }
 
+/* What a COMMIT takes without its rows: small ones tell it, so it falls to these at once, and rises slowly. */
+static void note_sync(struct batch *b, uint64_t us)
+{
+	b->sync_us = us < b->sync_us ? us : b->sync_us + (us - b->sync_us) / 16;
+}
+
 void batch_commit(struct store *s, struct batch *b)
 {
 	int64_t from_us = clock_mono_us(), us;
@@ -341,7 +350,7 @@ void batch_commit(struct store *s, struct batch *b)
 	b->disk = 0;
 	rc = bisect(&s->writer, b, 0, b->n);
 	s->writer.careful -= s->writer.careful > 0;
-	b->sync_us = (7 * b->sync_us + (uint64_t)s->writer.sync_us) / 8;
+	note_sync(b, (uint64_t)s->writer.sync_us);
 	us = clock_mono_us() - from_us;
 	atomic_fetch_add_explicit(&s->commits, 1, memory_order_relaxed);
 	atomic_store_explicit(&s->parked, s->writer.m.n_parked, memory_order_relaxed);
@@ -352,6 +361,5 @@ void batch_commit(struct store *s, struct batch *b)
 	atomic_store_explicit(&s->last_error, db_errno(rc), memory_order_relaxed);
 	atomic_store_explicit(&s->inbound_open, s->writer.m.n_inbound_open, memory_order_relaxed);
 	count_latency(s, us);
-	batch_committed(b, us > s->writer.sync_us ? (uint64_t)(us - s->writer.sync_us) * 1000 : 0,
-		uv_hrtime());
+	batch_committed(b, us > s->writer.sync_us ? (uint64_t)(us - s->writer.sync_us) * 1000 : 0, uv_hrtime());
 }

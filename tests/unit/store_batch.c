@@ -81,7 +81,7 @@ static void after_an_array_it_is_the_turn_of_others(void **state)
 	stage(STORE_SETTLE, 1);
 	batch_gather(&batch, waiting, uv_hrtime());
 	assert_int_equal(left(STORE_BULK), 8000);
-	batch.turn_ns = uv_hrtime() + 1000000000; /* take_turns() */
+	batch.turn_ns = uv_hrtime() + 1000000000; /* batch_committed() */
 	stage(STORE_SETTLE, 1);
 	batch_gather(&batch, waiting, uv_hrtime());
 	assert_int_equal(batch.n, 1);
@@ -126,6 +126,21 @@ static void what_can_wait_goes_beside_others(void **state)
 	assert_true(batch_wait_ns(&batch, waiting, uv_hrtime()) == UINT64_MAX);
 }
 
+/* Each has its ten milliseconds, and nobody is kept waiting for what follows from it. */
+static void what_can_wait_counts_from_its_own_time(void **state)
+{
+	uint64_t now = uv_hrtime();
+
+	stage(STORE_LATER, 100);
+	assert_int_equal(batch_wait_ns(&batch, waiting, now), LATER_NS);
+	batch_gather(&batch, waiting, now + LATER_NS);
+	assert_int_equal(batch.n, 100);
+	batch_committed(&batch, 1000000, now + LATER_NS);
+	assert_int_equal(batch.back_ns, 0);
+	stage(STORE_LATER, 1);
+	assert_int_equal(batch_wait_ns(&batch, waiting, now + 2 * LATER_NS), LATER_NS);
+}
+
 static void what_can_wait_goes_alone_in_the_end(void **state)
 {
 	uint64_t wait;
@@ -148,6 +163,7 @@ int main(void)
 		cmocka_unit_test_setup(codes_go_without_what_can_wait, begin),
 		cmocka_unit_test_setup(nothing_waits_for_ever, begin),
 		cmocka_unit_test_setup(what_can_wait_goes_beside_others, begin),
+		cmocka_unit_test_setup(what_can_wait_counts_from_its_own_time, begin),
 		cmocka_unit_test_setup(what_can_wait_goes_alone_in_the_end, begin),
 	};
 
