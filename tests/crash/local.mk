@@ -68,6 +68,9 @@ EXTRA_DIST += tests/crash/receipts_later.py tests/crash/retention.py tests/crash
 # Faults on all sides and the books closed behind them: a short form in `make check`, in both builds, as it is memory that
 # sanitizers look at; an hour by `make soak`, with sanitizers in a build folder of its own.
 E2E_TESTS += tests/crash/soak.py
+check_PROGRAMS += tests/crash/posthornd-heap
+tests_crash_posthornd_heap_SOURCES = src/main.c tests/crash/live_heap.c
+tests_crash_posthornd_heap_LDADD = $(POSTHORN_LIBS)
 EXTRA_DIST += tests/crash/soak.py tests/crash/soak_audit.py tests/crash/soak_load.py tests/crash/soak_world.py
 SECONDS = 3600
 .PHONY: soak
@@ -75,5 +78,5 @@ soak:
 	@mkdir -p soak-build
 	test -f soak-build/Makefile || (cd soak-build && \
 		$(abs_top_srcdir)/configure --enable-sanitizers CC="$(CC)" CFLAGS="-O1 -g" >configure.out)
-	$(MAKE) -C soak-build all
+	$(MAKE) -C soak-build all tests/crash/posthornd-heap
 	cd soak-build && POSTHORN_BUILD=. $(PYTHON3) $(abs_top_srcdir)/tests/crash/soak.py --seconds $(SECONDS) --table soak.table
