@@ -48,6 +48,8 @@
 #define TURN_MAX_NS      UINT64_C(50000000) /* … this: a disk that hangs for once does not keep clients waiting */
 #define BACK_ROWS        16   /* who had so many in a commit … */
 #define BACK_NS          UINT64_C(3000000) /* … may be back with what follows from it within this */
+#define FEW_ROWS         8    /* after a commit with so few bulk rows at most, so few to settle wait … */
+#define FRONT_MAX_NS     UINT64_C(1000000) /* … for the next of them, as long as a sync takes, and no longer than this */
 #define QUICK_ROW_NS     UINT64_C(10000) /* to the next bulk row while codes come in: 100,000 a second */
 #define ID_BLOCK         65536
 #define PAGE_ROWS        50000 /* a read examines no more … */
@@ -690,6 +692,7 @@ struct batch {
 	uint64_t urgent_ns; /* when there was last something to settle, or a code; 0: never */
 	uint64_t turn_ns;  /* until then it is the turn of those … */
 	uint64_t back_ns;  /* … if there are some, or by then */
+	uint64_t front_ns; /* until then clients that post one by one may be back */
 	uint64_t later_ns; /* what can wait has waited since then; 0: there is nothing */
 	uint64_t sync_us;  /* what the disk takes for a commit, however small */
 	int disk;          /* the disk itself failed: SQLite's code */

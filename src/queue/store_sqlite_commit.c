@@ -63,6 +63,22 @@ static uint64_t later_held_ns(const struct batch *b, uint64_t now)
 	return now < b->later_ns + LATER_NS ? b->later_ns + LATER_NS - now : 0;
 }
 
+static bool is_few(const struct op_list *l)
+{
+	unsigned rows = 0;
+
+	for (const struct store_op *op = l->head; op && rows <= FEW_ROWS; op = op->next)
+		rows += op->rows ? op->rows : 1;
+	return rows <= FEW_ROWS;
+}
+
+/* A client that waits for each answer is back within a moment of it, and would wait for two syncs, one for what came of
+ * its last message and its own: both go into one.  It is waited for no longer than it would have to wait. */
+static uint64_t front_held_ns(const struct batch *b, const struct op_list *settle, uint64_t now)
+{
+	return now < b->front_ns && is_few(settle) ? b->front_ns - now : 0;
+}
+
 uint64_t batch_wait_ns(struct batch *b, const struct op_list waiting[STORE_LISTS], uint64_t now)
 {
 	uint64_t wait = UINT64_MAX, held;
@@ -71,10 +87,12 @@ uint64_t batch_wait_ns(struct batch *b, const struct op_list waiting[STORE_LISTS
 		b->later_ns = 0;
 	else if (!b->later_ns)
 		b->later_ns = now;
-	if (waiting[STORE_SETTLE].head || waiting[STORE_OTP].head)
+	if (waiting[STORE_OTP].head)
 		return 0;
-	if (waiting[STORE_BULK].head)
-		wait = bulk_held_ns(b, false, now);
+	if (waiting[STORE_SETTLE].head)
+		wait = front_held_ns(b, &waiting[STORE_SETTLE], now);
+	if (waiting[STORE_BULK].head && (held = bulk_held_ns(b, false, now)) < wait)
+		wait = held;
 	if (b->later_ns && (held = later_held_ns(b, now)) < wait)
 		wait = held;
 	return wait;
@@ -134,6 +152,9 @@ void batch_committed(struct batch *b, uint64_t took_ns, uint64_t now)
 	if (b->bulk_rows)
 		b->turn_ns = b->bulk_rows < LONG_BULK_ROWS ? 0 : now + (turn < TURN_MAX_NS ? turn : TURN_MAX_NS);
 	b->back_ns = b->urgent_rows >= BACK_ROWS ? now + BACK_NS : 0;
+	b->front_ns = 0;
+	if (b->bulk_rows && b->bulk_rows <= FEW_ROWS)
+		b->front_ns = now + (b->sync_us * 1000 < FRONT_MAX_NS ? b->sync_us * 1000 : FRONT_MAX_NS);
 }
 
 /* ---- how it goes down ------------------------------------------------------------------------------------ */
