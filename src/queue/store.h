@@ -38,8 +38,10 @@ struct store_op;
 struct store_quota;
 struct store_quota_recipient;
 
-/* LATER: nobody waits for it, so it goes down beside others, or after some milliseconds by itself. */
-enum store_list { STORE_SETTLE, STORE_OTP, STORE_BULK, STORE_LATER, STORE_LISTS };
+/* FIRST: what rows of others refer to by a number, lanes and names.  It is on disk with the first commit after its
+ * hand-over, or nothing that was handed over with it or since is; it is not refused while the store is open.
+ * LATER: nobody waits for it, so it goes down beside others, or after some milliseconds by itself. */
+enum store_list { STORE_FIRST, STORE_SETTLE, STORE_OTP, STORE_BULK, STORE_LATER, STORE_LISTS };
 
 enum name_kind { NAME_CLIENT = 1, NAME_CAMPAIGN, NAME_ROUTE, NAME_LINK, NAME_ACCOUNT };
 
@@ -87,12 +89,12 @@ void store_close(struct store *s, void (*closed)(void *arg), void *arg);
 /* Every stored name, once, at start (blocking; before the loop runs). */
 int store_names(
 	struct store *s, void (*each)(void *arg, enum name_kind kind, uint32_t id, const char *text), void *arg);
-/* Every stored lane that has backlog rows (skip scan, no counting); blocking, at start. */
+/* Every lane that has backlog rows; blocking, at start. */
 struct store_lane {
 	uint32_t id, client, campaign, route;
 	uint8_t class, skip;
 };
-int store_lanes(struct store *s, void (*each)(void *arg, const struct store_lane *l, bool has_backlog), void *arg);
+int store_lanes(struct store *s, void (*each)(void *arg, const struct store_lane *l), void *arg);
 /* Every cancel row that is not done yet; blocking, at start. */
 int store_cancels(struct store *s,
 	void (*each)(void *arg, uint64_t n, uint32_t client, const char *tag, uint64_t upto_id), void *arg);
