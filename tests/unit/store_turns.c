@@ -177,7 +177,7 @@ static void a_commit_that_took_long_holds_nobody_for_long(void **state)
 }
 
 /* Commits that a client needs for 100 messages which it posts one by one, each `think` after the answer to the last;
- * what comes of a message wants to be settled `settle` after its commit.  In *waited_ns how long the last post waited. */
+ * what comes of a message wants to be settled `settle` after its commit.  *waited_ns: how long the last post waited. */
 static unsigned commits_for(uint64_t think, uint64_t settle, uint64_t sync, uint64_t *waited_ns)
 {
 	static struct batch b;
