@@ -51,6 +51,7 @@ tests_crash_posthornd_points_SOURCES = src/main.c tests/crash/points.c tests/cra
 tests_crash_posthornd_points_LDADD = $(POSTHORN_LIBS)
 tests_crash_posthornd_points_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_open,--wrap=store_close,--wrap=store_stage \
 	-Wl,--wrap=apply_accept,--wrap=apply_lease,--wrap=apply_submit,--wrap=apply_final,--wrap=apply_inbound \
+	-Wl,--wrap=apply_lane,--wrap=apply_name,--wrap=apply_due_fire,--wrap=apply_attempt \
 	-Wl,--wrap=apply_events_done,--wrap=apply_purge,--wrap=pace_take,--wrap=queue_settle,--wrap=queue_receipt \
 	-Wl,--wrap=inbound_take,--wrap=sqlite3_exec,--wrap=link_remove,--wrap=router_set,--wrap=notify_systemd,--wrap=queue_add,--wrap=link_ack
 tests_crash_backup_dies_SOURCES = tests/crash/backup_dies.c src/queue/store_sqlite_care.c
