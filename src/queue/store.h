@@ -8,7 +8,7 @@
  * the next commit begins when the last has ended.  At most 5,000 rows a commit; while settle or otp operations wait,
  * at most 1,000 of them bulk.  While codes come in commits are shorter still, one with codes takes no bulk unless
  * the one before it took none, and bulk is held to 100,000 rows a second.  Each list is first in, first out; within a
- * commit settle goes before otp before bulk.
+ * commit first goes before settle before otp before bulk.
  *
  * op->done() runs on the loop thread, in the order of the operations, after the commit: r = 0 means on disk, synced.
  * An operation is the caller's memory and is lent until done() runs; so is all it points to.
