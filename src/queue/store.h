@@ -2,7 +2,7 @@
  *
  * store.h -- the durable store: batches of operations in, look-ups out.  No SQL outside store_sqlite*.c.
  *
- * WRITING.  The loop thread stages operations in three lists and hands them over once per loop turn (the store's own
+ * WRITING.  The loop thread stages operations in lists and hands them over once per loop turn (the store's own
  * uv_prepare handle does that); one writer thread, owner of the only write connection, takes what is staged and makes
  * it one BEGIN IMMEDIATE … COMMIT (WAL, synchronous=FULL), then wakes the loop once for the batch.  There is no timer:
  * the next commit begins when the last has ended.  At most 5,000 rows a commit; while settle or otp operations wait,
