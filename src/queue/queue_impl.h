@@ -498,6 +498,10 @@ int settle_by_evidence(struct queue *q, const struct evidence_part *p, const str
 void attempt_row(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, enum outcome outcome,
 	uint32_t code, const char *text, int64_t next_at, enum msg_reason reason, unsigned skip);
 unsigned attempt_count(struct qmsg *qm, unsigned part); /* one more; how many they are now */
+/* These parts have a new lease on disk: attempts of before that the disk has refused must not take it away. */
+void attempt_overtaken(struct queue *q, uint64_t id, uint64_t parts);
+/* The disk has refused it.  Not again yet while a new lease of its part is on its way: that may be there, or not. */
+bool attempt_may_go(const struct queue *q, const struct op_attempt *a);
 void refused_retry(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s);
 void refused_fault(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s);
 void refused_throttled(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s);

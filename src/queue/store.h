@@ -252,7 +252,7 @@ struct op_attempt {
 	uint16_t tries;
 	uint32_t code;
 	char text[64];
-	bool keep_lease;       /* news of a part that is in flight again: its lease row stays */
+	bool keep_lease;       /* the lease row is not its own any more, but that of the next attempt */
 };
 
 /* -- a final state of a message (part 0) or of a part.  One part of one is the message.  For several: the first part
