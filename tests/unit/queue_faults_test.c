@@ -411,6 +411,30 @@ static void a_receipt_whose_commit_failed_settles_when_it_comes_again(void **sta
 	world_free(w);
 }
 
+/* There is no memory to mark a new message as fresh: it gets a row, which the next life finds though low water has
+ * passed its id. */
+static void what_cannot_be_marked_as_fresh_is_found_after_a_restart(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	world_no_memory_for_marks(1);
+	world_add(w, 3, (struct message){.class = CLASS_SERVICE}, NULL);
+	RUN_UNTIL(w, w->committed == 3);
+	world_seconds(w, 2);
+	world_quiet(w);
+	world_down(w);
+	world_up(w, false);
+	a = fake_new(w, "A", 10);
+	fake_route(w, a, NULL);
+	RUN_UNTIL(w, a->n == 3);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_down(w);
+	world_free(w);
+}
+
 /* ---- the row of an attempt is refused, and its part goes on at once --------------------------------------- */
 
 static int64_t leases(struct world *w)
@@ -595,6 +619,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_late_answer_finds_a_message_that_left_memory),
 		cmocka_unit_test(a_late_answer_finds_its_parked_receipt),
 		cmocka_unit_test(a_receipt_whose_commit_failed_settles_when_it_comes_again),
+		cmocka_unit_test(what_cannot_be_marked_as_fresh_is_found_after_a_restart),
 		cmocka_unit_test(an_attempt_stored_late_leaves_the_next_lease),
 		cmocka_unit_test(an_attempt_stored_late_leaves_the_next_lease_of_its_link),
 		cmocka_unit_test(an_attempt_stored_late_waits_for_the_next_lease),
