@@ -467,6 +467,9 @@ typedef void settle_then(void *arg, uint64_t a, uint64_t b, int r);
 /* What a receipt says of a part that is held in memory; then() may be NULL.  -ENOMEM. */
 int settle_receipt(struct queue *q, struct sent_entry *e, struct op_final *f, settle_then *then, void *arg, uint64_t a,
 	uint64_t b);
+/* Nothing new, but what memory says of the part is not on disk yet: then() follows when it is.  -EAGAIN. */
+int settle_receipt_again(struct queue *q, struct sent_entry *e, const struct op_final *f, settle_then *then, void *arg,
+	uint64_t a, uint64_t b);
 /* What the carrier said of a part when it was asked.  1: its receipt was faster.  -ENOMEM. */
 int settle_asked(struct queue *q, const struct outlet *o, const struct store_msg *msg, unsigned part,
 	enum msg_class class, uint64_t hash, const struct link_receipt *r);

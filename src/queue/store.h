@@ -270,6 +270,7 @@ struct op_final {
 	uint64_t hash;         /* not 0: when it may still be corrected, a waiting row keeps it findable */
 	uint64_t parked;       /* not 0: this parked receipt said so, and goes with it … */
 	bool ret_unparked;     /* … if it was still there: its own submit may have claimed it */
+	bool repeats;          /* it is on its way already, or there: most likely this changes nothing */
 	bool while_parked;     /* do nothing (r = -ENOENT) when that is not parked any more: it was another's */
 	/* results */
 	bool ret_new;          /* it was not final before */
