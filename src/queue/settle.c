@@ -211,14 +211,31 @@ uint64_t settle_hash(const struct outlet *o, const char *smsc_id)
 
 #define SPILL_ROWS 500
 
+/* Receipts that came meanwhile found these parts neither in memory nor on disk, and were parked. */
+static void spilled_late(struct queue *q, const struct op_spill *s)
+{
+	for (unsigned i = 0; i < q->n_outlets; i++) {
+		unsigned k = 0;
+
+		while (k < s->n_rows && s->rows[k].link != q->outlets[i]->id)
+			k++;
+		if (k < s->n_rows)
+			queue_retry_parked(q, q->outlets[i]);
+	}
+}
+
 static void spill_done(struct store_op *op)
 {
 	struct op_spill *s = (struct op_spill *)op;
 	struct queue *q = op->arg;
 
-	if (queue_again(q, op))
+	if (queue_again(q, op)) {
+		s->again = true;
 		return;
+	}
 	q->spilling -= s->n_rows;
+	if (op->r == 0 && s->again)
+		spilled_late(q, s);
 	for (unsigned i = 0; op->r == 0 && i < s->n_rows; i++) {
 		if (s->rows[i].deadline && s->rows[i].single)
 			queue_resolved(q, msg_key_id(s->rows[i].key)); /* its due row knows it now */
@@ -287,7 +304,8 @@ void settle_spill(void *arg, const struct sent_entry *e)
 		return;
 	s->rows[s->n_rows++] = (struct store_spill){ .hash = e->hash, .key = msg_key(e->msg.id, e->part),
 		.deadline = e->state == STATE_SENT || e->n_staged ? (int64_t)e->deadline_s * 1000 : 0,
-		.lane = e->msg.n_parts == 1 ? e->msg.lane : 0, .seq = e->msg.seq, .single = e->msg.n_parts == 1 };
+		.lane = e->msg.n_parts == 1 ? e->msg.lane : 0, .seq = e->msg.seq, .single = e->msg.n_parts == 1,
+		.link = e->link };
 	q->spilling++;
 	if (s->n_rows == SPILL_ROWS)
 		settle_flush_spill(q);

@@ -389,13 +389,15 @@ struct store_spill {
 	int64_t deadline;      /* a due row of the same key, with REASON_NO_RECEIPT; 0: none */
 	uint32_t lane;         /* backlog row to delete */
 	uint64_t seq;
-	bool single;           /* the caller's: a message of one part */
+	bool single;           /* the caller's: a message of one part, … */
+	uint32_t link;         /* … and who gives its receipt; 0: none to come */
 	bool scheduled;        /* no receipt: the whole message waits for its time (REASON_SCHEDULED), key part 0 */
 };
 struct op_spill {
 	struct store_op op;
 	struct store_spill *rows;
 	unsigned n_rows;
+	bool again;            /* the caller's: the disk had refused it */
 };
 
 struct op_cancel {

@@ -715,6 +715,40 @@ static void what_is_pushed_out_before_its_receipt_is_stored_is_not_forgotten(voi
 	}
 }
 
+/* The disk refuses what memory lets go, and its receipt comes before it is staged again: found nowhere, it is parked,
+ * and looked at again when the part is there. */
+static void a_receipt_that_met_its_part_on_the_way_to_disk_finds_it(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+
+	(void)state;
+	world_sent_max(16);
+	world_up(w, false);
+	world_stop_clock();
+	a = link_of(w, RECEIPT_ID_TEXT);
+	world_add(w, 40, (struct message){.to = TO}, NULL);
+	RUN_UNTIL(w, a->n == 40);
+	world_quiet(w);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_refuse(OP_SPILL, 1);
+	assert_int_equal(fake_receipt(w, a, a->key[0], RECEIPT_DELIVERED), 0);
+	RUN_UNTIL(w, w->n_acks == 1);
+	world_quiet(w);
+	assert_int_equal(world_refusals_left(), 0);
+	assert_int_equal(parked(w), 1);
+	for (unsigned i = 0; i < 5 && parked(w); i++) {
+		world_seconds(w, 1);
+		world_quiet(w);
+	}
+	assert_int_equal(parked(w), 0);
+	assert_int_equal(w->final[STATE_DELIVERED], 1);
+	assert_int_equal(world_state(w, a->key[0] >> 8, 0), STATE_DELIVERED);
+	world_sent_max(0);
+	world_halt(w);
+	world_free(w);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
@@ -731,6 +765,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_parts_of_a_failed_message_are_found_after_a_restart),
 		cmocka_unit_test(a_link_that_falls_silent_of_matches_raises_the_alarm_once),
 		cmocka_unit_test(silence_keeps_rows_only_where_receipts_come),
+		cmocka_unit_test(a_receipt_that_met_its_part_on_the_way_to_disk_finds_it),
 		cmocka_unit_test(a_repetition_is_acknowledged_when_the_first_is_stored),
 		cmocka_unit_test(a_repetition_stands_in_for_what_was_refused),
 		cmocka_unit_test(a_repetition_is_refused_with_the_first),
