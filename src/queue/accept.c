@@ -99,6 +99,12 @@ static bool waits_at_carrier(struct queue *q, const struct message *m)
 	return r && r->n_links;
 }
 
+/* It has no lane before its time has come. */
+static bool waits_in_due(struct queue *q, const struct message *m)
+{
+	return m->send_at_ms > q->now_ms && !waits_at_carrier(q, m);
+}
+
 /* Where a new message waits until its commit is done, and after. */
 static void place(struct queue *q, struct store_accept *a)
 {
@@ -106,7 +112,7 @@ static void place(struct queue *q, struct store_accept *a)
 	struct lane *l;
 	struct qmsg *qm;
 
-	if (m->send_at_ms > q->now_ms && !waits_at_carrier(q, m)) {
+	if (waits_in_due(q, m)) {
 		a->place = PLACE_DUE;
 		return;
 	}
@@ -209,7 +215,7 @@ static void accepted(struct store_op *op)
 static bool lanes_made(struct queue *q, const struct queue_batch *b)
 {
 	for (unsigned i = 0; i < b->n; i++)
-		if (b->messages[i]->send_at_ms <= q->now_ms && !lane_get(q, b->messages[i], 0))
+		if (!waits_in_due(q, b->messages[i]) && !lane_get(q, b->messages[i], 0))
 			return false;
 	return true;
 }

@@ -109,6 +109,7 @@ static struct {
 	struct query asked[HELD_MAX], answers[HELD_MAX];
 	unsigned n_ops, n_asked, n_answers;
 	uint32_t sent_max;
+	bool no_lanes;
 } gate;
 
 void __real_store_stage(struct store *s, enum store_list list, struct store_op *op);
@@ -190,6 +191,19 @@ struct sent *__wrap_sent_new(void (*spill)(void *arg, const struct sent_entry *e
 	const struct sent_bounds b = {gate.sent_max, 1u << 31};
 
 	return gate.sent_max ? sent_new_within(&b, spill, arg) : __real_sent_new(spill, arg);
+}
+
+struct lane *__real_lane_get(struct queue *q, const struct message *m, unsigned skip);
+struct lane *__wrap_lane_get(struct queue *q, const struct message *m, unsigned skip);
+
+struct lane *__wrap_lane_get(struct queue *q, const struct message *m, unsigned skip)
+{
+	return gate.no_lanes ? NULL : __real_lane_get(q, m, skip);
+}
+
+void world_no_lanes(bool none)
+{
+	gate.no_lanes = none;
 }
 
 void world_refuse(enum store_op_kind kind, unsigned n)
@@ -446,9 +460,10 @@ static void batch_done(struct queue_batch *b, int r)
 	free(x);
 }
 
-void world_add(struct world *w, unsigned n, struct message like, uint64_t *ret_first)
+int world_try_add(struct world *w, unsigned n, struct message like, uint64_t *ret_first)
 {
 	struct batch *x = calloc(1, sizeof(*x));
+	int r;
 
 	if (!like.client)
 		like.client = names_get(w->names, NAME_CLIENT, "shop");
@@ -476,9 +491,20 @@ void world_add(struct world *w, unsigned n, struct message like, uint64_t *ret_f
 	x->b.ids = x->ids;
 	x->b.n = n;
 	x->b.done = batch_done;
-	assert_int_equal(queue_add(w->queue, &x->b), 0);
+	r = queue_add(w->queue, &x->b);
 	if (ret_first)
-		*ret_first = x->ids[0];
+		*ret_first = r ? 0 : x->ids[0];
+	if (r < 0) { /* they are still ours */
+		for (unsigned i = 0; i < n; i++)
+			message_free(x->m[i]);
+		free(x);
+	}
+	return r;
+}
+
+void world_add(struct world *w, unsigned n, struct message like, uint64_t *ret_first)
+{
+	assert_int_equal(world_try_add(w, n, like, ret_first), 0);
 }
 
 int64_t world_rows(struct world *w, const char *sql)

@@ -123,6 +123,7 @@ void world_hold_answer(enum store_query_kind kind); /* likewise: read, but not g
 unsigned world_held(void);
 void world_release(struct world *w);
 void world_release_ops(struct world *w); /* of these the operations alone: their commits come before the answers */
+void world_no_lanes(bool none); /* no memory for another lane */
 void world_sent_max(uint32_t max); /* receipts kept in memory, of the next world_up() */
 
 /* ---- messages
@@ -130,6 +131,7 @@ void world_sent_max(uint32_t max); /* receipts kept in memory, of the next world
 
 /* Unset members of `like` get a sensible value. */
 void world_add(struct world *w, unsigned n, struct message like, uint64_t *ret_first);
+int world_try_add(struct world *w, unsigned n, struct message like, uint64_t *ret_first); /* what queue_add() says */
 /* One service message of so many parts (160 septets do not fit one part: 3GPP TS 23.040, 9.2.3.24.1). */
 void world_add_long(struct world *w, unsigned n_parts, int64_t ttl_end_ms, uint64_t *ret_id);
 uint64_t world_waiting(struct world *w);
