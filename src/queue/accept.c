@@ -140,8 +140,7 @@ static void place(struct queue *q, struct store_accept *a)
 	lane_name(q, l);
 	a->lane = l->key.id;
 	a->seq = m->id;
-	l->n_rows++;
-	l->n_rows_staged++;
+	lane_count_staged(l, a->seq);
 	lane_minute_add(l, minute_of(m->ttl_end_ms), 1);
 }
 
@@ -153,8 +152,10 @@ static void placed(struct queue *q, struct store_accept *a, int r)
 	struct qmsg *qm;
 
 	if (a->place == PLACE_DUE) {
-		if (r == 0)
-			refill_due(q, m->send_at_ms);
+		if (r == 0 && m->class == CLASS_OTP)
+			due_code_made(q, m->send_at_ms, msg_key(m->id, 0));
+		else if (r == 0)
+			due_row_made(q, m->send_at_ms);
 		message_free(m);
 		return;
 	}

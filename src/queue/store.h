@@ -251,6 +251,7 @@ struct op_attempt {
 	uint32_t code;
 	char text[64];
 	bool keep_lease;       /* news of a part that is in flight again: its lease row stays */
+	bool otp;              /* the caller's: of class otp, and the due row brings it back */
 };
 
 /* -- a final state of a message (part 0) or of a part.  One part of one is the message.  For several: the first part
@@ -373,6 +374,7 @@ struct op_due_fire {
 	uint32_t lane;         /* 0: only delete the due row */
 	uint64_t seq;
 	uint32_t end_minute;   /* ttl end in minutes, rounded up */
+	bool ret_gone;         /* there was no such due row (any more): nothing was done */
 };
 struct op_backlog_delete {
 	struct store_op op;
@@ -388,6 +390,7 @@ struct store_spill {
 	uint64_t seq;
 	bool single;           /* the caller's: a message of one part */
 	bool scheduled;        /* no receipt: the whole message waits for its time (REASON_SCHEDULED), key part 0 */
+	bool otp;              /* the caller's: of class otp */
 };
 struct op_spill {
 	struct store_op op;

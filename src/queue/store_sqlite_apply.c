@@ -186,7 +186,8 @@ int apply_due_fire(struct writer *w, struct store_op *op)
 
 	BIND(w->st[W_DUE_DELETE], o->at, o->key);
 	rc = run(w->st[W_DUE_DELETE]);
-	if (rc || !o->lane)
+	o->ret_gone = o->at && !rc && !sqlite3_changes(w->db);
+	if (rc || o->ret_gone || !o->lane)
 		return rc;
 	return insert_backlog(w, o->lane, o->seq, msg_key_id(o->key), o->end_minute);
 }

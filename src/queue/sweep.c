@@ -396,7 +396,8 @@ void sweep_second(uv_timer_t *t)
 	q->now_us = clock_mono_us();
 	sweep_disk(q);
 	if (q->due_next_ms <= q->now_ms)
-		refill_due(q, q->due_next_ms);
+		due_row_made(q, q->due_next_ms);
+	due_codes(q);
 	if (q->seconds % 5 == 0) {
 		expire_memory(q);
 		expire_backlog(q);

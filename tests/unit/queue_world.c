@@ -78,6 +78,11 @@ void world_pass(struct world *w, int64_t ms)
 	world_quiet(w);
 }
 
+void world_stop_seconds(struct world *w)
+{
+	uv_timer_stop(&w->queue->second);
+}
+
 void world_seconds(struct world *w, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -222,6 +227,11 @@ void world_hold_op(enum store_op_kind kind)
 	gate.hold_ops |= 1u << kind;
 }
 
+void world_hold_list(enum store_list list)
+{
+	gate.lists_held |= 1u << list;
+}
+
 void world_hold_answer(enum store_query_kind kind)
 {
 	gate.hold_answers |= 1u << kind;
@@ -240,13 +250,19 @@ void world_release_ops(struct world *w)
 	gate.n_ops = 0;
 }
 
-void world_release(struct world *w)
+void world_release_answers(struct world *w)
 {
-	world_release_ops(w);
+	(void)w;
 	gate.hold_answers = 0;
 	for (unsigned i = 0; i < gate.n_answers; i++)
 		gate.answers[i].q->done(gate.answers[i].q);
 	gate.n_answers = 0;
+}
+
+void world_release(struct world *w)
+{
+	world_release_ops(w);
+	world_release_answers(w);
 }
 
 void world_sent_max(uint32_t max)

@@ -110,6 +110,7 @@ void world_stop_clock(
 void world_begin_minute(void); /* rows end by the minute: the clocks jump to where the next one begins */
 void world_set_clock(int64_t ms); /* somebody sets the wall clock forth or back; the monotonic one goes on */
 void world_pass(struct world *w, int64_t ms);	 /* the clocks jump; the links are looked at */
+void world_stop_seconds(struct world *w); /* what the queue does each second, it does not */
 void world_seconds(struct world *w, unsigned n); /* n seconds, with what the queue does each second */
 
 /* ---- the store
@@ -119,11 +120,13 @@ void world_refuse(enum store_op_kind kind, unsigned n); /* the next n: -ENOSPC, 
 unsigned world_refusals_left(void);
 void world_hold_op(enum store_op_kind kind);	    /* from here on: not staged before world_release(), nor
 						     * is what comes behind it in its list */
+void world_hold_list(enum store_list list);	    /* likewise, all of a list */
 void world_hold_answer(enum store_query_kind kind); /* likewise: read, but not given to the queue */
 unsigned world_held(void);
 void world_release(struct world *w);
 void world_release_ops(struct world *w); /* of these the operations alone: their commits come before the answers */
 void world_no_lanes(bool none); /* no memory for another lane */
+void world_release_answers(struct world *w); /* of these the answers alone */
 void world_sent_max(uint32_t max); /* receipts kept in memory, of the next world_up() */
 
 /* ---- messages
