@@ -256,6 +256,8 @@ struct queue {
 	uint64_t max_waiting, reserve_octets;
 	bool intake_stopped, dispatch_stopped; /* by the disk reserve … */
 	uint64_t disk_ms; /* … as it was then, by the loop's clock */
+	bool disk_said;   /* what the log says of intake … */
+	int64_t disk_say_ms; /* … and before then nothing else */
 
 	/* due */
 	struct q_load due_query;

@@ -114,7 +114,9 @@ static struct {
 	struct query asked[HELD_MAX], answers[HELD_MAX];
 	unsigned n_ops, n_asked, n_answers;
 	uint32_t sent_max;
-	bool no_lanes;
+	bool no_lanes, disk_set;
+	uint64_t free_octets;
+	int disk_error;
 } gate;
 
 void __real_store_stage(struct store *s, enum store_list list, struct store_op *op);
@@ -204,6 +206,26 @@ struct lane *__wrap_lane_get(struct queue *q, const struct message *m, unsigned 
 struct lane *__wrap_lane_get(struct queue *q, const struct message *m, unsigned skip)
 {
 	return gate.no_lanes ? NULL : __real_lane_get(q, m, skip);
+}
+
+void __real_store_disk(struct store *s, uint64_t *ret_free_octets, int *ret_last_error);
+void __wrap_store_disk(struct store *s, uint64_t *ret_free_octets, int *ret_last_error);
+
+void __wrap_store_disk(struct store *s, uint64_t *ret_free_octets, int *ret_last_error)
+{
+	__real_store_disk(s, ret_free_octets, ret_last_error);
+	if (gate.disk_set) {
+		*ret_free_octets = gate.free_octets;
+		*ret_last_error = gate.disk_error;
+	}
+}
+
+void world_disk(struct world *w, uint64_t free_octets, int last_error)
+{
+	gate.disk_set = true;
+	gate.free_octets = free_octets;
+	gate.disk_error = last_error;
+	sweep_disk(w->queue);
 }
 
 void world_no_lanes(bool none)

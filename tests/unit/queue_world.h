@@ -125,6 +125,7 @@ void world_hold_answer(enum store_query_kind kind); /* likewise: read, but not g
 unsigned world_held(void);
 void world_release(struct world *w);
 void world_release_ops(struct world *w); /* of these the operations alone: their commits come before the answers */
+void world_disk(struct world *w, uint64_t free_octets, int last_error); /* what the queue sees of it, now */
 void world_no_lanes(bool none); /* no memory for another lane */
 void world_release_answers(struct world *w); /* of these the answers alone */
 void world_sent_max(uint32_t max); /* receipts kept in memory, of the next world_up() */
