@@ -38,7 +38,7 @@ struct store_op;
 struct store_quota;
 struct store_quota_recipient;
 
-/* LATER: nobody waits for it, so it goes down beside others, or after some milliseconds by itself. */
+/* LATER: nobody waits for it, so it goes down beside others, or after some milliseconds by itself and before them. */
 enum store_list { STORE_SETTLE, STORE_OTP, STORE_BULK, STORE_LATER, STORE_LISTS };
 
 enum name_kind { NAME_CLIENT = 1, NAME_CAMPAIGN, NAME_ROUTE, NAME_LINK, NAME_ACCOUNT };
