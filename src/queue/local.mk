@@ -8,7 +8,7 @@ libposthorn_a_SOURCES += src/queue/fresh.c src/queue/fresh.h src/queue/sent.c sr
 	src/queue/cancel.c src/queue/sweep.c
 libposthorn_a_SOURCES += \
 	src/queue/names.c src/queue/names.h \
-	src/queue/store.h src/queue/store_sqlite.h src/queue/store_schema.h \
+	src/queue/store.h src/queue/store_read.h src/queue/store_sqlite.h src/queue/store_schema.h \
 	src/queue/store_sqlite.c src/queue/store_sqlite_commit.c src/queue/store_sqlite_apply.c src/queue/store_sqlite_db.c src/queue/store_sqlite_detail.c \
 	src/queue/store_sqlite_load.c src/queue/store_sqlite_purge.c src/queue/store_sqlite_settle.c \
 	src/queue/store_sqlite_receipt.c src/queue/store_sqlite_view.c src/queue/store_sqlite_total.c

@@ -79,7 +79,8 @@ static int open_file(const char *file, sqlite3 **ret_db, char *err, size_t n_err
 
 	if (rc == SQLITE_OK) {
 		sqlite3_busy_timeout(*ret_db, BUSY_MS);
-		rc = sqlite3_exec(*ret_db, "PRAGMA query_only = 1; PRAGMA temp_store = FILE; BEGIN; SELECT count(*) FROM sqlite_schema",
+		rc = sqlite3_exec(*ret_db,
+			"PRAGMA query_only = 1; PRAGMA temp_store = FILE; BEGIN; SELECT count(*) FROM sqlite_schema",
 			NULL, NULL, NULL);
 	}
 	if (rc != SQLITE_OK) {
@@ -303,7 +304,9 @@ static int verify(struct copying *c)
 		ok = sqlite3_step(st) == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(st, 0), "ok") == 0;
 		sqlite3_finalize(st);
 	}
-	return ok ? 0 : refuse(c->err, c->n_err, -EIO, "the copy is damaged, so the original probably is: run `posthorn check`");
+	return ok ? 0
+		  : refuse(c->err, c->n_err, -EIO,
+			    "the copy is damaged, so the original probably is: run `posthorn check`");
 }
 
 static int sync_folder(const char *path)

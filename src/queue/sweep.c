@@ -236,8 +236,8 @@ static void bound_span(struct queue *q)
 
 /* ---- disk ------------------------------------------------------------------------------------------------ */
 
-/* Once there was too little, some more than enough is needed: at the edge each commit, and each checkpoint that makes room,
- * would change it. */
+/* Once there was too little, some more than enough is needed: at the edge each commit, and each checkpoint that makes
+ * room, would change it. */
 static bool too_little(uint64_t free_octets, uint64_t needed, bool was)
 {
 	uint64_t more = needed / 8 < DISK_MORE ? needed / 8 : DISK_MORE;
