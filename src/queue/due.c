@@ -72,7 +72,8 @@ static void fired(struct store_op *op)
 	q->settling--;
 	q->n_firing--;
 	if (op->r < 0) { /* the due row is still there, and is read again */
-		log_error("due_not_stored", "msg=%llu error=%s", (unsigned long long)msg_key_id(j->f.key), strerror(-op->r));
+		log_error("due_not_stored", "msg=%llu error=%s", (unsigned long long)msg_key_id(j->f.key),
+			strerror(-op->r));
 		if (q->due_next_ms > q->now_ms + 1000)
 			q->due_next_ms = q->now_ms + 1000;
 	}

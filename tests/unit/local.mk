@@ -127,7 +127,7 @@ check_PROGRAMS += $(STORE_TESTS)
 UNIT_TESTS += $(STORE_TESTS)
 tests_unit_store_together_SOURCES = tests/unit/store_together.c tests/unit/store_fixture.h
 tests_unit_store_together_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
-tests_unit_store_keys_SOURCES = tests/unit/store_keys.c tests/unit/store_fixture.h
+tests_unit_store_keys_SOURCES = tests/unit/store_keys.c tests/unit/store_fixture.h src/queue/store_sqlite_care_keys.c
 tests_unit_store_keys_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 tests_unit_store_keys_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_store_settle_SOURCES = tests/unit/store_settle.c tests/unit/store_fixture.h
