@@ -6,6 +6,7 @@
  */
 #include "queue/care.h"
 #include "queue/idem.h"
+#include "queue/store_sqlite.h"
 #include "store_fixture.h"
 
 #include <stdatomic.h>
@@ -590,6 +591,38 @@ static void a_run_that_ages_is_given_up(void **state)
 	close_small(f);
 }
 
+/* Of the writer's, which has nothing to do just now. */
+static unsigned runs_without_filter(const struct fixture *f)
+{
+	const struct idem_keys *k = &f->store->writer.keys;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < k->n_runs; i++)
+		n += !k->runs[i].filter;
+	return n;
+}
+
+/* There is room for the filters of two large runs and some small ones; but not while the second large one is made. */
+static void a_filter_that_had_to_go_comes_back(void **state)
+{
+	struct fixture *f = open_small(5000);
+	unsigned gone = 0;
+
+	(void)state;
+	while (sql(f, "SELECT count(*) FROM idem_run WHERE whole AND level = 1") < 2) {
+		bring_new_keys(f, 10);
+		gone = gone > runs_without_filter(f) ? gone : runs_without_filter(f);
+	}
+	assert_true(gone > 0);
+	assert_true(runs_without_filter(f) > 0);
+	for (unsigned i = 0; i < 8; i++)
+		bring_new_keys(f, 1);
+	assert_int_equal(runs_without_filter(f), 0);
+	assert_true(f->store->writer.keys.filter_octets <= 5000);
+	look_at_all(f);
+	close_small(f);
+}
+
 static void a_check_finds_runs_that_are_not_those_of_the_keys(void **state)
 {
 	/* The youngest run that is whole: nobody has merged it. */
@@ -643,6 +676,7 @@ int main(void)
 		cmocka_unit_test(operations_go_on_when_runs_cannot_be_written),
 		cmocka_unit_test(a_run_that_ages_is_given_up),
 		cmocka_unit_test(what_has_aged_leaves_nothing),
+		cmocka_unit_test(a_filter_that_had_to_go_comes_back),
 		cmocka_unit_test(a_check_finds_runs_that_are_not_those_of_the_keys),
 	};
 
