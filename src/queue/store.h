@@ -5,8 +5,8 @@
  * WRITING.  The loop thread stages operations in three lists and hands them over once per loop turn (the store's own
  * uv_prepare handle does that); one writer thread, owner of the only write connection, takes what is staged and makes
  * it one BEGIN IMMEDIATE … COMMIT (WAL, synchronous=FULL), then wakes the loop once for the batch.  There is no
- * timer: the next commit begins when the last has ended.  At most 5,000 rows a commit; while settle or otp operations wait,
- * at most 1,000 of them bulk.  While codes come in commits are shorter still, one with codes takes no bulk unless
+ * timer: the next commit begins when the last has ended.  At most 5,000 rows a commit; while settle or otp operations
+ * wait, at most 1,000 of them bulk.  While codes come in commits are shorter still, one with codes takes no bulk unless
  * the one before it took none, and bulk is held to 100,000 rows a second.  Each list is first in, first out; within a
  * commit settle goes before otp before bulk.
  *

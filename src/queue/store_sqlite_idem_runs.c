@@ -290,7 +290,8 @@ static struct idem_run *run_of(const struct writer *w, unsigned level, uint64_t 
 	return NULL;
 }
 
-/* The youngest run without a filter for which there is room, and some more: the next that is made would take it back. */
+/* The youngest run without a filter for which there is room, and some more: the next run that is made would take it
+ * back. */
 static const struct idem_run *find_without(const struct writer *w)
 {
 	const struct idem_keys *k = &w->keys;
