@@ -293,6 +293,7 @@ struct queue_stats {
 	uint64_t corrections, expired_unsent;
 	uint64_t low_water, next_id;
 	bool recovering;          /* the scan after a restart is still running */
+	bool disk_full;           /* nothing is accepted: -ENOSPC */
 };
 void queue_stats(const struct queue *q, struct queue_stats *ret);
 uint64_t queue_client_waiting(const struct queue *q, uint32_t client);

@@ -29,7 +29,10 @@ static void attempt_done(struct store_op *op)
 	if (op->r == 0 && a->next_at) {
 		if (a->msg.n_parts == 1)
 			queue_resolved(q, a->msg.id); /* the due row knows it now */
-		refill_due(q, a->next_at);
+		if (a->otp)
+			due_code_made(q, a->next_at, msg_key(a->msg.id, a->part));
+		else
+			due_row_made(q, a->next_at);
 	}
 	pool_put(&q->pool_attempt, op);
 }
@@ -52,6 +55,7 @@ void attempt_row(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned pa
 	a->tries = qm->tries;
 	a->code = code;
 	a->keep_lease = false;
+	a->otp = qm->m->class == CLASS_OTP && reason != REASON_HOLD;
 	text_copy(a->text, sizeof(a->text), text);
 	a->op.rows = 3;
 	queue_stage(q, STORE_SETTLE, &a->op);

@@ -239,8 +239,10 @@ static void spill_done(struct store_op *op)
 	for (unsigned i = 0; op->r == 0 && i < s->n_rows; i++) {
 		if (s->rows[i].deadline && s->rows[i].single)
 			queue_resolved(q, msg_key_id(s->rows[i].key)); /* its due row knows it now */
-		if (s->rows[i].deadline)
-			refill_due(q, s->rows[i].deadline);
+		if (s->rows[i].deadline && s->rows[i].otp)
+			due_code_made(q, s->rows[i].deadline, s->rows[i].key);
+		else if (s->rows[i].deadline)
+			due_row_made(q, s->rows[i].deadline);
 	}
 	if (op->r < 0)
 		log_error("spill_failed", "rows=%u error=%s", s->n_rows, strerror(-op->r));
@@ -318,7 +320,8 @@ void settle_schedule(struct queue *q, struct qmsg *qm)
 
 	if (s) {
 		s->rows[s->n_rows++] = (struct store_spill){ .key = msg_key(qm->m->id, 0), .deadline = qm->m->send_at_ms,
-			.lane = qm->row_lane, .seq = qm->row_seq, .single = true, .scheduled = true };
+			.lane = qm->row_lane, .seq = qm->row_seq, .single = true, .scheduled = true,
+			.otp = qm->m->class == CLASS_OTP };
 		q->spilling++;
 		settle_flush_spill(q);
 	}
