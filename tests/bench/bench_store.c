@@ -5,6 +5,7 @@
  *     bench_store [--json] [--messages N] [--seconds S] [--batch N] [--keys | --refs] [--rows N] [--backlog]
  *                 [--dir FOLDER]
  *     bench_store --fill FILE --rows N [--keys]
+ *     bench_store --in FILE [--keys | --refs] [--messages N]
  *
  * Each stage of a group is staged when the stage before it is on disk, with several groups under way, so a commit mixes
  * all three kinds as it does in service.  --rows: so many final messages are there before, their look-up runs built and
@@ -13,7 +14,8 @@
  * the key.  --backlog: then as many messages go to backlog, and the scan of a restart and the way back from backlog are
  * timed.
  *
- * --fill puts --rows final messages into the database of a gateway that does not run, through the same calls.
+ * --fill puts --rows final messages into the database of a gateway that does not run, through the same calls.  --in
+ * measures in such a database, and leaves it there.
  */
 #include <argp.h>
 #include <stdio.h>
@@ -54,7 +56,7 @@ static char text[160];
 static struct {
 	uint64_t messages, rows[8];
 	unsigned n_rows, seconds;
-	const char *dir, *fill;
+	const char *dir, *fill, *in;
 	bool json, keys, refs, backlog;
 } opt = { .messages = 500000, .dir = "." };
 
@@ -492,6 +494,7 @@ static const struct argp_option options[] = {
 	{ "backlog", 'B', NULL, 0, "also to backlog, restart, and back", 0 },
 	{ "dir", 'd', "FOLDER", 0, "where the database is made (.)", 0 },
 	{ "fill", 'f', "FILE", 0, "only put --rows messages into that database", 0 },
+	{ "in", 'i', "FILE", 0, "measure in that database", 0 },
 	{ 0 },
 };
 
@@ -512,6 +515,7 @@ static error_t option(int key, char *arg, struct argp_state *state)
 	case 'B': opt.backlog = true; return 0;
 	case 'd': opt.dir = arg; return 0;
 	case 'f': opt.fill = arg; return 0;
+	case 'i': opt.in = arg; return 0;
 	case ARGP_KEY_END:
 		if (!per_commit || per_commit > 5000 || !opt.messages || (opt.fill && !opt.rows[0]))
 			argp_error(state, "a batch of 1 to 5000, some messages, and rows to fill with");
@@ -533,6 +537,10 @@ int main(int argc, char **argv)
 		boot = open_store(opt.fill);
 		fill(opt.rows[0], &boot);
 		close_store();
+		return n_failed != 0;
+	}
+	if (opt.in) {
+		measure(opt.in);
 		return n_failed != 0;
 	}
 	snprintf(path, sizeof path, "%s/bench_store.%d", opt.dir, (int)getpid());
