@@ -14,6 +14,8 @@
  * the key.  --backlog: then as many messages go to backlog, and the scan of a restart and the way back from backlog are
  * timed.
  *
+ * What is put there before goes through the same housekeeping as in service, so that nothing of it is left to be done.
+ *
  * --fill puts --rows final messages into the database of a gateway that does not run, through the same calls.  --in
  * measures in such a database, and leaves it there.
  */
@@ -424,11 +426,34 @@ static void on_run(struct store_query *query)
 }
 
 #define COUNTER(id) ((id) & ((1ull << 49) - 1))
+#define PURGE_STEP 1000
+#define PURGE_EACH 100000
+
+static struct op_purge purge;
+
+static void on_purged(struct store_op *op)
+{
+	n_failed += op->r != 0;
+	if (purge.ret_n >= PURGE_STEP)
+		store_stage(store, STORE_BULK, &purge.op);
+}
+
+/* As the gateway does it each minute: what runs of keys were merged from goes.  Nothing else is old. */
+static void tidy_up(void)
+{
+	purge = (struct op_purge){.op = {.kind = OP_PURGE, .rows = 1, .done = on_purged}, .limit = PURGE_STEP};
+	store_stage(store, STORE_BULK, &purge.op);
+	uv_run(uv_default_loop(), UV_RUN_DEFAULT);
+}
 
 static void fill(uint64_t rows, struct store_boot *boot)
 {
 	filling = true;
-	run("fill", rows);
+	for (uint64_t n; rows; rows -= n) {
+		n = rows < PURGE_EACH ? rows : PURGE_EACH;
+		run("fill", n);
+		tidy_up();
+	}
 	run_query = (struct q_index){
 		.q = {.kind = Q_INDEX, .done = on_run},
 		.run = (uint32_t)(COUNTER(boot->indexed_to) >> 16),
