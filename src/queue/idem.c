@@ -214,8 +214,11 @@ void idem_filter_places(const struct idem_shape *s, uint64_t hash, size_t ret[st
 {
 	size_t size = idem_filter_size(s);
 
-	for (unsigned level = 0; level < IDEM_LEVELS; level++)
-		ret[level] = idem_prefix(hash, idem_run_bits(s, level) - s->unit) * size + block_of(s, level, hash) * BLOCK;
+	for (unsigned level = 0; level < IDEM_LEVELS; level++) {
+		uint64_t unit = idem_prefix(hash, idem_run_bits(s, level) - s->unit);
+
+		ret[level] = unit * size + block_of(s, level, hash) * BLOCK;
+	}
 }
 
 struct idem_probe idem_filter_probe(const struct idem_shape *s, uint64_t hash)

@@ -96,8 +96,8 @@ void idem_entry_get(const struct idem_shape *s, unsigned level, uint64_t part, c
 
 size_t idem_filter_size(const struct idem_shape *s); /* octets of a unit */
 void idem_filter_add(const struct idem_shape *s, unsigned level, uint8_t *unit, uint64_t hash);
-/* The bits of a hash in its block, the same for every filter, and where the block is in that of a whole run: the same for
- * all of a level. */
+/* The bits of a hash in its block, the same for every filter, and where the block is in that of a whole run: the same
+ * for all of a level. */
 struct idem_mark {
 	uint8_t octets[IDEM_BLOCK];
 };

@@ -487,8 +487,8 @@ static int list_runs(struct writer *w, struct listed_run **ret, unsigned *ret_n)
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-/* Of `n` numbers from `from` on those that have a row, as many as may go: a range of numbers, as their rows follow on each
- * other, and a statement that reads and sorts them first costs several times as much. */
+/* Of `n` numbers from `from` on those that have a row, as many as may go: a range of numbers, as their rows follow on
+ * each other, and a statement that reads their keys first costs more. */
 static int delete_rows(struct writer *w, int next, int which, uint64_t from, uint64_t n, unsigned *left)
 {
 	int64_t first = 0;

@@ -370,9 +370,9 @@ static int purge_keys(struct writer *w, struct step *s)
 	return rc;
 }
 
-/* What is free is used again soon: in a database in service as much comes as goes.  To give a page back, the last one is
- * moved into its place, and its parent and its entry in the map of pages change with it, so to do that with what the next
- * hour takes again would cost more than the messages of that hour.  Only what is free beyond an eighth goes. */
+/* What is free is used again soon: in a database in service as much comes as goes.  To give a page back, the last one
+ * is moved into its place, and its parent and the map of pages change with it: with what the next hour takes again that
+ * would cost more than its messages.  Only what is free beyond an eighth goes. */
 static int give_back(struct writer *w)
 {
 	int64_t pages = 0, n_free = 0;
