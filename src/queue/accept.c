@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "queue/queue_impl.h"
 
 #define STAGED_MAX 20000    /* operations of a list not yet committed: beyond it intake pauses */
@@ -99,7 +98,7 @@ static bool waits_at_carrier(struct queue *q, const struct message *m)
 	return r && r->n_links;
 }
 
-/* Where a new message waits until its commit is done, and after. */
+/* Where a new message waits until its commit is done, and after.  What low water would pass gets a row. */
 static void place(struct queue *q, struct store_accept *a)
 {
 	struct message *m = a->m;
@@ -114,7 +113,7 @@ static void place(struct queue *q, struct store_accept *a)
 	q->stats.waiting++;
 	l->client->waiting++;
 	if (!l->n_rows && !l->counting && l->wait.n + l->n_pending < q->lane_window &&
-		(q->n_by_id < q->max_resident || m->class == CLASS_OTP)) {
+		(q->n_by_id < q->max_resident || m->class == CLASS_OTP) && fresh_set(q->fresh, m->id) == 0) {
 		qm = qmsg_new(q, m); /* the writer only reads it */
 		if (qm) {
 			a->place = PLACE_MEMORY;
@@ -125,10 +124,9 @@ static void place(struct queue *q, struct store_accept *a)
 			l->n_pending++;
 			lease_at_once(q, l, qm, a);
 			l->n_pending_wait += qm->todo != 0;
-			if (fresh_set(q->fresh, m->id) < 0)
-				log_error("fresh_not_set", "msg=%llu", (unsigned long long)m->id);
 			return;
 		}
+		fresh_clear(q->fresh, m->id);
 	}
 	a->place = PLACE_BACKLOG;
 	lane_name(q, l);

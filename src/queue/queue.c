@@ -85,6 +85,11 @@ void queue_again_all(struct queue *q)
 	}
 	for (op = in_order; op; op = next) {
 		next = op->next;
+		if (op->kind == OP_ATTEMPT && !attempt_may_go(q, (struct op_attempt *)op)) {
+			op->next = q->failed;
+			q->failed = op;
+			continue;
+		}
 		store_stage(q->store, STORE_SETTLE, op);
 	}
 }

@@ -467,6 +467,9 @@ typedef void settle_then(void *arg, uint64_t a, uint64_t b, int r);
 /* What a receipt says of a part that is held in memory; then() may be NULL.  -ENOMEM. */
 int settle_receipt(struct queue *q, struct sent_entry *e, struct op_final *f, settle_then *then, void *arg, uint64_t a,
 	uint64_t b);
+/* Nothing new, but what memory says of the part is not on disk yet: then() follows when it is.  -EAGAIN. */
+int settle_receipt_again(struct queue *q, struct sent_entry *e, const struct op_final *f, settle_then *then, void *arg,
+	uint64_t a, uint64_t b);
 /* What the carrier said of a part when it was asked.  1: its receipt was faster.  -ENOMEM. */
 int settle_asked(struct queue *q, const struct outlet *o, const struct store_msg *msg, unsigned part,
 	enum msg_class class, uint64_t hash, const struct link_receipt *r);
@@ -498,6 +501,10 @@ int settle_by_evidence(struct queue *q, const struct evidence_part *p, const str
 void attempt_row(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, enum outcome outcome,
 	uint32_t code, const char *text, int64_t next_at, enum msg_reason reason, unsigned skip);
 unsigned attempt_count(struct qmsg *qm, unsigned part); /* one more; how many they are now */
+/* These parts have a new lease on disk: attempts of before that the disk has refused must not take it away. */
+void attempt_overtaken(struct queue *q, uint64_t id, uint64_t parts);
+/* The disk has refused it.  Not again yet while a new lease of its part is on its way: that may be there, or not. */
+bool attempt_may_go(const struct queue *q, const struct op_attempt *a);
 void refused_retry(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s);
 void refused_fault(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s);
 void refused_throttled(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s);

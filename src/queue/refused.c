@@ -59,6 +59,24 @@ void attempt_row(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned pa
 	qm->reason = (uint8_t)reason;
 }
 
+/* The part did not wait for its attempt's row. */
+void attempt_overtaken(struct queue *q, uint64_t id, uint64_t parts)
+{
+	for (struct store_op *op = q->failed; op; op = op->next) {
+		struct op_attempt *a = (struct op_attempt *)op;
+
+		if (op->kind == OP_ATTEMPT && a->msg.id == id && (parts >> (a->part - 1) & 1))
+			a->keep_lease = true;
+	}
+}
+
+bool attempt_may_go(const struct queue *q, const struct op_attempt *a)
+{
+	const struct qmsg *qm = qmsg_find(q, a->msg.id);
+
+	return !qm || !(qm->leasing >> (a->part - 1) & 1);
+}
+
 static int64_t back_off_ms(const struct outlet *o, unsigned tries, uint64_t salt)
 {
 	int64_t ms = o->retry_min_ms ? o->retry_min_ms : 1000;

@@ -252,7 +252,7 @@ struct op_attempt {
 	uint16_t tries;
 	uint32_t code;
 	char text[64];
-	bool keep_lease;       /* news of a part that is in flight again: its lease row stays */
+	bool keep_lease;       /* the lease row is not its own any more, but that of the next attempt */
 };
 
 /* -- a final state of a message (part 0) or of a part.  One part of one is the message.  For several: the first part
@@ -270,6 +270,7 @@ struct op_final {
 	uint64_t hash;         /* not 0: when it may still be corrected, a waiting row keeps it findable */
 	uint64_t parked;       /* not 0: this parked receipt said so, and goes with it … */
 	bool ret_unparked;     /* … if it was still there: its own submit may have claimed it */
+	bool repeats;          /* it is on its way already, or there: most likely this changes nothing */
 	bool while_parked;     /* do nothing (r = -ENOENT) when that is not parked any more: it was another's */
 	/* results */
 	bool ret_new;          /* it was not final before */
@@ -388,13 +389,15 @@ struct store_spill {
 	int64_t deadline;      /* a due row of the same key, with REASON_NO_RECEIPT; 0: none */
 	uint32_t lane;         /* backlog row to delete */
 	uint64_t seq;
-	bool single;           /* the caller's: a message of one part */
+	bool single;           /* the caller's: a message of one part, … */
+	uint32_t link;         /* … and who gives its receipt; 0: none to come */
 	bool scheduled;        /* no receipt: the whole message waits for its time (REASON_SCHEDULED), key part 0 */
 };
 struct op_spill {
 	struct store_op op;
 	struct store_spill *rows;
 	unsigned n_rows;
+	bool again;            /* the caller's: the disk had refused it */
 };
 
 struct op_cancel {

@@ -246,7 +246,7 @@
 	X(R_DUE, "SELECT at, key, reason, tries, skip, " MESSAGE_COLUMNS " FROM due"                                   \
 		 " LEFT JOIN message m ON m.id = iif(?3 IN (reason, 0), key >> 8, NULL)"                               \
 		 " LEFT JOIN body t ON t.id = iif(?4, m.id, NULL) WHERE (at, key) > (?1, ?2) ORDER BY at, key")        \
-	X(R_ATTEMPT_LINK, "SELECT link FROM attempt WHERE key = ?1 ORDER BY n DESC LIMIT 1")                           \
+	X(R_ATTEMPT_LINK, "SELECT link FROM attempt WHERE key = ?1 AND next_at = ?2 ORDER BY n DESC LIMIT 1")          \
 	X(R_DUE_FRESH, "SELECT key FROM due")                                                                          \
 	X(R_IDS, "SELECT id FROM message WHERE id >= ?1 AND id < ?2 ORDER BY id")                                      \
 	X(R_IDS_DOWN, "SELECT id, client, campaign, recipient, ref, tag, created FROM message"                         \

@@ -235,7 +235,8 @@ static bool is_plain(const struct writer *w, const struct store_op *op)
 		return false;
 	if (op->kind == OP_SUBMIT)
 		return submit->msg.n_parts == 1 && !submit->known && !submit->ended && !(submit->hash && w->m.n_parked);
-	return final->msg.n_parts == 1 && final->part == 1 && !final->unless_submitted && !final->parked;
+	return final->msg.n_parts == 1 && final->part == 1 && !final->unless_submitted && !final->parked &&
+		!final->repeats;
 }
 
 /* Before an operation: may its rows wait, and must it see those that do?  Of messages of several parts no final and no

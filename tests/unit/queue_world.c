@@ -109,6 +109,7 @@ static struct {
 	struct query asked[HELD_MAX], answers[HELD_MAX];
 	unsigned n_ops, n_asked, n_answers;
 	uint32_t sent_max;
+	unsigned n_no_marks;
 } gate;
 
 void __real_store_stage(struct store *s, enum store_list list, struct store_op *op);
@@ -117,6 +118,8 @@ void __real_store_read(struct store *s, enum store_reader reader, struct store_q
 void __wrap_store_read(struct store *s, enum store_reader reader, struct store_query *q);
 struct sent *__real_sent_new(void (*spill)(void *arg, const struct sent_entry *e), void *arg);
 struct sent *__wrap_sent_new(void (*spill)(void *arg, const struct sent_entry *e), void *arg);
+int __real_fresh_set(struct fresh *f, uint64_t id);
+int __wrap_fresh_set(struct fresh *f, uint64_t id);
 
 struct stand_in {
 	struct op_backlog_delete del;
@@ -192,6 +195,19 @@ struct sent *__wrap_sent_new(void (*spill)(void *arg, const struct sent_entry *e
 	const struct sent_bounds b = {gate.sent_max, 1u << 31};
 
 	return gate.sent_max ? sent_new_within(&b, spill, arg) : __real_sent_new(spill, arg);
+}
+
+int __wrap_fresh_set(struct fresh *f, uint64_t id)
+{
+	if (!gate.n_no_marks)
+		return __real_fresh_set(f, id);
+	gate.n_no_marks--;
+	return -ENOMEM;
+}
+
+void world_no_memory_for_marks(unsigned n)
+{
+	gate.n_no_marks = n;
 }
 
 void world_refuse(enum store_op_kind kind, unsigned n)

@@ -123,6 +123,7 @@ void world_hold_answer(enum store_query_kind kind); /* likewise: read, but not g
 unsigned world_held(void);
 void world_release(struct world *w);
 void world_release_ops(struct world *w); /* of these the operations alone: their commits come before the answers */
+void world_no_memory_for_marks(unsigned n); /* of fresh messages: fresh_set() fails for the next n */
 void world_sent_max(uint32_t max); /* receipts kept in memory, of the next world_up() */
 
 /* ---- messages
