@@ -306,19 +306,20 @@ struct step {
 
 static const struct step stories[STORIES][STEPS_MAX] = {
 	{STEP(accept_leased), STEP(submit), STEP(delivered), STEP(heard)},
-	{STEP(accept_backlog), STEP(lease), STEP(submit), STEP(undelivered), STEP(receipt), STEP(note), STEP(not_heard),
-		STEP(replay), STEP(heard)},
-	{STEP(accept_backlog), STEP(lease), STEP(attempt), STEP(fire), STEP(lease), STEP(submit), STEP(spill), STEP(receipt),
-		STEP(receipt)},
+	{STEP(lane), STEP(accept_backlog), STEP(lease), STEP(submit), STEP(undelivered), STEP(receipt), STEP(note),
+		STEP(not_heard), STEP(replay), STEP(heard)},
+	{STEP(lane), STEP(accept_backlog), STEP(lease), STEP(attempt), STEP(fire), STEP(lease), STEP(submit), STEP(spill),
+		STEP(receipt), STEP(receipt)},
 	{STEP(accept_later), STEP(cancel), STEP(cancelled), STEP(forget_due), STEP(cancel_done)},
 	{STEP(accept_three), STEP(submit), STEP(submit_2), STEP(submit_3), STEP(delivered), STEP(undelivered_2),
 		STEP(delivered_3), STEP(not_heard), STEP(delivered_2)},
 	{STEP(inbound), STEP(heard)},
 	{STEP(inbound_2), STEP(inbound_1), STEP(inbound_1), STEP(inbound_3), STEP(join), STEP(heard)},
 	{STEP(receipt), STEP(accept_leased), STEP(submit)},
-	{STEP(begin_stream), STEP(accept_with_key), STEP(accept_again), STEP(lease), STEP(unlease), STEP(expired)},
+	{STEP(lane), STEP(begin_stream), STEP(accept_with_key), STEP(accept_again), STEP(lease), STEP(unlease),
+		STEP(expired)},
 	{STEP(name), STEP(lane), STEP(accept_backlog), STEP(lookup), STEP(form), STEP(expired)},
-	{STEP(accept_leased), STEP(unlease), STEP(lease), STEP(attempt), STEP(expired), STEP(forget_backlog)},
+	{STEP(lane), STEP(accept_leased), STEP(unlease), STEP(lease), STEP(attempt), STEP(expired), STEP(forget_backlog)},
 };
 
 unsigned story_steps(unsigned story)
@@ -383,6 +384,16 @@ static void on_step(struct store_op *op)
 		next_tale(t);
 }
 
+static enum store_list list_of(const struct tale *t)
+{
+	switch (t->u.op.kind) {
+	case OP_ACCEPT: return t->n % 3 ? STORE_BULK : STORE_OTP;
+	case OP_LANE:
+	case OP_NAME: return STORE_FIRST;
+	default: return STORE_SETTLE;
+	}
+}
+
 static void next_step(struct tale *t)
 {
 	enum store_list list;
@@ -390,7 +401,7 @@ static void next_step(struct tale *t)
 	memset(&t->u, 0, sizeof t->u);
 	t->want = 0;
 	stories[t->story][t->step].fill(t);
-	list = t->u.op.kind == OP_ACCEPT ? t->n % 3 ? STORE_BULK : STORE_OTP : STORE_SETTLE;
+	list = list_of(t);
 	t->u.op.rows = 1;
 	t->u.op.done = on_step;
 	t->u.op.arg = t;
@@ -472,6 +483,8 @@ void life_start(struct life *l, const struct store_boot *boot)
 #define N(what) "(SELECT count(*) FROM " what ")"
 #define SUM(what, from) "(SELECT coalesce(sum(" what "), 0) FROM " from ")"
 #define KEYS "key BETWEEN ?1 * 256 AND ?1 * 256 + 255"
+/* A start takes the others away. */
+#define LANE_IN_USE N("lane WHERE id = ?2 + 1 AND EXISTS (SELECT 1 FROM backlog WHERE lane = lane.id)")
 
 /* ?1 id, ?2 n, ?3 name, ?4 due_at() */
 static const char rows_sql[] = "SELECT printf('m%d b%d le%d bo%d su%d at%d fi%d/%d co%d no%d bl%d du%d wa%d pa%d fo%d ev%d/%d"
@@ -491,7 +504,7 @@ static const char rows_sql[] = "SELECT printf('m%d b%d le%d bo%d su%d at%d fi%d/
 	N("idem WHERE client = ?2") ","
 	SUM("1 + rows + 2 * done", "stream WHERE client = ?2") ","
 	N("cancel WHERE client = ?2") "," N("lookup WHERE run = (1 << 30 | ?2)") ","
-	N("name WHERE kind = 2 AND id = ?2") "," N("lane WHERE id = ?2 + 1") ")";
+	N("name WHERE kind = 2 AND id = ?2") "," LANE_IN_USE ")";
 
 int tale_query_open(struct tale_query *q, sqlite3 *db)
 {
