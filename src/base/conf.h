@@ -121,6 +121,7 @@ struct conf_http {
 	char *listen;	    /* "127.0.0.1:8775" or "[::1]:8775" */
 	char *admin_listen; /* "": none */
 	int64_t max_body;
+	int64_t max_held;
 	int64_t max_connections;
 	int64_t max_per_address;
 	struct conf_http_tls tls;

@@ -123,15 +123,36 @@ static void finished(struct api_call *c, int status, const char *code)
 	call_maybe_free(c);
 }
 
+void api_count_refused(struct api *a, enum api_code code)
+{
+	_Static_assert(API_CODE_N <= STATS_CODES, "a counter for every code");
+	a->p.stats->refused[code]++;
+}
+
+/* Seconds after which it is worth another try; NULL: trying again is no use, or the caller knows better. */
+static const char *retry_after(enum api_code code)
+{
+	int status = api_code_status(code);
+
+	if (code == API_RATE_LIMITED || (status != 429 && status != 503))
+		return NULL;
+	return code == API_QUEUE_BUSY || code == API_ROOM_FULL || code == API_STOPPING ? "5" : "30";
+}
+
 static void respond(struct api_call *c, int status, const char *type, const void *body, size_t n)
 {
 	struct http_request *q = taken_back(c);
 
-	if (http_respond(q, status, type, body, n) < 0 &&
-		http_respond_error(q, 503, api_code_name(API_QUEUE_BUSY),
-			"no memory for the answer; try again", NULL) < 0)
+	if (http_respond(q, status, type, body, n) == 0) {
+		finished(c, status, NULL);
+		return;
+	}
+	api_count_refused(c->api, API_ROOM_FULL);
+	http_header_add(q, "Retry-After", retry_after(API_ROOM_FULL));
+	if (http_respond_error(q, 503, api_code_name(API_ROOM_FULL),
+		    "no room for the answer: fetch those that wait, or try again", NULL) < 0)
 		http_request_drop(q);
-	finished(c, status, NULL);
+	finished(c, 503, api_code_name(API_ROOM_FULL));
 }
 
 void api_answer(struct api_call *c, int status, const char *body, size_t n)
@@ -151,22 +172,6 @@ void api_answer_out(struct api_call *c, int status, struct json_out *o)
 	else
 		respond(c, status, "application/json", buf_data(&o->b), buf_len(&o->b));
 	json_out_done(o);
-}
-
-void api_count_refused(struct api *a, enum api_code code)
-{
-	_Static_assert(API_CODE_N <= STATS_CODES, "a counter for every code");
-	a->p.stats->refused[code]++;
-}
-
-/* Seconds after which it is worth another try; NULL: trying again is no use, or the caller knows better. */
-static const char *retry_after(enum api_code code)
-{
-	int status = api_code_status(code);
-
-	if (code == API_RATE_LIMITED || (status != 429 && status != 503))
-		return NULL;
-	return code == API_QUEUE_BUSY || code == API_STOPPING ? "5" : "30";
 }
 
 void api_refuse_fault(struct api_call *c, const struct api_fault *f)
@@ -458,6 +463,7 @@ static bool pass_auth(struct api_call *c, bool admin)
 		c->client = cl->id;
 		c->is_operator = cl->is_operator;
 		c->scope = cl->is_operator ? 0 : cl->id;
+		c->q->owner = cl->id;
 	}
 	if (r != AUTH_OK) {
 		refuse_auth(c, r, wait_s);

@@ -354,6 +354,8 @@ enum http_metric {
 	M_OUT,
 	M_OPEN,
 	M_IN_WORK,
+	M_NO_ROOM,
+	M_HELD,
 	M_N
 };
 static const struct {
@@ -370,6 +372,8 @@ static const struct {
 	[M_OUT] = {"http_octets_out_total", "counter", "Octets sent."},
 	[M_OPEN] = {"http_connections_open", "gauge", "Connections now."},
 	[M_IN_WORK] = {"http_requests_in_work", "gauge", "Requests being worked on now."},
+	[M_NO_ROOM] = {"http_no_room_total", "counter", "Requests and answers refused, as http.max_held was reached."},
+	[M_HELD] = {"http_held_octets", "gauge", "Octets taken of http.max_held: large bodies, streams, answers."},
 };
 
 static void put_http(struct api *a, struct buf *b)
@@ -384,7 +388,7 @@ static void put_http(struct api *a, struct buf *b)
 			continue;
 		http_server_counters(listeners[i]->srv, &h);
 		const uint64_t values[M_N] = {h.connections, h.refused, h.requests, h.errors, h.timeouts,
-			h.aborted, h.octets_in, h.octets_out, h.open, h.in_work};
+			h.aborted, h.octets_in, h.octets_out, h.open, h.in_work, h.no_room, h.held};
 		for (unsigned j = 0; j < M_N; j++)
 			v[i][j] = (double)values[j];
 	}

@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """0511: clients that post as fast as they can: refused before memory or disk run out, served again by itself, sending goes on."""
 import re
+import socket
 
 from faults import *
 from harness import *
@@ -115,6 +116,60 @@ def _(w):
     wait_for(lambda: len(flood.taken) >= n + ROWS, 20, "a 202 again, by itself")
     flood.stop()
     judge(gw, sim, flood.taken, flood.refused)
+
+
+class Unfinished:
+    """A post of so many octets whose end never comes."""
+
+    def __init__(self, gw, client, octets, form="application/json"):
+        self.octets = octets
+        self.s = socket.create_connection(("127.0.0.1", gw.port), timeout=patience(20))
+        self.s.sendall(f"POST /v1/messages HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {gw.keys[client]}\r\n"
+                       f"Content-Type: {form}\r\nContent-Length: {octets}\r\nExpect: 100-continue\r\n\r\n".encode())
+        self.answer = self.s.recv(4096).decode()
+        self.taken = self.answer.startswith("HTTP/1.1 100 ")
+
+    def send(self, head, n):
+        self.s.sendall(head + b" " * (n - len(head)))
+
+
+@case("large bodies that do not end: bounded in memory, half of the room for one client, 503 and Retry-After for the rest")
+def _(w):
+    gw = w.gateway({"http": {"max_held": 64 << 20}}, env=SMALL_QUARANTINE)
+    gw.add_client("other")
+    gw.write_conf()
+    gw.reload()
+    gw.api().send()
+    idle, n = resident_kb(gw), 8 << 20
+    held = lambda: gw.metrics()['posthorn_http_held_octets{listener="main"}']
+    some = [Unfinished(gw, "shop", n) for _ in range(60)]
+    on = [u for u in some if u.taken]
+    equal(len(on), 4, "bodies of 8 MB that were let in")
+    for u in some:
+        if not u.taken:
+            check("HTTP/1.1 503 " in u.answer and "Retry-After: " in u.answer and '"room_full"' in u.answer, u.answer)
+    for u in on:
+        u.send(b"[", n - 1)
+    lines = [Unfinished(gw, "other", n, "application/x-ndjson") for _ in range(70)]
+    equal(sum(u.taken for u in lines), 64, "streams of another client, each with room for a row")
+    for u in lines:
+        if u.taken:
+            u.send(b"{", 200_000)
+    wait_for(lambda: gw.metrics()['posthorn_http_octets_in_total{listener="main"}'] >= 4 * (n - 1) + 64 * 200_000, 30, "all of it")
+    risen = resident_kb(gw) - idle
+    print(f"# resident memory rose by {risen >> 10} MB", flush=True)
+    check(risen < (120 << 10 if SANITIZED else 70 << 10), f"resident memory rose by {risen} kB")
+    equal(held(), 4 * n + 64 * (256 << 10), "the room taken")
+    gw.api().send()
+    gw.api().post("/v1/messages", rows(50)).expect(202)
+    gw.api().post("/v1/messages", rows(500)).expect(503, "room_full")
+    gw.api("other").post("/v1/messages", rows(500)).expect(503, "room_full")
+    gw.operator().post("/v1/messages", rows(500)).expect(202)
+    for u in some + lines:
+        u.s.close()
+    wait_for(lambda: held() == 0, 10, "the room to be free")
+    gw.api().post("/v1/messages", rows(500)).expect(202)
+    equal(gw.metrics()['posthorn_http_no_room_total{listener="main"}'], 64, "refusals")
 
 
 main()
