@@ -229,7 +229,8 @@ static int listen_on(struct app *a, bool admin, const char *where, struct http_s
 {
 	struct http_conf hc = { .max_body = (size_t)a->conf->http.max_body,
 		.max_connections = (unsigned)a->conf->http.max_connections,
-		.max_per_address = (unsigned)a->conf->http.max_per_address, .room = a->room, .tls = admin ? NULL : a->tls };
+		.max_per_address = (unsigned)a->conf->http.max_per_address, .room = a->room,
+		.tls = admin ? NULL : a->tls };
 	int r;
 
 	if (!*where)

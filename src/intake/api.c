@@ -136,7 +136,8 @@ static const char *retry_after(enum api_code code)
 
 	if (code == API_RATE_LIMITED || (status != 429 && status != 503))
 		return NULL;
-	return code == API_QUEUE_BUSY || code == API_ROOM_FULL || code == API_STOPPING ? "5" : "30";
+	return code == API_QUEUE_BUSY || code == API_ROOM_FULL || code == API_DATABASE_LOCKED || code == API_STOPPING ?
+		"5" : "30";
 }
 
 static void respond(struct api_call *c, int status, const char *type, const void *body, size_t n)
@@ -208,6 +209,7 @@ enum api_code api_code_of_errno(int r)
 	case -EDQUOT: return API_TOO_MANY_WAITING;
 	case -ENOBUFS: return API_QUEUE_FULL;
 	case -ENOSPC: return API_DISK_FULL;
+	case -ENOLCK: return API_DATABASE_LOCKED;
 	case -ESHUTDOWN: return API_STOPPING;
 	case -ENOMEM: return API_QUEUE_BUSY;
 	}

@@ -8,6 +8,7 @@
 #include "intake/api_impl.h"
 #include "intake/api_links.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,7 +36,7 @@ void api_readyz(struct api_call *c, const uint8_t *body, size_t n)
 	if (c->api->stopping)
 		ready = false, json_out_str(&o, "stopping");
 	if (ss.last_error)
-		ready = false, json_out_str(&o, "store_failed");
+		ready = false, json_out_str(&o, ss.last_error == -ENOLCK ? "database_locked" : "store_failed");
 	if (ss.free_octets < (uint64_t)limits->disk_reserve_mb << 20)
 		ready = false, json_out_str(&o, "disk_full");
 	if (qs.waiting >= (uint64_t)limits->max_waiting)

@@ -154,12 +154,15 @@ static void write_thread(void *arg)
 	uint64_t looked_at = 0;
 
 	pthread_setname_np(pthread_self(), "writer"); /* for ps, top and the benchmarks */
+	batch_locks(&s->writer);
 	while (collect(s, waiting, &b)) {
 		batch_gather(&b, waiting, uv_hrtime());
 		if (b.n) {
 			batch_commit(s, &b);
 			publish(s, &b);
 			checkpoint_after_commit(s);
+		} else {
+			batch_try_lock(s);
 		}
 		look_at_disk(s, &looked_at);
 	}

@@ -3,6 +3,7 @@
 """0511: clients that post as fast as they can: refused before memory or disk run out, served again by itself, sending goes on."""
 import re
 import socket
+import sqlite3
 
 from faults import *
 from harness import *
@@ -170,6 +171,43 @@ def _(w):
     wait_for(lambda: held() == 0, 10, "the room to be free")
     gw.api().post("/v1/messages", rows(500)).expect(202)
     equal(gw.metrics()['posthorn_http_no_room_total{listener="main"}'], 64, "refusals")
+
+
+@case("a program holds the write lock: all posts are refused soon, with a reason; receipts wait; it ends by itself")
+def _(w):
+    sim = w.smsc("--receipt-delay", "1000", "--receipt-retry", "300", "--receipt-tries", "30")
+    gw = w.gateway(links=[smpp(sim, tps=100.0)])
+    gw.wait_link()
+    some = rows(100)
+    post(gw.api(), some)
+    wait_for(lambda: len(sim.submits()) >= 20, 10, "some to be sent")
+    db = sqlite3.connect(os.path.join(gw.settings["data_dir"], "posthorn.db"), isolation_level=None, timeout=10)
+    db.execute("BEGIN IMMEDIATE")
+    from_s, answers = time.monotonic(), []
+    refused = rows(64)
+    threads = [threading.Thread(target=lambda r=r: answers.append(gw.api().post("/v1/messages", r))) for r in refused]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(patience(30))
+    took_s = time.monotonic() - from_s
+    equal({(a.status, a.code) for a in answers}, {(503, "database_locked")}, "answers")
+    equal(len(answers), 64, "answers")
+    check(all(int(a.headers["Retry-After"]) > 0 for a in answers), "Retry-After")
+    check(took_s < (20 if SANITIZED else 6), f"64 posts took {took_s:.1f} s to be refused")
+    gw.wait_line(r"level=error event=database_locked .*another program holds the database's write lock")
+    equal(gw.admin().get("/readyz").expect(503).json["reasons"], ["database_locked"], "readyz")
+    equal(gw.api().all_messages(limit=1000)[0]["to"][:3], "+79", "reads go on")
+    wait_for(lambda: sim.stats["receipts"]["refused"] + sim.stats["receipts"]["retried"], 10, "a receipt that is not taken")
+    db.execute("ROLLBACK")
+    gw.wait_line("event=database_unlocked")
+    wait_for(lambda: gw.admin().get("/readyz").status == 200, 10, "/readyz to say 200")
+    equal(len([line for line in gw.lines if "event=database_locked" in line]), 1, "lines that say so")
+    more = rows(10)
+    post(gw.api(), more)
+    wait_ended(gw, 110, seconds=30)
+    once_each(some + more, sim)
+    check(not set(taken(sim)) & {r["to"] for r in refused}, "a refused one was sent")
 
 
 main()
