@@ -105,6 +105,7 @@ struct conf_cidr {
 
 struct conf_queue {
 	int64_t max_waiting;
+	int64_t max_campaigns;
 	int64_t disk_reserve_mb;
 	int64_t parked_max;
 	int64_t parked_keep_ms;

@@ -117,6 +117,8 @@ const struct conf_setting conf_settings[] = {
 
 	{ QUEUE(max_waiting), RANGE("50000000", 1, 10e9), .unit = "messages",
 		.help = "Messages of all clients that may wait." },
+	{ QUEUE(max_campaigns), RANGE("100000", 1, 10e6), .unit = "campaigns",
+		.help = "Names of campaigns that may be known; they are never forgotten. Half of what is left for one client." },
 	{ QUEUE(disk_reserve_mb), RANGE("512", 1, 10e6), .unit = "megabytes",
 		.help = "Free space below which nothing is accepted; sending stops at a quarter of it." },
 	{ QUEUE(parked_max), RANGE("100000", 1, 10e6), .unit = "receipts",

@@ -281,11 +281,34 @@ void api_key_drop(struct api *a, struct api_key *k)
 
 /* ---- What a message needs of the rest. ---- */
 
-static uint32_t campaign_make(void *arg, const char *name)
+/* Names are kept for ever, so there is a bound; and since the start no client makes more than it leaves to others. */
+static bool campaign_fits(struct api *a, const struct auth_client *cl)
+{
+	int64_t left = a->p.conf->queue.max_campaigns - (int64_t)names_count(a->p.names, NAME_CAMPAIGN);
+
+	return cl && left > 0 && (int64_t)cl->n_campaigns < left;
+}
+
+static int campaign_look(void *arg, uint32_t client, const char *name, uint32_t *ret_id)
 {
 	struct api *a = arg;
 
-	return names_get(a->p.names, NAME_CAMPAIGN, name);
+	*ret_id = names_find(a->p.names, NAME_CAMPAIGN, name);
+	return *ret_id || campaign_fits(a, auth_find(a->auth, client)) ? 0 : -ENOSPC;
+}
+
+static int campaign_make(void *arg, uint32_t client, const char *name, uint32_t *ret_id)
+{
+	struct api *a = arg;
+	int r = campaign_look(arg, client, name, ret_id);
+	bool is_new = r == 0 && *ret_id == 0;
+
+	if (r < 0)
+		return r;
+	*ret_id = names_get(a->p.names, NAME_CAMPAIGN, name);
+	if (is_new && *ret_id)
+		auth_find(a->auth, client)->n_campaigns++;
+	return *ret_id ? 0 : -ENOMEM;
 }
 
 static uint32_t route_of(void *arg, const struct message *m)
@@ -316,7 +339,7 @@ void api_message_ctx(
 		.client = cl->conf,
 		.client_id = cl->id,
 		.now_ms = clock_ms(),
-		.campaign_of = make_names ? campaign_make : NULL,
+		.campaign_of = make_names ? campaign_make : campaign_look,
 		.route_of = route_of,
 		.rules_of = rules_of,
 		.tlvs_of = tlvs_of,

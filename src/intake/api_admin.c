@@ -69,6 +69,8 @@ static void put_queue(struct api *a, struct buf *b)
 	stats_text_gauge(b, "queue_in_flight", "Parts leased to links.", (double)s.in_flight);
 	stats_text_gauge(
 		b, "queue_receipts_waiting", "Parts that wait for a receipt.", (double)s.receipts_waiting);
+	stats_text_gauge(b, "campaigns", "Names of campaigns that are known.",
+		(double)names_count(a->p.names, NAME_CAMPAIGN));
 	stats_text_gauge(b, "queue_recovering", "1 while the scan after a restart is running.", s.recovering);
 	stats_text_head(b, "final_total", "counter", "Messages that became final, by state.");
 	for (unsigned i = 0; i < STATE_N; i++)

@@ -57,6 +57,7 @@
 	X(EXPECTATION_FAILED,  "expectation_failed",  417, "An Expect header other than 100-continue.") \
 	X(TOO_MANY_PARTS,      "too_many_parts",      422, "The message needs more parts than the client may send.") \
 	X(NOT_GSM7,            "not_gsm7",            422, "encoding is gsm7, and the text has characters outside it.") \
+	X(TOO_MANY_CAMPAIGNS,  "too_many_campaigns",  422, "As many campaigns are known as may be, or the client has its share; use tag for labels of few messages.") \
 	X(UNSUPPORTED,         "unsupported",         422, "This gateway was built without what the field asks for, or the link has no such thing.") \
 	X(RATE_LIMITED,        "rate_limited",        429, "More requests per second than the client may send; see Retry-After.") \
 	X(TOO_MANY_WAITING,    "too_many_waiting",    429, "The client has as many waiting messages as it may have.") \

@@ -22,5 +22,7 @@ uint32_t names_get(struct names *n, enum name_kind kind, const char *text);
 uint32_t names_find(const struct names *n, enum name_kind kind, const char *text);
 /* Never NULL: "" for 0 and for the unknown. */
 const char *names_text(const struct names *n, enum name_kind kind, uint32_t id);
+/* How many there are; who makes names out of what clients send bounds them by it. */
+uint32_t names_count(const struct names *n, enum name_kind kind);
 
 #endif

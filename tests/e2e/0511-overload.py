@@ -210,4 +210,32 @@ def _(w):
     check(not set(taken(sim)) & {r["to"] for r in refused}, "a refused one was sent")
 
 
+@case("campaigns without end: 422 too_many_campaigns for new ones, half of what is left for one client, known ones go on")
+def _(w):
+    gw = w.gateway({"queue": {"max_campaigns": 20}})
+    gw.add_client("other")
+    gw.write_conf()
+    gw.reload()
+
+    def codes(client, names):
+        a = gw.api(client).post("/v1/messages", [dict(r, campaign=c) for r, c in zip(rows(len(names)), names)])
+        return [r["error"]["code"] if "error" in r else None for r in a.json["results"]]
+
+    full = "too_many_campaigns"
+    equal(codes("shop", [f"a{i}" for i in range(12)]), [None] * 10 + [full] * 2, "new ones of one client")
+    equal(codes("other", [f"b{i}" for i in range(6)]), [None] * 5 + [full], "those of another")
+    equal(codes("shop", ["a3", "b3", "a20"]), [None, None, full], "known ones")
+    a = gw.api().post("/v1/messages", dict(rows(1)[0], campaign="a21")).expect(422, full)
+    check('"tag"' in a.json["error"]["message"], f"what to do instead: {a}")
+    gw.api().post("/v1/messages", dict(rows(1)[0], tag="a21")).expect(202)
+    equal(gw.api().post("/v1/preview", dict(rows(1)[0], campaign="a21")).code, full, "the preview")
+    gw.restart()
+    equal(gw.metrics()["posthorn_campaigns"], 15, "campaigns that are known")
+    equal(codes("shop", ["a3", "c0", "c1", "c2", "c3"]), [None] * 4 + [full], "after a restart")
+    gw.settings["queue"]["max_campaigns"] = 1000
+    gw.write_conf()
+    gw.reload()
+    equal(codes("shop", ["c3", "c4"]), [None] * 2, "with a higher limit")
+
+
 main()

@@ -451,7 +451,9 @@ static void names_keep_their_numbers(void **state)
 	n = names_new();
 	assert_int_equal(names_load(n, f->store), 0);
 	assert_int_equal(names_find(n, NAME_CAMPAIGN, "c499"), 500);
+	assert_int_equal(names_count(n, NAME_CAMPAIGN), 500);
 	assert_int_equal(names_get(n, NAME_CAMPAIGN, "new"), 501);
+	assert_int_equal(names_count(n, NAME_CAMPAIGN), 501);
 	assert_string_equal(names_text(n, NAME_CAMPAIGN, 7), "c6");
 	assert_string_equal(names_text(n, NAME_CAMPAIGN, 9999), "");
 	assert_string_equal(names_text(n, NAME_CLIENT, 0), "");
