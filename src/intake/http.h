@@ -151,6 +151,9 @@ const char *http_header_get(const struct http_request *q, const char *name);
 void http_request_peer(const struct http_request *q, struct sockaddr_storage *ret_addr);
 bool http_request_is_tls(const struct http_request *q);
 
+/* What became of the body holds so many octets until the answer.  false: there is no room for that much. */
+bool http_request_hold(struct http_request *q, size_t n);
+
 /* ---- Back-pressure of a streamed body: reading stops at the socket and the rate is not measured meanwhile.
  * on_body() never comes from inside http_request_resume(). ---- */
 void http_request_pause(struct http_request *q);

@@ -3,7 +3,7 @@
  * stream as long as it lasts, a large answer until the client has fetched it.
  *
  * A body takes its room before it is read, so that who finds none is told at once; one of unknown length takes more
- * as its buffer grows.  After it was parsed the room stays taken: what it was parsed into is larger than the body.
+ * as its buffer grows.  When it was parsed, its buffer goes, and what it was parsed into takes the room instead.
  */
 #include "intake/http_int.h"
 
@@ -51,6 +51,11 @@ bool http_hold_more(struct http_work *x, size_t n)
 	while (all < n)
 		all *= 2;
 	return http_hold_body(x, all < x->conn->srv->conf.max_body ? all : n);
+}
+
+bool http_request_hold(struct http_request *q, size_t n)
+{
+	return http_hold_body(http_work_of(q), n);
 }
 
 void http_let_go_body(struct http_work *x)

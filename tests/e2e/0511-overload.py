@@ -14,9 +14,9 @@ SMALL_QUARANTINE = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:quarantine_
     if SANITIZED else {}
 
 
-def resident_kb(gw):
+def resident_kb(gw, which="VmRSS"):
     with open(f"/proc/{gw.pid}/status", encoding="ascii") as f:
-        return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
+        return int(re.search(which + r":\s+(\d+)", f.read()).group(1))
 
 
 class Flood:
@@ -170,6 +170,9 @@ def _(w):
         u.s.close()
     wait_for(lambda: held() == 0, 10, "the room to be free")
     gw.api().post("/v1/messages", rows(500)).expect(202)
+    gw.api().post("/v1/messages", b"[" + b"{}," * (n // 3 - 10) + b"{}]").expect(413, "too_many_rows")
+    risen = resident_kb(gw, "VmHWM") - idle
+    check(risen < (200 << 10 if SANITIZED else 70 << 10), f"resident memory rose by {risen} kB for small objects")
     equal(gw.metrics()['posthorn_http_no_room_total{listener="main"}'], 64, "refusals")
 
 

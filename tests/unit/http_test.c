@@ -879,6 +879,9 @@ static void test_room_is_held_until_the_answer(void **state)
 	client_send(&a, &c, body, sizeof(body));
 	TURN_UNTIL(&a, a.n_later == 1);
 	assert_int_equal(held(&a), 40000);
+	assert_true(http_request_hold(a.later[0], 45000));
+	assert_false(http_request_hold(a.later[0], 60000));
+	assert_int_equal(held(&a), 45000);
 	http_respond(a.later[0], 202, NULL, NULL, 0);
 	assert_int_equal(held(&a), 0);
 	client_close(&c);
