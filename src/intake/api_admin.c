@@ -123,7 +123,9 @@ static void put_store(struct api *a, struct buf *b)
 	stats_text_gauge(b, "store_failing", "1 when the last commit failed.", s.last_error != 0);
 	stats_text_head(b, "store_pending", "gauge", "Operations staged or being written, by list.");
 	for (unsigned i = 0; i < STORE_LISTS; i++) {
-		static const char *const lists[STORE_LISTS] = {"settle", "otp", "bulk", "later"};
+		static const char *const lists[STORE_LISTS] = {
+			[STORE_FIRST] = "first", [STORE_SETTLE] = "settle", [STORE_OTP] = "otp", [STORE_BULK] = "bulk",
+			[STORE_LATER] = "later"};
 
 		stats_text_value(b, "store_pending", (const char *const[]){"list", lists[i], NULL},
 			(double)store_pending(a->p.store, i));

@@ -53,8 +53,12 @@ static struct lane *lane_make(struct queue *q, const struct store_lane *k, uint3
 {
 	struct lane *l = calloc(1, sizeof(*l));
 
-	if (!l)
+	if (l)
+		l->naming = calloc(1, sizeof(*l->naming));
+	if (!l || !l->naming) {
+		free(l);
 		return NULL;
+	}
 	l->key = *k;
 	l->pin = pin;
 	l->client = queue_client_of(q, k->client);
@@ -109,28 +113,20 @@ struct lane *lane_by_id(struct queue *q, uint32_t id)
 
 static void lane_named(struct store_op *op)
 {
-	if (!queue_again(op->arg, op)) /* no row of the lane is found after a restart without it */
-		free(op);
+	free(op);
 }
 
 void lane_name(struct queue *q, struct lane *l)
 {
-	struct op_lane *op;
+	struct op_lane *op = l->naming;
 
-	if (l->named)
-		return;
-	if (l->key.id == 0)
-		l->key.id = q->next_lane++;
-	op = calloc(1, sizeof(*op));
 	if (!op)
-		return; /* the next row tries again */
-	op->op.kind = OP_LANE;
-	op->op.rows = 1;
-	op->op.done = lane_named;
-	op->op.arg = q;
+		return;
+	l->naming = NULL;
+	l->key.id = q->next_lane++;
+	op->op = (struct store_op){ .kind = OP_LANE, .rows = 1, .done = lane_named };
 	op->lane = l->key;
-	store_stage(q->store, STORE_SETTLE, &op->op);
-	l->named = true;
+	store_stage(q->store, STORE_FIRST, &op->op);
 }
 
 /* ---- minutes: how many rows end when --------------------------------------------------------------------- */
@@ -409,7 +405,7 @@ void lane_drop_if_idle(struct queue *q, struct lane *l)
 {
 	struct lane **p;
 
-	if (l->named && q->n_lanes < LANES_KEPT) /* it has a number on disk: do not use up another one */
+	if (!l->naming && q->n_lanes < LANES_KEPT) /* it has a number on disk: do not use up another one */
 		return;
 	if (l->wait.head || l->n_pending || l->n_rows || l->n_held || l->counting || l->refilling || l->expiring)
 		return;
@@ -423,6 +419,7 @@ void lane_drop_if_idle(struct queue *q, struct lane *l)
 	if (l->next_all)
 		l->next_all->prev_all = l->prev_all;
 	q->n_lanes--;
+	free(l->naming);
 	free(l->minutes);
 	free(l);
 }

@@ -5,8 +5,7 @@
  * There are as many names as clients, links, routes and campaigns have ever been called, so an entry is kept small and
  * nothing is ever removed.  The table is open addressing over (kind, text); slots hold index + 1 of an entry.
  *
- * When the store refuses a new name (disk full) the id stays taken and the operation is staged again with the next
- * look-up of that name: rows that refer to it would have been refused by the same disk.
+ * The row of a new name goes down before all that may refer to it (STORE_FIRST).
  */
 #include "queue/names.h"
 
@@ -34,6 +33,7 @@ struct names {
 	} kinds[NAME_KINDS];
 	struct name **slots;
 	size_t n_slots, n_names;
+	bool missed; /* one of those on disk, for want of memory: its number would be given again */
 };
 
 struct names *names_new(void)
@@ -155,25 +155,31 @@ static bool stage(struct names *n, struct name *e)
 	e->op->kind = e->kind;
 	e->op->id = e->id;
 	memcpy(e->op->text, e->text, strlen(e->text) + 1);
-	store_stage(n->store, STORE_SETTLE, &e->op->op);
+	store_stage(n->store, STORE_FIRST, &e->op->op);
 	return true;
 }
 
 static void on_loaded(void *arg, enum name_kind kind, uint32_t id, const char *text)
 {
+	struct names *n = arg;
 	struct name *e;
 
 	if (kind >= NAME_KINDS || strlen(text) > MSG_REF_MAX)
 		return;
-	e = add(arg, kind, id, text);
+	e = add(n, kind, id, text);
 	if (e)
 		e->stored = true;
+	else
+		n->missed = true;
 }
 
 int names_load(struct names *n, struct store *s)
 {
+	int r;
+
 	n->store = s;
-	return store_names(s, on_loaded, n);
+	r = store_names(s, on_loaded, n);
+	return r == 0 && n->missed ? -ENOMEM : r;
 }
 
 uint32_t names_get(struct names *n, enum name_kind kind, const char *text)

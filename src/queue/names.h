@@ -2,8 +2,8 @@
  *
  * names.h -- names of clients, campaigns, routes, links and accounts as small integers, append-only and durable.
  *
- * A new name is staged in the settle list, which goes first in every commit: no row can refer to a name that is not
- * stored.  Id 0 means "none".
+ * A new name is staged in STORE_FIRST, which goes down before all that refers to it: no row can refer to a name that is
+ * not stored.  Id 0 means "none".
  */
 #ifndef NAMES_H
 #define NAMES_H

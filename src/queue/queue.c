@@ -482,21 +482,27 @@ static void checked(uv_check_t *c)
 	serve_run(q);
 }
 
-static void lane_known(void *arg, const struct store_lane *k, bool has_backlog)
+struct lanes_known {
+	struct queue *q;
+	bool missed; /* one of them, for want of memory: its rows would wait for the next start */
+};
+
+static void lane_known(void *arg, const struct store_lane *k)
 {
-	struct queue *q = arg;
+	struct lanes_known *known = arg;
+	struct queue *q = known->q;
 	struct message m = { .client = k->client, .campaign = k->campaign, .route = k->route, .class = k->class };
 	struct lane *l;
 
-	if (!has_backlog)
-		return;
 	l = lane_get(q, &m, k->skip);
 	if (l && l->key.id && l->key.id != k->id)
 		l = lane_twin(q, k); /* it was forgotten and made again: both have rows */
+	known->missed |= !l;
 	if (!l)
 		return;
 	l->key.id = k->id;
-	l->named = true;
+	free(l->naming);
+	l->naming = NULL;
 	l->counting = true;
 }
 
@@ -511,6 +517,7 @@ struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boo
 	struct names *names, const struct queue_events *events)
 {
 	struct queue *q = calloc(1, sizeof(*q));
+	struct lanes_known known = { .q = q };
 
 	if (!q)
 		return NULL;
@@ -555,7 +562,7 @@ struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boo
 	uv_timer_init(loop, &q->tick);
 	uv_timer_init(loop, &q->second);
 	q->check.data = q->tick.data = q->second.data = q;
-	if (store_lanes(s, lane_known, q) < 0 || store_refs(s, REF_ROWS, ref_known, q) < 0 ||
+	if (store_lanes(s, lane_known, &known) < 0 || known.missed || store_refs(s, REF_ROWS, ref_known, q) < 0 ||
 		receipt_load_forms(q) < 0 || quota_load(q) < 0)
 		return NULL;
 	return q;
@@ -613,6 +620,7 @@ static void lane_free_all(struct queue *q)
 		struct lane *l = q->lanes;
 
 		q->lanes = l->next_all;
+		free(l->naming);
 		free(l->minutes);
 		free(l);
 	}

@@ -83,7 +83,8 @@ struct qlist {
 struct lane {
 	struct lane *next_hash, *next_all, *prev_all;
 	struct lane *next, *prev;    /* ring of the outlet's lanes with something to send */
-	struct store_lane key;       /* id 0: not on disk yet */
+	struct store_lane key;       /* id 0: not on disk yet … */
+	struct op_lane *naming;      /* … and how it gets there; NULL: it is, or is on its way */
 	uint32_t pin;                /* not 0: half-sent messages, for this link alone; such a lane has no rows */
 	struct queue_client_state *client;
 	const struct queue_route *route; /* NULL: none */
@@ -99,7 +100,7 @@ struct lane {
 	uint64_t n_read_uncounted;   /* rows read while they were being counted */
 	uint64_t cursor;             /* seq of the last row read */
 	bool counting;               /* n_rows is not known yet, there may be some */
-	bool refilling, expiring, active, named, asked_count;
+	bool refilling, expiring, active, asked_count;
 	int deficit;
 	bool in_turn;          /* it was given its quantum, and has not used it up */
 	uint8_t reason;

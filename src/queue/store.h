@@ -2,13 +2,13 @@
  *
  * store.h -- the durable store: batches of operations in, look-ups out.  No SQL outside store_sqlite*.c.
  *
- * WRITING.  The loop thread stages operations in three lists and hands them over once per loop turn (the store's own
+ * WRITING.  The loop thread stages operations in lists and hands them over once per loop turn (the store's own
  * uv_prepare handle does that); one writer thread, owner of the only write connection, takes what is staged and makes
  * it one BEGIN IMMEDIATE … COMMIT (WAL, synchronous=FULL), then wakes the loop once for the batch.  There is no timer:
  * the next commit begins when the last has ended.  At most 5,000 rows a commit; while settle or otp operations wait,
  * at most 1,000 of them bulk.  While codes come in commits are shorter still, one with codes takes no bulk unless
  * the one before it took none, and bulk is held to 100,000 rows a second.  Each list is first in, first out; within a
- * commit settle goes before otp before bulk.
+ * commit first goes before settle before otp before bulk.
  *
  * op->done() runs on the loop thread, in the order of the operations, after the commit: r = 0 means on disk, synced.
  * An operation is the caller's memory and is lent until done() runs; so is all it points to.
@@ -39,8 +39,10 @@ struct store_op;
 struct store_quota;
 struct store_quota_recipient;
 
-/* LATER: nobody waits for it, so it goes down beside others, or after some milliseconds by itself. */
-enum store_list { STORE_SETTLE, STORE_OTP, STORE_BULK, STORE_LATER, STORE_LISTS };
+/* FIRST: what rows of others refer to by a number, lanes and names.  It is on disk with the first commit after its
+ * hand-over, or nothing that was handed over with it or since is; it is not refused while the store is open.
+ * LATER: nobody waits for it, so it goes down beside others, or after some milliseconds by itself. */
+enum store_list { STORE_FIRST, STORE_SETTLE, STORE_OTP, STORE_BULK, STORE_LATER, STORE_LISTS };
 
 enum name_kind { NAME_CLIENT = 1, NAME_CAMPAIGN, NAME_ROUTE, NAME_LINK, NAME_ACCOUNT };
 
@@ -88,12 +90,12 @@ void store_close(struct store *s, void (*closed)(void *arg), void *arg);
 /* Every stored name, once, at start (blocking; before the loop runs). */
 int store_names(
 	struct store *s, void (*each)(void *arg, enum name_kind kind, uint32_t id, const char *text), void *arg);
-/* Every stored lane that has backlog rows (skip scan, no counting); blocking, at start. */
+/* Every lane that has backlog rows; blocking, at start. */
 struct store_lane {
 	uint32_t id, client, campaign, route;
 	uint8_t class, skip;
 };
-int store_lanes(struct store *s, void (*each)(void *arg, const struct store_lane *l, bool has_backlog), void *arg);
+int store_lanes(struct store *s, void (*each)(void *arg, const struct store_lane *l), void *arg);
 /* Every cancel row that is not done yet; blocking, at start. */
 int store_cancels(struct store *s,
 	void (*each)(void *arg, uint64_t n, uint32_t client, const char *tag, uint64_t upto_id), void *arg);

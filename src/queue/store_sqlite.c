@@ -159,6 +159,7 @@ static void write_thread(void *arg)
 		batch_gather(&b, waiting, uv_hrtime());
 		if (b.n) {
 			batch_commit(s, &b);
+			batch_keep_first(&b, atomic_load(&s->last_try), waiting, uv_hrtime());
 			publish(s, &b);
 			checkpoint_after_commit(s);
 		} else {
@@ -453,6 +454,7 @@ void store_close(struct store *s, void (*closed)(void *arg), void *arg)
 	s->closed = closed;
 	s->closed_arg = arg;
 	s->closing = true;
+	atomic_store(&s->last_try, true);
 	uv_ref((uv_handle_t *)&s->async);
 	uv_async_send(&s->async);
 }

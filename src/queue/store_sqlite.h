@@ -41,6 +41,7 @@
 #define COMMIT_QUICK_ROWS 2000 /* while codes come in: within OTP_RECENT_NS of the last one */
 #define COMMIT_OTP_ROWS  500  /* of these kept free for codes, however much there is to settle; bulk gets as many */
 #define LATER_NS         UINT64_C(10000000) /* what can wait does so for others, no longer than this */
+#define FIRST_AGAIN_NS   UINT64_C(1000000000) /* what others refer to is tried again by itself, if nothing else comes */
 #define OTP_RECENT_NS    UINT64_C(10000000000)
 #define RECENT_NS        UINT64_C(100000000)
 #define LONG_BULK_ROWS   500  /* after so many bulk rows it is the others' turn … */
@@ -48,6 +49,8 @@
 #define TURN_MAX_NS      UINT64_C(50000000) /* … this: a disk that hangs for once does not keep clients waiting */
 #define BACK_ROWS        16   /* who had so many in a commit … */
 #define BACK_NS          UINT64_C(3000000) /* … may be back with what follows from it within this */
+#define FEW_ROWS         8    /* after a commit with so few bulk rows at most, so few to settle wait … */
+#define FRONT_MAX_NS     UINT64_C(1000000) /* … for the next of them, as long as a sync takes or this */
 #define QUICK_ROW_NS     UINT64_C(10000) /* to the next bulk row while codes come in: 100,000 a second */
 #define ID_BLOCK         65536
 #define PAGE_ROWS        50000 /* a read examines no more … */
@@ -675,6 +678,7 @@ struct store {
 	_Atomic uint64_t commits, rows, busy_us, wal_octets, db_octets, free_octets, inbound_open;
 	_Atomic uint32_t latency[LATENCY_BUCKETS];
 	_Atomic int last_error;
+	_Atomic bool last_try; /* the loop's: the store is being closed, and what cannot be stored is not tried again */
 	_Atomic uint64_t parked, parked_expired, parked_dropped;
 };
 
@@ -683,7 +687,9 @@ struct store {
 /* The operations of a commit; the writer thread keeps one and fills it again and again. */
 struct batch {
 	struct store_op *ops[COMMIT_MOST];
-	size_t n;
+	size_t n, n_first;     /* the first of them are of STORE_FIRST: each transaction begins with them … */
+	bool first_stored;     /* … until one has gone well */
+	bool given_up;         /* on them, at the end: nothing goes down any more */
 	unsigned rows, bulk_rows, urgent_rows; /* all of these, of bulk, of what settles and codes */
 	bool alone;        /* codes without bulk */
 	uint64_t otp_ns;   /* when there was last one; 0: never */
@@ -691,7 +697,9 @@ struct batch {
 	uint64_t urgent_ns; /* when there was last something to settle, or a code; 0: never */
 	uint64_t turn_ns;  /* until then it is the turn of those … */
 	uint64_t back_ns;  /* … if there are some, or by then */
+	uint64_t front_ns; /* until then clients that post one by one may be back */
 	uint64_t later_ns; /* what can wait has waited since then; 0: there is nothing */
+	uint64_t first_ns; /* what others refer to is not tried by itself before; 0: there is nothing */
 	uint64_t sync_us;  /* what the disk takes for a commit, however small */
 	int disk;          /* the disk itself failed: SQLite's code */
 };
@@ -702,8 +710,10 @@ uint64_t batch_wait_ns(struct batch *b, const struct op_list waiting[STORE_LISTS
 void batch_gather(struct batch *b, struct op_list waiting[STORE_LISTS], uint64_t now);
 /* Whose turn it is after a commit that took so long without its sync, which all share; batch_commit() ends with it. */
 void batch_committed(struct batch *b, uint64_t took_ns, uint64_t now);
-/* Commit it.  Each operation has its outcome then, on disk or refused. */
+/* Commit it.  Each operation has its outcome then, on disk or refused; but those of STORE_FIRST that could not be
+ * stored go back to their list with batch_keep_first(), or are refused with all that comes, if it was the last try. */
 void batch_commit(struct store *s, struct batch *b);
+void batch_keep_first(struct batch *b, bool last_try, struct op_list waiting[STORE_LISTS], uint64_t now);
 /* At start: how long another program's lock is waited for. */
 void batch_locks(struct writer *w);
 /* Nothing is to be committed: is a lock gone that was in the way? */

@@ -148,13 +148,17 @@ static const struct count counts[] = {
 		" (SELECT 1 FROM inbound_set WHERE n = set_n)", CARE_ERROR, "parts of inbound messages without a set" },
 	{ "unknown_clients", "SELECT count(*) FROM message WHERE client <> 0 AND NOT EXISTS"
 		" (SELECT 1 FROM name WHERE kind = 1 AND name.id = client)", CARE_ERROR, "messages of a client without a name" },
+	{ "unknown_campaigns", "SELECT count(*) FROM message WHERE campaign <> 0 AND NOT EXISTS"
+		" (SELECT 1 FROM name WHERE kind = 2 AND name.id = campaign)", CARE_ERROR, "messages of a campaign without a name" },
+	{ "unknown_lanes", "SELECT count(*) FROM backlog WHERE NOT EXISTS (SELECT 1 FROM lane WHERE lane.id = lane)",
+		CARE_ERROR, "messages that wait in a lane nobody knows: they are not found after a start" },
 };
 
 /* All that stands for a message which is not final: see queue.h, "where an unresolved message is found". */
 static const char accounted[] =
 	"PRAGMA query_only = 0;"
 	"CREATE TEMP TABLE accounted (id INTEGER PRIMARY KEY);"
-	"INSERT OR IGNORE INTO temp.accounted SELECT id FROM backlog;"
+	"INSERT OR IGNORE INTO temp.accounted SELECT id FROM backlog WHERE lane IN (SELECT id FROM lane);"
 	"INSERT OR IGNORE INTO temp.accounted SELECT " ID_OF_KEY " FROM due;"
 	"INSERT OR IGNORE INTO temp.accounted SELECT " ID_OF_KEY " FROM waiting;"
 	"PRAGMA query_only = 1;";

@@ -12,6 +12,7 @@
 #include "queue/store_sqlite.h"
 
 #include <errno.h>
+#include <string.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -68,18 +69,46 @@ static uint64_t later_held_ns(const struct batch *b, uint64_t now)
 	return now < b->later_ns + LATER_NS ? b->later_ns + LATER_NS - now : 0;
 }
 
+static bool is_few(const struct op_list *l)
+{
+	unsigned rows = 0;
+
+	for (const struct store_op *op = l->head; op && rows <= FEW_ROWS; op = op->next)
+		rows += op->rows ? op->rows : 1;
+	return rows <= FEW_ROWS;
+}
+
+/* A client that waits for each answer is back within a moment of it, and would wait for two syncs, one for what came of
+ * its last message and its own: both go into one.  It is waited for no longer than it would have to wait. */
+static uint64_t front_held_ns(const struct batch *b, const struct op_list *settle, uint64_t now)
+{
+	return now < b->front_ns && is_few(settle) ? b->front_ns - now : 0;
+}
+
+/* Those who refer to it come along. */
+static uint64_t first_held_ns(struct batch *b, uint64_t now)
+{
+	if (!b->first_ns)
+		b->first_ns = now + LATER_NS;
+	return now < b->first_ns ? b->first_ns - now : 0;
+}
+
 uint64_t batch_wait_ns(struct batch *b, const struct op_list waiting[STORE_LISTS], uint64_t now)
 {
 	uint64_t wait = UINT64_MAX, held;
 
+	if (waiting[STORE_FIRST].head)
+		wait = first_held_ns(b, now);
 	if (!waiting[STORE_LATER].head)
 		b->later_ns = 0;
 	else if (!b->later_ns)
 		b->later_ns = now;
-	if (waiting[STORE_SETTLE].head || waiting[STORE_OTP].head)
+	if (waiting[STORE_OTP].head)
 		return 0;
-	if (waiting[STORE_BULK].head)
-		wait = bulk_held_ns(b, false, now);
+	if (waiting[STORE_SETTLE].head && (held = front_held_ns(b, &waiting[STORE_SETTLE], now)) < wait)
+		wait = held;
+	if (waiting[STORE_BULK].head && (held = bulk_held_ns(b, false, now)) < wait)
+		wait = held;
 	if (b->later_ns && (held = later_held_ns(b, now)) < wait)
 		wait = held;
 	return wait;
@@ -96,6 +125,16 @@ static unsigned most_rows(const struct batch *b)
 static unsigned bulk_share(const struct batch *b)
 {
 	return b->sync_us < COMMIT_ROWS ? COMMIT_BULK_SHARE : 2;
+}
+
+/* All of it; false: there is more, and the rest has to wait for that. */
+static bool take_first(struct batch *b, struct op_list *first)
+{
+	take(b, first, COMMIT_MOST);
+	b->n_first = b->n;
+	b->first_stored = !b->n_first;
+	b->first_ns = b->rows = 0;
+	return !first->head;
 }
 
 /* While codes come in, commits are short, as the next code waits for one that has begun; and one with codes has nothing
@@ -115,7 +154,9 @@ void batch_gather(struct batch *b, struct op_list waiting[STORE_LISTS], uint64_t
 	if (busy)
 		b->urgent_ns = now;
 	b->alone = alone;
-	b->n = b->rows = 0;
+	b->n = b->rows = b->bulk_rows = b->urgent_rows = 0;
+	if (!take_first(b, &waiting[STORE_FIRST]))
+		return;
 	take(b, &waiting[STORE_SETTLE], left - (otp ? COMMIT_OTP_ROWS : 0));
 	left = b->rows < left ? left - b->rows : 1;
 	take(b, &waiting[STORE_OTP], left);
@@ -139,6 +180,9 @@ void batch_committed(struct batch *b, uint64_t took_ns, uint64_t now)
 	if (b->bulk_rows)
 		b->turn_ns = b->bulk_rows < LONG_BULK_ROWS ? 0 : now + (turn < TURN_MAX_NS ? turn : TURN_MAX_NS);
 	b->back_ns = b->urgent_rows >= BACK_ROWS ? now + BACK_NS : 0;
+	b->front_ns = 0;
+	if (b->bulk_rows && b->bulk_rows <= FEW_ROWS)
+		b->front_ns = now + (b->sync_us * 1000 < FRONT_MAX_NS ? b->sync_us * 1000 : FRONT_MAX_NS);
 }
 
 /* ---- how it goes down ------------------------------------------------------------------------------------ */
@@ -238,8 +282,21 @@ static int commit(struct writer *w)
 	return rc;
 }
 
-/* All of these operations, or nothing of them. */
-static int apply_all(struct writer *w, struct store_op **ops, size_t n)
+static int apply_some(struct writer *w, struct store_op **ops, size_t n)
+{
+	int rc = SQLITE_OK;
+
+	for (size_t i = 0; rc == SQLITE_OK && i < n; i++) {
+		ops[i]->r = 0;
+		rc = prepare(w, ops[i]);
+		if (rc == SQLITE_OK)
+			rc = apply[ops[i]->kind](w, ops[i]);
+	}
+	return rc;
+}
+
+/* All of these operations, or nothing of them; and before them what they refer to. */
+static int apply_all(struct writer *w, struct batch *b, size_t from, size_t n)
 {
 	int rc;
 
@@ -247,12 +304,10 @@ static int apply_all(struct writer *w, struct store_op **ops, size_t n)
 	w->saved = w->m;
 	w->batch++;
 	rc = run(w->st[W_BEGIN]);
-	for (size_t i = 0; rc == SQLITE_OK && i < n; i++) {
-		ops[i]->r = 0;
-		rc = prepare(w, ops[i]);
-		if (rc == SQLITE_OK)
-			rc = apply[ops[i]->kind](w, ops[i]);
-	}
+	if (rc == SQLITE_OK && !b->first_stored)
+		rc = apply_some(w, b->ops, b->n_first);
+	if (rc == SQLITE_OK)
+		rc = apply_some(w, b->ops + from, n);
 	if (rc == SQLITE_OK)
 		rc = rows_flush(w);
 	if (rc == SQLITE_OK)
@@ -263,6 +318,7 @@ static int apply_all(struct writer *w, struct store_op **ops, size_t n)
 		idem_committed(w);
 	else
 		rollback(w);
+	b->first_stored |= rc == SQLITE_OK;
 	return rc;
 }
 
@@ -293,12 +349,25 @@ static void refuse(struct store_op **ops, size_t n, int rc)
 }
 
 /* Once more, as it may have been what is done for keys of before that failed. */
-static int without_work(struct writer *w, struct store_op **ops, size_t n, int why)
+static int without_work(struct writer *w, struct batch *b, size_t from, size_t n, int why)
 {
-	int rc = apply_all(w, ops, n);
+	int rc = apply_all(w, b, from, n);
 
 	if (rc == SQLITE_OK)
 		log_error("store_keys_put_off", "error=%s code=%d", sqlite3_errstr(why), why);
+	return rc;
+}
+
+/* Nothing goes down without what it refers to, whatever it is that keeps that from being stored. */
+static int first_by_itself(struct writer *w, struct batch *b)
+{
+	int rc = b->first_stored ? SQLITE_OK : apply_all(w, b, 0, 0);
+
+	if (rc == SQLITE_OK)
+		return rc;
+	b->disk = rc;
+	if (!atomic_load(&w->store->last_error))
+		log_error("store_refused", "operation=%d error=%s code=%d", b->ops[0]->kind, sqlite3_errstr(rc), rc);
 	return rc;
 }
 
@@ -310,7 +379,7 @@ static int bisect(struct writer *w, struct batch *b, size_t from, size_t n)
 		refuse(b->ops + from, n, b->disk);
 		return b->disk;
 	}
-	rc = apply_all(w, b->ops + from, n);
+	rc = apply_all(w, b, from, n);
 	if (is_locked(rc)) {
 		b->disk = rc;
 		refuse(b->ops + from, n, rc);
@@ -318,12 +387,17 @@ static int bisect(struct writer *w, struct batch *b, size_t from, size_t n)
 	}
 	if ((rc & 0xff) == SQLITE_CONSTRAINT && !w->careful) {
 		w->careful = CAREFUL; /* a carrier that says things twice will do so again */
-		rc = apply_all(w, b->ops + from, n);
+		rc = apply_all(w, b, from, n);
 	}
 	if (rc != SQLITE_OK && w->keys.put_off)
-		rc = without_work(w, b->ops + from, n, rc);
+		rc = without_work(w, b, from, n, rc);
 	if (rc == SQLITE_OK)
 		return rc;
+	rc2 = first_by_itself(w, b);
+	if (rc2 != SQLITE_OK || !n) {
+		refuse(b->ops + from, n, rc2);
+		return rc2;
+	}
 	if (n > 1) {
 		rc = bisect(w, b, from, n / 2);
 		rc2 = bisect(w, b, from + n / 2, n - n / 2);
@@ -399,7 +473,11 @@ void batch_commit(struct store *s, struct batch *b)
 
 	s->writer.now = clock_ms();
 	b->disk = 0;
-	rc = bisect(&s->writer, b, 0, b->n);
+	if (b->given_up) {
+		refuse(b->ops, b->n, SQLITE_FULL);
+		return;
+	}
+	rc = bisect(&s->writer, b, b->n_first, b->n - b->n_first);
 	note_lock(&s->writer, is_locked(b->disk));
 	s->writer.careful -= s->writer.careful > 0;
 	note_sync(b, (uint64_t)s->writer.sync_us);
@@ -414,4 +492,24 @@ void batch_commit(struct store *s, struct batch *b)
 	atomic_store_explicit(&s->inbound_open, s->writer.m.n_inbound_open, memory_order_relaxed);
 	count_latency(s, us);
 	batch_committed(b, us > s->writer.sync_us ? (uint64_t)(us - s->writer.sync_us) * 1000 : 0, uv_hrtime());
+}
+
+void batch_keep_first(struct batch *b, bool last_try, struct op_list waiting[STORE_LISTS], uint64_t now)
+{
+	struct op_list kept = {0};
+
+	if (b->first_stored)
+		return;
+	if (last_try) {
+		refuse(b->ops, b->n_first, SQLITE_FULL);
+		b->given_up = true;
+		return;
+	}
+	for (size_t i = 0; i < b->n_first; i++)
+		op_list_add(&kept, b->ops[i]);
+	op_list_splice(&kept, &waiting[STORE_FIRST]);
+	waiting[STORE_FIRST] = kept;
+	b->first_ns = now + FIRST_AGAIN_NS;
+	b->n -= b->n_first;
+	memmove(b->ops, b->ops + b->n_first, b->n * sizeof(b->ops[0]));
 }

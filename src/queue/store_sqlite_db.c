@@ -401,6 +401,10 @@ static int boot(struct writer *w, struct store_boot *ret)
 	ret->low_water = meta_get(&a, "low_water", ret->next_id);
 	ret->indexed_to = meta_get(&a, "indexed_to", ret->next_id);
 	ret->last_created = ask(&a, "SELECT created FROM message ORDER BY id DESC LIMIT 1", 0);
+	/* Lanes that nothing waits in are made anew when they are needed. */
+	rc = sqlite3_exec(w->db, "DELETE FROM lane WHERE NOT EXISTS (SELECT 1 FROM backlog WHERE lane = lane.id)", NULL, NULL, NULL);
+	if (rc != SQLITE_OK)
+		a.rc = rc;
 	ret->next_lane = ask(&a, "SELECT max(id) FROM lane", 0) + 1;
 	m->next_block = block + 1;
 	m->seq = ask(&a,
@@ -522,7 +526,7 @@ static int each_row(struct store *s, const char *sql, void (*each)(void *arg, sq
 struct each {
 	void *arg;
 	void (*name)(void *arg, enum name_kind kind, uint32_t id, const char *text);
-	void (*lane)(void *arg, const struct store_lane *l, bool has_backlog);
+	void (*lane)(void *arg, const struct store_lane *l);
 	void (*cancel)(void *arg, uint64_t n, uint32_t client, const char *tag, uint64_t upto_id);
 	void (*ref)(void *arg, uint32_t ref);
 	void (*form)(void *arg, uint32_t link, unsigned form, uint32_t hits);
@@ -549,7 +553,7 @@ static void each_lane(void *arg, sqlite3_stmt *st)
 		.skip = column(st, 5),
 	};
 
-	e->lane(e->arg, &l, column(st, 6));
+	e->lane(e->arg, &l);
 }
 
 static void each_cancel(void *arg, sqlite3_stmt *st)
@@ -572,12 +576,10 @@ int store_names(struct store *s, void (*each)(void *arg, enum name_kind kind, ui
 		&(struct each){.arg = arg, .name = each});
 }
 
-int store_lanes(struct store *s, void (*each)(void *arg, const struct store_lane *l, bool has_backlog), void *arg)
+int store_lanes(struct store *s, void (*each)(void *arg, const struct store_lane *l), void *arg)
 {
-	return each_row(s,
-		"SELECT id, class, client, campaign, route, skip, EXISTS (SELECT 1 FROM backlog WHERE lane = lane.id)"
-		" FROM lane ORDER BY id",
-		each_lane, &(struct each){.arg = arg, .lane = each});
+	return each_row(s, "SELECT id, class, client, campaign, route, skip FROM lane ORDER BY id", each_lane,
+		&(struct each){.arg = arg, .lane = each});
 }
 
 int store_cancels(struct store *s,

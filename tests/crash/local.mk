@@ -51,6 +51,7 @@ tests_crash_posthornd_points_SOURCES = src/main.c tests/crash/points.c tests/cra
 tests_crash_posthornd_points_LDADD = $(POSTHORN_LIBS)
 tests_crash_posthornd_points_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_open,--wrap=store_close,--wrap=store_stage \
 	-Wl,--wrap=apply_accept,--wrap=apply_lease,--wrap=apply_submit,--wrap=apply_final,--wrap=apply_inbound \
+	-Wl,--wrap=apply_lane,--wrap=apply_name,--wrap=apply_due_fire,--wrap=apply_attempt \
 	-Wl,--wrap=apply_events_done,--wrap=apply_purge,--wrap=pace_take,--wrap=queue_settle,--wrap=queue_receipt \
 	-Wl,--wrap=inbound_take,--wrap=sqlite3_exec,--wrap=link_remove,--wrap=router_set,--wrap=notify_systemd,--wrap=queue_add,--wrap=link_ack
 tests_crash_backup_dies_SOURCES = tests/crash/backup_dies.c src/queue/store_sqlite_care.c
@@ -68,6 +69,9 @@ EXTRA_DIST += tests/crash/receipts_later.py tests/crash/retention.py tests/crash
 # Faults on all sides and the books closed behind them: a short form in `make check`, in both builds, as it is memory that
 # sanitizers look at; an hour by `make soak`, with sanitizers in a build folder of its own.
 E2E_TESTS += tests/crash/soak.py
+check_PROGRAMS += tests/crash/posthornd-heap
+tests_crash_posthornd_heap_SOURCES = src/main.c tests/crash/live_heap.c
+tests_crash_posthornd_heap_LDADD = $(POSTHORN_LIBS)
 EXTRA_DIST += tests/crash/soak.py tests/crash/soak_audit.py tests/crash/soak_load.py tests/crash/soak_world.py
 SECONDS = 3600
 .PHONY: soak
@@ -75,5 +79,5 @@ soak:
 	@mkdir -p soak-build
 	test -f soak-build/Makefile || (cd soak-build && \
 		$(abs_top_srcdir)/configure --enable-sanitizers CC="$(CC)" CFLAGS="-O1 -g" >configure.out)
-	$(MAKE) -C soak-build all
+	$(MAKE) -C soak-build all tests/crash/posthornd-heap
 	cd soak-build && POSTHORN_BUILD=. $(PYTHON3) $(abs_top_srcdir)/tests/crash/soak.py --seconds $(SECONDS) --table soak.table

@@ -192,6 +192,7 @@ void __wrap_store_close(struct store *s, void (*closed)(void *arg), void *arg)
 static const char *const op_names[OP_N] = {
 	[OP_ACCEPT] = "accept", [OP_LEASE] = "lease", [OP_SUBMIT] = "submit", [OP_FINAL] = "final", [OP_RECEIPT] = "receipt",
 	[OP_INBOUND] = "inbound", [OP_INBOUND_PART] = "inbound_part", [OP_EVENTS_DONE] = "events_done", [OP_PURGE] = "purge",
+	[OP_LANE] = "lane", [OP_NAME] = "name", [OP_DUE_FIRE] = "due_fire", [OP_ATTEMPT] = "attempt",
 	[OP_STREAM] = "stream", [OP_RESERVE] = "reserve", [OP_META] = "meta",
 };
 
@@ -266,6 +267,10 @@ APPLIED(final)
 APPLIED(inbound)
 APPLIED(events_done)
 APPLIED(purge)
+APPLIED(lane)
+APPLIED(name)
+APPLIED(due_fire)
+APPLIED(attempt)
 
 /* ---- the other points ------------------------------------------------------------------------------------ */
 

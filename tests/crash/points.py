@@ -67,6 +67,18 @@ POINTS = [
     ("events_done staged", 5, "between the webhook's 2xx and the commit of that"),
     ("events_done applied", 5, "inside the transaction"),
     ("events_done committed", 5, "after it"),
+    ("name staged", 5, "a campaign's name, before it is committed"),
+    ("name applied", 5, "inside the transaction"),
+    ("name committed", 5, "with the first messages of it, or before them"),
+    ("lane staged", 5, "a lane, before it is committed"),
+    ("lane applied", 5, "inside the transaction"),
+    ("lane committed", 5, "with the first rows of it, or before them"),
+    ("due_fire staged", 20, "the time of a message has come, it is not back in its lane on disk"),
+    ("due_fire applied", 20, "inside the transaction"),
+    ("due_fire committed", 20, "it is"),
+    ("attempt staged", 5, "refused for now by the carrier, before that and the next try are committed"),
+    ("attempt applied", 5, "inside the transaction"),
+    ("attempt committed", 5, "after it"),
     ("purge applied", 1, "retention, inside its transaction"),
     ("purge committed", 1, "retention, after it"),
     ("reload begun", 1, "a link is leaving"),
@@ -134,6 +146,24 @@ def inbound_load(load):
         time.sleep(0.001)
 
 
+@until_killed
+def later(load):
+    """For a moment later, and of many campaigns: rows that wait for their time, and a name and a lane for each campaign."""
+    w = Wire(load.gw)
+    load.wires.append(w)
+    while True:
+        n = load.numbers.take()[0]
+        row = {"to": f"+{n}", "text": text_of(n), "campaign": f"campaign {n // 10}",
+               "send_at": rfc3339(time.time() + random.uniform(0.02, 0.3))}
+        status, body = w.post(json.dumps(row).encode())
+        if status != 202:
+            raise AssertionError(f"{status} {body!r}")
+        load.numbers.promise([n], "later")
+        if n % kill9.LONG_EVERY == 0:
+            load.numbers.long.add(n)
+        time.sleep(0.002)
+
+
 def patient(load, batch):
     """Posts until told to stop; counts what it is answered."""
     w = None
@@ -164,11 +194,12 @@ class Bench:
 
     def __init__(self, w, client=None):
         self.w, self.numbers, self.leased, self.known, self.doubles = w, Numbers(), collections.Counter(), {}, 0
-        self.sim = w.smsc("--receipt-delay", "20", "--receipt-jitter", "60", "--receipt-retry", "200", "--receipt-tries", "30")
+        self.sim = w.smsc("--receipt-delay", "20", "--receipt-jitter", "60", "--receipt-retry", "200", "--receipt-tries", "30",
+                          script="on submit_sm every 41 status 0x08\n")
         carrier = Carrier(w)
         self.inbound, self.sink = Inbound(carrier), w.sink()
         self.gw = w.gateway({"log_level": "info", "routes": [{"links": ["acme"]}]}, program=PROGRAM, webhook=self.sink, client=client,
-                            links=[smpp(self.sim, binds=BINDS, window=WINDOW, receipt_id="text", max_attempts=100),
+                            links=[smpp(self.sim, binds=BINDS, window=WINDOW, receipt_id="text", max_attempts=100, retry_min=0.05, retry_max=0.2),
                                    smpp(carrier.port, name="mo")])
         self.data_dir = self.gw.settings["data_dir"]
         self.order = os.path.join(self.data_dir, "posthorn.db.point")
@@ -192,7 +223,7 @@ class Bench:
     def load(self):
         load = Load(self.gw, self.numbers, ())
         load.inbound = self.inbound
-        load.threads = [threading.Thread(target=k, args=(load,), daemon=True) for k in (singles, singles, arrays, inbound_load)]
+        load.threads = [threading.Thread(target=k, args=(load,), daemon=True) for k in (singles, singles, arrays, later, inbound_load)]
         for t in load.threads:
             t.start()
         return load
@@ -278,7 +309,7 @@ class Bench:
         return self.ask("SELECT count(*) FROM inbound_set WHERE joined = 0 AND have = total")[0][0]
 
     def audit(self, leases):
-        seen = collections.Counter((int(r["to"]), part_of(r)) for r in self.sim.submits())
+        seen = collections.Counter((int(r["to"]), part_of(r)) for r in self.sim.submits() if r["status"] == 0)
         heard = {e["to"] for e in self.sink.events if "text" not in e}
         states = dict(self.ask("SELECT m.recipient, coalesce((SELECT max(c.state) FROM correction c WHERE c.key = f.key), "
                                "f.state) FROM message m JOIN final f ON f.key = m.id << 8"))

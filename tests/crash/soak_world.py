@@ -141,9 +141,13 @@ class SoakWorld:
                  receipt_match_alarm=0, **quick),
             modem(self.sims, **{**quick, "receipt_timeout": 20, "retry_min": 0.1, "retry_max": 1, "reconnect_min": 0.1, "reconnect_max": 1}),
             smpp(self.carrier.port, name="mo", binds=2)]
+        self.heap_path = w.path("heap")
+        with open(self.heap_path, "wb") as f:
+            f.write(bytes(8))
         self.gw = SoakGateway(w, {"log_level": "info", "stop_timeout": 20, "webhook": {"timeout": WEBHOOK_TIMEOUT_S},
                                   "queue": {"disk_reserve_mb": 1}, "links": self.base, "routes": self._routes(["acme", "beta"])},
-                              links=self.base, webhook=self.sink, env=SMALL_QUARANTINE)
+                              links=self.base, webhook=self.sink, program=os.path.join(BUILD, "tests", "crash", "posthornd-heap"),
+                              env={"POSTHORN_HEAP": self.heap_path, **SMALL_QUARANTINE})
         self.gw.add_client("guest", webhook=copy.deepcopy(self.gw.settings["clients"][0]["webhook"]))
         self.gw.settings["inbound"] = [{"client": "shop"}]
         self._reload()
@@ -269,6 +273,11 @@ class SoakWorld:
         self.most_waiting = max(self.most_waiting, self.n_waiting)
         return self.n_waiting
 
+    def _heap_in_use(self):
+        """In kilobytes; 0: this build cannot tell (live_heap.c)."""
+        with open(self.heap_path, "rb") as f:
+            return struct.unpack("=Q", f.read())[0] >> 10
+
     def _sample(self):
         status = {}
         with open(f"/proc/{self.gw.pid}/status", encoding="ascii") as f:
@@ -276,11 +285,11 @@ class SoakWorld:
                 k, _, v = line.partition(":")
                 status[k] = v.split()[0] if v.split() else ""
         self.samples.append((time.monotonic() - self.start, int(status["VmRSS"]), int(status["RssAnon"]),
-                             len(os.listdir(f"/proc/{self.gw.pid}/fd")), int(status["Threads"])))
+                             len(os.listdir(f"/proc/{self.gw.pid}/fd")), int(status["Threads"]), self._heap_in_use()))
 
     def word(self):
-        _, rss, _, fds, _ = self.samples[-1]
-        return (f"{rss >> 10} MB resident, {fds} descriptors, {self.n_reloads} reloads, {self.n_faults.total()} faults, {self.n_waiting} wait "
+        _, rss, _, fds, _, heap = self.samples[-1]
+        return (f"{rss >> 10} MB resident, {heap / 1024:.1f} MB of heap in use, {fds} descriptors, {self.n_reloads} reloads, {self.n_faults.total()} faults, {self.n_waiting} wait "
                 f"({self.most_waiting} at most)")
 
     def step(self):

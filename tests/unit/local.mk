@@ -122,7 +122,7 @@ tests_unit_api_gate_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_api_docs_SOURCES = tests/unit/api_docs.c
 tests_unit_api_docs_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 STORE_TESTS = tests/unit/store_together tests/unit/store_settle tests/unit/store_ops tests/unit/store_reads \
-	tests/unit/store_purge tests/unit/store_batch tests/unit/store_turns tests/unit/store_keys
+	tests/unit/store_purge tests/unit/store_batch tests/unit/store_turns tests/unit/store_keys tests/unit/store_first
 check_PROGRAMS += $(STORE_TESTS)
 UNIT_TESTS += $(STORE_TESTS)
 tests_unit_store_together_SOURCES = tests/unit/store_together.c tests/unit/store_fixture.h
@@ -138,6 +138,8 @@ tests_unit_store_purge_SOURCES = tests/unit/store_purge.c tests/unit/store_fixtu
 tests_unit_store_purge_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_store_turns_SOURCES = tests/unit/store_turns.c
 tests_unit_store_turns_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_store_first_SOURCES = tests/unit/store_first.c tests/unit/store_fixture.h
+tests_unit_store_first_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_store_batch_SOURCES = tests/unit/store_batch.c
 tests_unit_store_batch_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_store_reads_SOURCES = tests/unit/store_reads.c tests/unit/store_fixture.h

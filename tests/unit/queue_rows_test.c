@@ -417,34 +417,7 @@ static void a_cancellation_that_failed_gives_back_what_a_page_brought(void **sta
 	world_free(w);
 }
 
-/* ---- a disk that refuses
- * --------------------------------------------------------------------------------------------- */
-
-/* The lane's own row is refused once; what came before is gone, low water passes to the lane's backlog rows.
- * Without the row of the lane nothing would find them after a restart. */
-static void a_lane_whose_row_was_refused_is_named_again(void **state)
-{
-	struct world *w = world_new(WORLD_SMALL_LANE WORLD_LOOPBACK);
-
-	(void)state;
-	world_up(w, false);
-	world_add(w, WORLD_LANE, (struct message){.class = CLASS_SERVICE, .ttl_end_ms = clock_ms() + 2500},
-		NULL);
-	RUN_UNTIL(w, w->committed == WORLD_LANE);
-	world_refuse(OP_LANE, 1);
-	world_add(w, 50, (struct message){.class = CLASS_SERVICE}, NULL);
-	RUN_UNTIL(w, w->committed == WORLD_LANE + 50);
-	world_quiet(w);
-	assert_int_equal(world_refusals_left(), 0);
-	world_seconds(w, 10);
-	assert_int_equal(w->final[STATE_EXPIRED], WORLD_LANE);
-	world_seconds(w, 2); /* low water is stored */
-	world_down(w);
-	world_up(w, true);
-	RUN_UNTIL(w, w->final[STATE_DELIVERED] == 50);
-	world_down(w);
-	world_free(w);
-}
+/* ---- a disk that refuses ---------------------------------------------------------------------------------- */
 
 /* The attempt row of a busy part, and with it its due row, is refused once: it is staged again. */
 static void a_retry_that_was_not_stored_is_stored_later(void **state)
@@ -502,7 +475,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(low_water_stands_while_the_scan_has_not_come),
 		cmocka_unit_test(a_page_read_before_a_cancellation_does_not_undo_it),
 		cmocka_unit_test(a_cancellation_that_failed_gives_back_what_a_page_brought),
-		cmocka_unit_test(a_lane_whose_row_was_refused_is_named_again),
 		cmocka_unit_test(a_retry_that_was_not_stored_is_stored_later),
 		cmocka_unit_test(due_rows_that_the_disk_refused_are_counted_once),
 	};

@@ -145,6 +145,8 @@ static void refuse(struct store *s, enum store_list list, struct store_op *op)
 
 void __wrap_store_stage(struct store *s, enum store_list list, struct store_op *op)
 {
+	/* A row that is found by a lane or has a name is not on disk before those. */
+	assert_int_equal(list == STORE_FIRST, op->kind == OP_LANE || op->kind == OP_NAME);
 	if (gate.n_refuse && op->kind == gate.refuse) {
 		gate.n_refuse--;
 		refuse(s, list, op);

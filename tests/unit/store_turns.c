@@ -176,6 +176,70 @@ static void a_commit_that_took_long_holds_nobody_for_long(void **state)
 	assert_int_equal(b.n, 1);
 }
 
+/* Commits that a client needs for 100 messages which it posts one by one, each `think` after the answer to the last;
+ * what comes of a message wants to be settled `settle` after its commit.  *waited_ns: how long the last post waited. */
+static unsigned commits_for(uint64_t think, uint64_t settle, uint64_t sync, uint64_t *waited_ns)
+{
+	static struct batch b;
+	struct op_list waiting[STORE_LISTS] = {0};
+	struct store_op posts[100], settles[100];
+	uint64_t now = SECOND, post_at = now, settle_at = UINT64_MAX, held;
+	unsigned n_posts = 0, n_settles = 0, n_commits = 0, answered = 0;
+
+	memset(&b, 0, sizeof b);
+	b.sync_us = sync / 1000;
+	while (answered < 100) {
+		if (post_at <= now) {
+			posts[n_posts] = (struct store_op){.rows = 1};
+			op_list_add(&waiting[STORE_BULK], &posts[n_posts++]);
+			*waited_ns = now - post_at;
+			post_at = UINT64_MAX;
+		}
+		if (settle_at <= now) {
+			settles[n_settles] = (struct store_op){.rows = 1};
+			op_list_add(&waiting[STORE_SETTLE], &settles[n_settles++]);
+			settle_at = UINT64_MAX;
+		}
+		held = batch_wait_ns(&b, waiting, now);
+		if (held) {
+			uint64_t next = post_at < settle_at ? post_at : settle_at;
+
+			assert_true(held < UINT64_MAX || next < UINT64_MAX);
+			now = next > now && next - now < held ? next : now + held;
+			continue;
+		}
+		batch_gather(&b, waiting, now);
+		now += sync;
+		n_commits++;
+		if (b.bulk_rows) {
+			answered++;
+			post_at = now + think;
+			settle_at = now + settle;
+		}
+		batch_committed(&b, b.rows * ROW_NS, now);
+	}
+	return n_commits;
+}
+
+static void what_came_of_a_message_goes_with_the_next_one(void **state)
+{
+	uint64_t waited;
+
+	(void)state;
+	assert_in_range(commits_for(MS / 5, MS / 10, MS, &waited), 100, 102);
+	assert_int_equal(waited, 0);
+	assert_in_range(commits_for(MS, MS / 10, 10 * MS, &waited), 100, 102); /* FRONT_MAX_NS */
+}
+
+static void a_client_that_is_not_back_is_not_waited_for(void **state)
+{
+	uint64_t waited;
+
+	(void)state;
+	assert_int_equal(commits_for(50 * MS, MS / 10, MS, &waited), 199); /* the last one's is not awaited here */
+	assert_int_equal(commits_for(5 * MS, MS / 10, 10 * MS, &waited), 199);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -185,6 +249,8 @@ int main(void)
 		cmocka_unit_test(answers_one_by_one_cost_the_clients_little),
 		cmocka_unit_test(who_is_alone_is_held_by_nobody),
 		cmocka_unit_test(a_commit_that_took_long_holds_nobody_for_long),
+		cmocka_unit_test(what_came_of_a_message_goes_with_the_next_one),
+		cmocka_unit_test(a_client_that_is_not_back_is_not_waited_for),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
