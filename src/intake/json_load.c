@@ -14,7 +14,7 @@ enum { TOO_LARGE = -2 };
 
 /* Of this thread, since the last look: bodies are read on those of the pool, too. */
 static _Thread_local bool refused, too_large;
-/* Taken by this thread and not given back; what others took and this one frees makes it wrap: only differences count. */
+/* Taken by this thread and not given back; it wraps when others' memory is freed here, so only differences count. */
 static _Thread_local size_t octets, octets_before, octets_most = SIZE_MAX;
 
 static void *take(size_t n)
