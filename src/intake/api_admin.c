@@ -37,7 +37,7 @@ void api_readyz(struct api_call *c, const uint8_t *body, size_t n)
 		ready = false, json_out_str(&o, "stopping");
 	if (ss.last_error)
 		ready = false, json_out_str(&o, ss.last_error == -ENOLCK ? "database_locked" : "store_failed");
-	if (ss.free_octets < (uint64_t)limits->disk_reserve_mb << 20)
+	if (qs.disk_full || ss.free_octets < (uint64_t)limits->disk_reserve_mb << 20)
 		ready = false, json_out_str(&o, "disk_full");
 	if (qs.waiting >= (uint64_t)limits->max_waiting)
 		ready = false, json_out_str(&o, "queue_full");

@@ -63,7 +63,11 @@ static void refuse_memory(struct api_call *c)
 }
 
 /* Clients that post large bodies keep as many threads busy as there are; where they want the same processors as the
- * loop and the writer, what links and webhooks wait for goes first.  Of a thread, by its id, as Linux has it. */
+ * loop and the writer, what links and webhooks wait for goes first.  Of a thread, by its id, as Linux has it.
+ *
+ * It stays so: to go back needs CAP_SYS_NICE or a higher RLIMIT_NICE, and SCHED_BATCH, which can be undone, leaves a
+ * thread its weight.  What else these threads do, names that are looked up and ports that are opened, waits for others
+ * nearly all of its time, and waits for bodies in the same queue anyway. */
 static void step_back(void)
 {
 	static _Thread_local bool done;

@@ -9,7 +9,6 @@
 #include <string.h>
 
 #include "base/clock.h"
-#include "base/log.h"
 #include "queue/queue_impl.h"
 
 #define STAGED_MAX 20000    /* operations of a list not yet committed: beyond it intake pauses */
@@ -99,14 +98,20 @@ static bool waits_at_carrier(struct queue *q, const struct message *m)
 	return r && r->n_links;
 }
 
-/* Where a new message waits until its commit is done, and after. */
+/* It has no lane before its time has come. */
+static bool waits_in_due(struct queue *q, const struct message *m)
+{
+	return m->send_at_ms > q->now_ms && !waits_at_carrier(q, m);
+}
+
+/* Where a new message waits until its commit is done, and after.  What low water would pass gets a row. */
 static void place(struct queue *q, struct store_accept *a)
 {
 	struct message *m = a->m;
 	struct lane *l;
 	struct qmsg *qm;
 
-	if (m->send_at_ms > q->now_ms && !waits_at_carrier(q, m)) {
+	if (waits_in_due(q, m)) {
 		a->place = PLACE_DUE;
 		return;
 	}
@@ -114,7 +119,7 @@ static void place(struct queue *q, struct store_accept *a)
 	q->stats.waiting++;
 	l->client->waiting++;
 	if (!l->n_rows && !l->counting && l->wait.n + l->n_pending < q->lane_window &&
-		(q->n_by_id < q->max_resident || m->class == CLASS_OTP)) {
+		(q->n_by_id < q->max_resident || m->class == CLASS_OTP) && fresh_set(q->fresh, m->id) == 0) {
 		qm = qmsg_new(q, m); /* the writer only reads it */
 		if (qm) {
 			a->place = PLACE_MEMORY;
@@ -125,17 +130,15 @@ static void place(struct queue *q, struct store_accept *a)
 			l->n_pending++;
 			lease_at_once(q, l, qm, a);
 			l->n_pending_wait += qm->todo != 0;
-			if (fresh_set(q->fresh, m->id) < 0)
-				log_error("fresh_not_set", "msg=%llu", (unsigned long long)m->id);
 			return;
 		}
+		fresh_clear(q->fresh, m->id);
 	}
 	a->place = PLACE_BACKLOG;
 	lane_name(q, l);
 	a->lane = l->key.id;
 	a->seq = m->id;
-	l->n_rows++;
-	l->n_rows_staged++;
+	lane_count_staged(l, a->seq);
 	lane_minute_add(l, minute_of(m->ttl_end_ms), 1);
 }
 
@@ -147,8 +150,10 @@ static void placed(struct queue *q, struct store_accept *a, int r)
 	struct qmsg *qm;
 
 	if (a->place == PLACE_DUE) {
-		if (r == 0)
-			refill_due(q, m->send_at_ms);
+		if (r == 0 && m->class == CLASS_OTP)
+			due_code_made(q, m->send_at_ms, msg_key(m->id, 0));
+		else if (r == 0)
+			due_row_made(q, m->send_at_ms);
 		message_free(m);
 		return;
 	}
@@ -209,7 +214,7 @@ static void accepted(struct store_op *op)
 static bool lanes_made(struct queue *q, const struct queue_batch *b)
 {
 	for (unsigned i = 0; i < b->n; i++)
-		if (b->messages[i]->send_at_ms <= q->now_ms && !lane_get(q, b->messages[i], 0))
+		if (!waits_in_due(q, b->messages[i]) && !lane_get(q, b->messages[i], 0))
 			return false;
 	return true;
 }

@@ -209,7 +209,8 @@ int queue_cancel(struct queue *q, uint64_t id, uint32_t client, void (*done)(voi
 	b->id = id;
 	b->next = q->blocked;
 	q->blocked = b;
-	if (qm && !qm->pending && (!client || qm->m->client == client) && !(qm->leasing | qm->leased | qm->flying | qm->done)) {
+	if (qm && !qm->pending && (!client || qm->m->client == client) &&
+		!(qm->leasing | qm->leased | qm->flying | qm->done)) {
 		qm->blocked = true;
 		lane_take(q, qm);
 		sm = queue_store_msg(q, qm->m, qm->n_parts ? qm->n_parts : qm->m->n_parts);

@@ -27,6 +27,12 @@ struct care_finding {
 
 typedef void (*care_each_cb)(void *arg, const struct care_finding *f);
 
+struct idem_shape;
+struct sqlite3;
+
+/* The idempotency keys of an open database against their sorted runs; care_check() does it unless it is quick. */
+void care_keys(struct sqlite3 *db, const struct idem_shape *shape, care_each_cb each, void *arg);
+
 /* `path`: the database, or the folder it lies in.  `quick`: leave out reading every page.  0 when it could be looked
  * at, whatever was found; else -errno and a sentence in `err`. */
 int care_check(const char *path, bool quick, care_each_cb each, void *arg, char *err, size_t n_err);

@@ -442,6 +442,8 @@ static void lease_done(struct store_op *op)
 	bool l_bound = l->bound_parts != 0;
 	int r = op->r;
 
+	if (r == 0)
+		attempt_overtaken(q, l->id, parts);
 	pool_put(&q->pool_lease, op);
 	if (!qm)
 		return;

@@ -184,8 +184,8 @@ static size_t block_of(const struct idem_shape *s, unsigned level, uint64_t hash
 /* A bit in each word of 32, as octets: so a file is the same everywhere. */
 struct idem_mark idem_filter_mark(uint64_t hash)
 {
-	static const uint32_t odd[8] = {0xcc92d33d, 0x40b2d003, 0x536e95df, 0x32833107, 0x3d90fbad, 0x3170fab3, 0xd293056b,
-		0xf08db22f};
+	static const uint32_t odd[8] = {0xcc92d33d, 0x40b2d003, 0x536e95df, 0x32833107, 0x3d90fbad, 0x3170fab3,
+		0xd293056b, 0xf08db22f};
 	struct idem_mark m = {{0}};
 
 	for (int i = 0; i < 8; i++) {

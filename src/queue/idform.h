@@ -5,9 +5,9 @@
  * A *form* is the place where the id stands (TLV or text) and the way it differs from that of the response
  * (codec/receipt_id.h).  Nobody can see the right form in one id, so the forms are tried in turn, those with the most
  * hits first.  A hit counts only when link and recipient are the same and no other form finds one too or gives the same
- * key ("7" is 7 in both bases).  Some 20 such hits, nine in ten of all, make a form *known*: from then on it is believed at once, and also when the receipt does
- * not name the recipient.  The others are still tried when it misses, so a carrier may change its mind; old hits
- * fade.
+ * key ("7" is 7 in both bases).  Some 20 such hits, nine in ten of all, make a form *known*: from then on it is believed
+ * at once, and also when the receipt does not name the recipient.  The others are still tried when it misses, so a
+ * carrier may change its mind; old hits fade.
  *
  * The match rate is that of the last thousand receipts or so.  One that is parked counts as missed until a late
  * response claims it.  A rate that was good and falls below the threshold is an alarm: nothing else tells an operator

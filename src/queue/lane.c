@@ -338,8 +338,7 @@ void lane_row_staged(struct queue *q, struct lane *l, struct row_job *j, int64_t
 	j->f.end_minute = minute_of(ttl_end_ms);
 	staged_add(q, &j->staged, j->f.seq);
 	l->n_held++;
-	l->n_rows++;
-	l->n_rows_staged++;
+	lane_count_staged(l, j->f.seq);
 	lane_minute_add(l, j->f.end_minute, 1);
 	q->stats.waiting++;
 	l->client->waiting++;
@@ -353,7 +352,7 @@ void lane_row_done(struct queue *q, struct row_job *j)
 		return;
 	staged_done(&j->staged);
 	l->n_rows_staged--;
-	if (j->f.op.r < 0) {
+	if (j->f.op.r < 0 || j->f.ret_gone) {
 		l->n_rows--;
 		lane_minute_sub(l, j->f.end_minute, 1);
 		q->stats.waiting--;

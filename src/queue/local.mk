@@ -4,10 +4,11 @@ libposthorn_a_SOURCES += src/queue/fresh.c src/queue/fresh.h src/queue/sent.c sr
 	src/queue/lane.c src/queue/serve.c src/queue/dispatch.c \
 	src/queue/refs.c src/queue/refs.h src/queue/idform.c src/queue/idform.h \
 	src/queue/pace.c src/queue/pace.h src/queue/adapt.c src/queue/adapt.h \
-	src/queue/settle.c src/queue/refused.c src/queue/receipt.c src/queue/refill.c src/queue/cancel.c src/queue/sweep.c
+	src/queue/settle.c src/queue/refused.c src/queue/receipt.c src/queue/refill.c src/queue/due.c \
+	src/queue/cancel.c src/queue/sweep.c
 libposthorn_a_SOURCES += \
 	src/queue/names.c src/queue/names.h \
-	src/queue/store.h src/queue/store_sqlite.h src/queue/store_schema.h \
+	src/queue/store.h src/queue/store_read.h src/queue/store_sqlite.h src/queue/store_schema.h \
 	src/queue/store_sqlite.c src/queue/store_sqlite_commit.c src/queue/store_sqlite_apply.c src/queue/store_sqlite_db.c src/queue/store_sqlite_detail.c \
 	src/queue/store_sqlite_load.c src/queue/store_sqlite_purge.c src/queue/store_sqlite_settle.c \
 	src/queue/store_sqlite_receipt.c src/queue/store_sqlite_view.c src/queue/store_sqlite_total.c

@@ -85,6 +85,11 @@ void queue_again_all(struct queue *q)
 	}
 	for (op = in_order; op; op = next) {
 		next = op->next;
+		if (op->kind == OP_ATTEMPT && !attempt_may_go(q, (struct op_attempt *)op)) {
+			op->next = q->failed;
+			q->failed = op;
+			continue;
+		}
 		store_stage(q->store, STORE_SETTLE, op);
 	}
 }
@@ -561,7 +566,8 @@ struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boo
 	uv_check_init(loop, &q->check);
 	uv_timer_init(loop, &q->tick);
 	uv_timer_init(loop, &q->second);
-	q->check.data = q->tick.data = q->second.data = q;
+	uv_timer_init(loop, &q->codes_timer);
+	q->check.data = q->tick.data = q->second.data = q->codes_timer.data = q;
 	if (store_lanes(s, lane_known, &known) < 0 || known.missed || store_refs(s, REF_ROWS, ref_known, q) < 0 ||
 		receipt_load_forms(q) < 0 || quota_load(q) < 0)
 		return NULL;
@@ -575,6 +581,7 @@ void queue_start(struct queue *q)
 	uv_timer_start(&q->second, sweep_second, 1000, 1000);
 	uv_unref((uv_handle_t *)&q->second);
 	uv_unref((uv_handle_t *)&q->tick);
+	uv_unref((uv_handle_t *)&q->codes_timer);
 	q->started = true;
 	cancel_load(q);
 	refill_start(q);
@@ -589,6 +596,7 @@ static void stop_check(uv_timer_t *t)
 		return;
 	uv_timer_stop(&q->second);
 	uv_timer_stop(&q->tick);
+	uv_timer_stop(&q->codes_timer);
 	uv_check_stop(&q->check);
 	settle_flush_spill(q);
 	if (q->stats.in_flight)
@@ -686,13 +694,15 @@ void queue_free(struct queue *q)
 	pool_done(&q->pool_row);
 	free(q->routes);
 	free(q->retaken);
+	free(q->codes);
 	fresh_free(q->fresh);
 	sent_free(q->sent);
 	evidence_free(q->evidence);
 	unicode_free(q->unicode);
 	refs_free(q->refs);
-	q->n_handles = 3;
+	q->n_handles = 4;
 	uv_close((uv_handle_t *)&q->check, handle_closed);
 	uv_close((uv_handle_t *)&q->tick, handle_closed);
 	uv_close((uv_handle_t *)&q->second, handle_closed);
+	uv_close((uv_handle_t *)&q->codes_timer, handle_closed);
 }

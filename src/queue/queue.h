@@ -243,7 +243,7 @@ void queue_answered(struct queue *q, struct outlet *o, const struct driver_answe
 void queue_congestion(struct queue *q, struct outlet *o, unsigned percent);
 
 /* A receipt.  0: done() follows after the commit: acknowledge (0) or ask for it again (-errno).  1: it changes nothing
- * (intermediate, repeated): acknowledge at once.  -ENOMEM: ask for it again. */
+ * (intermediate, or a repetition of what is on disk): acknowledge at once.  -ENOMEM, -EAGAIN: ask for it again. */
 struct link_receipt;
 int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *r,
 	void (*done)(void *arg, uint64_t a, uint64_t b, int r), void *arg, uint64_t a, uint64_t b);
@@ -293,6 +293,7 @@ struct queue_stats {
 	uint64_t corrections, expired_unsent;
 	uint64_t low_water, next_id;
 	bool recovering;          /* the scan after a restart is still running */
+	bool disk_full;           /* nothing is accepted: -ENOSPC */
 };
 void queue_stats(const struct queue *q, struct queue_stats *ret);
 uint64_t queue_client_waiting(const struct queue *q, uint32_t client);

@@ -18,7 +18,8 @@
  *     receipt.c   what receipts say, of which part, and how their ids are read
  *     recur.c, taken.c  which of several parts of one id, by the time at which it was taken
  *     quota.c     what may leave over an account within a period
- *     refill.c    rows back into memory: backlog, due, restart
+ *     refill.c    rows back into memory: backlog, restart
+ *     due.c       what waits for a time: schedule, retry, deadline
  *     cancel.c    by id and by tag
  *     sweep.c     what the clock does: expiry, deadlines, low water, housekeeping
  */
@@ -96,7 +97,8 @@ struct lane {
 	unsigned n_late;             /* parts of this lane in flight */
 	unsigned n_held;             /* messages in memory that point here: it lives as long as they do */
 	uint64_t n_rows;             /* rows of backlog beyond `cursor`, committed or staged */
-	uint64_t n_rows_staged;      /* of these: not committed */
+	uint64_t n_rows_staged;      /* of these: not committed … */
+	uint64_t staged_from;        /* … and all committed below this seq */
 	uint64_t n_read_uncounted;   /* rows read while they were being counted */
 	uint64_t cursor;             /* seq of the last row read */
 	bool counting;               /* n_rows is not known yet, there may be some */
@@ -175,6 +177,14 @@ struct tag_cancel {
 	char tag[MSG_REF_MAX + 1];
 };
 
+/* A code whose time has come is being read. */
+struct code_query {
+	struct q_load load;
+	uint64_t key;
+	bool asked;
+};
+#define CODES_ASKED 16 /* at once */
+
 #define QUEUE_CLIENTS_MAX 4096 /* client names a database may ever have known */
 
 struct queue {
@@ -247,6 +257,8 @@ struct queue {
 	uint64_t max_waiting, reserve_octets;
 	bool intake_stopped, dispatch_stopped; /* by the disk reserve … */
 	uint64_t disk_ms; /* … as it was then, by the loop's clock */
+	bool disk_said;   /* what the log says of intake … */
+	int64_t disk_say_ms; /* … and before then nothing else */
 
 	/* due */
 	struct q_load due_query;
@@ -254,6 +266,10 @@ struct queue {
 	bool lanes_again; /* a page of a backlog could not be read: asked for again each second */
 	int64_t due_next_ms, due_after_at;
 	uint64_t due_after_key;
+	struct due_code *codes; /* due.c */
+	unsigned n_codes, cap_codes;
+	struct code_query code_queries[CODES_ASKED];
+	uv_timer_t codes_timer;
 	/* restart */
 	bool started, recovering, leases_known;
 	bool remembering;            /* after recovering: what was settled before the restart */
@@ -350,6 +366,12 @@ void lane_minute_sub(struct lane *l, uint32_t minute, unsigned n);
 void lane_drop_if_idle(struct queue *q, struct lane *l);
 void lane_row(struct queue *q, struct lane *l, struct qmsg *qm); /* give a waiting message a backlog row */
 void lane_row_staged(struct queue *q, struct lane *l, struct row_job *j, int64_t ttl_end_ms);
+static inline void lane_count_staged(struct lane *l, uint64_t seq)
+{
+	if (!l->n_rows_staged++)
+		l->staged_from = seq;
+	l->n_rows++;
+}
 void lane_row_done(struct queue *q, struct row_job *j); /* committed or not: counts, and lets go of the lane */
 static inline uint32_t minute_of(int64_t ms)
 {
@@ -467,6 +489,9 @@ typedef void settle_then(void *arg, uint64_t a, uint64_t b, int r);
 /* What a receipt says of a part that is held in memory; then() may be NULL.  -ENOMEM. */
 int settle_receipt(struct queue *q, struct sent_entry *e, struct op_final *f, settle_then *then, void *arg, uint64_t a,
 	uint64_t b);
+/* Nothing new, but what memory says of the part is not on disk yet: then() follows when it is.  -EAGAIN. */
+int settle_receipt_again(struct queue *q, struct sent_entry *e, const struct op_final *f, settle_then *then, void *arg,
+	uint64_t a, uint64_t b);
 /* What the carrier said of a part when it was asked.  1: its receipt was faster.  -ENOMEM. */
 int settle_asked(struct queue *q, const struct outlet *o, const struct store_msg *msg, unsigned part,
 	enum msg_class class, uint64_t hash, const struct link_receipt *r);
@@ -498,6 +523,10 @@ int settle_by_evidence(struct queue *q, const struct evidence_part *p, const str
 void attempt_row(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, enum outcome outcome,
 	uint32_t code, const char *text, int64_t next_at, enum msg_reason reason, unsigned skip);
 unsigned attempt_count(struct qmsg *qm, unsigned part); /* one more; how many they are now */
+/* These parts have a new lease on disk: attempts of before that the disk has refused must not take it away. */
+void attempt_overtaken(struct queue *q, uint64_t id, uint64_t parts);
+/* The disk has refused it.  Not again yet while a new lease of its part is on its way: that may be there, or not. */
+bool attempt_may_go(const struct queue *q, const struct op_attempt *a);
 void refused_retry(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s);
 void refused_fault(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s);
 void refused_throttled(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, const struct settle *s);
@@ -531,11 +560,17 @@ void ask_free_all(struct queue *q);
 
 /* refill.c */
 void refill_lane(struct queue *q, struct lane *l);
-void refill_due(struct queue *q, int64_t at_ms);            /* a due row of this time exists now */
 void refill_start(struct queue *q);                         /* after a restart */
 void refill_count_lane(struct queue *q, struct lane *l);
 void refill_kept(struct queue *q, struct store_loaded *x); /* what cancel.c had kept back */
 void refill_second(struct queue *q);                       /* what failed is asked for again */
+struct store_msg refill_msg(struct queue *q, const struct store_loaded *x);
+void refill_retaken_forget(struct queue *q, uint64_t id); /* its due row may wake it again */
+
+/* due.c */
+void due_row_made(struct queue *q, int64_t at_ms); /* a due row of this time is on disk now */
+void due_code_made(struct queue *q, int64_t at_ms, uint64_t key); /* likewise, and it brings a code back */
+void due_codes(struct queue *q); /* those whose time has come */
 
 /* cancel.c */
 bool cancel_covers(const struct queue *q, const struct message *m);

@@ -517,6 +517,13 @@ void receipt_note_asked(struct queue *q, struct outlet *o, uint64_t key, const s
 	note(q, o, key, EVIDENCE_ASKED, r, STATE_SENT);
 }
 
+static void put_words(const struct outlet *o, const struct link_receipt *r, const struct found *f, struct op_final *say)
+{
+	say->receipt = receipt_mark(f->form[f->e_i]);
+	say->msg.one_receipt = o->one_receipt;
+	receipt_raw(r, say->error, sizeof(say->error));
+}
+
 static int settle_entry(struct queue *q, struct outlet *o, const struct link_receipt *r, const struct found *f,
 	struct op_final *say, settle_then *done, void *arg, uint64_t a, uint64_t b)
 {
@@ -524,9 +531,7 @@ static int settle_entry(struct queue *q, struct outlet *o, const struct link_rec
 	bool verified = f->verified;
 	int x;
 
-	say->receipt = receipt_mark(form);
-	say->msg.one_receipt = o->one_receipt;
-	receipt_raw(r, say->error, sizeof(say->error));
+	put_words(o, r, f, say);
 	x = settle_receipt(q, f->e, say, done, arg, a, b);
 	if (x == 0 && verified)
 		learn(q, o, form);
@@ -589,7 +594,10 @@ int queue_receipt(struct queue *q, struct outlet *o, const struct link_receipt *
 		q->stats.receipts_ignored++;
 		note_found(q, o, &f, r, state);
 	}
-	return 1;
+	if (!f.e->n_staged)
+		return 1;
+	put_words(o, r, &f, &say);
+	return settle_receipt_again(q, f.e, &say, done, arg, a, b);
 }
 
 /* ---- what was settled before a restart --------------------------------------------------------------------- */

@@ -1,10 +1,7 @@
 /* SPDX-License-Identifier: Apache-2.0
  *
- * refill.c -- rows back into memory: backlog pages into lanes, due rows when their time has come, and after a restart
- * the leases, what is fresh, and the counts of each lane.
- *
- * Everything that comes back from `due` takes the same way: its due row becomes a backlog row (one commit), and the
- * lane reads it from there.  So there is one place that turns rows into waiting messages: take_loaded().
+ * refill.c -- rows back into memory: backlog pages into lanes, and after a restart the leases, what is fresh, and the
+ * counts of each lane.  There is one place that turns rows into waiting messages: take_loaded().
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -15,10 +12,9 @@
 #include "base/oom.h"
 #include "queue/queue_impl.h"
 
-#define DUE_PAGE 500
 #define FRESH_PAGE 5000
 
-static struct store_msg loaded_msg(struct queue *q, const struct store_loaded *x)
+struct store_msg refill_msg(struct queue *q, const struct store_loaded *x)
 {
 	struct store_msg sm = queue_store_msg(q, x->m, x->bound_parts ? x->bound_parts : x->m->n_parts);
 
@@ -111,7 +107,7 @@ static uint64_t *retaken_find(const struct queue *q, uint64_t id)
 	return q->n_retaken ? bsearch(&id, q->retaken, q->n_retaken, sizeof(id), by_id) : NULL;
 }
 
-static void retaken_forget(struct queue *q, uint64_t id)
+void refill_retaken_forget(struct queue *q, uint64_t id)
 {
 	uint64_t *at = retaken_find(q, id);
 
@@ -143,7 +139,7 @@ static struct qmsg *take_loaded(struct queue *q, struct store_loaded *x)
 	}
 	if (cancel_blocks(q, x))
 		return NULL;
-	sm = loaded_msg(q, x);
+	sm = refill_msg(q, x);
 	for (unsigned i = 0; i < x->n_sent; i++)
 		settle_remember(q, x->m, &sm, &x->sent[i]);
 	if (retaken_find(q, x->m->id))
@@ -180,11 +176,13 @@ struct lane_query {
 };
 
 /* Numbers are given when something is staged, and what is staged may be committed in another order: a code in an array
- * goes with bulk, one with a higher number before it. */
-static uint64_t all_committed_below(const struct queue *q)
+ * goes with bulk, one with a higher number before it.  Where no row of the lane is on its way it waits for nobody. */
+static uint64_t all_committed_below(const struct queue *q, const struct lane *l)
 {
-	uint64_t low = staged_low(q);
+	uint64_t low = l->n_rows_staged ? staged_low(q) : UINT64_MAX;
 
+	if (l->n_rows_staged && low < l->staged_from)
+		low = l->staged_from;
 	return low < q->next_id ? low : q->next_id;
 }
 
@@ -240,7 +238,7 @@ static void lane_read(struct store_query *sq)
 	}
 	moved = good && upto > l->cursor && p->n_rows;
 	/* What was committed since did not ask, as this page was under way. */
-	more = good && !q->lanes_again && all_committed_below(q) > lq->below;
+	more = good && !q->lanes_again && all_committed_below(q, l) > lq->below;
 	if (moved)
 		l->cursor = upto;
 	q->lanes_again |= !good;
@@ -275,7 +273,7 @@ void refill_lane(struct queue *q, struct lane *l)
 	lq->load.q.done = lane_read;
 	lq->load.lane = l->key.id;
 	lq->load.after_seq = l->cursor;
-	lq->below = all_committed_below(q);
+	lq->below = all_committed_below(q, l);
 	lq->load.limit = q->lane_window - l->wait.n;
 	l->refilling = true;
 	q->reads_asked++;
@@ -337,174 +335,6 @@ void refill_count_lane(struct queue *q, struct lane *l)
 	cq->count.after_seq = l->cursor;
 	cq->count.upto_seq = q->recover_upto;
 	store_read(q->store, STORE_API, &cq->count.q);
-}
-
-/* ---- due ------------------------------------------------------------------------------------------------- */
-
-static void due_read(struct store_query *sq);
-
-static void due_ask(struct queue *q)
-{
-	if (q->due_reading || !q->leases_known || q->stopping)
-		return;
-	if (q->n_firing && !q->due_after_at) { /* what was fired is still there until it is committed */
-		q->due_wanted = true;
-		return;
-	}
-	q->due_reading = true;
-	memset(&q->due_query, 0, sizeof(q->due_query));
-	q->due_query.q.kind = Q_DUE;
-	q->due_query.q.done = due_read;
-	q->due_query.q.arg = q;
-	q->due_query.upto = q->now_ms;
-	q->due_query.limit = DUE_PAGE;
-	q->due_query.after_at = q->due_after_at;
-	q->due_query.after_key = q->due_after_key;
-	store_read(q->store, STORE_QUEUE, &q->due_query.q);
-}
-
-void refill_due(struct queue *q, int64_t at_ms)
-{
-	if (at_ms < q->due_next_ms)
-		q->due_next_ms = at_ms;
-	if (q->due_reading)
-		q->due_again = true; /* the page under way may not have seen it */
-	else if (q->due_next_ms <= q->now_ms)
-		due_ask(q);
-}
-
-static void fired(struct store_op *op)
-{
-	struct row_job *j = (struct row_job *)op;
-	struct queue *q = op->arg;
-
-	q->settling--;
-	q->n_firing--;
-	if (op->r < 0)
-		log_error("due_not_stored", "msg=%llu error=%s", (unsigned long long)msg_key_id(j->f.key), strerror(-op->r));
-	lane_row_done(q, j); /* refused: the due row is still there, and is read again */
-	pool_put(&q->pool_due, op);
-	if (!q->n_firing && q->due_wanted) {
-		q->due_wanted = false;
-		due_ask(q);
-	}
-}
-
-static struct row_job *fire(struct queue *q, const struct store_loaded *x)
-{
-	struct row_job *j = (struct row_job *)pool_get(q, &q->pool_due, OP_DUE_FIRE, fired);
-
-	if (!j)
-		return NULL;
-	j->f.at = x->due_at;
-	j->f.key = x->due_key;
-	j->f.lane = 0;
-	j->f.seq = 0;
-	j->f.end_minute = 0;
-	j->lane = NULL;
-	q->settling++;
-	q->n_firing++;
-	return j;
-}
-
-/* Only the due row goes. */
-static void fire_only(struct queue *q, const struct store_loaded *x)
-{
-	struct row_job *j = fire(q, x);
-
-	if (j)
-		queue_stage(q, STORE_SETTLE, &j->f.op);
-}
-
-/* Its message is in memory: the part joins the others, if it was to come back at all. */
-static void due_joins(struct queue *q, struct qmsg *qm, struct store_loaded *x)
-{
-	unsigned part = msg_key_part(x->due_key);
-	uint64_t bit = part ? 1ull << (part - 1) : 0;
-
-	if (qm->later & bit) {
-		qm->later &= ~bit;
-		qm->todo |= bit;
-		dispatch_requeue(q, qm);
-	}
-	fire_only(q, x);
-}
-
-/* The time of one due row has come. */
-static void due_one(struct queue *q, struct store_loaded *x)
-{
-	unsigned part = msg_key_part(x->due_key);
-	struct qmsg *qm = x->m ? qmsg_find(q, x->m->id) : NULL;
-	struct store_msg sm;
-	struct row_job *j;
-	struct lane *l;
-	uint64_t seq;
-
-	if (!x->m || x->final || (part && x->finals >> (part - 1) & 1)) {
-		fire_only(q, x);
-		return;
-	}
-	sm = loaded_msg(q, x);
-	retaken_forget(q, x->m->id);
-	if (x->due_reason == REASON_NO_RECEIPT || x->due_reason == REASON_HOLD) {
-		/* Part 0 speaks of all that is still open.  What was held has perhaps been answered late. */
-		uint64_t settled = x->due_reason == REASON_HOLD ? x->finals | x->submitted : x->finals;
-
-		for (uint64_t open = (part ? 1ull << (part - 1) : parts_mask(sm.n_parts)) & ~settled; open;
-			open &= open - 1)
-			settle_rows_final(q, &sm, (unsigned)__builtin_ctzll(open) + 1, x->m->class, STATE_UNCONFIRMED,
-				x->due_reason == REASON_HOLD ? REASON_NO_ANSWER : REASON_NO_RECEIPT, false);
-		fire_only(q, x);
-		return;
-	}
-	if (qm) {
-		due_joins(q, qm, x);
-		return;
-	}
-	l = lane_get(q, x->m, x->skip);
-	if (l && !l->route && q->route_of) {
-		x->m->route = q->route_of(q->route_arg, x->m);
-		l = lane_get(q, x->m, 0);
-	}
-	seq = l ? queue_take_id(q) : 0;
-	j = seq ? fire(q, x) : NULL;
-	if (!j) {
-		q->due_again = true; /* no id or no memory just now: its row stays */
-		return;
-	}
-	j->f.seq = seq;
-	lane_row_staged(q, l, j, x->m->ttl_end_ms);
-	queue_stage(q, l->key.class == CLASS_OTP ? STORE_OTP : STORE_BULK, &j->f.op);
-}
-
-static void due_read(struct store_query *sq)
-{
-	struct queue *q = sq->arg;
-	struct q_load *p = &q->due_query;
-	bool more = p->more;
-
-	q->due_reading = false;
-	q->now_ms = clock_ms();
-	if (sq->r < 0)
-		log_error("due_not_read", "error=%s", strerror(-sq->r));
-	for (unsigned i = 0; sq->r == 0 && i < p->n_rows; i++)
-		due_one(q, &p->rows[i]);
-	if (sq->r == 0 && p->n_rows) {
-		/* The rows just fired are deleted a commit later: do not read them again meanwhile. */
-		q->due_after_at = p->rows[p->n_rows - 1].due_at;
-		q->due_after_key = p->rows[p->n_rows - 1].due_key;
-	}
-	if (!more) {
-		q->due_next_ms = sq->r == 0 && p->last_at > q->now_ms ? p->last_at : q->now_ms + 1000;
-		q->due_after_at = 0;
-		q->due_after_key = 0;
-	}
-	store_query_done(sq);
-	if (more && !q->stopping)
-		due_ask(q);
-	else if (q->due_again && q->due_next_ms > q->now_ms + 1)
-		q->due_next_ms = q->now_ms + 1;
-	q->due_again = false;
 }
 
 /* ---- restart --------------------------------------------------------------------------------------------- */
@@ -602,7 +432,7 @@ static void lease_one(struct queue *q, struct store_loaded *x)
 	log_warn("uncertain_after_restart", "msg=%llu parts=%d link=%s", (unsigned long long)x->m->id,
 		__builtin_popcountll(leased), names_text(q->names, NAME_LINK, link));
 	/* No page will: it finds the message in memory, or retaken. */
-	sm = loaded_msg(q, x);
+	sm = refill_msg(q, x);
 	for (unsigned i = 0; i < x->n_sent; i++)
 		settle_remember(q, x->m, &sm, &x->sent[i]);
 	q->retaken[q->n_retaken++] = x->m->id;

@@ -29,7 +29,10 @@ static void attempt_done(struct store_op *op)
 	if (op->r == 0 && a->next_at) {
 		if (a->msg.n_parts == 1)
 			queue_resolved(q, a->msg.id); /* the due row knows it now */
-		refill_due(q, a->next_at);
+		if (a->otp)
+			due_code_made(q, a->next_at, msg_key(a->msg.id, a->part));
+		else
+			due_row_made(q, a->next_at);
 	}
 	pool_put(&q->pool_attempt, op);
 }
@@ -52,11 +55,30 @@ void attempt_row(struct queue *q, struct qmsg *qm, struct outlet *o, unsigned pa
 	a->tries = qm->tries;
 	a->code = code;
 	a->keep_lease = false;
+	a->otp = qm->m->class == CLASS_OTP && reason != REASON_HOLD;
 	text_copy(a->text, sizeof(a->text), text);
 	a->op.rows = 3;
 	queue_stage(q, STORE_SETTLE, &a->op);
 	q->settling++;
 	qm->reason = (uint8_t)reason;
+}
+
+/* The part did not wait for its attempt's row. */
+void attempt_overtaken(struct queue *q, uint64_t id, uint64_t parts)
+{
+	for (struct store_op *op = q->failed; op; op = op->next) {
+		struct op_attempt *a = (struct op_attempt *)op;
+
+		if (op->kind == OP_ATTEMPT && a->msg.id == id && (parts >> (a->part - 1) & 1))
+			a->keep_lease = true;
+	}
+}
+
+bool attempt_may_go(const struct queue *q, const struct op_attempt *a)
+{
+	const struct qmsg *qm = qmsg_find(q, a->msg.id);
+
+	return !qm || !(qm->leasing >> (a->part - 1) & 1);
 }
 
 static int64_t back_off_ms(const struct outlet *o, unsigned tries, uint64_t salt)

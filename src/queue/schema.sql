@@ -1,6 +1,6 @@
 -- SPDX-License-Identifier: Apache-2.0
--- The store, version 10 (kept in user_version).  Insert-only where it is hot: nothing wide is ever updated, and no index stands on random
--- values.  Keys are integers: id = node << 49 | counter, key = id << 8 | part, part 0 is the message itself.
+-- The store, version 10 (kept in user_version).  Insert-only where it is hot: nothing wide is ever updated, and no index
+-- stands on random values.  Keys are integers: id = node << 49 | counter, key = id << 8 | part, part 0 is the message itself.
 -- Times are Unix milliseconds.  Executed as it stands on an empty database; later versions migrate (store_sqlite.c).
 
 -- Names of clients, campaigns, routes, links; append-only.  kind: enum name_kind.
@@ -163,9 +163,9 @@ CREATE TABLE cancel (n INTEGER PRIMARY KEY, client INTEGER NOT NULL, tag TEXT NO
 CREATE TABLE lookup (run INTEGER NOT NULL, hash INTEGER NOT NULL, id INTEGER NOT NULL,
 	PRIMARY KEY (run, hash, id)) WITHOUT ROWID;
 
--- Messages that retention has deleted, counted, so that a report of last year still has its sums.  day: of their creation,
--- since 1970 in UTC; tag: '' = none, or one of too many (store_sqlite_purge.c); link: that took the first part, 0 = none did;
--- state: the final one.  parts: as cut; taken: parts that a carrier took.
+-- Messages that retention has deleted, counted, so that a report of last year still has its sums.  day: of their
+-- creation, since 1970 in UTC; tag: '' = none, or one of too many (store_sqlite_purge.c); link: that took the first
+-- part, 0 = none did; state: the final one.  parts: as cut; taken: parts that a carrier took.
 CREATE TABLE total (
 	day INTEGER NOT NULL, client INTEGER NOT NULL, campaign INTEGER NOT NULL, tag TEXT NOT NULL, class INTEGER NOT NULL,
 	link INTEGER NOT NULL, state INTEGER NOT NULL,

@@ -85,6 +85,12 @@ static void index_add(struct sent *s, uint32_t number)
 	*b = number;
 }
 
+/* Nothing of it is needed any more. */
+static bool is_over(const struct sent_entry *e)
+{
+	return e->state == STATE_DELIVERED && !e->n_staged;
+}
+
 /* Rebuild with room for `cap`.  Of the `old` oldest only what a receipt may still change comes along. */
 static int resize(struct sent *s, uint32_t cap, uint32_t old)
 {
@@ -99,7 +105,7 @@ static int resize(struct sent *s, uint32_t cap, uint32_t old)
 		return -ENOMEM;
 	}
 	for (uint32_t i = 0; i < s->tail - s->head; i++)
-		if (i >= old || at(s, s->head + i)->state != STATE_DELIVERED)
+		if (i >= old || !is_over(at(s, s->head + i)))
 			ring[n++] = *at(s, s->head + i);
 	free(s->ring);
 	free(s->next);
@@ -122,7 +128,7 @@ static void pop(struct sent *s)
 
 	if (e->state == STATE_SENT)
 		s->n_open--;
-	if (e->state != STATE_DELIVERED)
+	if (!is_over(e))
 		s->spill(s->arg, e);
 	s->head++; /* a sweep that stood there goes on from the new head: sent_sweep() */
 }
@@ -136,7 +142,7 @@ static int make_room(struct sent *s)
 	if (!s->cap)
 		return resize(s, s->bounds.max < SENT_MIN ? s->bounds.max : SENT_MIN, 0);
 	for (uint32_t i = 0; i < old; i++)
-		n_delivered += at(s, s->head + i)->state == STATE_DELIVERED;
+		n_delivered += is_over(at(s, s->head + i));
 	return n_delivered >= s->cap / 4 && n_delivered ? resize(s, s->cap, old) : resize(s, s->cap * 2, 0);
 }
 
@@ -151,7 +157,7 @@ int sent_add(struct sent *s, const struct sent_entry *e)
 	}
 	if (s->tail - s->head == s->cap) {
 		/* Grow only for what still waits: a delivered one has done its duty. */
-		if (s->cap >= s->bounds.max || (s->cap && at(s, s->head)->state == STATE_DELIVERED)) {
+		if (s->cap >= s->bounds.max || (s->cap && is_over(at(s, s->head)))) {
 			pop(s);
 		} else {
 			r = make_room(s);

@@ -3,9 +3,9 @@
  * sent.h -- parts that a carrier took and whose receipt is to come: (link, normalised id) → part.
  *
  * A ring in order of submission with a hash index over it.  It grows to SENT_MAX entries; then the oldest leave: those
- * without a delivered receipt are handed to `spill`, which keeps them on disk (waiting).  Settled entries stay until
- * they are pushed out, so that repeated receipts and corrections find them.  Receipts older than that are looked for
- * on disk by the writer.
+ * without a delivered receipt that is stored are handed to `spill`, which keeps them on disk (waiting).  Settled
+ * entries stay until they are pushed out, so that repeated receipts and corrections find them.  Receipts older than
+ * that are looked for on disk by the writer.
  */
 #ifndef SENT_H
 #define SENT_H
@@ -26,7 +26,8 @@ struct sent_entry {
 	uint32_t since_s;   /* Unix; a receipt that was parked before speaks of another */
 	uint8_t part;
 	uint8_t state;      /* STATE_SENT until a receipt settled it */
-	uint8_t class;
+	uint8_t class : 2;
+	uint8_t n_staged : 6; /* operations on their way to the disk that say so: until then `state` may be lost */
 	uint8_t n_asked;     /* how often the carrier was asked … */
 	uint32_t ask_s;      /* … and when it is asked next; Unix, 0: not */
 	uint32_t sent_s;     /* Unix; the carrier took it */
@@ -54,6 +55,7 @@ struct sent_entry *sent_find(struct sent *s, uint64_t hash, uint64_t to);
 /* Every entry of this hash and recipient, newest first; at most `most`. */
 void sent_each(struct sent *s, uint64_t hash, uint64_t to, unsigned most,
 	void (*each)(void *arg, struct sent_entry *e), void *arg);
+#define SENT_STAGED_MAX 63
 /* A receipt (or its absence) said so: the entry stays for repeats and corrections. */
 void sent_settle(struct sent *s, struct sent_entry *e, enum msg_state state);
 void sent_reopen(struct sent *s, struct sent_entry *e); /* its commit failed */

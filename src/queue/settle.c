@@ -39,12 +39,38 @@ void settle_account(struct queue *q, uint64_t id, enum msg_class class, int msg_
 struct final_job {
 	struct op_final f;
 	uint8_t class;
-	uint64_t hash; /* of the entry in `sent` that was settled with it; 0: none */
+	uint64_t hash; /* of the entry in `sent` that says the same, say(); 0: none */
 	uint32_t link; /* of a parked receipt that is tried again; 0: none */
 	settle_then *then;
 	void *then_arg;
 	uint64_t a, b;
 };
+
+static void said_is_staged(struct final_job *j, struct sent_entry *e)
+{
+	j->hash = e->hash;
+	e->n_staged += e->hash && e->n_staged < SENT_STAGED_MAX;
+}
+
+/* Memory says so from now on, the disk when this is committed. */
+static void say(struct queue *q, struct final_job *j, struct sent_entry *e)
+{
+	said_is_staged(j, e);
+	sent_settle(q->sent, e, j->f.state);
+}
+
+static void said_is_stored(struct queue *q, const struct final_job *j)
+{
+	struct sent_entry *e = j->hash ? sent_find_part(q->sent, j->hash, j->f.msg.id, j->f.part) : NULL;
+
+	if (!e)
+		return;
+	e->n_staged -= e->n_staged > 0;
+	if (j->f.op.r < 0 && !j->f.repeats) /* the receipt will come again and must find it open */
+		sent_reopen(q->sent, e);
+	else if (j->f.op.r == 0 && e->state == STATE_SENT) /* what it repeats was refused */
+		sent_settle(q->sent, e, j->f.state);
+}
 
 static void final_done(struct store_op *op)
 {
@@ -59,12 +85,7 @@ static void final_done(struct store_op *op)
 	else if (op->r != -EBUSY && op->r != -ENOENT)
 		log_error("final_not_stored", "msg=%llu state=%s error=%s", (unsigned long long)j->f.msg.id,
 			msg_state_name(j->f.state), strerror(-op->r));
-	if (op->r < 0 && j->hash) { /* the receipt will come again and must find it open */
-		struct sent_entry *e = sent_find_part(q->sent, j->hash, j->f.msg.id, j->f.part);
-
-		if (e)
-			sent_reopen(q->sent, e);
-	}
+	said_is_stored(q, j);
 	if (op->r == 0 && j->link && j->f.ret_unparked)
 		receipt_unparked(q, j->link, j->f.at);
 	if (j->then)
@@ -84,7 +105,7 @@ static struct final_job *stage_final(struct queue *q, const struct store_msg *sm
 	j->f.at = q->now_ms;
 	j->f.state = state;
 	j->f.reason = reason;
-	j->f.unless_submitted = j->f.while_parked = false;
+	j->f.unless_submitted = j->f.while_parked = j->f.repeats = false;
 	j->f.receipt = 0;
 	j->f.hash = j->f.parked = 0;
 	text_copy(j->f.error, sizeof(j->f.error), error);
@@ -190,19 +211,38 @@ uint64_t settle_hash(const struct outlet *o, const char *smsc_id)
 
 #define SPILL_ROWS 500
 
+/* Receipts that came meanwhile found these parts neither in memory nor on disk, and were parked. */
+static void spilled_late(struct queue *q, const struct op_spill *s)
+{
+	for (unsigned i = 0; i < q->n_outlets; i++) {
+		unsigned k = 0;
+
+		while (k < s->n_rows && s->rows[k].link != q->outlets[i]->id)
+			k++;
+		if (k < s->n_rows)
+			queue_retry_parked(q, q->outlets[i]);
+	}
+}
+
 static void spill_done(struct store_op *op)
 {
 	struct op_spill *s = (struct op_spill *)op;
 	struct queue *q = op->arg;
 
-	if (queue_again(q, op))
+	if (queue_again(q, op)) {
+		s->again = true;
 		return;
+	}
 	q->spilling -= s->n_rows;
+	if (op->r == 0 && s->again)
+		spilled_late(q, s);
 	for (unsigned i = 0; op->r == 0 && i < s->n_rows; i++) {
 		if (s->rows[i].deadline && s->rows[i].single)
 			queue_resolved(q, msg_key_id(s->rows[i].key)); /* its due row knows it now */
-		if (s->rows[i].deadline)
-			refill_due(q, s->rows[i].deadline);
+		if (s->rows[i].deadline && s->rows[i].otp)
+			due_code_made(q, s->rows[i].deadline, s->rows[i].key);
+		else if (s->rows[i].deadline)
+			due_row_made(q, s->rows[i].deadline);
 	}
 	if (op->r < 0)
 		log_error("spill_failed", "rows=%u error=%s", s->n_rows, strerror(-op->r));
@@ -265,8 +305,9 @@ void settle_spill(void *arg, const struct sent_entry *e)
 	if (!s)
 		return;
 	s->rows[s->n_rows++] = (struct store_spill){ .hash = e->hash, .key = msg_key(e->msg.id, e->part),
-		.deadline = e->state == STATE_SENT ? (int64_t)e->deadline_s * 1000 : 0,
-		.lane = e->msg.n_parts == 1 ? e->msg.lane : 0, .seq = e->msg.seq, .single = e->msg.n_parts == 1 };
+		.deadline = e->state == STATE_SENT || e->n_staged ? (int64_t)e->deadline_s * 1000 : 0,
+		.lane = e->msg.n_parts == 1 ? e->msg.lane : 0, .seq = e->msg.seq, .single = e->msg.n_parts == 1,
+		.link = e->link };
 	q->spilling++;
 	if (s->n_rows == SPILL_ROWS)
 		settle_flush_spill(q);
@@ -279,7 +320,8 @@ void settle_schedule(struct queue *q, struct qmsg *qm)
 
 	if (s) {
 		s->rows[s->n_rows++] = (struct store_spill){ .key = msg_key(qm->m->id, 0), .deadline = qm->m->send_at_ms,
-			.lane = qm->row_lane, .seq = qm->row_seq, .single = true, .scheduled = true };
+			.lane = qm->row_lane, .seq = qm->row_seq, .single = true, .scheduled = true,
+			.otp = qm->m->class == CLASS_OTP };
 		q->spilling++;
 		settle_flush_spill(q);
 	}
@@ -297,17 +339,35 @@ void settle_late(void *arg, struct sent_entry *e)
 
 	if (!j)
 		return;
-	j->hash = e->hash;
 	/* To be corrected also after a restart; but a link that never gave a receipt gives none now. */
 	if (!o || !o->idform || o->idform->received)
 		j->f.hash = e->hash;
-	sent_settle(q->sent, e, STATE_UNCONFIRMED);
+	say(q, j, e);
+}
+
+static struct final_job *stage_receipt(struct queue *q, const struct sent_entry *e, const struct op_final *f,
+	settle_then *then, void *arg, uint64_t a, uint64_t b)
+{
+	struct final_job *j = stage_final(q, &e->msg, e->part, e->class, f->state, REASON_RECEIPT, f->error);
+
+	if (!j)
+		return NULL;
+	j->f.receipt = f->receipt;
+	j->f.parked = f->parked;
+	j->f.at = f->at;
+	j->f.msg.one_receipt = f->msg.one_receipt;
+	j->f.hash = e->hash;
+	j->then = then;
+	j->then_arg = arg;
+	j->a = a;
+	j->b = b;
+	return j;
 }
 
 int settle_receipt(struct queue *q, struct sent_entry *e, struct op_final *f, settle_then *then, void *arg, uint64_t a,
 	uint64_t b)
 {
-	struct final_job *j = stage_final(q, &e->msg, e->part, e->class, f->state, REASON_RECEIPT, f->error);
+	struct final_job *j = stage_receipt(q, e, f, then, arg, a, b);
 	struct outlet *o = queue_outlet_of(q, e->link);
 
 	if (!j)
@@ -315,20 +375,24 @@ int settle_receipt(struct queue *q, struct sent_entry *e, struct op_final *f, se
 	if (o && f->state == STATE_UNDELIVERED && o->guard_rule.failures > 0 &&
 		guard_undelivered(&o->guard, &o->guard_rule, (int64_t)e->sent_s * 1000, q->now_ms))
 		queue_guard_moved(q, o);
-	j->f.receipt = f->receipt;
-	j->f.parked = f->parked;
-	j->f.at = f->at;
-	j->f.msg.one_receipt = f->msg.one_receipt;
-	j->f.hash = j->hash = e->hash;
-	j->then = then;
-	j->then_arg = arg;
-	j->a = a;
-	j->b = b;
-	sent_settle(q->sent, e, f->state);
+	say(q, j, e);
 	if (f->parked)
 		j->link = e->link; /* counted when it was there */
 	else
 		q->stats.receipts_matched++;
+	return 0;
+}
+
+/* Behind what it repeats, in the same list.  When that was refused, it is this that settles the part. */
+int settle_receipt_again(struct queue *q, struct sent_entry *e, const struct op_final *f, settle_then *then, void *arg,
+	uint64_t a, uint64_t b)
+{
+	struct final_job *j = e->n_staged < SENT_STAGED_MAX ? stage_receipt(q, e, f, then, arg, a, b) : NULL;
+
+	if (!j)
+		return -EAGAIN;
+	j->f.repeats = true;
+	said_is_staged(j, e);
 	return 0;
 }
 
@@ -349,10 +413,8 @@ int settle_asked(struct queue *q, const struct outlet *o, const struct store_msg
 	j->f.receipt = receipt_mark(EVIDENCE_ASKED);
 	j->f.msg.one_receipt = false; /* it was asked about this part */
 	j->f.hash = hash;
-	if (e) {
-		j->hash = hash;
-		sent_settle(q->sent, e, state);
-	}
+	if (e)
+		say(q, j, e);
 	log_info("settled_by_query", "msg=%llu part=%u link=%s end=%s stat=%s", (unsigned long long)msg->id, part,
 		names_text(q->names, NAME_LINK, o->id), msg_state_name(state), error);
 	return 0;

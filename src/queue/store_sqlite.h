@@ -36,8 +36,8 @@
 
 #define COMMIT_ROWS      5000  /* of a commit; on a disk that is slow to sync one for each microsecond of that … */
 #define COMMIT_MOST      20000 /* … up to so many */
-#define COMMIT_BULK_SHARE 5   /* bulk gets one of so many while settle or otp operations come in: within RECENT_NS */
-#define COMMIT_LATER_ROWS 1000 /* of what can wait, beside others */
+#define COMMIT_BULK_SHARE 5   /* bulk gets one of so many (on a slow disk half) for RECENT_NS after others came */
+#define COMMIT_LATER_ROWS 1000 /* of what can wait, on top of these; first when it has waited for LATER_NS */
 #define COMMIT_QUICK_ROWS 2000 /* while codes come in: within OTP_RECENT_NS of the last one */
 #define COMMIT_OTP_ROWS  500  /* of these kept free for codes, however much there is to settle; bulk gets as many */
 #define LATER_NS         UINT64_C(10000000) /* what can wait does so for others, no longer than this */
@@ -167,7 +167,7 @@
 	X(W_OLD_SETS, "SELECT n FROM inbound_set WHERE joined <> 0 AND due <= ?1 ORDER BY due LIMIT ?2")               \
 	X(W_NAME, "INSERT OR IGNORE INTO name VALUES (?1, ?2, ?3)")                                                    \
 	X(W_LANE, "INSERT OR REPLACE INTO lane VALUES (?1, ?2, ?3, ?4, ?5, ?6)")                                       \
-	X(W_LOOKUPS, "INSERT OR IGNORE INTO lookup SELECT c0, c1, c2 FROM gathered")                                                \
+	X(W_LOOKUPS, "INSERT OR IGNORE INTO lookup SELECT c0, c1, c2 FROM gathered") \
 	X(W_MESSAGE_AT, "SELECT id, created FROM message WHERE id >= ?1 ORDER BY id LIMIT 1")                          \
 	X(W_MESSAGE_TOP, "SELECT coalesce(max(id), 0) FROM message")                                                   \
 	X(W_IS_FINAL, "SELECT at FROM final WHERE key = ?1")                                                           \
@@ -180,7 +180,7 @@
 	X(W_SCRUB_TEXT, "UPDATE inbound SET text = '', raw = x'' WHERE n = ?1")                                        \
 	X(W_SCRUB_SENDER, "UPDATE inbound SET sender = '' WHERE n = ?1")                                               \
 	X(W_PURGE_BODY, "DELETE FROM body WHERE id = ?1")                                                              \
-	X(W_TOTAL, "INSERT INTO total SELECT created / 86400000, client, campaign, iif(?4, coalesce(tag, ''), ''), bits & 3,"   \
+	X(W_TOTAL, "INSERT INTO total SELECT created / 86400000, client, campaign, iif(?4, coalesce(tag, ''), ''), bits & 3," \
 		   " coalesce((SELECT link FROM submit WHERE key BETWEEN ?2 AND ?3 LIMIT 1), 0),"                      \
 		   " (SELECT coalesce((SELECT max(state) FROM correction WHERE key = ?2), state) FROM final"           \
 		   " WHERE key = ?2), 1, coalesce((SELECT parts FROM bound WHERE id = ?1), bits >> 16 & 255),"         \
@@ -224,7 +224,7 @@
 		     " WHERE m.id = ?1")                                                                               \
 	X(R_BOUND, "SELECT id, link, ref, parts, cut FROM bound WHERE id >= ?1 AND id < ?2 ORDER BY id")               \
 	X(R_LEASES, "SELECT key, link, at FROM lease WHERE key >= ?1 AND key < ?2 ORDER BY key")                       \
-	X(R_SUBMITS, "SELECT key, link, at, smsc_id, sender FROM submit WHERE key >= ?1 AND key < ?2 ORDER BY key")            \
+	X(R_SUBMITS, "SELECT key, link, at, smsc_id, sender FROM submit WHERE key >= ?1 AND key < ?2 ORDER BY key") \
 	X(R_FINALS, "SELECT key, state, at, reason, part, error, receipt FROM final WHERE key >= ?1 AND key < ?2"     \
 		    " ORDER BY key")                                                                                   \
 	X(R_TRIES, "SELECT key, outcome, coalesce(next_at, 0), link FROM attempt WHERE key >= ?1 AND key < ?2"            \
@@ -244,7 +244,7 @@
 	X(R_DUE, "SELECT at, key, reason, tries, skip, " MESSAGE_COLUMNS " FROM due"                                   \
 		 " LEFT JOIN message m ON m.id = iif(?3 IN (reason, 0), key >> 8, NULL)"                               \
 		 " LEFT JOIN body t ON t.id = iif(?4, m.id, NULL) WHERE (at, key) > (?1, ?2) ORDER BY at, key")        \
-	X(R_ATTEMPT_LINK, "SELECT link FROM attempt WHERE key = ?1 ORDER BY n DESC LIMIT 1")                           \
+	X(R_ATTEMPT_LINK, "SELECT link FROM attempt WHERE key = ?1 AND next_at = ?2 ORDER BY n DESC LIMIT 1")          \
 	X(R_DUE_FRESH, "SELECT key FROM due")                                                                          \
 	X(R_IDS, "SELECT id FROM message WHERE id >= ?1 AND id < ?2 ORDER BY id")                                      \
 	X(R_IDS_DOWN, "SELECT id, client, campaign, recipient, ref, tag, created FROM message"                         \

@@ -31,7 +31,8 @@ static int insert_message(struct writer *w, const struct message *m)
 	return rows_put(w, ROWS_MESSAGE,
 		ROW(cell_int(m->id), cell_int(m->client), cell_int(m->route), cell_int(m->campaign),
 			cell_int(msg_bits(m)), cell_int(m->to), cell_int(m->created_ms),
-			m->send_at_ms ? cell_int(m->send_at_ms) : cell_text(NULL, 0), cell_int(m->ttl_end_ms), cell_text(m->from ? m->from : "", m->n_from),
+			m->send_at_ms ? cell_int(m->send_at_ms) : cell_text(NULL, 0), cell_int(m->ttl_end_ms),
+			cell_text(m->from ? m->from : "", m->n_from),
 			cell_text(m->n_ref ? m->ref : NULL, m->n_ref), cell_text(m->n_tag ? m->tag : NULL, m->n_tag)));
 }
 
@@ -186,7 +187,8 @@ int apply_due_fire(struct writer *w, struct store_op *op)
 
 	BIND(w->st[W_DUE_DELETE], o->at, o->key);
 	rc = run(w->st[W_DUE_DELETE]);
-	if (rc || !o->lane)
+	o->ret_gone = o->at && !rc && !sqlite3_changes(w->db);
+	if (rc || o->ret_gone || !o->lane)
 		return rc;
 	return insert_backlog(w, o->lane, o->seq, msg_key_id(o->key), o->end_minute);
 }

@@ -4,7 +4,8 @@
  *
  * What is checked beside the pages of the file are the promises of queue.h, from rows alone: a message that is older
  * than low_water must be final, or something must stand for it in backlog, due or waiting, or nobody will ever look at
- * it again; what is not final must have its text; what refers to a message must find it.
+ * it again; what is not final must have its text; what refers to a message must find it.  Idempotency keys are those
+ * of their runs (store_sqlite_care_keys.c).
  *
  * The connection is one that may write and is told not to (query_only): a read-only one cannot open a log of which no
  * index is there, as after a power cut.  Nothing of the store's own statements is used: it checks them.
@@ -23,6 +24,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "queue/idem.h"
 #include "queue/store_schema.h"
 
 #define DATABASE     "posthorn.db"
@@ -79,7 +81,8 @@ static int open_file(const char *file, sqlite3 **ret_db, char *err, size_t n_err
 
 	if (rc == SQLITE_OK) {
 		sqlite3_busy_timeout(*ret_db, BUSY_MS);
-		rc = sqlite3_exec(*ret_db, "PRAGMA query_only = 1; PRAGMA temp_store = FILE; BEGIN; SELECT count(*) FROM sqlite_schema",
+		rc = sqlite3_exec(*ret_db,
+			"PRAGMA query_only = 1; PRAGMA temp_store = FILE; BEGIN; SELECT count(*) FROM sqlite_schema",
 			NULL, NULL, NULL);
 	}
 	if (rc != SQLITE_OK) {
@@ -252,6 +255,8 @@ int care_check(const char *path, bool quick, care_each_cb each, void *arg, char 
 		check_pages(&c);
 	if (version == SCHEMA_VERSION)
 		check_rows(&c);
+	if (version == SCHEMA_VERSION && !quick)
+		care_keys(c.db, &IDEM_SHAPE, each, arg);
 	sqlite3_close(c.db);
 	return 0;
 }
@@ -307,7 +312,9 @@ static int verify(struct copying *c)
 		ok = sqlite3_step(st) == SQLITE_ROW && strcmp((const char *)sqlite3_column_text(st, 0), "ok") == 0;
 		sqlite3_finalize(st);
 	}
-	return ok ? 0 : refuse(c->err, c->n_err, -EIO, "the copy is damaged, so the original probably is: run `posthorn check`");
+	return ok ? 0
+		  : refuse(c->err, c->n_err, -EIO,
+			    "the copy is damaged, so the original probably is: run `posthorn check`");
 }
 
 static int sync_folder(const char *path)

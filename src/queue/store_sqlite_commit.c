@@ -24,12 +24,12 @@
 
 /* ---- what goes into a batch ------------------------------------------------------------------------------ */
 
-static void take(struct batch *b, struct op_list *l, unsigned max_rows)
+/* Returns the rows of what it took.  The first one always goes, however large it says it is. */
+static unsigned take(struct batch *b, struct op_list *l, unsigned max_rows)
 {
 	struct store_op *op;
 	unsigned rows = 0;
 
-	/* The first one always goes, however large it says it is. */
 	while ((op = l->head) && b->n < COMMIT_MOST && (!rows || rows + op->rows <= max_rows)) {
 		l->head = op->next;
 		if (!l->head)
@@ -38,6 +38,7 @@ static void take(struct batch *b, struct op_list *l, unsigned max_rows)
 		rows += op->rows ? op->rows : 1;
 	}
 	b->rows += rows;
+	return rows;
 }
 
 static bool is_quick(const struct batch *b, uint64_t now)
@@ -115,16 +116,50 @@ uint64_t batch_wait_ns(struct batch *b, const struct op_list waiting[STORE_LISTS
 }
 
 /* A row takes about a microsecond, so a commit of this size takes no more than twice its sync.  On a slow disk what a
- * commit has no room for waits long for the next one. */
-static unsigned most_rows(const struct batch *b)
+ * commit has no room for waits long for the next one.  While codes come in, commits are short, as the next code waits
+ * for one that has begun. */
+static unsigned most_rows(const struct batch *b, bool quick)
 {
+	if (quick)
+		return COMMIT_QUICK_ROWS;
 	return b->sync_us < COMMIT_ROWS ? COMMIT_ROWS : b->sync_us < COMMIT_MOST ? b->sync_us : COMMIT_MOST;
 }
 
-/* Bulk gets one of so many rows while others come in: on a slow disk half, as rows cost little beside the sync. */
-static unsigned bulk_share(const struct batch *b)
+/* What bulk may have of them when its turn has come: on a slow disk half while others come in, as rows cost little
+ * beside the sync. */
+static unsigned bulk_rows(const struct batch *b, bool quick, bool recent)
 {
-	return b->sync_us < COMMIT_ROWS ? COMMIT_BULK_SHARE : 2;
+	unsigned all = most_rows(b, quick);
+
+	if (quick)
+		return COMMIT_OTP_ROWS;
+	return !recent ? all : b->sync_us < COMMIT_ROWS ? all / COMMIT_BULK_SHARE : all / 2;
+}
+
+/* A commit with codes has nothing else that can wait; but at most every second one is such: bulk keeps a share, or
+ * intake would stand still. */
+static bool codes_alone(const struct batch *b, const struct op_list waiting[STORE_LISTS])
+{
+	return waiting[STORE_OTP].head && !b->alone;
+}
+
+static bool were_busy(const struct batch *b, uint64_t now)
+{
+	return b->urgent_ns && now - b->urgent_ns < RECENT_NS;
+}
+
+/* What settles before codes, of which it leaves room for some. */
+static unsigned take_urgent(struct batch *b, struct op_list waiting[STORE_LISTS], unsigned most)
+{
+	unsigned rows = take(b, &waiting[STORE_SETTLE], most - (waiting[STORE_OTP].head ? COMMIT_OTP_ROWS : 0));
+
+	return rows + take(b, &waiting[STORE_OTP], rows < most ? most - rows : 1);
+}
+
+static void take_later(struct batch *b, struct op_list waiting[STORE_LISTS])
+{
+	if (take(b, &waiting[STORE_LATER], COMMIT_LATER_ROWS))
+		b->later_ns = 0;
 }
 
 /* All of it; false: there is more, and the rest has to wait for that. */
@@ -137,40 +172,29 @@ static bool take_first(struct batch *b, struct op_list *first)
 	return !first->head;
 }
 
-/* While codes come in, commits are short, as the next code waits for one that has begun; and one with codes has nothing
- * else that can wait.  At most every second one is such: bulk keeps a share, or intake would stand still. */
 void batch_gather(struct batch *b, struct op_list waiting[STORE_LISTS], uint64_t now)
 {
 	bool otp = waiting[STORE_OTP].head, busy = otp || waiting[STORE_SETTLE].head;
-	bool alone = otp && !b->alone, quick = otp || is_quick(b, now);
-	bool recent = busy || (b->urgent_ns && now - b->urgent_ns < RECENT_NS);
-	unsigned all = quick ? COMMIT_QUICK_ROWS : most_rows(b);
-	unsigned share = quick ? COMMIT_OTP_ROWS : recent ? all / bulk_share(b) : all;
-	unsigned bulk = alone || !waiting[STORE_BULK].head || bulk_held_ns(b, busy, now) ? 0 : share;
-	unsigned left = busy ? all - bulk : all, before;
+	bool alone = codes_alone(b, waiting), quick = otp || is_quick(b, now);
+	bool bulk = waiting[STORE_BULK].head && !alone && !bulk_held_ns(b, busy, now);
+	/* What can wait goes beside others, but first when it has waited: they may leave no place. */
+	bool waited = !later_held_ns(b, now);
+	unsigned share = bulk ? bulk_rows(b, quick, busy || were_busy(b, now)) : 0;
 
-	if (otp)
-		b->otp_ns = now;
-	if (busy)
-		b->urgent_ns = now;
+	b->otp_ns = otp ? now : b->otp_ns;
+	b->urgent_ns = busy ? now : b->urgent_ns;
 	b->alone = alone;
 	b->n = b->rows = b->bulk_rows = b->urgent_rows = 0;
 	if (!take_first(b, &waiting[STORE_FIRST]))
 		return;
-	take(b, &waiting[STORE_SETTLE], left - (otp ? COMMIT_OTP_ROWS : 0));
-	left = b->rows < left ? left - b->rows : 1;
-	take(b, &waiting[STORE_OTP], left);
-	before = b->rows;
-	if (bulk)
-		take(b, &waiting[STORE_BULK], bulk);
-	b->bulk_rows = b->rows - before;
+	if (waited && !alone)
+		take_later(b, waiting);
+	b->urgent_rows = take_urgent(b, waiting, most_rows(b, quick) - share);
+	b->bulk_rows = bulk ? take(b, &waiting[STORE_BULK], share) : 0;
 	if (b->bulk_rows)
 		b->until_ns = now + b->bulk_rows * QUICK_ROW_NS;
-	b->urgent_rows = before;
-	if (!alone && (b->n || !later_held_ns(b, now))) {
-		take(b, &waiting[STORE_LATER], COMMIT_LATER_ROWS);
-		b->later_ns = 0;
-	}
+	if (!waited && !alone && b->n)
+		take_later(b, waiting);
 }
 
 void batch_committed(struct batch *b, uint64_t took_ns, uint64_t now)
@@ -239,7 +263,8 @@ static bool is_plain(const struct writer *w, const struct store_op *op)
 		return false;
 	if (op->kind == OP_SUBMIT)
 		return submit->msg.n_parts == 1 && !submit->known && !submit->ended && !(submit->hash && w->m.n_parked);
-	return final->msg.n_parts == 1 && final->part == 1 && !final->unless_submitted && !final->parked;
+	return final->msg.n_parts == 1 && final->part == 1 && !final->unless_submitted && !final->parked &&
+		!final->repeats;
 }
 
 /* Before an operation: may its rows wait, and must it see those that do?  Of messages of several parts no final and no

@@ -283,8 +283,8 @@ static const char *const migrate[SCHEMA_VERSION] = {
 	      " messages INTEGER NOT NULL, parts INTEGER NOT NULL, taken INTEGER NOT NULL,"
 	      " PRIMARY KEY (day, client, campaign, tag, class, link, state)) WITHOUT ROWID",
 	/* What is in idem_0 and idem_1 stays there until it has aged. */
-	[9] = "CREATE TABLE idem (n INTEGER PRIMARY KEY, client INTEGER NOT NULL, khash BLOB NOT NULL, bhash BLOB NOT NULL,"
-	      " answer TEXT NOT NULL);"
+	[9] = "CREATE TABLE idem (n INTEGER PRIMARY KEY, client INTEGER NOT NULL, khash BLOB NOT NULL,"
+	      " bhash BLOB NOT NULL, answer TEXT NOT NULL);"
 	      "CREATE TABLE idem_run (level INTEGER NOT NULL, n INTEGER NOT NULL, whole INTEGER NOT NULL,"
 	      " PRIMARY KEY (level, n)) WITHOUT ROWID;"
 	      "CREATE TABLE idem_part (k INTEGER PRIMARY KEY, entries BLOB NOT NULL);"

@@ -261,6 +261,7 @@ void idem_close(struct writer *w)
 		free(k->runs[i].filter);
 	for (unsigned i = 0; i < IDEM_LEVELS; i++)
 		free(k->jobs[i].filter);
+	free(k->back.filter);
 	free(k->segments);
 	free(k->runs);
 	free(k->entries);

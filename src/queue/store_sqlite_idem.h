@@ -13,6 +13,14 @@ struct idem_run {
 	uint64_t first;
 	unsigned level;
 	uint8_t *filter;          /* NULL: there was no room */
+	bool broken;              /* on disk it is not whole: it stays without */
+};
+
+/* The filter of a run that has none, on its way back into memory. */
+struct idem_back {
+	uint64_t first;
+	unsigned level, next;     /* units that are there */
+	uint8_t *filter;          /* NULL: none is */
 };
 
 /* A run that is being written: one from a segment, each other one from eight of the level below. */
@@ -29,6 +37,7 @@ struct idem_keys {
 	struct idem_run *runs;
 	unsigned n_segments, n_runs;
 	struct idem_job jobs[IDEM_LEVELS];
+	struct idem_back back;
 	uint64_t filter_octets, filter_most;
 	uint64_t credit;          /* keys that came, for which work is still to be done */
 	bool put_off;             /* there was work in what was rolled back last; in what is tried next there is none */

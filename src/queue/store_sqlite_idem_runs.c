@@ -10,11 +10,15 @@
  * A step changes rows inside the transaction, and what memory knows only when that is on disk (idem_committed()).
  * Where it fails, operations go on without it, and it is tried again when more keys have come: until then the segments
  * have them.
+ *
+ * Filters have a bound in memory; where it is reached the oldest goes, and its run is read instead.
  */
 #include "queue/store_sqlite.h"
 
+#include <limits.h>
 #include <stdlib.h>
 
+#define BACK_UNITS 16 /* 64 kB */
 #define PACE 8 /* units that may be written in the time in which the keys of one come */
 
 static const struct idem_shape *shape(const struct writer *w)
@@ -187,6 +191,8 @@ static bool goes_on(const struct writer *w, unsigned level)
 	return units_left(w, level) && !idem_has_aged(w, level, w->keys.jobs[level].first);
 }
 
+static void bring_back_filter(struct writer *w);
+
 int idem_work(struct writer *w)
 {
 	uint64_t came = w->m.key_next - w->saved.key_next;
@@ -198,6 +204,8 @@ int idem_work(struct writer *w)
 	for (unsigned level = 0; level < IDEM_LEVELS; level++)
 		for (; !rc && left && goes_on(w, level); left--)
 			rc = write_unit(w, level);
+	if (!rc && came)
+		bring_back_filter(w);
 	return rc;
 }
 
@@ -236,6 +244,8 @@ static uint8_t *make_filter(struct writer *w, unsigned level, uint64_t first)
 
 	if (size > k->filter_most)
 		return NULL;
+	if (k->filter_octets + size > k->filter_most)
+		drop_filter(w, k->back.level, &k->back.filter);
 	while (k->filter_octets + size > k->filter_most) {
 		oldest = oldest_filter(k);
 		if (!oldest || oldest->first > first)
@@ -247,16 +257,17 @@ static uint8_t *make_filter(struct writer *w, unsigned level, uint64_t first)
 	return filter;
 }
 
-/* The units that are on disk, of which there are *ret_n. */
-static int load_filter(struct writer *w, unsigned level, uint64_t first, uint8_t *filter, unsigned *ret_n)
+/* The units that are on disk, from `from` on and no more than `most`; *ret_upto: those before it are there. */
+static int load_filter(struct writer *w, unsigned level, uint64_t first, uint8_t *filter, unsigned from, unsigned most,
+	unsigned *ret_upto)
 {
+	unsigned n = from, all = idem_run_units(shape(w), level), upto = all - from < most ? all : from + most;
 	size_t size = idem_filter_size(shape(w));
 	uint64_t row = idem_row(level, first, shape(w)->unit, 0);
 	sqlite3_stmt *st = w->st[W_FILTERS_OF];
-	unsigned n = 0;
 	int rc;
 
-	BIND(st, row, row + idem_run_units(shape(w), level));
+	BIND(st, row + from, row + upto);
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW && (uint64_t)column(st, 0) == row + n) {
 		const void *bits = sqlite3_column_blob(st, 1);
 
@@ -267,8 +278,70 @@ static int load_filter(struct writer *w, unsigned level, uint64_t first, uint8_t
 		n++;
 	}
 	sqlite3_reset(st);
-	*ret_n = n;
+	*ret_upto = n;
 	return rc == SQLITE_DONE || rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
+static struct idem_run *run_of(const struct writer *w, unsigned level, uint64_t first)
+{
+	for (unsigned i = 0; i < w->keys.n_runs; i++)
+		if (w->keys.runs[i].level == level && w->keys.runs[i].first == first)
+			return &w->keys.runs[i];
+	return NULL;
+}
+
+/* The youngest run without a filter for which there is room, and some more: the next run that is made would take it
+ * back. */
+static const struct idem_run *find_without(const struct writer *w)
+{
+	const struct idem_keys *k = &w->keys;
+	const struct idem_run *found = NULL;
+
+	for (unsigned i = 0; i < k->n_runs; i++) {
+		const struct idem_run *r = &k->runs[i];
+
+		if (!r->filter && !r->broken && (!found || r->first > found->first) &&
+			k->filter_octets + filter_octets(w, r->level) <= k->filter_most - k->filter_most / 8)
+			found = r;
+	}
+	return found;
+}
+
+static void begin_back(struct writer *w)
+{
+	const struct idem_run *r = find_without(w);
+
+	if (!r)
+		return;
+	w->keys.back = (struct idem_back){.first = r->first, .level = r->level};
+	w->keys.back.filter = malloc(filter_octets(w, r->level));
+	w->keys.filter_octets += w->keys.back.filter ? filter_octets(w, r->level) : 0;
+}
+
+/* What had to go, or found no memory, comes back when there is room: some units with each commit that has keys.  They
+ * change no more, so it does not matter what becomes of that. */
+static void bring_back_filter(struct writer *w)
+{
+	struct idem_back *b = &w->keys.back;
+	struct idem_run *r;
+	unsigned from;
+	int rc;
+
+	if (!b->filter)
+		begin_back(w);
+	if (!b->filter)
+		return;
+	r = run_of(w, b->level, b->first);
+	from = b->next;
+	rc = r ? load_filter(w, b->level, b->first, b->filter, from, BACK_UNITS, &b->next) : SQLITE_OK;
+	if (!r || rc || b->next == from) { /* merged, or aged; or it cannot be read */
+		drop_filter(w, b->level, &b->filter);
+		if (r)
+			r->broken = !rc;
+	} else if (b->next == idem_run_units(shape(w), b->level)) {
+		r->filter = b->filter;
+		b->filter = NULL;
+	}
 }
 
 /* ---- after a commit -------------------------------------------------------------------------------------- */
@@ -313,7 +386,7 @@ static void publish_run(struct writer *w, unsigned level)
 		drop_runs(w, level - 1, j->first, idem_run_end(w, level, j->first));
 	else
 		drop_segment(k);
-	k->runs[k->n_runs++] = (struct idem_run){j->first, level, j->filter};
+	k->runs[k->n_runs++] = (struct idem_run){.first = j->first, .level = level, .filter = j->filter};
 	*j = (struct idem_job){0};
 }
 
@@ -331,21 +404,13 @@ static void drop_what_aged(struct writer *w)
 		drop_segment(k);
 }
 
-static bool has_run(const struct writer *w, unsigned level, uint64_t first)
-{
-	for (unsigned i = 0; i < w->keys.n_runs; i++)
-		if (w->keys.runs[i].level == level && w->keys.runs[i].first == first)
-			return true;
-	return false;
-}
-
 /* Eight that follow on each other, or what has not aged of them. */
 static bool can_merge(const struct writer *w, unsigned level, uint64_t first)
 {
 	uint64_t size = idem_run_size(shape(w), level - 1);
 
 	for (uint64_t at = first; at < idem_run_end(w, level, first); at += size)
-		if (!idem_has_aged(w, level - 1, at) && !has_run(w, level - 1, at))
+		if (!idem_has_aged(w, level - 1, at) && !run_of(w, level - 1, at))
 			return false;
 	return true;
 }
@@ -551,11 +616,11 @@ static int open_run(struct writer *w, const struct listed_run *r)
 		return rc;
 	filter = make_filter(w, r->level, r->first);
 	if (filter || !r->whole)
-		rc = load_filter(w, r->level, r->first, filter, &n);
+		rc = load_filter(w, r->level, r->first, filter, 0, UINT_MAX, &n);
 	if (r->whole && n < idem_run_units(shape(w), r->level))
 		drop_filter(w, r->level, &filter); /* it would deny what it has not got */
 	if (r->whole)
-		k->runs[k->n_runs++] = (struct idem_run){r->first, r->level, filter};
+		k->runs[k->n_runs++] = (struct idem_run){.first = r->first, .level = r->level, .filter = filter};
 	else
 		k->jobs[r->level] = (struct idem_job){.active = true, .first = r->first, .next = n, .filter = filter};
 	return rc;

@@ -493,13 +493,14 @@ static void set_due(struct store_loaded *l, sqlite3_stmt *st)
 	l->due |= part_bit(msg_key_part(l->due_key));
 }
 
-/* 0: there is none, which cannot be. */
-static uint32_t attempt_link(struct reader *r, uint64_t key)
+/* Of the attempt that made this due row, which need not be the last: one that the disk had refused comes late.  0:
+ * there is none, which cannot be. */
+static uint32_t attempt_link(struct reader *r, uint64_t key, int64_t next_at)
 {
 	sqlite3_stmt *st = r->st[R_ATTEMPT_LINK];
 	uint32_t link;
 
-	BIND(st, key);
+	BIND(st, key, next_at);
 	link = sqlite3_step(st) == SQLITE_ROW ? column(st, 0) : 0;
 	sqlite3_reset(st);
 	return link;
@@ -539,7 +540,7 @@ int read_due(struct reader *r, struct store_query *query)
 		}
 		set_due(l, st);
 		if (q->held)
-			l->lease_link = attempt_link(r, q->last_key);
+			l->lease_link = attempt_link(r, q->last_key, last_at);
 	}
 	sqlite3_reset(st);
 	return finish(q, &page, rc);

@@ -13,6 +13,8 @@
 #include "queue/queue_impl.h"
 
 #define EXPIRE_PAGE 1000
+#define DISK_MORE   (UINT64_C(64) << 20) /* octets, at most */
+#define DISK_SAY_MS 10000 /* between two lines: commits of a disk that is really full fail and succeed by turns */
 #define SPAN_MAX (1u << 20) /* ids between low water and now before old ones are given rows */
 #define PURGE_STEP 1000
 #define PURGE_MS 60000     /* by the wall clock, which may be set */
@@ -234,20 +236,38 @@ static void bound_span(struct queue *q)
 
 /* ---- disk ------------------------------------------------------------------------------------------------ */
 
+/* Once there was too little, some more than enough is needed: at the edge each commit, and each checkpoint that makes
+ * room, would change it. */
+static bool too_little(uint64_t free_octets, uint64_t needed, bool was)
+{
+	uint64_t more = needed / 8 < DISK_MORE ? needed / 8 : DISK_MORE;
+
+	return free_octets < needed + (was ? more : 0);
+}
+
+static void say_disk(struct queue *q, uint64_t free_octets)
+{
+	int64_t now_ms = clock_mono_ms();
+
+	if (q->intake_stopped == q->disk_said || now_ms < q->disk_say_ms)
+		return;
+	q->disk_said = q->intake_stopped;
+	q->disk_say_ms = now_ms + DISK_SAY_MS;
+	log_warn(q->disk_said ? "disk_reserve_reached" : "disk_reserve_free", "free_mb=%llu reserve_mb=%llu",
+		(unsigned long long)(free_octets >> 20), (unsigned long long)(q->reserve_octets >> 20));
+}
+
 void sweep_disk(struct queue *q)
 {
 	uint64_t free_octets;
 	int last_error;
-	bool intake, dispatch;
+	bool dispatch;
 
 	store_disk(q->store, &free_octets, &last_error);
 	q->disk_ms = uv_now(q->loop);
-	intake = free_octets < q->reserve_octets || last_error == -ENOSPC;
-	dispatch = free_octets < q->reserve_octets / 4;
-	if (intake != q->intake_stopped)
-		log_warn(intake ? "disk_reserve_reached" : "disk_reserve_free", "free_mb=%llu reserve_mb=%llu",
-			(unsigned long long)(free_octets >> 20), (unsigned long long)(q->reserve_octets >> 20));
-	q->intake_stopped = intake;
+	q->intake_stopped = too_little(free_octets, q->reserve_octets, q->intake_stopped) || last_error == -ENOSPC;
+	say_disk(q, free_octets);
+	dispatch = too_little(free_octets, q->reserve_octets / 4, q->dispatch_stopped);
 	if (dispatch != q->dispatch_stopped)
 		dispatch_dirty(q);
 	q->dispatch_stopped = dispatch;
@@ -396,7 +416,8 @@ void sweep_second(uv_timer_t *t)
 	q->now_us = clock_mono_us();
 	sweep_disk(q);
 	if (q->due_next_ms <= q->now_ms)
-		refill_due(q, q->due_next_ms);
+		due_row_made(q, q->due_next_ms);
+	due_codes(q);
 	if (q->seconds % 5 == 0) {
 		expire_memory(q);
 		expire_backlog(q);

@@ -124,6 +124,7 @@ void queue_stats(const struct queue *q, struct queue_stats *ret)
 	ret->next_id = q->next_id;
 	ret->low_water = q->stored_low;
 	ret->recovering = q->recovering;
+	ret->disk_full = q->intake_stopped;
 }
 
 uint64_t queue_client_waiting(const struct queue *q, uint32_t client)

@@ -222,13 +222,28 @@ def post_again(gw, cut, numbers):
         numbers.promise(rows, "stream again")
 
 
-def all_final(data_dir):
+def n_not_final(data_dir):
     db = sqlite3.connect(f"file:{data_dir}/posthorn.db?mode=ro", uri=True)
     try:
         return db.execute("SELECT count(*) FROM message m WHERE NOT EXISTS "
-                          "(SELECT 1 FROM final f WHERE f.key = m.id << 8)").fetchone()[0] == 0
+                          "(SELECT 1 FROM final f WHERE f.key = m.id << 8)").fetchone()[0]
     finally:
         db.close()
+
+
+def all_final(data_dir):
+    return n_not_final(data_dir) == 0
+
+
+def wait_until_final(data_dir):
+    """However many there are: as long as they become fewer."""
+    left, end = n_not_final(data_dir), time.monotonic() + patience(60)
+    while left:
+        check(time.monotonic() < end, f"{left} messages do not become final")
+        time.sleep(0.1 if left < 10000 else 2)
+        before, left = left, n_not_final(data_dir)
+        if left < before:
+            end = time.monotonic() + patience(60)
 
 
 def states(data_dir):
@@ -284,7 +299,7 @@ def audit(w, rounds, seed, kinds=ALL, program=None, sink=None, windows=BINDS * W
         if duplicates > (i + 1) * windows:
             flooded.append(duplicates)
         duplicates_before = duplicates
-    wait_for(lambda: all_final(data_dir), 60, "every message to be final", every=0.1)
+    wait_until_final(data_dir)
     if sink:
         wait_for(lambda: outbox(data_dir) == 0, 30, "every event to be delivered", every=0.1)
     gw.stop()

@@ -3,7 +3,8 @@
 if HAVE_CMOCKA
 check_PROGRAMS += tests/crash/powercut_store_test tests/crash/faults_store_test
 CRASH_TESTS += tests/crash/powercut_store_test tests/crash/faults_store_test
-STORY_WORLD = tests/crash/story.c tests/crash/story.h tests/crash/vfs_shim.c tests/crash/vfs_shim.h src/queue/store_sqlite_care.c
+STORY_WORLD = tests/crash/story.c tests/crash/story.h tests/crash/vfs_shim.c tests/crash/vfs_shim.h \
+	src/queue/store_sqlite_care.c src/queue/store_sqlite_care_keys.c
 tests_crash_powercut_store_test_SOURCES = tests/crash/powercut_store_test.c $(STORY_WORLD)
 tests_crash_powercut_store_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_crash_faults_store_test_SOURCES = tests/crash/faults_store_test.c $(STORY_WORLD)
@@ -54,7 +55,7 @@ tests_crash_posthornd_points_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_open,--wra
 	-Wl,--wrap=apply_lane,--wrap=apply_name,--wrap=apply_due_fire,--wrap=apply_attempt \
 	-Wl,--wrap=apply_events_done,--wrap=apply_purge,--wrap=pace_take,--wrap=queue_settle,--wrap=queue_receipt \
 	-Wl,--wrap=inbound_take,--wrap=sqlite3_exec,--wrap=link_remove,--wrap=router_set,--wrap=notify_systemd,--wrap=queue_add,--wrap=link_ack
-tests_crash_backup_dies_SOURCES = tests/crash/backup_dies.c src/queue/store_sqlite_care.c
+tests_crash_backup_dies_SOURCES = tests/crash/backup_dies.c src/queue/store_sqlite_care.c src/queue/store_sqlite_care_keys.c
 tests_crash_backup_dies_LDADD = $(POSTHORN_LIBS)
 tests_crash_backup_dies_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=sqlite3_backup_finish,--wrap=rename
 

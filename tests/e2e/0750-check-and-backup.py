@@ -64,10 +64,11 @@ def _(w):
         db.execute("UPDATE meta SET v = (SELECT max(id) + 1 FROM message) WHERE k = 'low_water'")
         db.execute("DELETE FROM body WHERE id = (SELECT key >> 8 FROM due LIMIT 1)")
         db.execute("INSERT INTO final VALUES (?, 4, 1, 0, 0, NULL, 0)", (77 << 8,))
+        db.execute("INSERT INTO idem_part VALUES (5, zeroblob(8))")
     db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     db.close()
     found = findings(folder, 1)
-    equal(errors(found), ["finals_of_nothing", "lost", "without_text"], "errors")
+    equal(errors(found), ["finals_of_nothing", "key_parts_of_nothing", "lost", "without_text"], "errors")
     equal(found["lost"]["n"], 1, "messages that nothing stands for")
     equal(found["in_use"]["n"], 0, "in use")
     with open(path, "r+b") as f:

@@ -46,9 +46,11 @@ QUEUE_TESTS = tests/unit/queue_refs_test tests/unit/queue_test tests/unit/queue_
 check_PROGRAMS += $(QUEUE_TESTS)
 UNIT_TESTS += $(QUEUE_TESTS)
 QUEUE_WORLD = tests/unit/queue_world.c tests/unit/queue_world.h
-# The clocks, the store's two doors and the size of the ring of receipts to come are the test's: see queue_world.h.
+# The clocks, the store's two doors, the size of the ring of receipts to come and the memory for marks of fresh messages
+# are the test's: see queue_world.h.
 QUEUE_WRAP = $(AM_LDFLAGS) -Wl,--wrap=clock_ms,--wrap=clock_mono_ms,--wrap=clock_mono_us \
-	-Wl,--wrap=store_stage,--wrap=store_read,--wrap=sent_new
+	-Wl,--wrap=store_stage,--wrap=store_read,--wrap=sent_new,--wrap=fresh_set
+	-Wl,--wrap=store_stage,--wrap=store_read,--wrap=sent_new,--wrap=lane_get,--wrap=store_disk
 tests_unit_queue_test_SOURCES = tests/unit/queue_test.c $(QUEUE_WORLD)
 tests_unit_queue_test_LDFLAGS = $(QUEUE_WRAP)
 tests_unit_queue_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
@@ -127,7 +129,7 @@ check_PROGRAMS += $(STORE_TESTS)
 UNIT_TESTS += $(STORE_TESTS)
 tests_unit_store_together_SOURCES = tests/unit/store_together.c tests/unit/store_fixture.h
 tests_unit_store_together_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
-tests_unit_store_keys_SOURCES = tests/unit/store_keys.c tests/unit/store_fixture.h
+tests_unit_store_keys_SOURCES = tests/unit/store_keys.c tests/unit/store_fixture.h src/queue/store_sqlite_care_keys.c
 tests_unit_store_keys_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=malloc,--wrap=calloc,--wrap=realloc,--wrap=strdup
 tests_unit_store_keys_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_store_settle_SOURCES = tests/unit/store_settle.c tests/unit/store_fixture.h

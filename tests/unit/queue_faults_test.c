@@ -411,6 +411,197 @@ static void a_receipt_whose_commit_failed_settles_when_it_comes_again(void **sta
 	world_free(w);
 }
 
+/* There is no memory to mark a new message as fresh: it gets a row, which the next life finds though low water has
+ * passed its id. */
+static void what_cannot_be_marked_as_fresh_is_found_after_a_restart(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	world_no_memory_for_marks(1);
+	world_add(w, 3, (struct message){.class = CLASS_SERVICE}, NULL);
+	RUN_UNTIL(w, w->committed == 3);
+	world_seconds(w, 2);
+	world_quiet(w);
+	world_down(w);
+	world_up(w, false);
+	a = fake_new(w, "A", 10);
+	fake_route(w, a, NULL);
+	RUN_UNTIL(w, a->n == 3);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_down(w);
+	world_free(w);
+}
+
+/* ---- the row of an attempt is refused, and its part goes on at once --------------------------------------- */
+
+static int64_t leases(struct world *w)
+{
+	return world_rows(w, "SELECT count(*) FROM lease");
+}
+
+/* A's answer is not stored at once, and the part goes on over B: what is stored then leaves B's lease alone.  The
+ * process ends: B's answer is what nobody knows, so it is B's policy that decides. */
+static void an_attempt_stored_late_leaves_the_next_lease(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a, *b;
+	uint64_t id;
+
+	(void)state;
+	world_up(w, false);
+	world_stop_clock();
+	a = fake_new(w, "A", 10);
+	b = fake_new(w, "B", 10);
+	fake_route(w, a, b);
+	world_add(w, 1, (struct message){.class = CLASS_SERVICE}, &id);
+	RUN_UNTIL(w, a->n == 1);
+	world_refuse(OP_ATTEMPT, 1);
+	fake_end(w, a, a->key[0], OUTCOME_REJECTED);
+	RUN_UNTIL(w, b->n == 1);
+	world_seconds(w, 2);
+	world_quiet(w);
+	assert_int_equal(world_refusals_left(), 0);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM attempt"), 1);
+	assert_int_equal(leases(w), 1);
+	world_halt(w);
+	world_up(w, false);
+	b = fake_new(w, "B", 10);
+	b->o.on_uncertain = UNCERTAIN_FAIL;
+	fake_route(w, b, NULL);
+	RUN_UNTIL(w, !world_recovering(w));
+	world_seconds(w, 2);
+	world_quiet(w);
+	assert_int_equal(b->n, 0);
+	assert_int_equal(world_state(w, id, 0), STATE_UNCONFIRMED);
+	world_halt(w);
+	world_free(w);
+}
+
+/* The same over one link, which ended its session: the link does not tell the two leases apart. */
+static void an_attempt_stored_late_leaves_the_next_lease_of_its_link(void **state)
+{
+	static const enum outcome outcomes[] = {OUTCOME_LINK_FAULT, OUTCOME_UNKNOWN};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct world *w = world_new(WORLD_LOOPBACK);
+		struct fake *a;
+
+		world_up(w, false);
+		world_stop_clock();
+		a = fake_new(w, "A", 10);
+		a->o.on_uncertain = UNCERTAIN_RESEND;
+		fake_route(w, a, NULL);
+		world_add(w, 1, (struct message){.class = CLASS_SERVICE}, NULL);
+		RUN_UNTIL(w, a->n == 1);
+		world_refuse(OP_ATTEMPT, 1);
+		fake_end(w, a, a->key[0], outcomes[i]);
+		RUN_UNTIL(w, a->n == 2);
+		world_seconds(w, 2);
+		world_quiet(w);
+		assert_int_equal(world_rows(w, "SELECT count(*) FROM attempt"), 1);
+		assert_int_equal(leases(w), 1);
+		world_halt(w);
+		world_free(w);
+	}
+}
+
+/* B's lease is on its way when the second is over: whether it will be there is not known yet, so A's answer waits. */
+static void an_attempt_stored_late_waits_for_the_next_lease(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a, *b;
+
+	(void)state;
+	world_up(w, false);
+	world_stop_clock();
+	a = fake_new(w, "A", 10);
+	b = fake_new(w, "B", 10);
+	fake_route(w, a, b);
+	world_add(w, 1, (struct message){.class = CLASS_SERVICE}, NULL);
+	RUN_UNTIL(w, a->n == 1);
+	world_refuse(OP_ATTEMPT, 1);
+	world_hold_op(OP_LEASE);
+	fake_end(w, a, a->key[0], OUTCOME_REJECTED);
+	RUN_UNTIL(w, world_held() == 1);
+	world_seconds(w, 2);
+	world_release(w);
+	RUN_UNTIL(w, b->n == 1);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM attempt"), 0);
+	world_seconds(w, 2);
+	world_quiet(w);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM attempt"), 1);
+	assert_int_equal(leases(w), 1);
+	world_halt(w);
+	world_free(w);
+}
+
+/* B has answered, and that is not stored either: until it is, its lease alone tells the next life of B. */
+static void an_attempt_stored_late_leaves_the_lease_of_what_is_not_stored(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a, *b;
+
+	(void)state;
+	world_up(w, false);
+	world_stop_clock();
+	a = fake_new(w, "A", 10);
+	b = fake_new(w, "B", 10);
+	fake_route(w, a, b);
+	world_add(w, 1, (struct message){.class = CLASS_SERVICE}, NULL);
+	RUN_UNTIL(w, a->n == 1);
+	world_refuse(OP_ATTEMPT, 1);
+	fake_end(w, a, a->key[0], OUTCOME_REJECTED);
+	RUN_UNTIL(w, b->n == 1);
+	assert_int_equal(world_refusals_left(), 0);
+	world_refuse(OP_SUBMIT, 2);
+	fake_end(w, b, b->key[0], OUTCOME_SENT);
+	for (unsigned i = 0; i < 5 && !world_rows(w, "SELECT count(*) FROM attempt"); i++) {
+		world_quiet(w);
+		assert_int_equal(leases(w), 1);
+		world_seconds(w, 1);
+	}
+	world_quiet(w);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM attempt"), 1);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM submit"), 0);
+	assert_int_equal(leases(w), 1);
+	world_seconds(w, 2);
+	world_quiet(w);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM submit"), 1);
+	assert_int_equal(leases(w), 0);
+	world_halt(w);
+	world_free(w);
+}
+
+/* Nothing took its place: the lease goes with the attempt, however late. */
+static void an_attempt_stored_late_takes_its_own_lease(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	world_stop_clock();
+	a = fake_new(w, "A", 10);
+	fake_route(w, a, NULL);
+	world_add(w, 1, (struct message){.class = CLASS_SERVICE}, NULL);
+	RUN_UNTIL(w, a->n == 1);
+	a->o.retry_min_ms = 60000;
+	world_refuse(OP_ATTEMPT, 1);
+	fake_end(w, a, a->key[0], OUTCOME_RETRY);
+	world_quiet(w);
+	assert_int_equal(leases(w), 1);
+	world_seconds(w, 2);
+	world_quiet(w);
+	assert_int_equal(leases(w), 0);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM due"), 1);
+	world_halt(w);
+	world_free(w);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -428,6 +619,12 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_late_answer_finds_a_message_that_left_memory),
 		cmocka_unit_test(a_late_answer_finds_its_parked_receipt),
 		cmocka_unit_test(a_receipt_whose_commit_failed_settles_when_it_comes_again),
+		cmocka_unit_test(what_cannot_be_marked_as_fresh_is_found_after_a_restart),
+		cmocka_unit_test(an_attempt_stored_late_leaves_the_next_lease),
+		cmocka_unit_test(an_attempt_stored_late_leaves_the_next_lease_of_its_link),
+		cmocka_unit_test(an_attempt_stored_late_waits_for_the_next_lease),
+		cmocka_unit_test(an_attempt_stored_late_leaves_the_lease_of_what_is_not_stored),
+		cmocka_unit_test(an_attempt_stored_late_takes_its_own_lease),
 	};
 
 	return WORLD_MAIN(tests, argc, argv);

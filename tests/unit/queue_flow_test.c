@@ -4,8 +4,12 @@
  */
 #include "queue_world.h"
 
+#include <errno.h>
+#include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
+#include "base/log.h"
 #include "queue/queue_impl.h"
 
 static const char *const CODE_NAME = "ESME_SOMETHING";
@@ -363,11 +367,94 @@ static void a_slow_commit_does_not_add_to_the_rate(void **state)
 	end(w);
 }
 
+#define MB	(UINT64_C(1) << 20)
+#define RESERVE (512 * MB)
+
+static int add_one(struct world *w)
+{
+	return world_try_add(w, 1, (struct message){.class = CLASS_SERVICE}, NULL);
+}
+
+/* At the edge of the reserve intake does not come and go with each look at the disk. */
+static void intake_comes_back_when_there_is_more_than_the_reserve(void **state)
+{
+	static const struct {
+		uint64_t free_octets;
+		int error, add;
+	} t[] = {
+		{RESERVE, 0, 0},
+		{RESERVE - 1, 0, -ENOSPC},
+		{RESERVE, 0, -ENOSPC},
+		{RESERVE + 64 * MB - 1, 0, -ENOSPC},
+		{RESERVE + 64 * MB, 0, 0},
+		{RESERVE, 0, 0},
+		{RESERVE, -ENOSPC, -ENOSPC},
+		{RESERVE, 0, -ENOSPC},
+		{RESERVE + 64 * MB, -ENOSPC, -ENOSPC},
+		{RESERVE + 64 * MB, 0, 0},
+	};
+	struct world *w = world_new(WORLD_LOOPBACK);
+
+	(void)state;
+	world_up(w, false);
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++) {
+		world_disk(w, t[i].free_octets, t[i].error);
+		if (add_one(w) != t[i].add)
+			fail_msg("row %zu", i);
+	}
+	world_quiet(w);
+	world_halt(w);
+	world_free(w);
+}
+
+static unsigned lines_with(FILE *f, const char *text)
+{
+	char line[LOG_LINE_MAX];
+	unsigned n = 0;
+
+	rewind(f);
+	while (fgets(line, sizeof line, f))
+		n += strstr(line, text) != NULL;
+	return n;
+}
+
+/* A disk that is full to the last block: commits fail and succeed by turns. */
+static void the_log_tells_of_the_reserve_now_and_then(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	int err = dup(STDERR_FILENO);
+	FILE *f = tmpfile();
+
+	(void)state;
+	assert_non_null(f);
+	world_up(w, false);
+	world_stop_clock();
+	log_open(LOG_LEVEL_WARN);
+	dup2(fileno(f), STDERR_FILENO);
+	for (unsigned i = 0; i < 101; i++)
+		world_disk(w, 2 * RESERVE, i % 2 ? 0 : -ENOSPC);
+	dup2(err, STDERR_FILENO);
+	assert_int_equal(lines_with(f, "disk_reserve_"), 1);
+	world_disk(w, 2 * RESERVE, 0);
+	dup2(fileno(f), STDERR_FILENO);
+	world_seconds(w, 11);
+	dup2(err, STDERR_FILENO);
+	assert_int_equal(lines_with(f, "disk_reserve_reached"), 1);
+	assert_int_equal(lines_with(f, "disk_reserve_free"), 1); /* how it is in the end is told */
+	log_open(LOG_LEVEL_ERROR);
+	fclose(f);
+	close(err);
+	world_halt(w);
+	world_free(w);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(refused_messages_go_again_in_their_order),
 		cmocka_unit_test(a_window_of_refusals_slows_the_link_once),
+		cmocka_unit_test(intake_comes_back_when_there_is_more_than_the_reserve),
+		cmocka_unit_test(the_log_tells_of_the_reserve_now_and_then),
 		cmocka_unit_test(a_carrier_that_takes_nothing_is_asked_once_a_second),
 		cmocka_unit_test(congestion_slows_the_link),
 		cmocka_unit_test(a_full_queue_of_one_recipient_does_not_hold_the_others),

@@ -6,6 +6,7 @@
  * The fakes answer with the key of the part in decimal digits; what the receipts make of it is the test's.
  */
 #include "queue_world.h"
+#include "queue/sent.h"
 
 #include <errno.h>
 #include <sqlite3.h>
@@ -514,6 +515,240 @@ static void silence_keeps_rows_only_where_receipts_come(void **state)
 	world_free(w);
 }
 
+/* ---- receipts that come again before the first is on disk --------------------------------------------------- */
+
+static int64_t finals(struct world *w)
+{
+	return world_rows(w, "SELECT count(*) FROM final");
+}
+
+/* One message that A has taken; its receipts are those of key[0]. */
+static struct fake *one_taken(struct world *w)
+{
+	struct fake *a;
+
+	world_up(w, false);
+	a = link_of(w, RECEIPT_ID_TEXT);
+	hand_over(w, a, 1);
+	return a;
+}
+
+static int answers[3];
+
+static void answered(void *arg, uint64_t a, uint64_t b, int r)
+{
+	struct world *w = arg;
+
+	w->n_acks++;
+	answers[a] = r;
+}
+
+/* Its answer is the i-th. */
+static int deliver(struct world *w, struct fake *a, unsigned i)
+{
+	struct link_receipt r = {.state = RECEIPT_DELIVERED, .stat_raw = "DELIVRD", .err = ""};
+	char id[32];
+
+	snprintf(id, sizeof(id), "%llu", (unsigned long long)a->key[0]);
+	r.smsc_id = id;
+	return queue_receipt(w->queue, &a->o, &r, answered, w, i, 0);
+}
+
+/* Whatever they say: when they are acknowledged, a part is final on disk. */
+static void a_repetition_is_acknowledged_when_the_first_is_stored(void **state)
+{
+	static const enum receipt_state repeats[] = {RECEIPT_DELIVERED, RECEIPT_UNDELIVERABLE};
+
+	(void)state;
+	for (unsigned i = 0; i < 2; i++) {
+		struct world *w = world_new(WORLD_LOOPBACK);
+		struct fake *a = one_taken(w);
+
+		world_hold_op(OP_FINAL);
+		assert_int_equal(fake_receipt(w, a, a->key[0], RECEIPT_DELIVERED), 0);
+		assert_int_equal(fake_receipt(w, a, a->key[0], repeats[i]), 0);
+		world_quiet(w);
+		assert_int_equal(w->n_acks, 0);
+		assert_int_equal(finals(w), 0);
+		world_release(w);
+		RUN_UNTIL(w, w->n_acks == 2);
+		assert_int_equal(w->ack, 0);
+		assert_int_equal(finals(w), 1);
+		assert_int_equal(world_state(w, a->key[0] >> 8, 0), STATE_DELIVERED);
+		assert_int_equal(w->final[STATE_DELIVERED], 1);
+		assert_int_equal(w->final[STATE_UNDELIVERED], 0);
+		assert_int_equal(world_rows(w, "SELECT count(*) FROM correction"), 0);
+		assert_int_equal(stats(w).receipts_matched, 1);
+		assert_int_equal(stats(w).receipts_repeated + stats(w).receipts_ignored, 1);
+		/* Now that it is there. */
+		assert_int_equal(fake_receipt(w, a, a->key[0], repeats[i]), 1);
+		world_down(w);
+		world_free(w);
+	}
+}
+
+/* The first is refused, the repetition is not: it has settled the part, and what comes then repeats that. */
+static void a_repetition_stands_in_for_what_was_refused(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a = one_taken(w);
+
+	(void)state;
+	world_refuse(OP_FINAL, 1);
+	assert_int_equal(deliver(w, a, 0), 0);
+	assert_int_equal(deliver(w, a, 1), 0);
+	RUN_UNTIL(w, w->n_acks == 2);
+	assert_int_equal(answers[0], -ENOSPC);
+	assert_int_equal(answers[1], 0);
+	assert_int_equal(finals(w), 1);
+	assert_int_equal(stats(w).receipts_waiting, 0);
+	assert_int_equal(w->final[STATE_DELIVERED], 1);
+	assert_int_equal(deliver(w, a, 2), 1);
+	world_down(w);
+	world_free(w);
+}
+
+/* Both are refused: neither is acknowledged, and the part is open for the next. */
+static void a_repetition_is_refused_with_the_first(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a = one_taken(w);
+
+	(void)state;
+	world_refuse(OP_FINAL, 2);
+	assert_int_equal(deliver(w, a, 0), 0);
+	assert_int_equal(deliver(w, a, 1), 0);
+	RUN_UNTIL(w, w->n_acks == 2);
+	assert_int_equal(answers[0], -ENOSPC);
+	assert_int_equal(answers[1], -ENOSPC);
+	assert_int_equal(stats(w).receipts_waiting, 1);
+	assert_int_equal(deliver(w, a, 2), 0);
+	RUN_UNTIL(w, w->n_acks == 3);
+	assert_int_equal(answers[2], 0);
+	assert_int_equal(finals(w), 1);
+	world_down(w);
+	world_free(w);
+}
+
+/* The commit of the repetition alone is refused: the part stays settled. */
+static void a_repetition_that_is_refused_opens_nothing(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a = one_taken(w);
+
+	(void)state;
+	assert_int_equal(deliver(w, a, 0), 0);
+	world_refuse(OP_FINAL, 1);
+	assert_int_equal(deliver(w, a, 1), 0);
+	RUN_UNTIL(w, w->n_acks == 2);
+	assert_int_equal(answers[0], 0);
+	assert_int_equal(answers[1], -ENOSPC);
+	assert_int_equal(stats(w).receipts_waiting, 0);
+	assert_int_equal(deliver(w, a, 2), 1);
+	world_down(w);
+	world_free(w);
+}
+
+/* Beyond a bound they are to come again. */
+static void repetitions_that_wait_are_bounded(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a = one_taken(w);
+	unsigned n = 0;
+	int x;
+
+	(void)state;
+	world_hold_op(OP_FINAL);
+	while ((x = fake_receipt(w, a, a->key[0], RECEIPT_DELIVERED)) == 0 && n < 1000)
+		n++;
+	assert_int_equal(x, -EAGAIN);
+	assert_int_equal(n, SENT_STAGED_MAX);
+	world_release(w);
+	RUN_UNTIL(w, w->n_acks == n);
+	assert_int_equal(w->ack, 0);
+	assert_int_equal(w->final[STATE_DELIVERED], 1);
+	assert_int_equal(fake_receipt(w, a, a->key[0], RECEIPT_DELIVERED), 1);
+	world_down(w);
+	world_free(w);
+}
+
+/* Others push the part out of memory while its receipt is on its way, which is refused then.  The receipt comes again,
+ * or its deadline. */
+static void what_is_pushed_out_before_its_receipt_is_stored_is_not_forgotten(void **state)
+{
+	(void)state;
+	for (unsigned again = 0; again < 2; again++) {
+		struct world *w = world_new(WORLD_LOOPBACK);
+		uint64_t id;
+		struct fake *a;
+
+		world_sent_max(16);
+		world_up(w, false);
+		world_stop_clock();
+		a = link_of(w, RECEIPT_ID_TEXT);
+		world_add(w, 40, (struct message){.to = TO}, NULL);
+		RUN_UNTIL(w, a->n == 40);
+		id = a->key[0] >> 8;
+		fake_end(w, a, a->key[0], OUTCOME_SENT);
+		world_quiet(w);
+		world_refuse(OP_FINAL, 1);
+		assert_int_equal(fake_receipt(w, a, a->key[0], RECEIPT_DELIVERED), 0);
+		for (unsigned i = 1; i < 40; i++)
+			fake_end(w, a, a->key[i], OUTCOME_SENT);
+		RUN_UNTIL(w, w->n_acks == 1);
+		assert_int_equal(w->ack, -ENOSPC);
+		world_seconds(w, 2);
+		if (again) {
+			assert_int_equal(fake_receipt(w, a, a->key[0], RECEIPT_DELIVERED), 0);
+			RUN_UNTIL(w, w->n_acks == 2);
+			assert_int_equal(w->ack, 0);
+			assert_int_equal(world_state(w, id, 0), STATE_DELIVERED);
+		} else {
+			world_pass(w, (int64_t)4 * 86400000);
+			for (unsigned i = 0; i < 100 && world_state(w, id, 0) == STATE_SENT; i++)
+				world_seconds(w, 1);
+			assert_int_equal(world_state(w, id, 0), STATE_UNCONFIRMED);
+		}
+		world_sent_max(0);
+		world_halt(w);
+		world_free(w);
+	}
+}
+
+/* The disk refuses what memory lets go, and its receipt comes before it is staged again: found nowhere, it is parked,
+ * and looked at again when the part is there. */
+static void a_receipt_that_met_its_part_on_the_way_to_disk_finds_it(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+
+	(void)state;
+	world_sent_max(16);
+	world_up(w, false);
+	world_stop_clock();
+	a = link_of(w, RECEIPT_ID_TEXT);
+	world_add(w, 40, (struct message){.to = TO}, NULL);
+	RUN_UNTIL(w, a->n == 40);
+	world_quiet(w);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_refuse(OP_SPILL, 1);
+	assert_int_equal(fake_receipt(w, a, a->key[0], RECEIPT_DELIVERED), 0);
+	RUN_UNTIL(w, w->n_acks == 1);
+	world_quiet(w);
+	assert_int_equal(world_refusals_left(), 0);
+	assert_int_equal(parked(w), 1);
+	for (unsigned i = 0; i < 5 && parked(w); i++) {
+		world_seconds(w, 1);
+		world_quiet(w);
+	}
+	assert_int_equal(parked(w), 0);
+	assert_int_equal(w->final[STATE_DELIVERED], 1);
+	assert_int_equal(world_state(w, a->key[0] >> 8, 0), STATE_DELIVERED);
+	world_sent_max(0);
+	world_halt(w);
+	world_free(w);
+}
+
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
@@ -530,6 +765,13 @@ int main(int argc, char **argv)
 		cmocka_unit_test(the_parts_of_a_failed_message_are_found_after_a_restart),
 		cmocka_unit_test(a_link_that_falls_silent_of_matches_raises_the_alarm_once),
 		cmocka_unit_test(silence_keeps_rows_only_where_receipts_come),
+		cmocka_unit_test(a_receipt_that_met_its_part_on_the_way_to_disk_finds_it),
+		cmocka_unit_test(a_repetition_is_acknowledged_when_the_first_is_stored),
+		cmocka_unit_test(a_repetition_stands_in_for_what_was_refused),
+		cmocka_unit_test(a_repetition_is_refused_with_the_first),
+		cmocka_unit_test(a_repetition_that_is_refused_opens_nothing),
+		cmocka_unit_test(repetitions_that_wait_are_bounded),
+		cmocka_unit_test(what_is_pushed_out_before_its_receipt_is_stored_is_not_forgotten),
 	};
 
 	return WORLD_MAIN(tests, argc, argv);

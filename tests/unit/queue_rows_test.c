@@ -101,6 +101,76 @@ static void rows_accepted_while_the_last_page_is_read_are_found(void **state)
 	world_free(w);
 }
 
+/* A code is refused for now.  When its time has come, bulk does not get to the disk: an array with lower numbers, and
+ * messages whose time has come before, which were found page by page.  Nor does a second pass. */
+static void a_code_comes_back_at_its_time_whatever_else_is_due(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+	unsigned held;
+
+	(void)state;
+	world_up(w, false);
+	a = fake_new(w, "A", 100);
+	a->o.retry_min_ms = 50;
+	fake_route(w, a, NULL);
+	world_add(w, 20, (struct message){.class = CLASS_SERVICE, .send_at_ms = clock_ms() + 500}, NULL);
+	world_add(w, 1, (struct message){.class = CLASS_OTP}, NULL);
+	RUN_UNTIL(w, w->committed == 21 && a->n == 1);
+	world_quiet(w);
+	world_hold_list(STORE_BULK);
+	world_add(w, 5, (struct message){.class = CLASS_MARKETING}, NULL);
+	world_seconds(w, 1);
+	held = world_held();
+	assert_true(held > 20);
+	world_stop_seconds(w);
+	fake_end(w, a, a->key[0], OUTCOME_RETRY);
+	RUN_UNTIL(w, a->n == 2);
+	assert_int_equal(a->key[1], a->key[0]);
+	assert_int_equal(world_held(), held);
+	world_release(w);
+	RUN_UNTIL(w, a->n == 27);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_down(w);
+	world_free(w);
+}
+
+/* The same due row is read by itself and with a page, before either is committed. */
+static void a_due_row_fired_twice_counts_once(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	world_stop_clock();
+	a = fake_new(w, "A", 10);
+	a->o.up = false;
+	fake_route(w, a, NULL);
+	world_add(w, 1, (struct message){.class = CLASS_OTP, .send_at_ms = clock_ms() + 500}, NULL);
+	RUN_UNTIL(w, w->committed == 1);
+	world_quiet(w);
+	world_hold_op(OP_DUE_FIRE);
+	world_hold_answer(Q_DUE);
+	world_seconds(w, 1);
+	assert_int_equal(world_held(), 2);
+	world_release_answers(w);
+	assert_int_equal(world_held(), 2);
+	world_release(w);
+	world_quiet(w);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM backlog"), 1);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM due"), 0);
+	assert_int_equal(world_waiting(w), 1);
+	fake_up(w, a, true);
+	RUN_UNTIL(w, a->n == 1);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_quiet(w);
+	assert_int_equal(a->n, 1);
+	assert_int_equal(world_waiting(w), 0);
+	world_down(w);
+	world_free(w);
+}
+
 /* Eight codes are staged in a mixed batch, which goes with bulk; eight others of the same lane, with higher
  * numbers (their due rows fired), go with the codes: they are committed and read before them.  The page must
  * not be believed beyond the lowest number that is still staged. */
@@ -466,6 +536,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(retention_keeps_up),
 		cmocka_unit_test(what_retention_took_leaves_no_row_for_a_receipt),
 		cmocka_unit_test(rows_accepted_while_the_last_page_is_read_are_found),
+		cmocka_unit_test(a_code_comes_back_at_its_time_whatever_else_is_due),
+		cmocka_unit_test(a_due_row_fired_twice_counts_once),
 		cmocka_unit_test(rows_overtaken_by_higher_numbers_are_read),
 		cmocka_unit_test(rows_committed_behind_a_page_on_its_way_are_read),
 		cmocka_unit_test(a_lane_is_served_whose_last_message_has_expired),

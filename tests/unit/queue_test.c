@@ -463,6 +463,31 @@ static void what_is_for_later_leaves_at_once_where_all_links_keep_it(void **stat
 	world_free(w);
 }
 
+/* What is to wait at a carrier is refused like the rest when there is no memory for its lane. */
+static void what_is_for_later_is_refused_without_memory_where_all_links_keep_it(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct message later = {.class = CLASS_SERVICE, .send_at_ms = clock_ms() + 60000};
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	a = fake_new(w, "A", 10);
+	fake_route(w, a, NULL);
+	a->o.schedules = true;
+	world_no_lanes(true);
+	assert_int_equal(world_try_add(w, 1, later, NULL), -ENOMEM);
+	assert_int_equal(world_try_add(w, 3, later, NULL), -ENOMEM);
+	world_no_lanes(false);
+	world_quiet(w);
+	assert_int_equal(world_waiting(w), 0);
+	assert_int_equal(world_try_add(w, 1, later, NULL), 0);
+	RUN_UNTIL(w, a->n == 1);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_down(w);
+	world_free(w);
+}
+
 static void what_its_link_does_not_keep_any_more_waits_here(void **state)
 {
 	struct world *w = world_new(WORLD_LOOPBACK);
@@ -512,6 +537,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_part_of_the_window_is_kept_for_codes),
 		cmocka_unit_test(campaigns_share_a_link_fairly),
 		cmocka_unit_test(what_is_for_later_leaves_at_once_where_all_links_keep_it),
+		cmocka_unit_test(what_is_for_later_is_refused_without_memory_where_all_links_keep_it),
 		cmocka_unit_test(what_its_link_does_not_keep_any_more_waits_here),
 		cmocka_unit_test(receipts_find_what_memory_has_let_go),
 	};

@@ -78,6 +78,11 @@ void world_pass(struct world *w, int64_t ms)
 	world_quiet(w);
 }
 
+void world_stop_seconds(struct world *w)
+{
+	uv_timer_stop(&w->queue->second);
+}
+
 void world_seconds(struct world *w, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -109,6 +114,10 @@ static struct {
 	struct query asked[HELD_MAX], answers[HELD_MAX];
 	unsigned n_ops, n_asked, n_answers;
 	uint32_t sent_max;
+	unsigned n_no_marks;
+	bool no_lanes, disk_set;
+	uint64_t free_octets;
+	int disk_error;
 } gate;
 
 void __real_store_stage(struct store *s, enum store_list list, struct store_op *op);
@@ -117,6 +126,8 @@ void __real_store_read(struct store *s, enum store_reader reader, struct store_q
 void __wrap_store_read(struct store *s, enum store_reader reader, struct store_query *q);
 struct sent *__real_sent_new(void (*spill)(void *arg, const struct sent_entry *e), void *arg);
 struct sent *__wrap_sent_new(void (*spill)(void *arg, const struct sent_entry *e), void *arg);
+int __real_fresh_set(struct fresh *f, uint64_t id);
+int __wrap_fresh_set(struct fresh *f, uint64_t id);
 
 struct stand_in {
 	struct op_backlog_delete del;
@@ -194,6 +205,52 @@ struct sent *__wrap_sent_new(void (*spill)(void *arg, const struct sent_entry *e
 	return gate.sent_max ? sent_new_within(&b, spill, arg) : __real_sent_new(spill, arg);
 }
 
+int __wrap_fresh_set(struct fresh *f, uint64_t id)
+{
+	if (!gate.n_no_marks)
+		return __real_fresh_set(f, id);
+	gate.n_no_marks--;
+	return -ENOMEM;
+}
+
+void world_no_memory_for_marks(unsigned n)
+{
+	gate.n_no_marks = n;
+}
+
+struct lane *__real_lane_get(struct queue *q, const struct message *m, unsigned skip);
+struct lane *__wrap_lane_get(struct queue *q, const struct message *m, unsigned skip);
+
+struct lane *__wrap_lane_get(struct queue *q, const struct message *m, unsigned skip)
+{
+	return gate.no_lanes ? NULL : __real_lane_get(q, m, skip);
+}
+
+void __real_store_disk(struct store *s, uint64_t *ret_free_octets, int *ret_last_error);
+void __wrap_store_disk(struct store *s, uint64_t *ret_free_octets, int *ret_last_error);
+
+void __wrap_store_disk(struct store *s, uint64_t *ret_free_octets, int *ret_last_error)
+{
+	__real_store_disk(s, ret_free_octets, ret_last_error);
+	if (gate.disk_set) {
+		*ret_free_octets = gate.free_octets;
+		*ret_last_error = gate.disk_error;
+	}
+}
+
+void world_disk(struct world *w, uint64_t free_octets, int last_error)
+{
+	gate.disk_set = true;
+	gate.free_octets = free_octets;
+	gate.disk_error = last_error;
+	sweep_disk(w->queue);
+}
+
+void world_no_lanes(bool none)
+{
+	gate.no_lanes = none;
+}
+
 void world_refuse(enum store_op_kind kind, unsigned n)
 {
 	gate.refuse = kind;
@@ -208,6 +265,11 @@ unsigned world_refusals_left(void)
 void world_hold_op(enum store_op_kind kind)
 {
 	gate.hold_ops |= 1u << kind;
+}
+
+void world_hold_list(enum store_list list)
+{
+	gate.lists_held |= 1u << list;
 }
 
 void world_hold_answer(enum store_query_kind kind)
@@ -228,13 +290,19 @@ void world_release_ops(struct world *w)
 	gate.n_ops = 0;
 }
 
-void world_release(struct world *w)
+void world_release_answers(struct world *w)
 {
-	world_release_ops(w);
+	(void)w;
 	gate.hold_answers = 0;
 	for (unsigned i = 0; i < gate.n_answers; i++)
 		gate.answers[i].q->done(gate.answers[i].q);
 	gate.n_answers = 0;
+}
+
+void world_release(struct world *w)
+{
+	world_release_ops(w);
+	world_release_answers(w);
 }
 
 void world_sent_max(uint32_t max)
@@ -448,9 +516,10 @@ static void batch_done(struct queue_batch *b, int r)
 	free(x);
 }
 
-void world_add(struct world *w, unsigned n, struct message like, uint64_t *ret_first)
+int world_try_add(struct world *w, unsigned n, struct message like, uint64_t *ret_first)
 {
 	struct batch *x = calloc(1, sizeof(*x));
+	int r;
 
 	if (!like.client)
 		like.client = names_get(w->names, NAME_CLIENT, "shop");
@@ -478,9 +547,20 @@ void world_add(struct world *w, unsigned n, struct message like, uint64_t *ret_f
 	x->b.ids = x->ids;
 	x->b.n = n;
 	x->b.done = batch_done;
-	assert_int_equal(queue_add(w->queue, &x->b), 0);
+	r = queue_add(w->queue, &x->b);
 	if (ret_first)
-		*ret_first = x->ids[0];
+		*ret_first = r ? 0 : x->ids[0];
+	if (r < 0) { /* they are still ours */
+		for (unsigned i = 0; i < n; i++)
+			message_free(x->m[i]);
+		free(x);
+	}
+	return r;
+}
+
+void world_add(struct world *w, unsigned n, struct message like, uint64_t *ret_first)
+{
+	assert_int_equal(world_try_add(w, n, like, ret_first), 0);
 }
 
 int64_t world_rows(struct world *w, const char *sql)

@@ -110,6 +110,7 @@ void world_stop_clock(
 void world_begin_minute(void); /* rows end by the minute: the clocks jump to where the next one begins */
 void world_set_clock(int64_t ms); /* somebody sets the wall clock forth or back; the monotonic one goes on */
 void world_pass(struct world *w, int64_t ms);	 /* the clocks jump; the links are looked at */
+void world_stop_seconds(struct world *w); /* what the queue does each second, it does not */
 void world_seconds(struct world *w, unsigned n); /* n seconds, with what the queue does each second */
 
 /* ---- the store
@@ -119,10 +120,15 @@ void world_refuse(enum store_op_kind kind, unsigned n); /* the next n: -ENOSPC, 
 unsigned world_refusals_left(void);
 void world_hold_op(enum store_op_kind kind);	    /* from here on: not staged before world_release(), nor
 						     * is what comes behind it in its list */
+void world_hold_list(enum store_list list);	    /* likewise, all of a list */
 void world_hold_answer(enum store_query_kind kind); /* likewise: read, but not given to the queue */
 unsigned world_held(void);
 void world_release(struct world *w);
 void world_release_ops(struct world *w); /* of these the operations alone: their commits come before the answers */
+void world_no_memory_for_marks(unsigned n); /* of fresh messages: fresh_set() fails for the next n */
+void world_disk(struct world *w, uint64_t free_octets, int last_error); /* what the queue sees of it, now */
+void world_no_lanes(bool none); /* no memory for another lane */
+void world_release_answers(struct world *w); /* of these the answers alone */
 void world_sent_max(uint32_t max); /* receipts kept in memory, of the next world_up() */
 
 /* ---- messages
@@ -130,6 +136,7 @@ void world_sent_max(uint32_t max); /* receipts kept in memory, of the next world
 
 /* Unset members of `like` get a sensible value. */
 void world_add(struct world *w, unsigned n, struct message like, uint64_t *ret_first);
+int world_try_add(struct world *w, unsigned n, struct message like, uint64_t *ret_first); /* what queue_add() says */
 /* One service message of so many parts (160 septets do not fit one part: 3GPP TS 23.040, 9.2.3.24.1). */
 void world_add_long(struct world *w, unsigned n_parts, int64_t ttl_end_ms, uint64_t *ret_id);
 uint64_t world_waiting(struct world *w);

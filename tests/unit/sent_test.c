@@ -208,6 +208,27 @@ static void test_it_does_not_grow_for_what_was_delivered(void **state)
 	sent_free(s);
 }
 
+static void test_what_the_disk_does_not_know_yet_is_not_given_up(void **state)
+{
+	struct spilled sp;
+	struct sent *s = small(&sp, 8192, 1u << 31);
+
+	for (uint64_t id = 1; id <= 8192; id++) {
+		add(s, id, id, 1, 0, STATE_DELIVERED);
+		if (id == 1 || id == 4097)
+			sent_find(s, id, 0)->n_staged = 1;
+	}
+	add(s, 8193, 8193, 1, 0, STATE_SENT);
+	assert_int_equal(id_of(sent_find(s, 1, 0)), 1);
+	assert_int_equal(id_of(sent_find(s, 4097, 0)), 4097);
+	sent_spill_all(s);
+	assert_int_equal(sp.n, 3);
+	assert_int_equal(sp.id[0], 1);
+	assert_int_equal(sp.id[1], 4097);
+	assert_int_equal(sp.id[2], 8193);
+	sent_free(s);
+}
+
 static void test_the_oldest_leave_first_and_delivered_ones_without_a_word(void **state)
 {
 	static const enum msg_state states[] = { STATE_SENT, STATE_DELIVERED, STATE_UNDELIVERED, STATE_SENT,
@@ -485,6 +506,7 @@ int main(void)
 		cmocka_unit_test(test_settled_and_reopened_are_counted_once),
 		cmocka_unit_test(test_the_ring_grows_to_its_bound_and_no_further),
 		cmocka_unit_test(test_it_does_not_grow_for_what_was_delivered),
+		cmocka_unit_test(test_what_the_disk_does_not_know_yet_is_not_given_up),
 		cmocka_unit_test(test_the_oldest_leave_first_and_delivered_ones_without_a_word),
 		cmocka_unit_test(test_spill_below_ends_at_the_first_that_is_not),
 		cmocka_unit_test(test_one_id_for_all_is_found_by_the_recipient),

@@ -13,7 +13,7 @@
 
 static struct batch batch;
 static struct op_list waiting[STORE_LISTS];
-static struct store_op ops[40000];
+static struct store_op ops[50000];
 static unsigned n_ops;
 
 static int begin(void **state)
@@ -154,6 +154,26 @@ static void what_can_wait_goes_alone_in_the_end(void **state)
 	assert_int_equal(batch.n, 3);
 }
 
+/* Others fill each commit to its last place. */
+static void what_can_wait_has_a_place_in_the_end(void **state)
+{
+	uint64_t now = uv_hrtime();
+
+	batch.sync_us = COMMIT_MOST;
+	stage(STORE_LATER, 3);
+	stage(STORE_SETTLE, COMMIT_MOST + 1);
+	assert_int_equal(batch_wait_ns(&batch, waiting, now), 0);
+	batch_gather(&batch, waiting, now);
+	assert_int_equal(batch.n, COMMIT_MOST);
+	assert_int_equal(left(STORE_LATER), 3);
+	stage(STORE_SETTLE, COMMIT_MOST);
+	batch.sync_us = COMMIT_MOST;
+	assert_int_equal(batch_wait_ns(&batch, waiting, now + LATER_NS), 0);
+	batch_gather(&batch, waiting, now + LATER_NS);
+	assert_int_equal(batch.n, COMMIT_MOST);
+	assert_int_equal(left(STORE_LATER), 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -165,6 +185,7 @@ int main(void)
 		cmocka_unit_test_setup(what_can_wait_goes_beside_others, begin),
 		cmocka_unit_test_setup(what_can_wait_counts_from_its_own_time, begin),
 		cmocka_unit_test_setup(what_can_wait_goes_alone_in_the_end, begin),
+		cmocka_unit_test_setup(what_can_wait_has_a_place_in_the_end, begin),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -4,7 +4,9 @@
  * was merged, after a restart at any instant, with filters and without.  Random commits of new and old keys go against
  * a model, with segments of 64 keys, so that some thousands of them go through all of that.
  */
+#include "queue/care.h"
 #include "queue/idem.h"
+#include "queue/store_sqlite.h"
 #include "store_fixture.h"
 
 #include <stdatomic.h>
@@ -354,6 +356,34 @@ static struct fixture *open_small(uint64_t filter_octets)
 	return f;
 }
 
+/* ---- checked from outside -------------------------------------------------------------------------------- */
+
+static void note(void *arg, const struct care_finding *found)
+{
+	char *text = arg;
+
+	snprintf(text + strlen(text), 200 - strlen(text), "%s %lld, ", found->code, (long long)found->n);
+}
+
+/* What is said of a database that nobody has open, after `spoil`; which is taken back. */
+static const char *check_after(const struct fixture *f, const char *spoil)
+{
+	static const struct idem_shape small = {6, 3, 0}; /* as the store makes it of idem_bits 6 */
+	static char text[200];
+	sqlite3 *db;
+
+	*text = 0;
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "BEGIN", NULL, NULL, NULL), SQLITE_OK);
+	if (sqlite3_exec(db, spoil, NULL, NULL, NULL) != SQLITE_OK)
+		fail_msg("%s: %s", spoil, sqlite3_errmsg(db));
+	assert_true(!*spoil || sqlite3_changes(db) > 0);
+	care_keys(db, &small, note, text);
+	assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	return text;
+}
+
 static void live(struct fixture *f, unsigned turns)
 {
 	unsigned n_failed = 0, most_level = 0, n_rows = 0;
@@ -369,7 +399,11 @@ static void live(struct fixture *f, unsigned turns)
 		}
 		run_tries(f, n);
 		switch (any(40)) {
-		case 0: fixture_reopen(f); break;
+		case 0:
+			fixture_close(f);
+			assert_string_equal(check_after(f, ""), "");
+			assert_int_equal(fixture_open(f), 0);
+			break;
 		case 1: kill_and_open(f); break;
 		case 2:
 		case 3: purge(f, 1 + any(200)); break;
@@ -557,6 +591,78 @@ static void a_run_that_ages_is_given_up(void **state)
 	close_small(f);
 }
 
+/* Of the writer's, which has nothing to do just now. */
+static unsigned runs_without_filter(const struct fixture *f)
+{
+	const struct idem_keys *k = &f->store->writer.keys;
+	unsigned n = 0;
+
+	for (unsigned i = 0; i < k->n_runs; i++)
+		n += !k->runs[i].filter;
+	return n;
+}
+
+/* There is room for the filters of two large runs and some small ones; but not while the second large one is made. */
+static void a_filter_that_had_to_go_comes_back(void **state)
+{
+	struct fixture *f = open_small(5000);
+	unsigned gone = 0;
+
+	(void)state;
+	while (sql(f, "SELECT count(*) FROM idem_run WHERE whole AND level = 1") < 2) {
+		bring_new_keys(f, 10);
+		gone = gone > runs_without_filter(f) ? gone : runs_without_filter(f);
+	}
+	assert_true(gone > 0);
+	assert_true(runs_without_filter(f) > 0);
+	for (unsigned i = 0; i < 8; i++)
+		bring_new_keys(f, 1);
+	assert_int_equal(runs_without_filter(f), 0);
+	assert_true(f->store->writer.keys.filter_octets <= 5000);
+	look_at_all(f);
+	close_small(f);
+}
+
+static void a_check_finds_runs_that_are_not_those_of_the_keys(void **state)
+{
+	/* The youngest run that is whole: nobody has merged it. */
+#define RUN "(SELECT level << 56 | n FROM idem_run WHERE whole ORDER BY level, n DESC LIMIT 1)"
+#define UNIT "(SELECT level << 56 | n >> 3 FROM idem_run WHERE whole ORDER BY level, n DESC LIMIT 1)"
+#define PART "(SELECT min(k) FROM idem_part WHERE k >= " RUN ")"
+	static const struct {
+		const char *spoil, *found;
+	} t[] = {
+		{"", ""},
+		{"UPDATE idem_part SET entries = entries || entries WHERE k = " PART, "key_runs_wrong 1, "},
+		{"UPDATE idem_part SET entries = entries || x'00' WHERE k = " PART, "key_runs_wrong 1, "},
+		/* In another's place: by its upper bits it is another key. */
+		{"UPDATE idem_part SET entries = (SELECT entries FROM idem_part WHERE k > " PART
+		 " ORDER BY k LIMIT 1) WHERE k = " PART,
+			"key_runs_wrong 1, key_filters_wrong 1, "},
+		{"DELETE FROM idem_part WHERE k = " PART, "key_runs_wrong 1, key_filters_wrong 1, "},
+		{"INSERT INTO idem_part VALUES (1 << 40, x'0000000000000000')", "key_parts_of_nothing 1, "},
+		{"UPDATE idem_filter SET bits = zeroblob(length(bits)) WHERE k = " UNIT, "key_filters_wrong 1, "},
+		{"DELETE FROM idem_filter WHERE k = " UNIT, "key_filters_wrong 1, "},
+		{"DELETE FROM idem WHERE n = " RUN " & 0xffffffff", "key_runs_wrong 1, "},
+		{"UPDATE idem SET khash = zeroblob(16) WHERE n = " RUN " & 0xffffffff", "key_runs_wrong 1, "},
+		{"UPDATE idem SET client = client + 1 WHERE n = " RUN " & 0xffffffff", "key_runs_wrong 1, "},
+	};
+	struct fixture *f = open_small(0);
+
+	(void)state;
+	for (unsigned i = 0; i < 20; i++)
+		bring_new_keys(f, 100);
+	fixture_close(f);
+	for (size_t i = 0; i < sizeof t / sizeof *t; i++)
+		if (strcmp(check_after(f, t[i].spoil), t[i].found))
+			fail_msg("%s: %s", t[i].spoil, check_after(f, t[i].spoil));
+	/* Between the last run and what is read into memory. */
+	assert_non_null(strstr(check_after(f, "DELETE FROM idem_run WHERE n = (SELECT min(n) FROM idem_run)"),
+		"keys_in_no_run"));
+	assert_int_equal(fixture_open(f), 0);
+	close_small(f);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -570,6 +676,8 @@ int main(void)
 		cmocka_unit_test(operations_go_on_when_runs_cannot_be_written),
 		cmocka_unit_test(a_run_that_ages_is_given_up),
 		cmocka_unit_test(what_has_aged_leaves_nothing),
+		cmocka_unit_test(a_filter_that_had_to_go_comes_back),
+		cmocka_unit_test(a_check_finds_runs_that_are_not_those_of_the_keys),
 	};
 
 	loop_thread = uv_thread_self();

@@ -254,6 +254,26 @@ static void a_page_brings_what_it_was_asked_for(void **state)
 	store_query_done(&q.q);
 }
 
+/* An attempt over another link that the disk had refused has come behind it. */
+static void a_held_part_is_of_the_link_that_made_its_due_row(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = fixture_message(f->boot.next_id);
+	struct store_msg sm = {.id = m.id, .n_parts = 1};
+	struct op_attempt hold = {.msg = sm, .part = 1, .at = 2, .next_at = 5000, .link = 9, .outcome = OUTCOME_UNKNOWN,
+		.reason = REASON_HOLD};
+	struct op_attempt late = {.msg = sm, .part = 1, .at = 1, .link = 7, .outcome = OUTCOME_REJECTED};
+	struct q_load q = {.upto = 9000, .limit = 9, .held = true};
+
+	assert_int_equal(accept_message(f, &m, 1), 0);
+	assert_int_equal(put(f, OP_ATTEMPT, &hold.op), 0);
+	assert_int_equal(put(f, OP_ATTEMPT, &late.op), 0);
+	assert_int_equal(ask(f, Q_DUE, &q.q), 0);
+	assert_int_equal(q.n_rows, 1);
+	assert_int_equal(q.rows[0].lease_link, 9);
+	store_query_done(&q.q);
+}
+
 static void leases_are_grouped_by_message(void **state)
 {
 	struct fixture *f = *state;
@@ -615,6 +635,7 @@ int main(void)
 		TEST(a_page_finds_the_rows_of_each_message),
 		TEST(due_tells_what_comes_next),
 		TEST(a_page_brings_what_it_was_asked_for),
+		TEST(a_held_part_is_of_the_link_that_made_its_due_row),
 		TEST(leases_are_grouped_by_message),
 		TEST(the_scan_finds_only_what_waits_nowhere_else),
 		TEST(state_follows_from_rows),
