@@ -109,6 +109,11 @@ void idem_segment_cut(struct idem_segment *g, uint64_t n)
 	}
 }
 
+void idem_segment_foresee(const struct idem_segment *g, uint64_t hash)
+{
+	__builtin_prefetch(&g->slots[slot_of(g, hash)]);
+}
+
 bool idem_segment_find(const struct idem_segment *g, uint64_t hash, uint32_t *at, uint64_t *ret_n)
 {
 	uint32_t mask = 2 * g->size - 1, from = slot_of(g, hash), slot;
@@ -159,7 +164,7 @@ void idem_entry_get(const struct idem_shape *s, unsigned level, uint64_t part, c
 
 /* ---- filters --------------------------------------------------------------------------------------------- */
 
-#define BLOCK       sizeof((struct idem_mark){0}.octets)
+#define BLOCK       ((size_t)IDEM_BLOCK)
 #define UNIT_BLOCKS 126 /* for 2^11 keys: with its row a unit fits a page */
 
 static unsigned unit_blocks(const struct idem_shape *s)
@@ -182,7 +187,7 @@ static size_t block_of(const struct idem_shape *s, unsigned level, uint64_t hash
 }
 
 /* A bit in each word of 32, as octets: so a file is the same everywhere. */
-struct idem_mark idem_filter_mark(uint64_t hash)
+static struct idem_mark mark_bits(uint64_t hash)
 {
 	static const uint32_t odd[8] = {0xcc92d33d, 0x40b2d003, 0x536e95df, 0x32833107, 0x3d90fbad, 0x3170fab3,
 		0xd293056b, 0xf08db22f};
@@ -198,25 +203,28 @@ struct idem_mark idem_filter_mark(uint64_t hash)
 
 void idem_filter_add(const struct idem_shape *s, unsigned level, uint8_t *unit, uint64_t hash)
 {
-	struct idem_mark m = idem_filter_mark(hash);
+	struct idem_mark m = mark_bits(hash);
 	uint8_t *block = unit + block_of(s, level, hash) * BLOCK;
 
 	for (size_t i = 0; i < BLOCK; i++)
 		block[i] |= m.octets[i];
 }
 
-bool idem_filter_maybe(const struct idem_shape *s, unsigned level, const uint8_t *filter, uint64_t hash,
-	const struct idem_mark *m)
+void idem_filter_places(const struct idem_shape *s, uint64_t hash, size_t ret[static IDEM_LEVELS])
 {
-	uint64_t unit = idem_prefix(hash, idem_run_bits(s, level) - s->unit), missing = 0;
-	const uint8_t *block = filter + unit * idem_filter_size(s) + block_of(s, level, hash) * BLOCK;
+	size_t size = idem_filter_size(s);
 
-	for (size_t i = 0; i < BLOCK; i += 8) {
-		uint64_t have, want;
+	for (unsigned level = 0; level < IDEM_LEVELS; level++) {
+		uint64_t unit = idem_prefix(hash, idem_run_bits(s, level) - s->unit);
 
-		memcpy(&have, block + i, 8);
-		memcpy(&want, m->octets + i, 8);
-		missing |= want & ~have;
+		ret[level] = unit * size + block_of(s, level, hash) * BLOCK;
 	}
-	return !missing;
+}
+
+struct idem_probe idem_filter_probe(const struct idem_shape *s, uint64_t hash)
+{
+	struct idem_probe p = {.mark = mark_bits(hash)};
+
+	idem_filter_places(s, hash, p.at);
+	return p;
 }

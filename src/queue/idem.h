@@ -22,6 +22,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 /* Sizes, as powers of two, in keys.  A unit has at least 8 parts: what goes into a unit of a run comes from whole parts
  * of eight smaller ones. */
@@ -31,6 +32,7 @@ struct idem_shape {
 #define IDEM_SHAPE  ((struct idem_shape){16, 11, 6})
 #define IDEM_FANOUT 3 /* 8 runs make one of the next level */
 #define IDEM_LEVELS 5 /* of up to 2^28 keys */
+#define IDEM_BLOCK  32 /* octets of a filter in which the bits of one hash are */
 
 /* The lower bits, of which no entry knows, are clear. */
 uint64_t idem_hash(const struct idem_shape *s, uint32_t client, const uint8_t khash[static 16]);
@@ -44,6 +46,7 @@ void idem_segment_free(struct idem_segment *g);
 uint64_t idem_segment_first(const struct idem_segment *g); /* number; of a whole segment, whatever is in it */
 void idem_segment_add(struct idem_segment *g, uint64_t n, uint64_t hash); /* rising */
 void idem_segment_cut(struct idem_segment *g, uint64_t n); /* n and what is above was not to be */
+void idem_segment_foresee(const struct idem_segment *g, uint64_t hash); /* it will be looked for */
 /* Candidates one after the other, *at beginning with 0; false: no more. */
 bool idem_segment_find(const struct idem_segment *g, uint64_t hash, uint32_t *at, uint64_t *ret_n);
 /* Hashes of the keys first + *ret_from up to first + *ret_upto, which is not one of them. */
@@ -93,13 +96,32 @@ void idem_entry_get(const struct idem_shape *s, unsigned level, uint64_t part, c
 
 size_t idem_filter_size(const struct idem_shape *s); /* octets of a unit */
 void idem_filter_add(const struct idem_shape *s, unsigned level, uint8_t *unit, uint64_t hash);
-/* The bits of a hash in its block, the same for every filter. */
+/* The bits of a hash in its block, the same for every filter, and where the block is in that of a whole run: the same
+ * for all of a level. */
 struct idem_mark {
-	uint8_t octets[32];
+	uint8_t octets[IDEM_BLOCK];
 };
-struct idem_mark idem_filter_mark(uint64_t hash);
+struct idem_probe {
+	struct idem_mark mark;
+	size_t at[IDEM_LEVELS];
+};
+void idem_filter_places(const struct idem_shape *s, uint64_t hash, size_t ret[static IDEM_LEVELS]);
+struct idem_probe idem_filter_probe(const struct idem_shape *s, uint64_t hash);
+
 /* `filter`: of the whole run, unit by unit. */
-bool idem_filter_maybe(const struct idem_shape *s, unsigned level, const uint8_t *filter, uint64_t hash,
-	const struct idem_mark *mark);
+static inline bool idem_filter_maybe(const struct idem_probe *p, unsigned level, const uint8_t *filter)
+{
+	const uint8_t *block = filter + p->at[level];
+	uint64_t missing = 0;
+
+	for (size_t i = 0; i < IDEM_BLOCK; i += 8) {
+		uint64_t have, want;
+
+		memcpy(&have, block + i, 8);
+		memcpy(&want, p->mark.octets + i, 8);
+		missing |= want & ~have;
+	}
+	return !missing;
+}
 
 #endif

@@ -85,13 +85,13 @@ static void index_add(struct sent *s, uint32_t number)
 	*b = number;
 }
 
-/* Nothing of it is needed any more. */
+/* Nothing of it is needed any more: it is delivered, or the disk has a row by which a correction finds it. */
 static bool is_over(const struct sent_entry *e)
 {
-	return e->state == STATE_DELIVERED && !e->n_staged;
+	return e->state != STATE_SENT && !e->n_staged;
 }
 
-/* Rebuild with room for `cap`.  Of the `old` oldest only what a receipt may still change comes along. */
+/* Rebuild with room for `cap`.  Of the `old` oldest only what waits for its receipt comes along. */
 static int resize(struct sent *s, uint32_t cap, uint32_t old)
 {
 	struct sent_entry *ring = malloc(cap * sizeof(*ring));
@@ -133,17 +133,17 @@ static void pop(struct sent *s)
 	s->head++; /* a sweep that stood there goes on from the new head: sent_sweep() */
 }
 
-/* One entry that waits long must not make the ring grow around it: the delivered ones among the older three quarters go
- * first, and only when that does not free a quarter the ring doubles. */
+/* One entry that waits long must not make the ring grow around it: those that are over among the older three quarters
+ * go first, and only when that does not free a quarter the ring doubles. */
 static int make_room(struct sent *s)
 {
-	uint32_t old = s->cap - s->cap / 4, n_delivered = 0;
+	uint32_t old = s->cap - s->cap / 4, n_over = 0;
 
 	if (!s->cap)
 		return resize(s, s->bounds.max < SENT_MIN ? s->bounds.max : SENT_MIN, 0);
 	for (uint32_t i = 0; i < old; i++)
-		n_delivered += is_over(at(s, s->head + i));
-	return n_delivered >= s->cap / 4 && n_delivered ? resize(s, s->cap, old) : resize(s, s->cap * 2, 0);
+		n_over += is_over(at(s, s->head + i));
+	return n_over >= s->cap / 4 && n_over ? resize(s, s->cap, old) : resize(s, s->cap * 2, 0);
 }
 
 int sent_add(struct sent *s, const struct sent_entry *e)
@@ -156,7 +156,7 @@ int sent_add(struct sent *s, const struct sent_entry *e)
 			return r;
 	}
 	if (s->tail - s->head == s->cap) {
-		/* Grow only for what still waits: a delivered one has done its duty. */
+		/* Grow only for what still waits: what is over has done its duty. */
 		if (s->cap >= s->bounds.max || (s->cap && is_over(at(s, s->head)))) {
 			pop(s);
 		} else {

@@ -3,9 +3,10 @@
  * sent.h -- parts that a carrier took and whose receipt is to come: (link, normalised id) → part.
  *
  * A ring in order of submission with a hash index over it.  It grows to SENT_MAX entries; then the oldest leave: those
- * without a delivered receipt that is stored are handed to `spill`, which keeps them on disk (waiting).  Settled
- * entries stay until they are pushed out, so that repeated receipts and corrections find them.  Receipts older than
- * that are looked for on disk by the writer.
+ * that wait for a receipt, or of which the end is not stored yet, are handed to `spill`, which keeps them on disk
+ * (waiting).  Settled entries stay until they are pushed out, so that repeated receipts and corrections find them.
+ * Receipts older than that are looked for on disk by the writer: what may be corrected has had its row in `waiting`
+ * since it ended.
  */
 #ifndef SENT_H
 #define SENT_H

@@ -131,12 +131,12 @@
 	X(W_PART_KEYS, "INSERT OR REPLACE INTO idem_part VALUES (?1, ?2)")                                             \
 	X(W_PART_FIND, "SELECT entries FROM idem_part WHERE k = ?1")                                                   \
 	X(W_PARTS_OF, "SELECT k, entries FROM idem_part WHERE k >= ?1 AND k < ?2 ORDER BY k")                          \
-	X(W_PARTS_OLD, "DELETE FROM idem_part WHERE k IN"                                                              \
-		       " (SELECT k FROM idem_part WHERE k >= ?1 AND k < ?2 ORDER BY k LIMIT ?3)")                      \
+	X(W_PART_NEXT, "SELECT k FROM idem_part WHERE k >= ?1 ORDER BY k LIMIT 1")                                     \
+	X(W_PARTS_OLD, "DELETE FROM idem_part WHERE k >= ?1 AND k < ?2")                                               \
 	X(W_FILTER, "INSERT OR REPLACE INTO idem_filter VALUES (?1, ?2)")                                              \
 	X(W_FILTERS_OF, "SELECT k, bits FROM idem_filter WHERE k >= ?1 AND k < ?2 ORDER BY k")                         \
-	X(W_FILTERS_OLD, "DELETE FROM idem_filter WHERE k IN"                                                          \
-			 " (SELECT k FROM idem_filter WHERE k >= ?1 AND k < ?2 ORDER BY k LIMIT ?3)")                  \
+	X(W_FILTER_NEXT, "SELECT k FROM idem_filter WHERE k >= ?1 ORDER BY k LIMIT 1")                                 \
+	X(W_FILTERS_OLD, "DELETE FROM idem_filter WHERE k >= ?1 AND k < ?2")                                           \
 	X(W_OLD_KEY_FIND, "SELECT bhash, answer FROM idem_0 WHERE client = ?1 AND khash = ?2 UNION ALL"                \
 			  " SELECT bhash, answer FROM idem_1 WHERE client = ?1 AND khash = ?2")                        \
 	X(W_OLD_KEYS_DROP_0, "DELETE FROM idem_0")                                                                     \
@@ -208,6 +208,8 @@
 	X(W_PURGE_QUOTA, "DELETE FROM quota WHERE end < ?1")                                                           \
 	X(W_PURGE_QUOTA_RECIPIENT, "DELETE FROM quota_recipient WHERE (end, account, kind, hash) IN (SELECT end,"      \
 		   " account, kind, hash FROM quota_recipient WHERE end < ?1 LIMIT 1000)")                             \
+	X(W_PAGES, "PRAGMA page_count")                                                                                \
+	X(W_PAGES_FREE, "PRAGMA freelist_count")                                                                       \
 	X(W_VACUUM, "PRAGMA incremental_vacuum(64)")
 
 /* What take_message() reads; no id: no such message.  Statements that read many join them: a look-up of its own costs

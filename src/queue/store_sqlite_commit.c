@@ -18,6 +18,7 @@
 #include "base/log.h"
 
 #define CAREFUL 100  /* commits */
+#define AHEAD   4    /* operations that memory is told of what they will read */
 #define WINDOW  8192 /* commits that the latency histogram remembers, roughly */
 #define LOCK_WAIT_MS   1000 /* for a lock that another program holds … */
 #define LOCKED_WAIT_MS 50   /* … while it is known to */
@@ -297,6 +298,14 @@ static int prepare(struct writer *w, const struct store_op *op)
 	}
 }
 
+static void foresee(const struct writer *w, const struct store_op *op)
+{
+	const struct op_accept *accept = (const struct op_accept *)op;
+
+	if (op->kind == OP_ACCEPT && accept->idem)
+		idem_foresee(w, accept->idem);
+}
+
 /* SQLITE_OK only when the disk has it. */
 static int commit(struct writer *w)
 {
@@ -313,6 +322,8 @@ static int apply_some(struct writer *w, struct store_op **ops, size_t n)
 
 	for (size_t i = 0; rc == SQLITE_OK && i < n; i++) {
 		ops[i]->r = 0;
+		if (i + AHEAD < n)
+			foresee(w, ops[i + AHEAD]);
 		rc = prepare(w, ops[i]);
 		if (rc == SQLITE_OK)
 			rc = apply[ops[i]->kind](w, ops[i]);

@@ -117,7 +117,7 @@ static int look_in_old_keys(struct writer *w, struct store_idem *i)
 static int look(struct writer *w, struct store_idem *i, uint64_t hash)
 {
 	struct idem_keys *k = &w->keys;
-	struct idem_mark mark = idem_filter_mark(hash);
+	struct idem_probe probe = idem_filter_probe(&k->shape, hash);
 	int rc = SQLITE_OK;
 
 	for (unsigned s = 0; !rc && s < k->n_segments; s++)
@@ -125,7 +125,7 @@ static int look(struct writer *w, struct store_idem *i, uint64_t hash)
 	for (unsigned r = 0; !rc && r < k->n_runs; r++) {
 		const struct idem_run *x = &k->runs[r];
 
-		if (!x->filter || idem_filter_maybe(&k->shape, x->level, x->filter, hash, &mark))
+		if (!x->filter || idem_filter_maybe(&probe, x->level, x->filter))
 			rc = look_in_run(w, x, hash, i);
 	}
 	return rc ? rc : look_in_old_keys(w, i);
@@ -169,6 +169,22 @@ static int add(struct writer *w, const struct store_idem *i, uint64_t hash)
 	return rows_put(w, ROWS_KEY,
 		ROW(cell_int(n), cell_int(i->client), cell_blob(i->khash, sizeof i->khash),
 			cell_blob(i->bhash, sizeof i->bhash), cell_string(answer)));
+}
+
+/* With millions of keys their filters are not in the processor's cache: of each run one line is read, and what memory
+ * takes to bring it would make most of a look-up. */
+void idem_foresee(const struct writer *w, const struct store_idem *i)
+{
+	const struct idem_keys *k = &w->keys;
+	uint64_t hash = idem_hash(&k->shape, i->client, i->khash);
+	size_t at[IDEM_LEVELS];
+
+	idem_filter_places(&k->shape, hash, at);
+	for (unsigned s = 0; s < k->n_segments; s++)
+		idem_segment_foresee(k->segments[s], hash);
+	for (unsigned r = 0; r < k->n_runs; r++)
+		if (k->runs[r].filter)
+			__builtin_prefetch(k->runs[r].filter + at[k->runs[r].level]);
 }
 
 int idem_take(struct writer *w, struct store_idem *i)

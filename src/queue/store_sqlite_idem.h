@@ -50,6 +50,8 @@ struct idem_keys {
 
 int idem_open(struct writer *w);
 void idem_close(struct writer *w);
+/* It will be taken soon: memory may bring what the look-up reads. */
+void idem_foresee(const struct writer *w, const struct store_idem *i);
 /* SQLITE_OK: it was unknown, and is known from now on.  SQLITE_ROW: it is known, results are set. */
 int idem_take(struct writer *w, struct store_idem *i);
 int idem_rotate(struct writer *w); /* a new generation; the oldest one has aged */

@@ -552,29 +552,35 @@ static int list_runs(struct writer *w, struct listed_run **ret, unsigned *ret_n)
 	return rc == SQLITE_DONE ? SQLITE_OK : rc;
 }
 
-static int delete_rows(struct writer *w, int which, uint64_t from, uint64_t n, unsigned *left, unsigned *done)
+/* Of `n` numbers from `from` on those that have a row, as many as may go: a range of numbers, as their rows follow on
+ * each other, and a statement that reads their keys first costs more. */
+static int delete_rows(struct writer *w, int next, int which, uint64_t from, uint64_t n, unsigned *left)
 {
-	unsigned changed;
+	int64_t first = 0;
+	uint64_t end = from + n;
 	int rc;
 
-	BIND(w->st[which], (int64_t)from, (int64_t)(from + n), *left);
-	rc = run(w->st[which]);
-	changed = (unsigned)sqlite3_changes64(w->db);
-	*left -= changed;
-	*done += changed;
-	return rc;
+	BIND(w->st[next], (int64_t)from);
+	rc = first_column(w->st[next], &first);
+	if (rc != SQLITE_ROW || (uint64_t)first >= end)
+		return rc == SQLITE_ROW || rc == SQLITE_DONE ? SQLITE_OK : rc;
+	if (end - (uint64_t)first > *left)
+		end = (uint64_t)first + *left;
+	*left -= (unsigned)(end - (uint64_t)first);
+	BIND(w->st[which], first, (int64_t)end);
+	return run(w->st[which]);
 }
 
 /* Its rows, as many as may go; with the last of them itself. */
-static int delete_run(struct writer *w, const struct listed_run *r, unsigned *left, unsigned *done)
+static int delete_run(struct writer *w, const struct listed_run *r, unsigned *left)
 {
 	const struct idem_shape *s = shape(w);
-	int rc = delete_rows(w, W_PARTS_OLD, idem_row(r->level, r->first, s->part, 0),
-		idem_run_size(s, r->level) >> s->part, left, done);
+	int rc = delete_rows(w, W_PART_NEXT, W_PARTS_OLD, idem_row(r->level, r->first, s->part, 0),
+		idem_run_size(s, r->level) >> s->part, left);
 
 	if (!rc && *left)
-		rc = delete_rows(w, W_FILTERS_OLD, idem_row(r->level, r->first, s->unit, 0),
-			idem_run_units(s, r->level), left, done);
+		rc = delete_rows(w, W_FILTER_NEXT, W_FILTERS_OLD, idem_row(r->level, r->first, s->unit, 0),
+			idem_run_units(s, r->level), left);
 	if (rc || !*left)
 		return rc;
 	BIND(w->st[W_RUN_DELETE], r->level, (int64_t)r->first);
@@ -584,15 +590,15 @@ static int delete_run(struct writer *w, const struct listed_run *r, unsigned *le
 static int purge_runs(struct writer *w, unsigned limit, unsigned *ret_n)
 {
 	struct listed_run *all;
-	unsigned n_all, left = limit, done = 0;
+	unsigned n_all, left = limit;
 	int rc = list_runs(w, &all, &n_all);
 
 	for (unsigned i = 0; !rc && left && i < n_all; i++)
 		if (idem_has_aged(w, all[i].level, all[i].first) || is_covered(w, &all[i], all, n_all))
-			rc = delete_run(w, &all[i], &left, &done);
+			rc = delete_run(w, &all[i], &left);
 	free(all);
-	if (*ret_n < done)
-		*ret_n = done;
+	if (*ret_n < limit - left)
+		*ret_n = limit - left;
 	return rc;
 }
 

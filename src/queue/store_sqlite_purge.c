@@ -370,6 +370,24 @@ static int purge_keys(struct writer *w, struct step *s)
 	return rc;
 }
 
+/* What is free is used again soon: in a database in service as much comes as goes.  To give a page back, the last one
+ * is moved into its place, and its parent and the map of pages change with it: with what the next hour takes again that
+ * would cost more than its messages.  Only what is free beyond an eighth goes. */
+static int give_back(struct writer *w)
+{
+	int64_t pages = 0, n_free = 0;
+	int rc = one(w, W_PAGES, 0, &pages, NULL);
+
+	if (rc == SQLITE_ROW)
+		rc = one(w, W_PAGES_FREE, 0, &n_free, NULL);
+	if (rc != SQLITE_ROW || n_free <= pages / 8)
+		return rc == SQLITE_ROW ? SQLITE_OK : rc;
+	while ((rc = sqlite3_step(w->st[W_VACUUM])) == SQLITE_ROW)
+		;
+	sqlite3_reset(w->st[W_VACUUM]);
+	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+}
+
 int apply_purge(struct writer *w, struct store_op *op)
 {
 	struct op_purge *o = (struct op_purge *)op;
@@ -392,9 +410,8 @@ int apply_purge(struct writer *w, struct store_op *op)
 		rc = purge_sets(w, &s);
 	if (!rc)
 		rc = purge_keys(w, &s);
-	while (!rc && (rc = sqlite3_step(w->st[W_VACUUM])) == SQLITE_ROW)
-		rc = SQLITE_OK;
-	sqlite3_reset(w->st[W_VACUUM]);
+	if (!rc)
+		rc = give_back(w);
 	o->ret_n = s.n;
-	return rc == SQLITE_DONE ? SQLITE_OK : rc;
+	return rc;
 }

@@ -26,7 +26,8 @@ def sync_limit(b, messages):
     return limit(b, ("sync", messages), lambda: measure_sync(b, messages))
 
 
-def measure_sync(b, messages, seconds=0.7):
+def sync_ms(b, messages, seconds=0.7):
+    """The median of an append with its fdatasync."""
     path, times, block = os.path.join(b.dir, "sync"), [], b"x" * (MESSAGE * messages)
     fd = os.open(path, os.O_CREAT | os.O_WRONLY | os.O_APPEND, 0o600)
     begin = time.perf_counter()
@@ -36,7 +37,11 @@ def measure_sync(b, messages, seconds=0.7):
         times.append(time.perf_counter() - at)
     os.close(fd)
     os.unlink(path)
-    median = sorted(times)[len(times) // 2] * 1000
+    return sorted(times)[len(times) // 2] * 1000
+
+
+def measure_sync(b, messages):
+    median = sync_ms(b, messages)
     row(f"limit: append {messages:,} messages' octets, fdatasync", 1000 / median, "syncs/s", more={"p50_ms": median})
     return 1000 / median, median
 

@@ -5,6 +5,7 @@
  *     bench_store [--json] [--messages N] [--seconds S] [--batch N] [--keys | --refs] [--rows N] [--backlog]
  *                 [--dir FOLDER]
  *     bench_store --fill FILE --rows N [--keys]
+ *     bench_store --in FILE [--keys | --refs] [--messages N]
  *
  * Each stage of a group is staged when the stage before it is on disk, with several groups under way, so a commit mixes
  * all three kinds as it does in service.  --rows: so many final messages are there before, their look-up runs built and
@@ -13,7 +14,10 @@
  * the key.  --backlog: then as many messages go to backlog, and the scan of a restart and the way back from backlog are
  * timed.
  *
- * --fill puts --rows final messages into the database of a gateway that does not run, through the same calls.
+ * What is put there before goes through the same housekeeping as in service, so that nothing of it is left to be done.
+ *
+ * --fill puts --rows final messages into the database of a gateway that does not run, through the same calls.  --in
+ * measures in such a database, and leaves it there.
  */
 #include <argp.h>
 #include <stdio.h>
@@ -54,7 +58,7 @@ static char text[160];
 static struct {
 	uint64_t messages, rows[8];
 	unsigned n_rows, seconds;
-	const char *dir, *fill;
+	const char *dir, *fill, *in;
 	bool json, keys, refs, backlog;
 } opt = { .messages = 500000, .dir = "." };
 
@@ -422,11 +426,34 @@ static void on_run(struct store_query *query)
 }
 
 #define COUNTER(id) ((id) & ((1ull << 49) - 1))
+#define PURGE_STEP 1000
+#define PURGE_EACH 100000
+
+static struct op_purge purge;
+
+static void on_purged(struct store_op *op)
+{
+	n_failed += op->r != 0;
+	if (purge.ret_n >= PURGE_STEP)
+		store_stage(store, STORE_BULK, &purge.op);
+}
+
+/* As the gateway does it each minute: what runs of keys were merged from goes.  Nothing else is old. */
+static void tidy_up(void)
+{
+	purge = (struct op_purge){.op = {.kind = OP_PURGE, .rows = 1, .done = on_purged}, .limit = PURGE_STEP};
+	store_stage(store, STORE_BULK, &purge.op);
+	uv_run(uv_default_loop(), UV_RUN_DEFAULT);
+}
 
 static void fill(uint64_t rows, struct store_boot *boot)
 {
 	filling = true;
-	run("fill", rows);
+	for (uint64_t n; rows; rows -= n) {
+		n = rows < PURGE_EACH ? rows : PURGE_EACH;
+		run("fill", n);
+		tidy_up();
+	}
 	run_query = (struct q_index){
 		.q = {.kind = Q_INDEX, .done = on_run},
 		.run = (uint32_t)(COUNTER(boot->indexed_to) >> 16),
@@ -492,6 +519,7 @@ static const struct argp_option options[] = {
 	{ "backlog", 'B', NULL, 0, "also to backlog, restart, and back", 0 },
 	{ "dir", 'd', "FOLDER", 0, "where the database is made (.)", 0 },
 	{ "fill", 'f', "FILE", 0, "only put --rows messages into that database", 0 },
+	{ "in", 'i', "FILE", 0, "measure in that database", 0 },
 	{ 0 },
 };
 
@@ -512,6 +540,7 @@ static error_t option(int key, char *arg, struct argp_state *state)
 	case 'B': opt.backlog = true; return 0;
 	case 'd': opt.dir = arg; return 0;
 	case 'f': opt.fill = arg; return 0;
+	case 'i': opt.in = arg; return 0;
 	case ARGP_KEY_END:
 		if (!per_commit || per_commit > 5000 || !opt.messages || (opt.fill && !opt.rows[0]))
 			argp_error(state, "a batch of 1 to 5000, some messages, and rows to fill with");
@@ -533,6 +562,10 @@ int main(int argc, char **argv)
 		boot = open_store(opt.fill);
 		fill(opt.rows[0], &boot);
 		close_store();
+		return n_failed != 0;
+	}
+	if (opt.in) {
+		measure(opt.in);
 		return n_failed != 0;
 	}
 	snprintf(path, sizeof path, "%s/bench_store.%d", opt.dir, (int)getpid());

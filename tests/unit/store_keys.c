@@ -94,9 +94,9 @@ static void an_entry_says_hash_and_number(void **state)
 
 static bool passes(const struct idem_shape *s, unsigned level, const uint8_t *filter, uint64_t hash)
 {
-	struct idem_mark mark = idem_filter_mark(hash);
+	struct idem_probe probe = idem_filter_probe(s, hash);
 
-	return idem_filter_maybe(s, level, filter, hash, &mark);
+	return idem_filter_maybe(&probe, level, filter);
 }
 
 static void a_filter_denies_nothing_that_is_there_and_little_else_passes(void **state)
