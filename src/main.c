@@ -64,6 +64,7 @@ struct app {
 	struct inbound *inbound;
 	struct stream_tls *tls;
 	struct http_server *http, *admin;
+	struct http_room *room; /* of both */
 	struct link *link[LINKS_MAX];
 	unsigned n_links, links_leaving;
 	uv_signal_t sigterm, sigint, sighup;
@@ -228,7 +229,8 @@ static int listen_on(struct app *a, bool admin, const char *where, struct http_s
 {
 	struct http_conf hc = { .max_body = (size_t)a->conf->http.max_body,
 		.max_connections = (unsigned)a->conf->http.max_connections,
-		.max_per_address = (unsigned)a->conf->http.max_per_address, .tls = admin ? NULL : a->tls };
+		.max_per_address = (unsigned)a->conf->http.max_per_address, .room = a->room,
+		.tls = admin ? NULL : a->tls };
 	int r;
 
 	if (!*where)
@@ -314,7 +316,9 @@ static int start_parts(struct app *a, char *err, size_t n_err)
 	a->api = api_new(&parts);
 	if (!a->api)
 		return -ENOMEM;
-	r = start_tls(a, err, n_err);
+	r = http_room_new((size_t)a->conf->http.max_held, &a->room);
+	if (r == 0)
+		r = start_tls(a, err, n_err);
 	if (r == 0)
 		r = listen_on(a, false, a->conf->http.listen, &a->http, err, n_err);
 	if (r == 0)
@@ -343,6 +347,7 @@ static void store_closed(void *arg)
 	names_free(a->names);
 	stats_free(a->stats);
 	stream_tls_unref(a->tls);
+	http_room_free(a->room);
 	stream_loop_stop(a->streams);
 	uv_close((uv_handle_t *)&a->sigterm, NULL);
 	uv_close((uv_handle_t *)&a->sigint, NULL);

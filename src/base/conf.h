@@ -105,6 +105,7 @@ struct conf_cidr {
 
 struct conf_queue {
 	int64_t max_waiting;
+	int64_t max_campaigns;
 	int64_t disk_reserve_mb;
 	int64_t parked_max;
 	int64_t parked_keep_ms;
@@ -121,6 +122,7 @@ struct conf_http {
 	char *listen;	    /* "127.0.0.1:8775" or "[::1]:8775" */
 	char *admin_listen; /* "": none */
 	int64_t max_body;
+	int64_t max_held;
 	int64_t max_connections;
 	int64_t max_per_address;
 	struct conf_http_tls tls;

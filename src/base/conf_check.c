@@ -487,6 +487,9 @@ static int check_http(struct conf_loader *l, const config_setting_t *root)
 		return conf_refuse(l,
 			config_setting_get_member(config_setting_get_member(root, "http"), "tls"), "",
 			"needs both cert and key");
+	if (http->max_held < 2 * http->max_body)
+		return conf_refuse(l, config_setting_get_member(root, "http"), "",
+			"max_held must be at least twice max_body, or no client could send the largest body");
 	if (strcmp(http->listen, http->admin_listen) == 0 && strcmp(strrchr(http->listen, ':'), ":0") != 0) {
 		const config_setting_t *group = config_setting_get_member(root, "http");
 

@@ -117,6 +117,8 @@ const struct conf_setting conf_settings[] = {
 
 	{ QUEUE(max_waiting), RANGE("50000000", 1, 10e9), .unit = "messages",
 		.help = "Messages of all clients that may wait." },
+	{ QUEUE(max_campaigns), RANGE("100000", 1, 10e6), .unit = "campaigns",
+		.help = "Names of campaigns that may be known; they are never forgotten. Half of what is left for one client." },
 	{ QUEUE(disk_reserve_mb), RANGE("512", 1, 10e6), .unit = "megabytes",
 		.help = "Free space below which nothing is accepted; sending stops at a quarter of it." },
 	{ QUEUE(parked_max), RANGE("100000", 1, 10e6), .unit = "receipts",
@@ -134,6 +136,8 @@ const struct conf_setting conf_settings[] = {
 		.help = "Address and port of health and metrics, without a key; \"\" for none." },
 	{ HTTP(max_body, CONF_INT), RANGE("8388608", 1024, 1024.0 * MB), .unit = "octets",
 		.help = "Largest body of a request; streams (NDJSON) have no such bound." },
+	{ HTTP(max_held, CONF_INT), RANGE("134217728", MB, 64.0 * 1024 * MB), .unit = "octets", RESTART,
+		.help = "Large bodies, streams and unread answers of all connections; half for one client, 503 beyond." },
 	{ HTTP(max_connections, CONF_INT), RANGE("4096", 1, 1e6), .unit = "connections",
 		.help = "Connections at a time." },
 	{ HTTP(max_per_address, CONF_INT), RANGE("1024", 1, 1e6), .unit = "connections",

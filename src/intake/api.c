@@ -123,15 +123,37 @@ static void finished(struct api_call *c, int status, const char *code)
 	call_maybe_free(c);
 }
 
+void api_count_refused(struct api *a, enum api_code code)
+{
+	_Static_assert(API_CODE_N <= STATS_CODES, "a counter for every code");
+	a->p.stats->refused[code]++;
+}
+
+/* Seconds after which it is worth another try; NULL: trying again is no use, or the caller knows better. */
+static const char *retry_after(enum api_code code)
+{
+	int status = api_code_status(code);
+
+	if (code == API_RATE_LIMITED || (status != 429 && status != 503))
+		return NULL;
+	return code == API_QUEUE_BUSY || code == API_ROOM_FULL || code == API_DATABASE_LOCKED || code == API_STOPPING ?
+		"5" : "30";
+}
+
 static void respond(struct api_call *c, int status, const char *type, const void *body, size_t n)
 {
 	struct http_request *q = taken_back(c);
 
-	if (http_respond(q, status, type, body, n) < 0 &&
-		http_respond_error(q, 503, api_code_name(API_QUEUE_BUSY),
-			"no memory for the answer; try again", NULL) < 0)
+	if (http_respond(q, status, type, body, n) == 0) {
+		finished(c, status, NULL);
+		return;
+	}
+	api_count_refused(c->api, API_ROOM_FULL);
+	http_header_add(q, "Retry-After", retry_after(API_ROOM_FULL));
+	if (http_respond_error(q, 503, api_code_name(API_ROOM_FULL),
+		    "no room for the answer: fetch those that wait, or try again", NULL) < 0)
 		http_request_drop(q);
-	finished(c, status, NULL);
+	finished(c, 503, api_code_name(API_ROOM_FULL));
 }
 
 void api_answer(struct api_call *c, int status, const char *body, size_t n)
@@ -151,22 +173,6 @@ void api_answer_out(struct api_call *c, int status, struct json_out *o)
 	else
 		respond(c, status, "application/json", buf_data(&o->b), buf_len(&o->b));
 	json_out_done(o);
-}
-
-void api_count_refused(struct api *a, enum api_code code)
-{
-	_Static_assert(API_CODE_N <= STATS_CODES, "a counter for every code");
-	a->p.stats->refused[code]++;
-}
-
-/* Seconds after which it is worth another try; NULL: trying again is no use, or the caller knows better. */
-static const char *retry_after(enum api_code code)
-{
-	int status = api_code_status(code);
-
-	if (code == API_RATE_LIMITED || (status != 429 && status != 503))
-		return NULL;
-	return code == API_QUEUE_BUSY || code == API_STOPPING ? "5" : "30";
 }
 
 void api_refuse_fault(struct api_call *c, const struct api_fault *f)
@@ -203,6 +209,7 @@ enum api_code api_code_of_errno(int r)
 	case -EDQUOT: return API_TOO_MANY_WAITING;
 	case -ENOBUFS: return API_QUEUE_FULL;
 	case -ENOSPC: return API_DISK_FULL;
+	case -ENOLCK: return API_DATABASE_LOCKED;
 	case -ESHUTDOWN: return API_STOPPING;
 	case -ENOMEM: return API_QUEUE_BUSY;
 	}
@@ -274,11 +281,34 @@ void api_key_drop(struct api *a, struct api_key *k)
 
 /* ---- What a message needs of the rest. ---- */
 
-static uint32_t campaign_make(void *arg, const char *name)
+/* Names are kept for ever, so there is a bound; and since the start no client makes more than it leaves to others. */
+static bool campaign_fits(struct api *a, const struct auth_client *cl)
+{
+	int64_t left = a->p.conf->queue.max_campaigns - (int64_t)names_count(a->p.names, NAME_CAMPAIGN);
+
+	return cl && left > 0 && (int64_t)cl->n_campaigns < left;
+}
+
+static int campaign_look(void *arg, uint32_t client, const char *name, uint32_t *ret_id)
 {
 	struct api *a = arg;
 
-	return names_get(a->p.names, NAME_CAMPAIGN, name);
+	*ret_id = names_find(a->p.names, NAME_CAMPAIGN, name);
+	return *ret_id || campaign_fits(a, auth_find(a->auth, client)) ? 0 : -ENOSPC;
+}
+
+static int campaign_make(void *arg, uint32_t client, const char *name, uint32_t *ret_id)
+{
+	struct api *a = arg;
+	int r = campaign_look(arg, client, name, ret_id);
+	bool is_new = r == 0 && *ret_id == 0;
+
+	if (r < 0)
+		return r;
+	*ret_id = names_get(a->p.names, NAME_CAMPAIGN, name);
+	if (is_new && *ret_id)
+		auth_find(a->auth, client)->n_campaigns++;
+	return *ret_id ? 0 : -ENOMEM;
 }
 
 static uint32_t route_of(void *arg, const struct message *m)
@@ -309,7 +339,7 @@ void api_message_ctx(
 		.client = cl->conf,
 		.client_id = cl->id,
 		.now_ms = clock_ms(),
-		.campaign_of = make_names ? campaign_make : NULL,
+		.campaign_of = make_names ? campaign_make : campaign_look,
 		.route_of = route_of,
 		.rules_of = rules_of,
 		.tlvs_of = tlvs_of,
@@ -458,6 +488,7 @@ static bool pass_auth(struct api_call *c, bool admin)
 		c->client = cl->id;
 		c->is_operator = cl->is_operator;
 		c->scope = cl->is_operator ? 0 : cl->id;
+		c->q->owner = cl->id;
 	}
 	if (r != AUTH_OK) {
 		refuse_auth(c, r, wait_s);

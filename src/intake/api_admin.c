@@ -8,6 +8,7 @@
 #include "intake/api_impl.h"
 #include "intake/api_links.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -35,7 +36,7 @@ void api_readyz(struct api_call *c, const uint8_t *body, size_t n)
 	if (c->api->stopping)
 		ready = false, json_out_str(&o, "stopping");
 	if (ss.last_error)
-		ready = false, json_out_str(&o, "store_failed");
+		ready = false, json_out_str(&o, ss.last_error == -ENOLCK ? "database_locked" : "store_failed");
 	if (qs.disk_full || ss.free_octets < (uint64_t)limits->disk_reserve_mb << 20)
 		ready = false, json_out_str(&o, "disk_full");
 	if (qs.waiting >= (uint64_t)limits->max_waiting)
@@ -68,6 +69,8 @@ static void put_queue(struct api *a, struct buf *b)
 	stats_text_gauge(b, "queue_in_flight", "Parts leased to links.", (double)s.in_flight);
 	stats_text_gauge(
 		b, "queue_receipts_waiting", "Parts that wait for a receipt.", (double)s.receipts_waiting);
+	stats_text_gauge(b, "campaigns", "Names of campaigns that are known.",
+		(double)names_count(a->p.names, NAME_CAMPAIGN));
 	stats_text_gauge(b, "queue_recovering", "1 while the scan after a restart is running.", s.recovering);
 	stats_text_head(b, "final_total", "counter", "Messages that became final, by state.");
 	for (unsigned i = 0; i < STATE_N; i++)
@@ -356,6 +359,8 @@ enum http_metric {
 	M_OUT,
 	M_OPEN,
 	M_IN_WORK,
+	M_NO_ROOM,
+	M_HELD,
 	M_N
 };
 static const struct {
@@ -372,6 +377,8 @@ static const struct {
 	[M_OUT] = {"http_octets_out_total", "counter", "Octets sent."},
 	[M_OPEN] = {"http_connections_open", "gauge", "Connections now."},
 	[M_IN_WORK] = {"http_requests_in_work", "gauge", "Requests being worked on now."},
+	[M_NO_ROOM] = {"http_no_room_total", "counter", "Requests and answers refused, as http.max_held was reached."},
+	[M_HELD] = {"http_held_octets", "gauge", "Octets taken of http.max_held: large bodies, streams, answers."},
 };
 
 static void put_http(struct api *a, struct buf *b)
@@ -386,7 +393,7 @@ static void put_http(struct api *a, struct buf *b)
 			continue;
 		http_server_counters(listeners[i]->srv, &h);
 		const uint64_t values[M_N] = {h.connections, h.refused, h.requests, h.errors, h.timeouts,
-			h.aborted, h.octets_in, h.octets_out, h.open, h.in_work};
+			h.aborted, h.octets_in, h.octets_out, h.open, h.in_work, h.no_room, h.held};
 		for (unsigned j = 0; j < M_N; j++)
 			v[i][j] = (double)values[j];
 	}

@@ -1,8 +1,8 @@
 /* SPDX-License-Identifier: Apache-2.0 */
 /* api_body.c -- JSON bodies: small ones are parsed at once, large ones on another thread.
  *
- * A body of megabytes takes tens of milliseconds to parse; the loop has others to serve meanwhile.  What is parsed
- * there is bounded over all requests, as each takes a copy.
+ * A body of megabytes takes tens of milliseconds to parse; the loop has others to serve meanwhile.  A body becomes many
+ * times its size: a bound for each holds while it is parsed, and then it takes room of what all may hold (http_room.h).
  */
 #include "intake/api_impl.h"
 
@@ -24,6 +24,7 @@ struct big {
 	char *body;
 	size_t n;
 	json_t *root;
+	size_t n_root;
 	json_error_t error;
 	bool wants_digest;
 	uint8_t digest[16];
@@ -42,6 +43,15 @@ static void digest_body(const void *body, size_t n, uint8_t ret[static 16])
 	json_digest_init(&d, 'a');
 	json_digest_row(&d, body, n);
 	json_digest_text(&d, ret);
+}
+
+/* false: the request was answered. */
+static bool hold(struct api_call *c, const json_t *root, size_t n)
+{
+	if (!root || n <= API_PARSED_SMALL || http_request_hold(c->q, n))
+		return true;
+	api_refuse(c, API_ROOM_FULL, NULL, "%s", api_code_help(API_ROOM_FULL));
+	return false;
 }
 
 static void refuse_memory(struct api_call *c)
@@ -73,7 +83,7 @@ static void big_parse(uv_work_t *w)
 	struct big *b = (struct big *)w;
 
 	step_back();
-	b->root = json_load(b->body, b->n, &b->error);
+	b->root = json_load_within(b->body, b->n, API_PARSED_MAX, &b->error, &b->n_root);
 	if (b->wants_digest)
 		digest_body(b->body, b->n, b->digest);
 }
@@ -84,9 +94,8 @@ static void big_parsed(uv_work_t *w, int status)
 	struct api_call *c = b->call;
 
 	(void)status; /* nobody cancels */
-	c->api->big_octets -= b->n;
 	free(b->body);
-	if (c->q)
+	if (c->q && hold(c, b->root, b->n_root))
 		b->done(c, b->root, &b->error, b->digest);
 	json_decref(b->root);
 	free(b);
@@ -95,10 +104,8 @@ static void big_parsed(uv_work_t *w, int status)
 
 static void parse_big(struct api_call *c, const uint8_t *body, size_t n, api_body_cb done)
 {
-	struct big *b = NULL;
+	struct big *b = calloc(1, sizeof(*b));
 
-	if (c->api->big_octets + n <= API_BIG_TOTAL)
-		b = calloc(1, sizeof(*b));
 	if (b)
 		b->body = malloc(n);
 	if (!b || !b->body) {
@@ -117,7 +124,6 @@ static void parse_big(struct api_call *c, const uint8_t *body, size_t n, api_bod
 		refuse_memory(c);
 		return;
 	}
-	c->api->big_octets += n;
 	stats_add(c->api->p.stats, STATS_BIG_BODIES, 1);
 	api_hold(c);
 }
@@ -125,6 +131,7 @@ static void parse_big(struct api_call *c, const uint8_t *body, size_t n, api_bod
 void api_body_parse(struct api_call *c, const uint8_t *body, size_t n, api_body_cb done)
 {
 	uint8_t digest[16] = {0};
+	size_t n_root;
 	json_error_t e;
 	json_t *root;
 
@@ -132,9 +139,10 @@ void api_body_parse(struct api_call *c, const uint8_t *body, size_t n, api_body_
 		parse_big(c, body, n, done);
 		return;
 	}
-	root = json_load(body, n, &e);
+	root = json_load_within(body, n, API_PARSED_MAX, &e, &n_root);
 	if (json_is_array(root) && wants_digest(c))
 		digest_body(body, n, digest);
-	done(c, root, &e, digest);
+	if (hold(c, root, n_root))
+		done(c, root, &e, digest);
 	json_decref(root);
 }

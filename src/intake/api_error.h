@@ -57,6 +57,7 @@
 	X(EXPECTATION_FAILED,  "expectation_failed",  417, "An Expect header other than 100-continue.") \
 	X(TOO_MANY_PARTS,      "too_many_parts",      422, "The message needs more parts than the client may send.") \
 	X(NOT_GSM7,            "not_gsm7",            422, "encoding is gsm7, and the text has characters outside it.") \
+	X(TOO_MANY_CAMPAIGNS,  "too_many_campaigns",  422, "As many campaigns are known as may be, or the client has its share; use tag for labels of few messages.") \
 	X(UNSUPPORTED,         "unsupported",         422, "This gateway was built without what the field asks for, or the link has no such thing.") \
 	X(RATE_LIMITED,        "rate_limited",        429, "More requests per second than the client may send; see Retry-After.") \
 	X(TOO_MANY_WAITING,    "too_many_waiting",    429, "The client has as many waiting messages as it may have.") \
@@ -66,8 +67,10 @@
 	X(USSD_REFUSED,        "ussd_refused",        502, "The network refused the USSD code, or ended the dialogue.") \
 	X(QUEUE_BUSY,          "queue_busy",          503, "More arrives than can be written; try again.") \
 	X(QUEUE_FULL,          "queue_full",          503, "As many messages wait as may wait in all.") \
+	X(ROOM_FULL,           "room_full",           503, "The room for large bodies, streams and answers is full, or the client has its share of it.") \
 	X(DISK_FULL,           "disk_full",           503, "The disk reserve is touched; nothing is accepted until there is room.") \
 	X(STORE_FAILED,        "store_failed",        503, "The disk refused to write; nothing of this was accepted.") \
+	X(DATABASE_LOCKED,     "database_locked",     503, "Another program holds the write lock of the database; nothing of this was accepted.") \
 	X(STOPPING,            "stopping",            503, "The gateway is shutting down.") \
 	X(TOO_MANY_CONNECTIONS, "too_many_connections", 503, "More connections than allowed.") \
 	X(NO_ANSWER,           "no_answer",           504, "The network did not answer in time.") \

@@ -32,7 +32,8 @@
 #include "intake/preview_row.h"
 
 #define API_BIG_BODY	  65536		     /* larger JSON is parsed off the loop thread */
-#define API_BIG_TOTAL	  ((size_t)64 << 20) /* octets of such bodies in work at once */
+#define API_PARSED_SMALL  65536		     /* up to here what was parsed takes no room: about a hundred messages */
+#define API_PARSED_MAX	  ((size_t)32 << 20) /* octets of memory that one body may become */
 #define API_LISTED_TOTAL  ((size_t)64 << 20) /* octets of rows that previews hold for their answers */
 #define API_ANSWER_MAX	  ((size_t)8 << 20)  /* octets of one answer */
 #define API_SLICE_ROWS	  500		     /* rows checked in one turn of the loop */
@@ -131,7 +132,6 @@ struct api {
 	struct api_stream *streams; /* all that are in work */
 	struct api_call *pool;
 	unsigned n_pool, n_calls;
-	size_t big_octets;
 	size_t listed_octets; /* of all previews; API_LISTED_TOTAL */
 	bool stopping;
 	struct json_message row;     /* scratch for the row that is being checked */

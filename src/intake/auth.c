@@ -50,6 +50,7 @@ int auth_set(struct auth *a, const struct conf *c, uint32_t (*id_of)(void *arg, 
 		if (old) {
 			cl->tokens = old->tokens < cl->tokens ? old->tokens : cl->tokens;
 			cl->tokens_at_us = old->tokens_at_us;
+			cl->n_campaigns = old->n_campaigns;
 		}
 	}
 	free(a->clients);

@@ -23,6 +23,7 @@ struct auth_client {
 	bool is_operator;
 	double tokens; /* requests that may come now */
 	int64_t tokens_at_us;
+	uint32_t n_campaigns; /* new ones that it has named since the start */
 };
 
 enum auth_result {

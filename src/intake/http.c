@@ -33,7 +33,7 @@ enum {
 	SPARE_WORKS = 64,	   /* kept for the next requests, */
 	SPARE_BUF_MAX = 64 * 1024, /* each with buffers of at most this size */
 	DISCARD_MAX = 64 * 1024,   /* of a body nobody wants, to keep the connection */
-	UNSENT_MAX = 256 * 1024,   /* answers waiting, before the next pipelined request is read */
+	UNSENT_MAX = 32 * 1024,	   /* answers waiting, before the next pipelined request is read */
 	OVERHEAD_MAX = 16 * 1024,  /* chunk sizes, extensions, trailers: this and, */
 	OVERHEAD_PER_OCTET = 8,	   /* for each octet of body, one chunk's worth */
 	EXTRA_MAX = 4096,	   /* http_header_add() */
@@ -87,8 +87,13 @@ static void check_fetching(struct http_conn *c)
 
 static void check_body(struct http_conn *c)
 {
-	uint64_t least = (uint64_t)c->srv->conf.body_min_rate * c->srv->conf.body_window_ms / 1000;
+	const struct http_conf *conf = &c->srv->conf;
+	uint64_t rate = conf->body_min_rate, least;
 
+	/* What holds room for others' bodies must not hold it for hours. */
+	if (c->w->w.want == HTTP_BODY_BUFFER && c->w->w.held * 1000 / conf->body_time_ms > rate)
+		rate = c->w->w.held * 1000 / conf->body_time_ms;
+	least = rate * conf->body_window_ms / 1000;
 	if (c->w->w.n_raw - c->mark >= least) {
 		http_conn_wait(c, WAIT_BODY);
 		return;
@@ -169,6 +174,7 @@ static void work_put(struct http_server *srv, struct work *w)
 {
 	struct http_work *x = &w->w;
 
+	http_let_go_body(x);
 	if (srv->n_spares == SPARE_WORKS) {
 		work_free(w);
 		return;
@@ -291,6 +297,8 @@ void http_conn_refuse(struct http_conn *c, int status, const char *code, const c
 	}
 	if (w != NULL)
 		buf_reset(&w->extra, EXTRA_MAX);
+	if (w != NULL && status == 503)
+		http_header_add(&w->q, "Retry-After", "1");
 	buf_init(&b, SCRATCH_MAX);
 	if (http_error_json(&b, code, message, NULL) < 0 ||
 		http_answer(c, w, status, "application/json", buf_data(&b), buf_len(&b), false) < 0)
@@ -321,9 +329,11 @@ static int keep_body(struct work *w, const uint8_t *data, size_t n)
 		x->n_span = n;
 		return 0;
 	}
-	if (buf_add(&x->body, data, n) == 0)
+	x->too_large = n > x->body.max - buf_len(&x->body);
+	x->no_room = !x->too_large && !http_hold_more(x, buf_len(&x->body) + n);
+	if (!x->too_large && !x->no_room && buf_add(&x->body, data, n) == 0)
 		return 0;
-	x->too_large = true;
+	x->no_room = !x->too_large; /* or out of memory */
 	return HPE_USER;
 }
 
@@ -433,19 +443,30 @@ static void complete(struct http_conn *c)
 			srv->ops->on_complete(srv->arg, &x->q, buf_data(&x->body), buf_len(&x->body));
 		x->span = NULL;
 		x->n_span = 0;
+		buf_reset(&x->body, SPARE_BUF_MAX); /* it was lent for that call only */
 	}
 	if (x->answered && c->state != CONN_CLOSING)
 		request_over(c);
+}
+
+static void refuse_room(struct http_conn *c)
+{
+	http_conn_refuse(c, 503, "room_full",
+		"the room for large bodies is full, or this client has its share of it; try again");
 }
 
 static void begin_body(struct http_conn *c)
 {
 	static const char go_on[] = "HTTP/1.1 100 Continue\r\n\r\n";
 	struct http_work *x = &c->w->w;
+	bool buffers = !x->answered && x->want == HTTP_BODY_BUFFER;
 
-	if (!x->answered && x->want == HTTP_BODY_BUFFER &&
-		x->q.content_length > (int64_t)c->srv->conf.max_body) {
+	if (buffers && x->q.content_length > (int64_t)c->srv->conf.max_body) {
 		http_conn_refuse(c, 413, "body_too_large", "the body is larger than max_body");
+		return;
+	}
+	if (buffers && x->q.content_length > 0 && !http_hold_body(x, (size_t)x->q.content_length)) {
+		refuse_room(c);
 		return;
 	}
 	if (!x->answered && !x->begun && x->expects)
@@ -479,7 +500,9 @@ static void start_request(struct http_conn *c)
 	x->want = srv->ops->on_request(srv->arg, &x->q);
 	if (c->state == CONN_CLOSING)
 		return;
-	if (x->body_done)
+	if (!x->answered && x->want == HTTP_BODY_STREAM && !http_hold_body(x, HTTP_STREAM_HELD))
+		refuse_room(c);
+	else if (x->body_done)
 		complete(c);
 	else
 		begin_body(c);
@@ -514,7 +537,9 @@ static void refuse_body(struct http_conn *c, enum llhttp_errno e)
 {
 	const char *reason = llhttp_get_error_reason(&c->w->parser);
 
-	if (c->w->w.too_large)
+	if (c->w->w.no_room)
+		refuse_room(c);
+	else if (c->w->w.too_large)
 		http_conn_refuse(c, 413, "body_too_large", "the body is larger than max_body");
 	else
 		http_conn_refuse(
@@ -639,6 +664,7 @@ static void on_drain(void *arg)
 	struct http_conn *c = arg;
 	struct http_work *x = c->w != NULL ? &c->w->w : NULL;
 
+	http_let_go_answers(c);
 	if (x != NULL && x->begun && !x->answered && c->srv->ops->on_writable != NULL)
 		c->srv->ops->on_writable(c->srv->arg, &x->q);
 	else if (can_take(c))
@@ -654,6 +680,7 @@ static void on_closed(void *arg, int err)
 	tell_abort(c);
 	if (c->w != NULL)
 		work_put(srv, c->w);
+	http_let_go_answers(c);
 	srv->counters.octets_in += stream_octets_in(c->s);
 	srv->counters.octets_out += stream_octets_out(c->s);
 	if (c->counted) {

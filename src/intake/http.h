@@ -20,7 +20,7 @@
  * Answers made by the server itself have the API's error form, with these codes: bad_request,
  * duplicate_header, missing_host (400), request_timeout (408), length_required (411), body_too_large (413),
  * expectation_failed (417), headers_too_large (431), internal (500), not_implemented (501),
- * too_many_connections (503), http_version (505).
+ * room_full, too_many_connections (503), http_version (505).
  *
  * All calls belong to the thread that runs the loop.
  */
@@ -33,6 +33,7 @@
 #include <sys/socket.h>
 
 #include "base/stream.h"
+#include "intake/http_room.h"
 
 struct http_server;
 
@@ -54,6 +55,7 @@ struct http_request {
 	const char *path;	/* percent-decoded, without the query; no NUL, no control characters */
 	bool has_body;		/* false: on_complete() follows on_request() at once */
 	int64_t content_length; /* -1: chunked */
+	uint32_t owner;		/* whose room it takes; on_request() may set it */
 };
 
 enum http_body {
@@ -91,9 +93,11 @@ struct http_conf {
 	unsigned header_timeout_ms; /* first octet of a head to its end, TLS handshake [10,000] */
 	unsigned body_window_ms;    /* over which the body's rate is averaged [10,000] */
 	unsigned body_min_rate;	    /* octets per second [1,024] */
+	unsigned body_time_ms;	    /* in which a large body has to come, by its rate [300,000] */
 	unsigned idle_timeout_ms;   /* between requests [60,000] */
 	unsigned write_timeout_ms;  /* without progress while an answer is unsent [30,000] */
 	unsigned linger_ms;	    /* farewell of a closing connection [2,000] */
+	struct http_room *room;	    /* for what is large; NULL: no bound over all; lent for the life of the server */
 	struct stream_tls *tls;	    /* NULL: plain; lent for the life of the server */
 };
 
@@ -119,6 +123,8 @@ struct http_counters {
 	uint64_t timeouts;    /* cut by a deadline */
 	uint64_t aborted;     /* on_abort() calls */
 	uint64_t octets_in, octets_out;
+	uint64_t no_room;  /* refused, as the room was full */
+	uint64_t held;	   /* octets of the room that are taken now */
 	unsigned open;	  /* connections now */
 	unsigned in_work; /* requests with the handler now */
 };
@@ -144,6 +150,9 @@ const char *http_header_get(const struct http_request *q, const char *name);
 
 void http_request_peer(const struct http_request *q, struct sockaddr_storage *ret_addr);
 bool http_request_is_tls(const struct http_request *q);
+
+/* What became of the body holds so many octets until the answer.  false: there is no room for that much. */
+bool http_request_hold(struct http_request *q, size_t n);
 
 /* ---- Back-pressure of a streamed body: reading stops at the socket and the rate is not measured meanwhile.
  * on_body() never comes from inside http_request_resume(). ---- */

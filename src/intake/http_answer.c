@@ -159,6 +159,8 @@ int http_respond(struct http_request *q, int status, const char *content_type, c
 	int r;
 
 	assert(!w->answered && !w->begun);
+	if (!http_hold_answer(w, n))
+		return -ENOBUFS;
 	w->keep = keeps(w);
 	r = http_answer(w->conn, w, status, content_type, body, n, w->keep);
 	if (r == 0)

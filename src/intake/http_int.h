@@ -22,6 +22,8 @@ struct work; /* a request and its parser: http.c */
 
 enum {
 	LISTENERS_MAX = 8,
+	HTTP_SMALL = 8 * 1024,	 /* bodies and answers up to here take no room: codes, single messages */
+	HTTP_STREAM_HELD = 256 * 1024, /* room of a stream: a row that has not ended */
 	SCRATCH_MAX = 16 * 1024, /* one head of an answer */
 };
 
@@ -34,6 +36,7 @@ struct http_work {
 	struct buf extra;    /* headers added for the answer */
 	const uint8_t *span; /* the body when it came in one piece; lent by the stream */
 	size_t n_span;
+	size_t held;	 /* of the server's room */
 	uint64_t n_body; /* octets of body so far, */
 	uint64_t n_raw;	 /* the same with chunk sizes, extensions and trailers */
 	enum http_body want;
@@ -46,6 +49,7 @@ struct http_work {
 	bool keep;	/* the connection may go on after it */
 	bool expects;	/* 100-continue */
 	bool too_large; /* the body is */
+	bool no_room;	/* is there for it */
 };
 
 /* ---- Connections and the server: http.c and http_server.c only ---- */
@@ -67,6 +71,8 @@ struct http_conn {
 	uint64_t deadline_ms;
 	uint64_t mark; /* WAIT_BODY: octets in; WAIT_WRITE and WAIT_IDLE: octets fetched, when the wait began
 			*/
+	size_t n_answers; /* octets of large answers that may be unsent: room taken for */
+	uint32_t answers_owner;
 	enum conn_state state;
 	enum wait wait;
 	struct http_peer_key peer;
@@ -132,6 +138,13 @@ void http_conn_expire(struct http_conn *c); /* its wait is over */
 void http_conn_close(struct http_conn *c);
 void http_conn_refuse(struct http_conn *c, int status, const char *code, const char *message);
 void http_works_free(struct http_server *srv);
+
+/* http_held.c */
+bool http_hold_body(struct http_work *x, size_t n); /* room for n octets in all; false: there is none */
+bool http_hold_more(struct http_work *x, size_t n); /* the same, of a body whose length nobody said */
+void http_let_go_body(struct http_work *x);
+bool http_hold_answer(struct http_work *x, size_t n); /* false: answer something shorter */
+void http_let_go_answers(struct http_conn *c);	      /* nothing is unsent */
 
 /* http_server.c: a connection is gone; was it the last that a stop waited for? */
 void http_server_left(struct http_server *srv);

@@ -163,6 +163,7 @@ static void fill_in(struct http_conf *c)
 	c->header_timeout_ms = or_default(c->header_timeout_ms, 10000);
 	c->body_window_ms = or_default(c->body_window_ms, 10000);
 	c->body_min_rate = or_default(c->body_min_rate, 1024);
+	c->body_time_ms = or_default(c->body_time_ms, 300000);
 	c->idle_timeout_ms = or_default(c->idle_timeout_ms, 60000);
 	c->write_timeout_ms = or_default(c->write_timeout_ms, 30000);
 	c->linger_ms = or_default(c->linger_ms, 2000);

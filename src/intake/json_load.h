@@ -18,7 +18,10 @@ void json_load_init(void);
 
 /* NULL: why is in `ret_error`. */
 json_t *json_load(const void *data, size_t n, json_error_t *ret_error);
-/* That, as an answer to the client. */
+/* The same, of at most `most` octets of memory: what is small on the wire ("{},{},") can be large there.
+ * *ret_octets: what was taken. */
+json_t *json_load_within(const void *data, size_t n, size_t most, json_error_t *ret_error, size_t *ret_octets);
+/* Why, as an answer to the client. */
 void json_load_fault(const json_error_t *e, struct api_fault *f);
 
 #endif

@@ -690,9 +690,14 @@ static int finish(struct work *w)
 	m->encoding = (uint8_t)w->out->plan.encoding;
 	m->n_parts = w->out->plan.n_parts;
 	/* Last, as a new name is kept for ever: no refused row may leave one. */
-	if (campaign && *campaign && x->campaign_of)
-		m->campaign = x->campaign_of(x->arg, campaign);
-	return 0;
+	if (!campaign || !*campaign || !x->campaign_of)
+		return 0;
+	r = x->campaign_of(x->arg, x->client_id, campaign, &m->campaign);
+	if (r == -ENOSPC)
+		return api_fault_set(w->f, API_TOO_MANY_CAMPAIGNS, "campaign",
+			"there are as many campaigns as there may be, or this client has its share of them; use \"tag\" for "
+			"labels of few messages");
+	return r < 0 ? api_fault_set(w->f, API_QUEUE_BUSY, NULL, "out of memory; try again") : 0;
 }
 
 int json_message(

@@ -31,8 +31,8 @@ struct json_message_ctx {
 	const struct conf_client *client;
 	uint32_t client_id;
 	int64_t now_ms;
-	/* The id of a campaign's name; 0 refuses it as out of memory would.  May be NULL: all are 0. */
-	uint32_t (*campaign_of)(void *arg, const char *name);
+	/* The id of a campaign's name.  -ENOSPC: there are too many; -ENOMEM.  May be NULL: all are 0. */
+	int (*campaign_of)(void *arg, uint32_t client, const char *name, uint32_t *ret_id);
 	/* The route of a message whose `to`, `class`, `client` and `from` are set.  May be NULL: none. */
 	uint32_t (*route_of)(void *arg, const struct message *m);
 	/* What the first link of that route understands.  May be NULL: the plainest. */

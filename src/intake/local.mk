@@ -2,6 +2,7 @@
 libposthorn_a_SOURCES += src/intake/http.c src/intake/http.h src/intake/http_answer.c src/intake/http_head.c \
 	src/intake/http_head.h src/intake/http_int.h src/intake/http_peers.c src/intake/http_peers.h \
 	src/intake/http_request.c src/intake/http_server.c
+libposthorn_a_SOURCES += src/intake/http_held.c src/intake/http_room.c src/intake/http_room.h
 libposthorn_a_SOURCES += src/intake/api.c src/intake/api.h src/intake/api_impl.h src/intake/api_admin.c \
 	src/intake/api_control.c src/intake/api_error.c src/intake/api_error.h src/intake/api_preview.c \
 	src/intake/api_read.c src/intake/api_route.c src/intake/api_route.h src/intake/api_rows.c src/intake/api_submit.c \

@@ -18,9 +18,11 @@
 #define NAME_KINDS (NAME_ACCOUNT + 1)
 
 struct name {
-	struct op_name op; /* staged once */
-	struct names *names;
-	bool stored, staged;
+	struct op_name *op; /* while it is being stored */
+	uint32_t id;
+	uint8_t kind;
+	bool stored;
+	char text[];
 };
 
 struct names {
@@ -53,8 +55,11 @@ void names_free(struct names *n)
 {
 	if (!n)
 		return;
-	for (size_t i = 0; i < n->n_slots; i++)
+	for (size_t i = 0; i < n->n_slots; i++) {
+		if (n->slots[i])
+			free(n->slots[i]->op);
 		free(n->slots[i]);
+	}
 	for (int k = 0; k < NAME_KINDS; k++)
 		free(n->kinds[k].by_id);
 	free(n->slots);
@@ -65,7 +70,7 @@ static struct name **slot(struct name **slots, size_t n_slots, unsigned kind, co
 {
 	size_t i = hash_bytes(kind, text, strlen(text)) & (n_slots - 1);
 
-	while (slots[i] && (slots[i]->op.kind != kind || strcmp(slots[i]->op.text, text)))
+	while (slots[i] && (slots[i]->kind != kind || strcmp(slots[i]->text, text)))
 		i = (i + 1) & (n_slots - 1);
 	return &slots[i];
 }
@@ -83,7 +88,7 @@ static int widen(struct names *n)
 		return -ENOMEM;
 	for (size_t i = 0; i < n->n_slots; i++)
 		if (n->slots[i])
-			*slot(slots, n_slots, n->slots[i]->op.kind, n->slots[i]->op.text) = n->slots[i];
+			*slot(slots, n_slots, n->slots[i]->kind, n->slots[i]->text) = n->slots[i];
 	free(n->slots);
 	n->slots = slots;
 	n->n_slots = n_slots;
@@ -110,17 +115,17 @@ static int reserve_id(struct names *n, unsigned kind, uint32_t id)
 
 static struct name *add(struct names *n, unsigned kind, uint32_t id, const char *text)
 {
+	size_t n_text = strlen(text) + 1;
 	struct name *e;
 
 	if (widen(n) < 0 || reserve_id(n, kind, id) < 0)
 		return NULL;
-	e = calloc(1, sizeof *e);
+	e = calloc(1, sizeof *e + n_text);
 	if (!e)
 		return NULL;
-	e->names = n;
-	e->op.kind = kind;
-	e->op.id = id;
-	memcpy(e->op.text, text, strlen(text) + 1);
+	e->kind = kind;
+	e->id = id;
+	memcpy(e->text, text, n_text);
 	*slot(n->slots, n->n_slots, kind, text) = e;
 	n->n_names++;
 	n->kinds[kind].by_id[id] = e;
@@ -133,17 +138,25 @@ static void on_stored(struct store_op *op)
 {
 	struct name *e = op->arg;
 
-	e->staged = false;
 	e->stored = op->r == 0;
+	free(e->op);
+	e->op = NULL;
 }
 
-static void stage(struct names *n, struct name *e)
+/* false: out of memory. */
+static bool stage(struct names *n, struct name *e)
 {
-	if (e->stored || e->staged || !n->store)
-		return;
-	e->staged = true;
-	e->op.op = (struct store_op){.kind = OP_NAME, .rows = 1, .done = on_stored, .arg = e};
-	store_stage(n->store, STORE_FIRST, &e->op.op);
+	if (e->stored || e->op || !n->store)
+		return true;
+	e->op = calloc(1, sizeof *e->op);
+	if (!e->op)
+		return false;
+	e->op->op = (struct store_op){.kind = OP_NAME, .rows = 1, .done = on_stored, .arg = e};
+	e->op->kind = e->kind;
+	e->op->id = e->id;
+	memcpy(e->op->text, e->text, strlen(e->text) + 1);
+	store_stage(n->store, STORE_FIRST, &e->op->op);
+	return true;
 }
 
 static void on_loaded(void *arg, enum name_kind kind, uint32_t id, const char *text)
@@ -178,22 +191,24 @@ uint32_t names_get(struct names *n, enum name_kind kind, const char *text)
 	e = *slot(n->slots, n->n_slots, kind, text);
 	if (!e)
 		e = add(n, kind, n->kinds[kind].n + 1, text);
-	if (!e)
-		return 0;
-	stage(n, e);
-	return e->op.id;
+	return e && stage(n, e) ? e->id : 0;
 }
 
 uint32_t names_find(const struct names *n, enum name_kind kind, const char *text)
 {
 	const struct name *e = *slot(n->slots, n->n_slots, kind, text);
 
-	return e ? e->op.id : 0;
+	return e ? e->id : 0;
 }
 
 const char *names_text(const struct names *n, enum name_kind kind, uint32_t id)
 {
 	if (kind >= NAME_KINDS || id >= n->kinds[kind].cap || !n->kinds[kind].by_id[id])
 		return "";
-	return n->kinds[kind].by_id[id]->op.text;
+	return n->kinds[kind].by_id[id]->text;
+}
+
+uint32_t names_count(const struct names *n, enum name_kind kind)
+{
+	return n->kinds[kind].n;
 }

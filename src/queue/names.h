@@ -2,8 +2,8 @@
  *
  * names.h -- names of clients, campaigns, routes, links and accounts as small integers, append-only and durable.
  *
- * A new name is staged in the settle list, which goes first in every commit: no row can refer to a name that is not
- * stored.  Id 0 means "none".
+ * A new name is staged in STORE_FIRST, which goes down before all that refers to it: no row can refer to a name that is
+ * not stored.  Id 0 means "none".
  */
 #ifndef NAMES_H
 #define NAMES_H
@@ -22,5 +22,7 @@ uint32_t names_get(struct names *n, enum name_kind kind, const char *text);
 uint32_t names_find(const struct names *n, enum name_kind kind, const char *text);
 /* Never NULL: "" for 0 and for the unknown. */
 const char *names_text(const struct names *n, enum name_kind kind, uint32_t id);
+/* How many there are; who makes names out of what clients send bounds them by it. */
+uint32_t names_count(const struct names *n, enum name_kind kind);
 
 #endif

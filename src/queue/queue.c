@@ -66,7 +66,7 @@ void queue_stage(struct queue *q, enum store_list list, struct store_op *op)
 
 bool queue_again(struct queue *q, struct store_op *op)
 {
-	if (op->r != -ENOSPC && op->r != -EIO && op->r != -ENOMEM)
+	if (op->r != -ENOSPC && op->r != -EIO && op->r != -ENOLCK && op->r != -ENOMEM)
 		return false;
 	op->next = q->failed;
 	q->failed = op;

@@ -216,7 +216,7 @@ struct queue_batch {
 	unsigned n;                /* at most QUEUE_BATCH_MAX; 0 is allowed (only progress is stored) */
 	struct store_idem *idem;   /* or NULL; lent until done() */
 	struct store_progress *progress;
-	void (*done)(struct queue_batch *b, int r); /* 0: on disk.  -EEXIST, -ENOSPC, -EIO: nothing of it */
+	void (*done)(struct queue_batch *b, int r); /* 0: on disk.  -EEXIST, -ENOSPC, -EIO, -ENOLCK: nothing of it */
 	void *arg;
 	uint64_t *ids;             /* caller's, n of them: filled by queue_add() */
 	/* the queue's */

@@ -13,7 +13,8 @@
  * op->done() runs on the loop thread, in the order of the operations, after the commit: r = 0 means on disk, synced.
  * An operation is the caller's memory and is lent until done() runs; so is all it points to.
  *   -EEXIST   a defined outcome (idempotency key known, stream in other words): nothing of this operation was done
- *   -ENOSPC   the disk is full; -EIO it fails; nothing of this operation was done
+ *   -ENOSPC   the disk is full; -EIO it fails; -ENOLCK another program holds the write lock; nothing of this operation
+ *             was done
  * When a commit fails, the batch is bisected so that only the guilty operation is refused.
  *
  * READING.  Two reader threads with a read connection each: STORE_QUEUE serves the queue and the webhooks (short,

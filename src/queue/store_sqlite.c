@@ -154,6 +154,7 @@ static void write_thread(void *arg)
 	uint64_t looked_at = 0;
 
 	pthread_setname_np(pthread_self(), "writer"); /* for ps, top and the benchmarks */
+	batch_locks(&s->writer);
 	while (collect(s, waiting, &b)) {
 		batch_gather(&b, waiting, uv_hrtime());
 		if (b.n) {
@@ -161,6 +162,8 @@ static void write_thread(void *arg)
 			batch_keep_first(&b, atomic_load(&s->last_try), waiting, uv_hrtime());
 			publish(s, &b);
 			checkpoint_after_commit(s);
+		} else {
+			batch_try_lock(s);
 		}
 		look_at_disk(s, &looked_at);
 	}

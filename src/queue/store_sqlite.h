@@ -432,6 +432,7 @@ struct writer {
 	unsigned shards;
 	int64_t now;             /* of this batch */
 	int64_t sync_us;         /* what the last COMMIT took */
+	int64_t locked_us;       /* another program holds the write lock since then; 0: none does */
 	uint64_t batch;          /* a number for each try of a batch */
 	struct wakes wakes;
 	struct rows rows;
@@ -715,6 +716,10 @@ void batch_committed(struct batch *b, uint64_t took_ns, uint64_t now);
  * stored go back to their list with batch_keep_first(), or are refused with all that comes, if it was the last try. */
 void batch_commit(struct store *s, struct batch *b);
 void batch_keep_first(struct batch *b, bool last_try, struct op_list waiting[STORE_LISTS], uint64_t now);
+/* At start: how long another program's lock is waited for. */
+void batch_locks(struct writer *w);
+/* Nothing is to be committed: is a lock gone that was in the way? */
+void batch_try_lock(struct store *s);
 
 /* ---- what the threads share ------------------------------------------------------------------------------ */
 

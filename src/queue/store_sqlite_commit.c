@@ -5,6 +5,9 @@
  * A failed batch is bisected: halves are tried until the operation that fails is alone, and only that one is refused.
  * When what fails is the disk and not the operation (full, I/O error), all that is left is refused with the first
  * single one: trying thousands of operations against a full disk would only make everybody wait.
+ *
+ * Another program may hold the write lock (a shell with a transaction).  It is waited for once; then all is refused as
+ * with a full disk, and each batch waits but a moment until the lock is free.
  */
 #include "queue/store_sqlite.h"
 
@@ -17,6 +20,8 @@
 #define CAREFUL 100  /* commits */
 #define AHEAD   4    /* operations that memory is told of what they will read */
 #define WINDOW  8192 /* commits that the latency histogram remembers, roughly */
+#define LOCK_WAIT_MS   1000 /* for a lock that another program holds … */
+#define LOCKED_WAIT_MS 50   /* … while it is known to */
 
 /* ---- what goes into a batch ------------------------------------------------------------------------------ */
 
@@ -366,10 +371,17 @@ static bool is_disk(int rc)
 	}
 }
 
+static bool is_locked(int rc)
+{
+	return db_errno(rc) == -ENOLCK;
+}
+
 static void refuse(struct store_op **ops, size_t n, int rc)
 {
+	int r = db_errno(rc);
+
 	for (size_t i = 0; i < n; i++)
-		ops[i]->r = db_errno(rc) == -ENOSPC ? -ENOSPC : -EIO;
+		ops[i]->r = r == -ENOSPC || r == -ENOLCK ? r : -EIO;
 }
 
 /* Once more, as it may have been what is done for keys of before that failed. */
@@ -404,6 +416,11 @@ static int bisect(struct writer *w, struct batch *b, size_t from, size_t n)
 		return b->disk;
 	}
 	rc = apply_all(w, b, from, n);
+	if (is_locked(rc)) {
+		b->disk = rc;
+		refuse(b->ops + from, n, rc);
+		return rc;
+	}
 	if ((rc & 0xff) == SQLITE_CONSTRAINT && !w->careful) {
 		w->careful = CAREFUL; /* a carrier that says things twice will do so again */
 		rc = apply_all(w, b, from, n);
@@ -429,6 +446,40 @@ static int bisect(struct writer *w, struct batch *b, size_t from, size_t n)
 	if (!b->disk || !atomic_load(&w->store->last_error))
 		log_error("store_refused", "operation=%d error=%s code=%d", b->ops[from]->kind, sqlite3_errstr(rc), rc);
 	return rc;
+}
+
+void batch_locks(struct writer *w)
+{
+	sqlite3_busy_timeout(w->db, w->locked_us ? LOCKED_WAIT_MS : LOCK_WAIT_MS);
+}
+
+/* Told when it begins and when it is over. */
+static void note_lock(struct writer *w, bool locked)
+{
+	int64_t now_us = clock_mono_us();
+
+	if (locked == (w->locked_us != 0))
+		return;
+	if (locked)
+		log_error("database_locked", "file=%s why=%s", w->store->path,
+			"another program holds the database's write lock; until it ends, nothing is accepted");
+	else
+		log_warn("database_unlocked", "file=%s after_ms=%lld", w->store->path,
+			(long long)(now_us - w->locked_us) / 1000);
+	w->locked_us = locked ? now_us : 0;
+	batch_locks(w);
+}
+
+void batch_try_lock(struct store *s)
+{
+	struct writer *w = &s->writer;
+
+	if (!w->locked_us || is_locked(run(w->st[W_BEGIN])))
+		return;
+	if (!sqlite3_get_autocommit(w->db))
+		sqlite3_exec(w->db, "ROLLBACK", NULL, NULL, NULL);
+	note_lock(w, false);
+	atomic_store_explicit(&s->last_error, 0, memory_order_relaxed);
 }
 
 static void count_latency(struct store *s, uint64_t us)
@@ -463,6 +514,7 @@ void batch_commit(struct store *s, struct batch *b)
 		return;
 	}
 	rc = bisect(&s->writer, b, b->n_first, b->n - b->n_first);
+	note_lock(&s->writer, is_locked(b->disk));
 	s->writer.careful -= s->writer.careful > 0;
 	note_sync(b, (uint64_t)s->writer.sync_us);
 	us = clock_mono_us() - from_us;

@@ -34,6 +34,8 @@ int db_errno(int rc)
 	case SQLITE_OK: return 0;
 	case SQLITE_FULL: return -ENOSPC;
 	case SQLITE_NOMEM: return -ENOMEM;
+	case SQLITE_BUSY:
+	case SQLITE_LOCKED: return -ENOLCK;
 	default: return -EIO;
 	}
 }

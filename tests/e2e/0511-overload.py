@@ -2,6 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """0511: clients that post as fast as they can: refused before memory or disk run out, served again by itself, sending goes on."""
 import re
+import socket
+import sqlite3
 
 from faults import *
 from harness import *
@@ -12,9 +14,9 @@ SMALL_QUARANTINE = {"ASAN_OPTIONS": "detect_leaks=1:abort_on_error=0:quarantine_
     if SANITIZED else {}
 
 
-def resident_kb(gw):
+def resident_kb(gw, which="VmRSS"):
     with open(f"/proc/{gw.pid}/status", encoding="ascii") as f:
-        return int(re.search(r"VmRSS:\s+(\d+)", f.read()).group(1))
+        return int(re.search(which + r":\s+(\d+)", f.read()).group(1))
 
 
 class Flood:
@@ -115,6 +117,128 @@ def _(w):
     wait_for(lambda: len(flood.taken) >= n + ROWS, 20, "a 202 again, by itself")
     flood.stop()
     judge(gw, sim, flood.taken, flood.refused)
+
+
+class Unfinished:
+    """A post of so many octets whose end never comes."""
+
+    def __init__(self, gw, client, octets, form="application/json"):
+        self.octets = octets
+        self.s = socket.create_connection(("127.0.0.1", gw.port), timeout=patience(20))
+        self.s.sendall(f"POST /v1/messages HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {gw.keys[client]}\r\n"
+                       f"Content-Type: {form}\r\nContent-Length: {octets}\r\nExpect: 100-continue\r\n\r\n".encode())
+        self.answer = self.s.recv(4096).decode()
+        self.taken = self.answer.startswith("HTTP/1.1 100 ")
+
+    def send(self, head, n):
+        self.s.sendall(head + b" " * (n - len(head)))
+
+
+@case("large bodies that do not end: bounded in memory, half of the room for one client, 503 and Retry-After for the rest")
+def _(w):
+    gw = w.gateway({"http": {"max_held": 64 << 20}}, env=SMALL_QUARANTINE)
+    gw.add_client("other")
+    gw.write_conf()
+    gw.reload()
+    gw.api().send()
+    idle, n = resident_kb(gw), 8 << 20
+    held = lambda: gw.metrics()['posthorn_http_held_octets{listener="main"}']
+    some = [Unfinished(gw, "shop", n) for _ in range(60)]
+    on = [u for u in some if u.taken]
+    equal(len(on), 4, "bodies of 8 MB that were let in")
+    for u in some:
+        if not u.taken:
+            check("HTTP/1.1 503 " in u.answer and "Retry-After: " in u.answer and '"room_full"' in u.answer, u.answer)
+    for u in on:
+        u.send(b"[", n - 1)
+    lines = [Unfinished(gw, "other", n, "application/x-ndjson") for _ in range(70)]
+    equal(sum(u.taken for u in lines), 64, "streams of another client, each with room for a row")
+    for u in lines:
+        if u.taken:
+            u.send(b"{", 200_000)
+    wait_for(lambda: gw.metrics()['posthorn_http_octets_in_total{listener="main"}'] >= 4 * (n - 1) + 64 * 200_000, 30, "all of it")
+    risen = resident_kb(gw) - idle
+    print(f"# resident memory rose by {risen >> 10} MB", flush=True)
+    check(risen < (120 << 10 if SANITIZED else 70 << 10), f"resident memory rose by {risen} kB")
+    equal(held(), 4 * n + 64 * (256 << 10), "the room taken")
+    gw.api().send()
+    gw.api().post("/v1/messages", rows(50)).expect(202)
+    gw.api().post("/v1/messages", rows(500)).expect(503, "room_full")
+    gw.api("other").post("/v1/messages", rows(500)).expect(503, "room_full")
+    gw.operator().post("/v1/messages", rows(500)).expect(202)
+    for u in some + lines:
+        u.s.close()
+    wait_for(lambda: held() == 0, 10, "the room to be free")
+    gw.api().post("/v1/messages", rows(500)).expect(202)
+    gw.api().post("/v1/messages", b"[" + b"{}," * (n // 3 - 10) + b"{}]").expect(413, "too_many_rows")
+    risen = resident_kb(gw, "VmHWM") - idle
+    check(risen < (200 << 10 if SANITIZED else 70 << 10), f"resident memory rose by {risen} kB for small objects")
+    equal(gw.metrics()['posthorn_http_no_room_total{listener="main"}'], 64, "refusals")
+
+
+@case("a program holds the write lock: all posts are refused soon, with a reason; receipts wait; it ends by itself")
+def _(w):
+    sim = w.smsc("--receipt-delay", "1000", "--receipt-retry", "300", "--receipt-tries", "30")
+    gw = w.gateway(links=[smpp(sim, tps=100.0)])
+    gw.wait_link()
+    some = rows(100)
+    post(gw.api(), some)
+    wait_for(lambda: len(sim.submits()) >= 20, 10, "some to be sent")
+    db = sqlite3.connect(os.path.join(gw.settings["data_dir"], "posthorn.db"), isolation_level=None, timeout=10)
+    db.execute("BEGIN IMMEDIATE")
+    from_s, answers = time.monotonic(), []
+    refused = rows(64)
+    threads = [threading.Thread(target=lambda r=r: answers.append(gw.api().post("/v1/messages", r))) for r in refused]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(patience(30))
+    took_s = time.monotonic() - from_s
+    equal({(a.status, a.code) for a in answers}, {(503, "database_locked")}, "answers")
+    equal(len(answers), 64, "answers")
+    check(all(int(a.headers["Retry-After"]) > 0 for a in answers), "Retry-After")
+    check(took_s < (20 if SANITIZED else 6), f"64 posts took {took_s:.1f} s to be refused")
+    gw.wait_line(r"level=error event=database_locked .*another program holds the database's write lock")
+    equal(gw.admin().get("/readyz").expect(503).json["reasons"], ["database_locked"], "readyz")
+    equal(gw.api().all_messages(limit=1000)[0]["to"][:3], "+79", "reads go on")
+    wait_for(lambda: sim.stats["receipts"]["refused"] + sim.stats["receipts"]["retried"], 10, "a receipt that is not taken")
+    db.execute("ROLLBACK")
+    gw.wait_line("event=database_unlocked")
+    wait_for(lambda: gw.admin().get("/readyz").status == 200, 10, "/readyz to say 200")
+    equal(len([line for line in gw.lines if "event=database_locked" in line]), 1, "lines that say so")
+    more = rows(10)
+    post(gw.api(), more)
+    wait_ended(gw, 110, seconds=30)
+    once_each(some + more, sim)
+    check(not set(taken(sim)) & {r["to"] for r in refused}, "a refused one was sent")
+
+
+@case("campaigns without end: 422 too_many_campaigns for new ones, half of what is left for one client, known ones go on")
+def _(w):
+    gw = w.gateway({"queue": {"max_campaigns": 20}})
+    gw.add_client("other")
+    gw.write_conf()
+    gw.reload()
+
+    def codes(client, names):
+        a = gw.api(client).post("/v1/messages", [dict(r, campaign=c) for r, c in zip(rows(len(names)), names)])
+        return [r["error"]["code"] if "error" in r else None for r in a.json["results"]]
+
+    full = "too_many_campaigns"
+    equal(codes("shop", [f"a{i}" for i in range(12)]), [None] * 10 + [full] * 2, "new ones of one client")
+    equal(codes("other", [f"b{i}" for i in range(6)]), [None] * 5 + [full], "those of another")
+    equal(codes("shop", ["a3", "b3", "a20"]), [None, None, full], "known ones")
+    a = gw.api().post("/v1/messages", dict(rows(1)[0], campaign="a21")).expect(422, full)
+    check('"tag"' in a.json["error"]["message"], f"what to do instead: {a}")
+    gw.api().post("/v1/messages", dict(rows(1)[0], tag="a21")).expect(202)
+    equal(gw.api().post("/v1/preview", dict(rows(1)[0], campaign="a21")).code, full, "the preview")
+    gw.restart()
+    equal(gw.metrics()["posthorn_campaigns"], 15, "campaigns that are known")
+    equal(codes("shop", ["a3", "c0", "c1", "c2", "c3"]), [None] * 4 + [full], "after a restart")
+    gw.settings["queue"]["max_campaigns"] = 1000
+    gw.write_conf()
+    gw.reload()
+    equal(codes("shop", ["c3", "c4"]), [None] * 2, "with a higher limit")
 
 
 main()

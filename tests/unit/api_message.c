@@ -39,10 +39,20 @@ static const struct segment_rules *rules_of(void *arg, uint32_t route)
 	return &rules;
 }
 
+/* As names would: "known" and "new" have numbers, there is no room for others, nor memory for one of them. */
+static int campaign_of(void *arg, uint32_t client_id, const char *name, uint32_t *ret_id)
+{
+	(void)arg;
+	assert_int_equal(client_id, 7);
+	*ret_id = !strcmp(name, "known") ? 1 : !strcmp(name, "new") ? 2 : 0;
+	return *ret_id ? 0 : !strcmp(name, "memory") ? -ENOMEM : -ENOSPC;
+}
+
 static int parse(const char *text, struct api_fault *f)
 {
 	struct json_message_ctx x = {
-		.client = &client, .client_id = 7, .now_ms = NOW, .rules_of = rules_of, .unicode = unicode};
+		.client = &client, .client_id = 7, .now_ms = NOW, .rules_of = rules_of,
+		.campaign_of = campaign_of, .unicode = unicode};
 	json_error_t e;
 	json_t *row = json_loads(text, JSON_MESSAGE_DECODE, &e);
 	int r;
@@ -135,6 +145,8 @@ static const struct bad {
 		       "\"12345678901234567890123456789012345678901234567890123456789012345\"}",
 		API_INVALID_REF, "ref"},
 	{"newline in a tag", "{" TO "\"text\":\"a\",\"tag\":\"a\\nb\"}", API_INVALID_TAG, "tag"},
+	{"one campaign too many", "{" TO "\"text\":\"a\",\"campaign\":\"other\"}", API_TOO_MANY_CAMPAIGNS, "campaign"},
+	{"a campaign and no memory", "{" TO "\"text\":\"a\",\"campaign\":\"memory\"}", API_QUEUE_BUSY, ""},
 	{"tab in a campaign", "{" TO "\"text\":\"a\",\"campaign\":\"a\\tb\"}", API_INVALID_CAMPAIGN,
 		"campaign"},
 	{"empty idempotency key", "{" TO "\"text\":\"a\",\"idempotency_key\":\"\"}",

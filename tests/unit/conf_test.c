@@ -60,6 +60,8 @@ static const struct bad {
 	{"quue: { };", "t.conf:1: quue: unknown setting; did you mean \"queue\"?"},
 	{CLIENT("webhook: { ulr = \"\"; };"),
 		"t.conf:2: clients[0].webhook.ulr: unknown setting; did you mean \"url\"?"},
+	{"http: { max_body = 67108865; };",
+		"t.conf:1: http: max_held must be at least twice max_body, or no client could send the largest body"},
 	{"max_body = 5000;", "t.conf:1: max_body: unknown setting here; it belongs to http"},
 	{"http: { data_dir = \"/\"; };",
 		"t.conf:1: http.data_dir: unknown setting here; it belongs to the top of the file"},
@@ -411,6 +413,7 @@ static void test_an_empty_file_has_the_defaults(void **state)
 	assert_int_equal(c->queue.lane_window, 1000);
 	assert_string_equal(c->http.listen, "127.0.0.1:8775");
 	assert_int_equal(c->http.max_body, 8388608);
+	assert_int_equal(c->http.max_held, 134217728);
 	assert_string_equal(c->http.tls.cert, "");
 	assert_int_equal(c->retention.row_days, 180);
 	assert_int_equal(c->webhook.timeout_ms, 10000);

@@ -23,7 +23,7 @@
 #include "intake/http.h"
 #include "tests/unit/tls_pair.h"
 
-enum { WAIT_MS = 5000, LATER_MAX = 64 };
+enum { WAIT_MS = 5000, LATER_MAX = 64, BIG = 4000000 };
 
 /* ---- Fixture: a loop, a server, a handler whose behaviour hangs on the path ---- */
 
@@ -32,6 +32,7 @@ struct app {
 	uv_timer_t ticker; /* makes each turn end */
 	struct stream_loop *sl;
 	struct http_server *srv;
+	struct http_room *room;
 	struct http_request *later[LATER_MAX];
 	unsigned n_later, n_requests, n_aborts, n_completes, n_writable;
 	size_t n_body, n_before_pause;
@@ -65,6 +66,7 @@ static enum http_body on_request(void *arg, struct http_request *q)
 	a->n_requests++;
 	assert_null(q->user);
 	q->user = a;
+	q->owner = strncmp(q->path, "/other", 6) == 0 ? 40 : 7;
 	if (strcmp(q->path, "/early") == 0)
 		assert_int_equal(http_respond_error(q, 401, "no_key", "say \"who\"", NULL), 0);
 	else if (strcmp(q->path, "/drop") == 0)
@@ -124,6 +126,11 @@ static void on_complete(void *arg, struct http_request *q, const uint8_t *data, 
 		assert_null(data);
 		http_respond(
 			q, 200, "text/plain", text, (size_t)snprintf(text, sizeof(text), "%zu", a->n_body));
+	} else if (strncmp(q->path, "/big", 4) == 0) {
+		static char big[BIG];
+
+		if (http_respond(q, 200, "text/plain", big, sizeof(big)) < 0)
+			http_respond_error(q, 503, "no_room_here", "no", NULL);
 	} else if (strcmp(q->path, "/none") == 0) {
 		http_respond(q, 204, NULL, NULL, 0);
 	} else {
@@ -789,6 +796,184 @@ static void test_a_chunked_body_past_the_limit_is_cut(void **state)
 	app_end(&a);
 }
 
+/* ---- The room that all share ---- */
+
+static size_t held(const struct app *a)
+{
+	struct http_counters n;
+
+	http_server_counters(a->srv, &n);
+	assert_int_equal(n.held, http_room_held(a->room));
+	return n.held;
+}
+
+static void app_start_room(struct app *a, struct http_conf conf, size_t total)
+{
+	struct http_room *room;
+
+	assert_int_equal(http_room_new(total, &room), 0);
+	conf.room = room;
+	app_start(a, &conf);
+	a->room = room;
+}
+
+static void app_end_room(struct app *a)
+{
+	app_end(a);
+	assert_int_equal(http_room_held(a->room), 0);
+	http_room_free(a->room);
+}
+
+/* Alone a client gets half; others half of what is left; small bodies need none. */
+static void test_large_bodies_share_a_room(void **state)
+{
+	struct client c[4];
+	struct app a;
+	char body[40000];
+
+	memset(body, 'x', sizeof(body));
+	app_start_room(&a, (struct http_conf){0}, 100000);
+	for (int i = 0; i < 4; i++)
+		client_open(&c[i], &a);
+	client_say(&a, &c[0], POST("/echo", "Content-Length: 40000\r\n\r\nx"));
+	TURN_UNTIL(&a, held(&a) == 40000);
+	/* The same client, told before it sends. */
+	client_say(&a, &c[1], POST("/echo", "Content-Length: 40000\r\nExpect: 100-continue\r\n\r\n"));
+	client_until(&a, &c[1], "\"room_full\"");
+	assert_non_null(strstr(c[1].in, "HTTP/1.1 503 "));
+	assert_non_null(strstr(c[1].in, "Retry-After: "));
+	assert_null(strstr(c[1].in, " 100 "));
+	CLIENT_UNTIL(&a, &c[1], c[1].eof);
+	assert_int_equal(a.n_aborts, 1);
+	/* Another one has room, and who is small needs none. */
+	client_say(&a, &c[2], POST("/other", "Content-Length: 30000\r\n\r\nx"));
+	TURN_UNTIL(&a, held(&a) == 70000);
+	client_say(&a, &c[3], POST("/echo", "Content-Length: 8192\r\n\r\n"));
+	client_send(&a, &c[3], body, 8192);
+	client_until(&a, &c[3], "HTTP/1.1 200 ");
+	/* What is answered, or gone, gives it back. */
+	client_send(&a, &c[0], body, 39999);
+	client_until(&a, &c[0], "HTTP/1.1 200 ");
+	TURN_UNTIL(&a, held(&a) == 30000);
+	client_close(&c[2]);
+	TURN_UNTIL(&a, held(&a) == 0);
+	client_say(&a, &c[3], POST("/echo", "Content-Length: 40000\r\n\r\n"));
+	client_send(&a, &c[3], body, sizeof(body));
+	CLIENT_UNTIL(&a, &c[3], count(c[3].in, "HTTP/1.1 200 ") == 2);
+	client_close(&c[0]);
+	client_close(&c[1]);
+	client_close(&c[3]);
+	app_end_room(&a);
+}
+
+static void test_room_is_held_until_the_answer(void **state)
+{
+	struct client c;
+	struct app a;
+	char body[40000];
+
+	memset(body, 'x', sizeof(body));
+	app_start_room(&a, (struct http_conf){0}, 100000);
+	client_open(&c, &a);
+	client_say(&a, &c, POST("/later", "Content-Length: 40000\r\n\r\n"));
+	client_send(&a, &c, body, sizeof(body));
+	TURN_UNTIL(&a, a.n_later == 1);
+	assert_int_equal(held(&a), 40000);
+	assert_true(http_request_hold(a.later[0], 45000));
+	assert_false(http_request_hold(a.later[0], 60000));
+	assert_int_equal(held(&a), 45000);
+	http_respond(a.later[0], 202, NULL, NULL, 0);
+	assert_int_equal(held(&a), 0);
+	client_close(&c);
+	app_end_room(&a);
+}
+
+static void test_bodies_without_a_length_take_room_as_they_come(void **state)
+{
+	struct client c, d;
+	struct app a;
+	char body[65536];
+
+	memset(body, 'x', sizeof(body));
+	app_start_room(&a, (struct http_conf){0}, 100000);
+	client_open(&c, &a);
+	client_open(&d, &a);
+	client_say(&a, &c, POST("/echo", "Transfer-Encoding: chunked\r\n\r\n10000\r\n"));
+	client_send(&a, &c, body, 8000);
+	TURN_UNTIL(&a, a.n_requests == 1);
+	assert_int_equal(held(&a), 0);
+	client_send(&a, &c, body, 8000);
+	TURN_UNTIL(&a, held(&a) == 16384);
+	client_send(&a, &c, body, 16000);
+	TURN_UNTIL(&a, held(&a) == 32768);
+	client_send(&a, &c, body, 33536);
+	client_until(&a, &c, "\"room_full\"");
+	TURN_UNTIL(&a, (client_read(&c), c.eof));
+	client_close(&c);
+	TURN_UNTIL(&a, held(&a) == 0);
+	client_say(&a, &d, POST("/stream", "Transfer-Encoding: chunked\r\n\r\n"));
+	client_until(&a, &d, "\"room_full\"");
+	client_close(&d);
+	assert_int_equal(a.n_completes, 0);
+	assert_int_equal(a.n_aborts, 2);
+	app_end_room(&a);
+}
+
+/* 40,000 octets in a second: 1,000 in a tenth of one are too few, although the least rate would let them pass. */
+static void test_a_large_body_must_come_in_time(void **state)
+{
+	struct client c, d;
+	struct app a;
+	uint64_t next;
+	char piece[100] = "";
+
+	app_start_room(&a, (struct http_conf){.body_window_ms = 100, .body_min_rate = 1000, .body_time_ms = 1000}, 100000);
+	client_open(&c, &a);
+	client_open(&d, &a);
+	client_say(&a, &c, POST("/echo", "Content-Length: 40000\r\n\r\n"));
+	client_say(&a, &d, POST("/echo", "Content-Length: 8000\r\n\r\n"));
+	for (next = now_ms(); strstr(c.in, "HTTP/1.1 408 ") == NULL; next += 10) {
+		client_send(&a, &c, piece, sizeof(piece));
+		client_send(&a, &d, piece, sizeof(piece) / 2);
+		TURN_UNTIL(&a, (client_read(&c), now_ms() >= next));
+		assert_true(d.n == 0);
+	}
+	client_close(&c);
+	TURN_UNTIL(&a, held(&a) == 0);
+	client_close(&d);
+	app_end_room(&a);
+}
+
+static void test_answers_nobody_fetches_take_room(void **state)
+{
+	struct client c[4];
+	struct http_counters n;
+	struct app a;
+
+	app_start_room(&a, (struct http_conf){0}, (size_t)(2.5 * BIG));
+	for (int i = 0; i < 4; i++)
+		client_open(&c[i], &a);
+	client_say(&a, &c[0], GET("/big"));
+	TURN_UNTIL(&a, held(&a) == BIG);
+	client_say(&a, &c[1], GET("/big"));
+	client_until(&a, &c[1], "\"no_room_here\"");
+	client_say(&a, &c[1], GET("/other-small"));
+	client_until(&a, &c[1], "HTTP/1.1 200 ");
+	/* What was done is said in any case. */
+	client_say(&a, &c[2], POST("/big", "Content-Length: 1\r\n\r\nx"));
+	client_until(&a, &c[2], "HTTP/1.1 200 ");
+	CLIENT_UNTIL(&a, &c[0], c[0].n >= BIG);
+	CLIENT_UNTIL(&a, &c[2], c[2].n >= BIG);
+	TURN_UNTIL(&a, held(&a) == 0);
+	client_say(&a, &c[3], GET("/big"));
+	CLIENT_UNTIL(&a, &c[3], c[3].n >= BIG);
+	http_server_counters(a.srv, &n);
+	assert_int_equal(n.no_room, 1);
+	for (int i = 0; i < 4; i++)
+		client_close(&c[i]);
+	app_end_room(&a);
+}
+
 /* ---- Deadlines and limits ---- */
 
 static void test_a_dripping_head_is_cut(void **state)
@@ -1273,6 +1458,11 @@ int main(void)
 		cmocka_unit_test(test_expect_100_continue),
 		cmocka_unit_test(test_a_chunked_body_past_the_limit_is_cut),
 		cmocka_unit_test(test_a_dripping_head_is_cut),
+		cmocka_unit_test(test_large_bodies_share_a_room),
+		cmocka_unit_test(test_room_is_held_until_the_answer),
+		cmocka_unit_test(test_bodies_without_a_length_take_room_as_they_come),
+		cmocka_unit_test(test_a_large_body_must_come_in_time),
+		cmocka_unit_test(test_answers_nobody_fetches_take_room),
 		cmocka_unit_test(test_a_dripping_body_is_cut_and_a_slow_one_is_not),
 		cmocka_unit_test(test_idle_connections_are_closed_in_silence),
 		cmocka_unit_test(test_an_answer_nobody_fetches_is_dropped),

@@ -49,8 +49,7 @@ QUEUE_WORLD = tests/unit/queue_world.c tests/unit/queue_world.h
 # The clocks, the store's two doors, the size of the ring of receipts to come and the memory for marks of fresh messages
 # are the test's: see queue_world.h.
 QUEUE_WRAP = $(AM_LDFLAGS) -Wl,--wrap=clock_ms,--wrap=clock_mono_ms,--wrap=clock_mono_us \
-	-Wl,--wrap=store_stage,--wrap=store_read,--wrap=sent_new,--wrap=fresh_set
-	-Wl,--wrap=store_stage,--wrap=store_read,--wrap=sent_new,--wrap=lane_get,--wrap=store_disk
+	-Wl,--wrap=store_stage,--wrap=store_read,--wrap=sent_new,--wrap=fresh_set,--wrap=lane_get,--wrap=store_disk
 tests_unit_queue_test_SOURCES = tests/unit/queue_test.c $(QUEUE_WORLD)
 tests_unit_queue_test_LDFLAGS = $(QUEUE_WRAP)
 tests_unit_queue_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)

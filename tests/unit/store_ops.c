@@ -451,7 +451,9 @@ static void names_keep_their_numbers(void **state)
 	n = names_new();
 	assert_int_equal(names_load(n, f->store), 0);
 	assert_int_equal(names_find(n, NAME_CAMPAIGN, "c499"), 500);
+	assert_int_equal(names_count(n, NAME_CAMPAIGN), 500);
 	assert_int_equal(names_get(n, NAME_CAMPAIGN, "new"), 501);
+	assert_int_equal(names_count(n, NAME_CAMPAIGN), 501);
 	assert_string_equal(names_text(n, NAME_CAMPAIGN, 7), "c6");
 	assert_string_equal(names_text(n, NAME_CAMPAIGN, 9999), "");
 	assert_string_equal(names_text(n, NAME_CLIENT, 0), "");
@@ -755,6 +757,71 @@ static void closing_finishes_what_is_staged(void **state)
 	free(all);
 }
 
+/* ---- a lock that another program holds ----------------------------------------------------------------------- */
+
+static sqlite3 *locker(struct fixture *f)
+{
+	sqlite3 *db = NULL;
+
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+	sqlite3_busy_timeout(db, 5000);
+	assert_int_equal(sqlite3_exec(db, "BEGIN IMMEDIATE", NULL, NULL, NULL), SQLITE_OK);
+	return db;
+}
+
+static void unlock(sqlite3 *db)
+{
+	assert_int_equal(sqlite3_exec(db, "ROLLBACK", NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+}
+
+static void count_done(struct store_op *op)
+{
+	++*(unsigned *)op->arg;
+}
+
+static int last_error(struct fixture *f)
+{
+	struct store_stats s;
+
+	store_stats(f->store, &s);
+	return s.last_error;
+}
+
+/* All of a batch at once, and the next ones sooner; without a word to the store it notices that the lock is gone. */
+static void a_lock_of_another_program_refuses_all_at_once(void **state)
+{
+	struct fixture *f = *state;
+	struct op_name ops[64] = {0};
+	unsigned n = 0;
+	int64_t from_us, first_us, next_us;
+	sqlite3 *db = locker(f);
+
+	from_us = clock_mono_us();
+	for (unsigned i = 0; i < 64; i++) {
+		ops[i].op = (struct store_op){.kind = OP_NAME, .rows = 1, .done = count_done, .arg = &n};
+		ops[i].kind = NAME_CAMPAIGN;
+		ops[i].id = i + 1;
+		snprintf(ops[i].text, sizeof ops[i].text, "test%u", i);
+		store_stage(f->store, i % 2 ? STORE_SETTLE : STORE_OTP, &ops[i].op);
+	}
+	while (n < 64)
+		uv_run(&f->loop, UV_RUN_ONCE);
+	first_us = clock_mono_us();
+	for (unsigned i = 0; i < 64; i++)
+		assert_int_equal(ops[i].op.r, -ENOLCK);
+	assert_int_equal(last_error(f), -ENOLCK);
+	assert_int_equal(put(f, OP_NAME, &ops[0].op), -ENOLCK);
+	next_us = clock_mono_us();
+	assert_true(first_us - from_us < 4000000);
+	assert_true(next_us - first_us < first_us - from_us);
+	unlock(db);
+	while (last_error(f))
+		usleep(1000);
+	assert_int_equal(put(f, OP_NAME, &ops[0].op), 0);
+	assert_int_equal(count(f, "name"), 1);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -782,6 +849,7 @@ int main(void)
 		TEST(only_the_guilty_operation_is_refused),
 		TEST(bulk_goes_in_order_over_many_commits),
 		TEST(a_full_disk_refuses_and_loses_nothing),
+		TEST(a_lock_of_another_program_refuses_all_at_once),
 		TEST(a_loop_without_work_ends),
 		TEST(bulk_leaves_time_to_codes),
 		TEST(closing_finishes_what_is_staged),
