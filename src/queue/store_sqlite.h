@@ -523,6 +523,8 @@ struct verdict_result {
 
 /* store_sqlite_settle.c */
 int settle_verdict(struct writer *w, const struct store_msg *m, const struct verdict *v, struct verdict_result *ret);
+/* A receipt of this hash may still come: by its row in `waiting` it finds the part. */
+int wait_for(struct writer *w, uint64_t hash, uint64_t key);
 /* The state that holds now; *ret_state < 0: not final. */
 int final_state(struct writer *w, uint64_t key, int *ret_state);
 int note_receipt(struct writer *w, const struct op_receipt_note *o);

@@ -102,6 +102,8 @@ static int use_parked(struct writer *w, struct op_submit *o, const struct parked
 
 	if (state_is_final(v.state))
 		rc = settle_verdict(w, &o->msg, &v, &result);
+	if (!rc && result.new && state_may_correct(v.state, STATE_DELIVERED))
+		rc = wait_for(w, o->hash, msg_key(o->msg.id, o->part));
 	if (!rc && (result.new || result.correction)) {
 		o->ret_settled = true;
 		o->ret_state = v.state;

@@ -123,7 +123,7 @@ static int tell(struct writer *w, const struct store_msg *m, enum event_kind kin
 		});
 }
 
-static int wait_for(struct writer *w, uint64_t hash, uint64_t key)
+int wait_for(struct writer *w, uint64_t hash, uint64_t key)
 {
 	BIND(w->st[W_WAITING], hash, key);
 	return run(w->st[W_WAITING]);
