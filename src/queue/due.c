@@ -12,7 +12,7 @@
  * come with the pages.
  *
  * A row may so be fired twice, before the first of the two is committed: the second finds it gone, and counts nothing
- * (op_due_fire).
+ * (op_due_fire).  So pages wait for what came with pages, and not for codes: of these some may always be under way.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -64,18 +64,25 @@ void due_row_made(struct queue *q, int64_t at_ms)
 		due_ask(q);
 }
 
+/* What is due could not be read or fired: a page finds it in a second, also behind one that is being read. */
+static void due_look_soon(struct queue *q)
+{
+	q->due_again |= q->due_reading;
+	if (q->due_next_ms > q->now_ms + 1000)
+		q->due_next_ms = q->now_ms + 1000;
+}
+
 static void fired(struct store_op *op)
 {
 	struct row_job *j = (struct row_job *)op;
 	struct queue *q = op->arg;
 
 	q->settling--;
-	q->n_firing--;
+	q->n_firing -= j->paged;
 	if (op->r < 0) { /* the due row is still there, and is read again */
 		log_error("due_not_stored", "msg=%llu error=%s", (unsigned long long)msg_key_id(j->f.key),
 			strerror(-op->r));
-		if (q->due_next_ms > q->now_ms + 1000)
-			q->due_next_ms = q->now_ms + 1000;
+		due_look_soon(q);
 	}
 	lane_row_done(q, j);
 	pool_put(&q->pool_due, op);
@@ -85,7 +92,7 @@ static void fired(struct store_op *op)
 	}
 }
 
-static struct row_job *fire(struct queue *q, const struct store_loaded *x)
+static struct row_job *fire(struct queue *q, const struct store_loaded *x, bool paged)
 {
 	struct row_job *j = (struct row_job *)pool_get(q, &q->pool_due, OP_DUE_FIRE, fired);
 
@@ -98,21 +105,22 @@ static struct row_job *fire(struct queue *q, const struct store_loaded *x)
 	j->f.end_minute = 0;
 	j->lane = NULL;
 	q->settling++;
-	q->n_firing++;
+	j->paged = paged;
+	q->n_firing += paged;
 	return j;
 }
 
 /* Only the due row goes. */
-static void fire_only(struct queue *q, const struct store_loaded *x)
+static void fire_only(struct queue *q, const struct store_loaded *x, bool paged)
 {
-	struct row_job *j = fire(q, x);
+	struct row_job *j = fire(q, x, paged);
 
 	if (j)
 		queue_stage(q, STORE_SETTLE, &j->f.op);
 }
 
 /* Its message is in memory: the part joins the others, if it was to come back at all. */
-static void due_joins(struct queue *q, struct qmsg *qm, struct store_loaded *x)
+static void due_joins(struct queue *q, struct qmsg *qm, struct store_loaded *x, bool paged)
 {
 	unsigned part = msg_key_part(x->due_key);
 	uint64_t bit = part ? 1ull << (part - 1) : 0;
@@ -122,11 +130,11 @@ static void due_joins(struct queue *q, struct qmsg *qm, struct store_loaded *x)
 		qm->todo |= bit;
 		dispatch_requeue(q, qm);
 	}
-	fire_only(q, x);
+	fire_only(q, x, paged);
 }
 
 /* The time of one due row has come. */
-static void due_one(struct queue *q, struct store_loaded *x)
+static void due_one(struct queue *q, struct store_loaded *x, bool paged)
 {
 	unsigned part = msg_key_part(x->due_key);
 	struct qmsg *qm = x->m ? qmsg_find(q, x->m->id) : NULL;
@@ -136,7 +144,7 @@ static void due_one(struct queue *q, struct store_loaded *x)
 	uint64_t seq;
 
 	if (!x->m || x->final || (part && x->finals >> (part - 1) & 1)) {
-		fire_only(q, x);
+		fire_only(q, x, paged);
 		return;
 	}
 	sm = refill_msg(q, x);
@@ -149,11 +157,11 @@ static void due_one(struct queue *q, struct store_loaded *x)
 			open &= open - 1)
 			settle_rows_final(q, &sm, (unsigned)__builtin_ctzll(open) + 1, x->m->class, STATE_UNCONFIRMED,
 				x->due_reason == REASON_HOLD ? REASON_NO_ANSWER : REASON_NO_RECEIPT, false);
-		fire_only(q, x);
+		fire_only(q, x, paged);
 		return;
 	}
 	if (qm) {
-		due_joins(q, qm, x);
+		due_joins(q, qm, x, paged);
 		return;
 	}
 	l = lane_get(q, x->m, x->skip);
@@ -162,9 +170,10 @@ static void due_one(struct queue *q, struct store_loaded *x)
 		l = lane_get(q, x->m, 0);
 	}
 	seq = l ? queue_take_id(q) : 0;
-	j = seq ? fire(q, x) : NULL;
+	j = seq ? fire(q, x, paged) : NULL;
 	if (!j) {
 		q->due_again = true; /* no id or no memory just now: its row stays */
+		due_look_soon(q);
 		return;
 	}
 	j->f.seq = seq;
@@ -183,7 +192,7 @@ static void due_read(struct store_query *sq)
 	if (sq->r < 0)
 		log_error("due_not_read", "error=%s", strerror(-sq->r));
 	for (unsigned i = 0; sq->r == 0 && i < p->n_rows; i++)
-		due_one(q, &p->rows[i]);
+		due_one(q, &p->rows[i], true);
 	if (sq->r == 0 && p->n_rows) {
 		/* The rows just fired are deleted a commit later: do not read them again meanwhile. */
 		q->due_after_at = p->rows[p->n_rows - 1].due_at;
@@ -252,11 +261,13 @@ static void code_read(struct store_query *sq)
 
 	c->asked = false;
 	q->now_ms = clock_ms();
-	if (sq->r < 0)
+	if (sq->r < 0) {
 		log_error("due_not_read", "error=%s", strerror(-sq->r));
+		due_look_soon(q);
+	}
 	/* Its row may have been fired with a page; then this is another one of the same time. */
 	if (sq->r == 0 && c->load.n_rows && c->load.rows[0].due_key == c->key)
-		due_one(q, &c->load.rows[0]);
+		due_one(q, &c->load.rows[0], false);
 	store_query_done(sq);
 	due_codes(q);
 }

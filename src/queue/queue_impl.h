@@ -149,6 +149,7 @@ struct row_job {
 	struct op_due_fire f;
 	struct staged staged;
 	struct lane *lane; /* held; NULL: only the due row goes */
+	bool paged;        /* found with a page, which the next one waits for */
 };
 
 /* What was learned of a link; it outlives the outlet, as a link is made anew when its settings change. */
@@ -229,7 +230,7 @@ struct queue {
 	uint64_t reads_asked, reads_come; /* pages of lanes; they come in the order they were asked for */
 	struct staged staged;        /* head of a ring, rising by seq */
 	struct store_op *failed;     /* refused by the disk: staged again each second */
-	unsigned n_firing;           /* due rows fired, not committed */
+	unsigned n_firing;           /* due rows of pages fired, not committed */
 	bool due_wanted;
 	uint64_t fresh_again;        /* restart: this page has to be read again */
 	bool leases_again;

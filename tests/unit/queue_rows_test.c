@@ -135,6 +135,37 @@ static void a_code_comes_back_at_its_time_whatever_else_is_due(void **state)
 	world_free(w);
 }
 
+/* A code that came back at its time is not on disk yet; where codes come back all the time there is always one.  What
+ * else is due does not wait for it. */
+static void what_is_due_does_not_wait_for_codes(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	a = fake_new(w, "A", 100);
+	a->o.retry_min_ms = 50;
+	fake_route(w, a, NULL);
+	world_add(w, 5, (struct message){.class = CLASS_SERVICE, .send_at_ms = clock_ms() + 500}, NULL);
+	world_add(w, 1, (struct message){.class = CLASS_OTP}, NULL);
+	RUN_UNTIL(w, w->committed == 6 && a->n == 1);
+	world_quiet(w);
+	world_hold_list(STORE_OTP);
+	world_stop_seconds(w);
+	fake_end(w, a, a->key[0], OUTCOME_RETRY);
+	RUN_UNTIL(w, world_held() == 1);
+	world_seconds(w, 1);
+	RUN_UNTIL(w, a->n == 6);
+	world_release(w);
+	RUN_UNTIL(w, a->n == 7);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_quiet(w);
+	assert_int_equal(world_waiting(w), 0);
+	world_down(w);
+	world_free(w);
+}
+
 /* The same due row is read by itself and with a page, before either is committed. */
 static void a_due_row_fired_twice_counts_once(void **state)
 {
@@ -537,6 +568,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(what_retention_took_leaves_no_row_for_a_receipt),
 		cmocka_unit_test(rows_accepted_while_the_last_page_is_read_are_found),
 		cmocka_unit_test(a_code_comes_back_at_its_time_whatever_else_is_due),
+		cmocka_unit_test(what_is_due_does_not_wait_for_codes),
 		cmocka_unit_test(a_due_row_fired_twice_counts_once),
 		cmocka_unit_test(rows_overtaken_by_higher_numbers_are_read),
 		cmocka_unit_test(rows_committed_behind_a_page_on_its_way_are_read),
