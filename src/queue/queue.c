@@ -590,10 +590,17 @@ void queue_start(struct queue *q)
 static void stop_check(uv_timer_t *t)
 {
 	struct queue *q = t->data;
-	bool late = clock_mono_ms() >= q->stop_deadline_ms;
+	int64_t now_ms = clock_mono_ms();
+	bool late = now_ms >= q->stop_deadline_ms;
 
-	if ((q->stats.in_flight || q->settling) && !late)
+	if ((q->stats.in_flight || q->settling) && !late) {
+		/* How parts ended is still worth the wait when the disk has refused it: a start would send them again. */
+		if (now_ms >= q->stop_again_ms) {
+			q->stop_again_ms = now_ms + 1000;
+			queue_again_all(q);
+		}
 		return;
+	}
 	uv_timer_stop(&q->second);
 	uv_timer_stop(&q->tick);
 	uv_timer_stop(&q->codes_timer);
@@ -607,7 +614,8 @@ static void stop_check(uv_timer_t *t)
 void queue_stop(struct queue *q, int64_t deadline_ms, void (*stopped)(void *arg), void *arg)
 {
 	q->stopping = true;
-	q->stop_deadline_ms = clock_mono_ms() + deadline_ms;
+	q->stop_again_ms = clock_mono_ms();
+	q->stop_deadline_ms = q->stop_again_ms + deadline_ms;
 	q->stopped = stopped;
 	q->stopped_arg = arg;
 	uv_timer_start(&q->second, stop_check, 0, 10);

@@ -299,7 +299,7 @@ struct queue {
 	struct op_spill *spill_op;
 
 	bool stopping;
-	int64_t stop_deadline_ms;
+	int64_t stop_deadline_ms, stop_again_ms;
 	void (*stopped)(void *arg);
 	void *stopped_arg;
 	uint64_t settling;           /* settle-list operations of ours that are not done */

@@ -602,6 +602,28 @@ static void an_attempt_stored_late_takes_its_own_lease(void **state)
 	world_free(w);
 }
 
+/* The disk refuses what became of a part, and the gateway is told to stop: while there is time it tries again. */
+static void what_the_disk_refused_is_stored_before_the_end(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	a = fake_new(w, "A", 10);
+	fake_route(w, a, NULL);
+	world_add(w, 1, (struct message){.class = CLASS_SERVICE}, NULL);
+	RUN_UNTIL(w, a->n == 1);
+	world_refuse(OP_SUBMIT, 1);
+	fake_end(w, a, a->key[0], OUTCOME_SENT);
+	world_down(w);
+	world_up(w, false);
+	assert_int_equal(leases(w), 0);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM submit"), 1);
+	world_halt(w);
+	world_free(w);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -625,6 +647,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(an_attempt_stored_late_waits_for_the_next_lease),
 		cmocka_unit_test(an_attempt_stored_late_leaves_the_lease_of_what_is_not_stored),
 		cmocka_unit_test(an_attempt_stored_late_takes_its_own_lease),
+		cmocka_unit_test(what_the_disk_refused_is_stored_before_the_end),
 	};
 
 	return WORLD_MAIN(tests, argc, argv);
