@@ -119,7 +119,7 @@ static void place(struct queue *q, struct store_accept *a)
 	q->stats.waiting++;
 	l->client->waiting++;
 	if (!l->n_rows && !l->counting && l->wait.n + l->n_pending < q->lane_window &&
-		(q->n_by_id < q->max_resident || m->class == CLASS_OTP) && fresh_set(q->fresh, m->id) == 0) {
+		resident_room(q, m->class) && fresh_set(q->fresh, m->id) == 0) {
 		qm = qmsg_new(q, m); /* the writer only reads it */
 		if (qm) {
 			a->place = PLACE_MEMORY;

@@ -531,6 +531,7 @@ void dispatch_requeue(struct queue *q, struct qmsg *qm)
 void dispatch_gone(struct queue *q, struct qmsg *qm)
 {
 	struct lane *l = qm->lane;
+	struct outlet *o = l ? l->out : NULL;
 
 	if (qm->todo | qm->leasing | qm->leased | qm->flying | qm->refused || qm->blocked)
 		return;
@@ -542,4 +543,6 @@ void dispatch_gone(struct queue *q, struct qmsg *qm)
 	qmsg_free(q, qm);
 	if (l)
 		lane_drop_if_idle(q, l);
+	if (o)
+		refill_feed(q, o);
 }

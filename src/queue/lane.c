@@ -197,6 +197,7 @@ void lane_activate(struct queue *q, struct lane *l)
 		*ring = l;
 	}
 	l->active = true;
+	refill_fed(l);
 	l->deficit = 0;
 	l->in_turn = false;
 	dispatch_dirty(q);
@@ -218,6 +219,7 @@ void lane_deactivate(struct queue *q, struct lane *l)
 			*ring = l->next;
 	}
 	l->active = false;
+	refill_fed(l);
 }
 
 static struct outlet *first_up(const struct queue *q, const struct lane *l, enum msg_reason *ret_reason)
@@ -262,7 +264,9 @@ void lane_home(struct queue *q, struct lane *l)
 		return;
 	}
 	lane_deactivate(q, l);
+	refill_sated(l);
 	l->out = o;
+	refill_fed(l);
 	if (!o && l->reason != reason) {
 		l->reason = reason;
 		l->since_ms = q->now_ms;
@@ -418,6 +422,7 @@ void lane_drop_if_idle(struct queue *q, struct lane *l)
 	if (l->next_all)
 		l->next_all->prev_all = l->prev_all;
 	q->n_lanes--;
+	refill_sated(l);
 	free(l->naming);
 	free(l->minutes);
 	free(l);

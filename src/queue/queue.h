@@ -7,7 +7,8 @@
  *  2. Every accepted message reaches one final state, with a reason; while it waits it has reason, since, next_try.
  *  3. A part is leased on disk before its first octet leaves; after a crash a lease without an outcome is uncertain
  *     and the link's on_uncertain decides.
- *  4. Memory is bounded whatever the backlog: a lane holds queue.lane_window messages in memory, the rest is rows.
+ *  4. Memory is bounded whatever the backlog: a lane holds queue.lane_window messages in memory, all of
+ *     them queue.max_resident, the rest is rows.
  *  5. otp overtakes: it is served first, and while an otp came within the last 10 s other classes leave
  *     max(1, 5 %) of each window and 5 % of each rate free for it.
  *
@@ -128,6 +129,8 @@ struct outlet {
 	int64_t otp_at_ms;
 	struct lane *lanes;      /* ring of lanes with something to send here */
 	struct lane *otp_lanes;
+	struct lane *hungry, *hungry_tail; /* lanes whose rows wait for room in memory, and … */
+	unsigned n_fed;          /* … how many lanes have something there, or are being read */
 	struct qmsg *stalled, *stalled_tail; /* leased, but the driver had no room */
 	uint64_t sent, retried, rejected, throttled, uncertain;
 	uint64_t waiting;        /* of queue_count_waiting() */

@@ -84,6 +84,9 @@ struct qlist {
 struct lane {
 	struct lane *next_hash, *next_all, *prev_all;
 	struct lane *next, *prev;    /* ring of the outlet's lanes with something to send */
+	struct lane *next_hungry, *prev_hungry;
+	struct outlet *hungry_at;    /* it waits there for memory to have room for its rows: refill.c */
+	struct outlet *fed_at;       /* it is one of the lanes there that have something in memory, or are read */
 	struct store_lane key;       /* id 0: not on disk yet … */
 	struct op_lane *naming;      /* … and how it gets there; NULL: it is, or is on its way */
 	uint32_t pin;                /* not 0: half-sent messages, for this link alone; such a lane has no rows */
@@ -255,6 +258,7 @@ struct queue {
 	unsigned n_handles;          /* still to be closed */
 
 	unsigned lane_window, max_resident;
+	uint64_t n_asked; /* messages that pages under way may bring */
 	uint64_t max_waiting, reserve_octets;
 	bool intake_stopped, dispatch_stopped; /* by the disk reserve … */
 	uint64_t disk_ms; /* … as it was then, by the loop's clock */
@@ -561,6 +565,16 @@ void ask_free_all(struct queue *q);
 
 /* refill.c */
 void refill_lane(struct queue *q, struct lane *l);
+void refill_feed(struct queue *q, struct outlet *o);        /* memory has room again, perhaps */
+void refill_fed(struct lane *l);                            /* whether it is active, read, or at which link */
+void refill_sated(struct lane *l);                          /* it waits for memory no more */
+/* Has memory room for messages of this class?  A link that has few of them gets some beyond that: refill.c. */
+static inline uint64_t resident_room(const struct queue *q, enum msg_class class)
+{
+	uint64_t most = class == CLASS_OTP ? 2 * (uint64_t)q->max_resident : q->max_resident;
+
+	return q->n_by_id + q->n_asked < most ? most - q->n_by_id - q->n_asked : 0;
+}
 void refill_start(struct queue *q);                         /* after a restart */
 void refill_count_lane(struct queue *q, struct lane *l);
 void refill_kept(struct queue *q, struct store_loaded *x); /* what cancel.c had kept back */

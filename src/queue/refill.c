@@ -13,6 +13,9 @@
 #include "queue/queue_impl.h"
 
 #define FRESH_PAGE 5000
+#define ROOM_ROWS  64  /* for fewer no page is read … */
+#define FED_LANES  256 /* … but so many lanes of a link get something when memory is full … */
+#define FED_ROWS   16  /* … and no more than so much of each */
 
 struct store_msg refill_msg(struct queue *q, const struct store_loaded *x)
 {
@@ -172,6 +175,7 @@ struct lane_query {
 	struct q_load load;
 	struct queue *q;
 	struct lane *lane;
+	unsigned n_asked;
 	uint64_t below; /* rows before this one were committed when it was asked for; others may be missing in it */
 };
 
@@ -200,13 +204,91 @@ static void row_passed(struct queue *q, struct lane *l, const struct store_loade
 	l->client->waiting -= l->client->waiting > 0;
 }
 
+/* ---- room in memory ----------------------------------------------------------------------------------------
+ *
+ * All lanes together have queue.max_resident messages in memory.  Where what waits is of very many lanes, or of links
+ * that are slow or down, those would have all of it, and others nothing: so beyond it each link may have a few messages
+ * of a few lanes.  The lanes that have to wait for that stand in line, link by link. */
+
+void refill_fed(struct lane *l)
+{
+	struct outlet *o = l->active || l->refilling ? l->out : NULL;
+
+	if (o == l->fed_at)
+		return;
+	if (l->fed_at)
+		l->fed_at->n_fed--;
+	if (o)
+		o->n_fed++;
+	l->fed_at = o;
+}
+
+static void hunger(struct lane *l)
+{
+	struct outlet *o = l->out;
+
+	if (!o || l->hungry_at)
+		return;
+	l->hungry_at = o;
+	l->next_hungry = NULL;
+	l->prev_hungry = o->hungry_tail;
+	if (o->hungry_tail)
+		o->hungry_tail->next_hungry = l;
+	else
+		o->hungry = l;
+	o->hungry_tail = l;
+}
+
+void refill_sated(struct lane *l)
+{
+	struct outlet *o = l->hungry_at;
+
+	if (!o)
+		return;
+	if (l->prev_hungry)
+		l->prev_hungry->next_hungry = l->next_hungry;
+	else
+		o->hungry = l->next_hungry;
+	if (l->next_hungry)
+		l->next_hungry->prev_hungry = l->prev_hungry;
+	else
+		o->hungry_tail = l->prev_hungry;
+	l->hungry_at = NULL;
+}
+
+/* How many rows of it may be read now. */
+static unsigned room_for(const struct queue *q, const struct lane *l)
+{
+	uint64_t room = resident_room(q, l->key.class);
+	unsigned window = q->lane_window;
+
+	if (room < ROOM_ROWS)
+		room = 0;
+	if (!room && l->out && l->out->n_fed < FED_LANES + (l->fed_at != NULL) && l->wait.n < FED_ROWS / 2) {
+		room = FED_ROWS;
+		window = FED_ROWS;
+	}
+	if (l->wait.n >= window)
+		return 0;
+	return room < window - l->wait.n ? (unsigned)room : window - l->wait.n;
+}
+
+void refill_feed(struct queue *q, struct outlet *o)
+{
+	while (o->hungry && room_for(q, o->hungry)) {
+		struct lane *l = o->hungry;
+
+		refill_sated(l);
+		refill_lane(q, l);
+	}
+}
+
 /* May a page of this lane be asked for?  Without a link only to have the rules asked again (see routed() in lane.c). */
 static bool wants_page(const struct queue *q, const struct lane *l)
 {
 	if (!l->out && (l->route || !q->route_of))
 		return false;
-	return l->wait.n < q->lane_window / 2 && q->n_by_id < q->max_resident &&
-		(l->n_rows > l->n_rows_staged || l->counting);
+	return l->wait.n < q->lane_window / 2 && (l->n_rows > l->n_rows_staged || l->counting);
 }
 
 static void lane_read(struct store_query *sq)
@@ -217,9 +299,11 @@ static void lane_read(struct store_query *sq)
 	struct q_load *p = &lq->load;
 	uint64_t upto = p->last_seq < lq->below ? p->last_seq : lq->below - 1;
 	bool good = sq->r == 0, moved, more;
+	struct outlet *o;
 
 	q->now_ms = clock_ms();
 	q->reads_come++;
+	q->n_asked -= lq->n_asked;
 	l->refilling = false;
 	for (unsigned i = 0; good && i < p->n_rows; i++) {
 		struct store_loaded *x = &p->rows[i];
@@ -247,14 +331,19 @@ static void lane_read(struct store_query *sq)
 	store_query_done(sq);
 	free(lq);
 	cancel_pages_came(q);
+	refill_fed(l);
 	if ((moved || more) && wants_page(q, l))
 		refill_lane(q, l);
+	o = l->out;
 	lane_drop_if_idle(q, l);
+	if (o)
+		refill_feed(q, o);
 }
 
 void refill_lane(struct queue *q, struct lane *l)
 {
 	struct lane_query *lq;
+	unsigned room;
 
 	if (l->refilling || l->expiring || !l->key.id || l->pin || !q->leases_known || q->stopping ||
 		l->wait.n >= q->lane_window)
@@ -263,6 +352,12 @@ void refill_lane(struct queue *q, struct lane *l)
 		return;
 	if (!l->counting && l->n_rows <= l->n_rows_staged)
 		return;
+	room = room_for(q, l);
+	if (!room && l->wait.n < FED_ROWS / 2) /* else it asks again with the next one that leaves it */
+		hunger(l);
+	if (!room)
+		return;
+	refill_sated(l);
 	lq = calloc(1, sizeof(*lq));
 	q->lanes_again |= !lq;
 	if (!lq)
@@ -274,8 +369,11 @@ void refill_lane(struct queue *q, struct lane *l)
 	lq->load.lane = l->key.id;
 	lq->load.after_seq = l->cursor;
 	lq->below = all_committed_below(q, l);
-	lq->load.limit = q->lane_window - l->wait.n;
+	lq->load.limit = room;
+	lq->n_asked = l->counting || l->n_rows > room ? room : (unsigned)l->n_rows;
+	q->n_asked += lq->n_asked;
 	l->refilling = true;
+	refill_fed(l);
 	q->reads_asked++;
 	store_read(q->store, STORE_QUEUE, &lq->load.q);
 }
@@ -507,6 +605,8 @@ void refill_second(struct queue *q)
 	for (struct lane *l = q->lanes; l; l = l->next_all) {
 		if (l->counting)
 			refill_count_lane(q, l);
+		if (l->out)
+			refill_feed(q, l->out);
 		if (wants_page(q, l))
 			refill_lane(q, l);
 	}

@@ -561,6 +561,116 @@ static void due_rows_that_the_disk_refused_are_counted_once(void **state)
 	world_free(w);
 }
 
+static void add_campaigns(struct world *w, unsigned from, unsigned upto)
+{
+	char name[16];
+
+	for (unsigned i = from; i < upto; i++) {
+		snprintf(name, sizeof(name), "c%u", i);
+		world_add(w, 1,
+			(struct message){.class = CLASS_MARKETING, .campaign = names_get(w->names, NAME_CAMPAIGN, name)},
+			NULL);
+		if (i % 100 == 99)
+			world_quiet(w);
+	}
+	RUN_UNTIL(w, w->committed == upto);
+}
+
+static uint64_t resident(struct world *w)
+{
+	struct queue_stats s;
+
+	queue_stats(w->queue, &s);
+	return s.resident;
+}
+
+/* Each message has a campaign, so a lane, of its own: memory has as many as it may, and some for the link (256 lanes).
+ * Each goes, also after a restart. */
+static void memory_is_bounded_with_as_many_lanes_as_messages(void **state)
+{
+	struct world *w = world_new("queue: { max_resident = 1024; };" WORLD_LOOPBACK);
+	unsigned n_before;
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	a = fake_new(w, "A", 10);
+	fake_route(w, a, NULL);
+	fake_up(w, a, true);
+	add_campaigns(w, 0, 1900);
+	world_seconds(w, 3);
+	assert_true(resident(w) <= 1024 + 256);
+	assert_int_equal(a->n, 10);
+	assert_int_equal(world_waiting(w), 1900);
+	while (a->n < 700) {
+		unsigned n = a->n;
+
+		fake_end_all(w, a, OUTCOME_SENT);
+		RUN_UNTIL(w, a->n > n);
+		assert_true(resident(w) <= 1024 + 256);
+	}
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_quiet(w);
+	n_before = a->n_ended;
+	world_halt(w);
+	world_up(w, false);
+	a = fake_new(w, "A", 10);
+	fake_route(w, a, NULL);
+	fake_up(w, a, true);
+	world_quiet(w);
+	assert_true(resident(w) <= 1024 + 256);
+	world_stop_seconds(w); /* what comes next does not wait for a second to pass */
+	while (world_waiting(w)) {
+		fake_end_all(w, a, OUTCOME_SENT);
+		world_turn(w);
+		assert_true(resident(w) <= 1024 + 256);
+	}
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_quiet(w);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM submit"), 1900);
+	assert_true(n_before + a->n >= 1900 && n_before + a->n <= 1910); /* what was in flight went again */
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM backlog b LEFT JOIN submit s ON s.key >> 8 = b.id"
+				       " WHERE s.key IS NULL"), 0);
+	world_halt(w);
+	world_free(w);
+}
+
+/* One campaign has all of the memory there is: another one goes on all the same. */
+static void a_small_campaign_does_not_wait_for_memory(void **state)
+{
+	struct world *w = world_new("queue: { max_resident = 1024; lane_window = 1024; };" WORLD_LOOPBACK);
+	struct fake *a;
+	uint64_t last;
+	bool went = false;
+
+	(void)state;
+	world_up(w, false);
+	a = fake_new(w, "A", 10);
+	fake_route(w, a, NULL);
+	fake_up(w, a, true);
+	world_add(w, 1000, (struct message){.class = CLASS_MARKETING}, NULL);
+	world_add(w, 500, (struct message){.class = CLASS_MARKETING}, NULL);
+	RUN_UNTIL(w, w->committed == 1500);
+	world_add(w, 1,
+		(struct message){.class = CLASS_MARKETING, .campaign = names_get(w->names, NAME_CAMPAIGN, "small")}, &last);
+	RUN_UNTIL(w, w->committed == 1501);
+	world_quiet(w);
+	for (unsigned i = 0; i < 5; i++) {
+		fake_end_all(w, a, OUTCOME_SENT);
+		world_quiet(w);
+	}
+	for (unsigned i = 0; i < a->n; i++)
+		went |= msg_key_id(a->key[i]) == last;
+	assert_true(went);
+	while (a->n < 1501) {
+		fake_end_all(w, a, OUTCOME_SENT);
+		world_turn(w);
+	}
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_down(w);
+	world_free(w);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -581,6 +691,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_cancellation_that_failed_gives_back_what_a_page_brought),
 		cmocka_unit_test(a_retry_that_was_not_stored_is_stored_later),
 		cmocka_unit_test(due_rows_that_the_disk_refused_are_counted_once),
+		cmocka_unit_test(memory_is_bounded_with_as_many_lanes_as_messages),
+		cmocka_unit_test(a_small_campaign_does_not_wait_for_memory),
 	};
 
 	return WORLD_MAIN(tests, argc, argv);

@@ -19,7 +19,7 @@
 #include "queue/queue_impl.h"
 
 #define TEXT_MAX   1000
-#define HELD_MAX   256
+#define HELD_MAX   4096
 #define CALM_TURNS 4   /* an answer of the store may stage something in the turn after it */
 #define PROGRAM_S  240 /* a loop that never ends is ended */
 
