@@ -377,7 +377,7 @@ static void row_done(struct store_op *op)
 	if (op->r == 0)
 		fresh_clear(q->fresh, msg_key_id(j->f.key)); /* the row knows it from here on */
 	else if (qm && qm->row_seq == j->f.seq)
-		qm->row_lane = 0;
+		qm->row_lane = qm->row_ahead = 0;
 	lane_row_done(q, j);
 	pool_put(&q->pool_due, op);
 }
@@ -401,6 +401,7 @@ void lane_row(struct queue *q, struct lane *l, struct qmsg *qm)
 	lane_row_staged(q, l, j, qm->m->ttl_end_ms);
 	qm->row_lane = j->f.lane;
 	qm->row_seq = j->f.seq;
+	qm->row_ahead = true;
 	store_stage(q->store, STORE_SETTLE, &j->f.op);
 }
 

@@ -229,6 +229,8 @@ void qmsg_free(struct queue *q, struct qmsg *qm)
 {
 	struct qmsg **b = bucket_of(q, qm->m->id);
 
+	if (qm->row_ahead)
+		refill_left(q, qm);
 	qmsg_set_lane(qm, NULL);
 
 	while (*b != qm)

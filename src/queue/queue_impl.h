@@ -71,6 +71,7 @@ struct qmsg {
 	bool bound_row;             /* it has such a row, which perhaps no longer counts */
 	bool in_lane, stalled, blocked;
 	bool again;                 /* it came back to its lane, and goes before those that never left it */
+	bool row_ahead;             /* it got its row while it was here, and the lane has not read that yet */
 	bool pending;               /* its accept commit is not done: nobody may touch it */
 	int64_t since_ms;
 };
@@ -106,6 +107,7 @@ struct lane {
 	uint64_t cursor;             /* seq of the last row read */
 	bool counting;               /* n_rows is not known yet, there may be some */
 	bool refilling, expiring, active, asked_count;
+	bool stale;                  /* the page that is being read may speak of what has left since */
 	int deficit;
 	bool in_turn;          /* it was given its quantum, and has not used it up */
 	uint8_t reason;
@@ -565,6 +567,7 @@ void ask_free_all(struct queue *q);
 
 /* refill.c */
 void refill_lane(struct queue *q, struct lane *l);
+void refill_left(struct queue *q, const struct qmsg *qm);   /* a message leaves memory before its row was read */
 void refill_feed(struct queue *q, struct outlet *o);        /* memory has room again, perhaps */
 void refill_fed(struct lane *l);                            /* whether it is active, read, or at which link */
 void refill_sated(struct lane *l);                          /* it waits for memory no more */

@@ -138,6 +138,7 @@ static struct qmsg *take_loaded(struct queue *q, struct store_loaded *x)
 			qm->row_lane = x->lane;
 			qm->row_seq = x->seq;
 		}
+		qm->row_ahead = false;
 		return NULL;
 	}
 	if (cancel_blocks(q, x))
@@ -176,8 +177,18 @@ struct lane_query {
 	struct queue *q;
 	struct lane *lane;
 	unsigned n_asked;
+	uint64_t n_known; /* rows that it had then, all of them committed; 0: not known */
 	uint64_t below; /* rows before this one were committed when it was asked for; others may be missing in it */
 };
+
+/* It would wait once more, and go twice, if a page brought it that was read before. */
+void refill_left(struct queue *q, const struct qmsg *qm)
+{
+	struct lane *l = qm->lane && qm->lane->key.id == qm->row_lane ? qm->lane : lane_by_id(q, qm->row_lane);
+
+	if (l)
+		l->stale = l->refilling;
+}
 
 /* Numbers are given when something is staged, and what is staged may be committed in another order: a code in an array
  * goes with bulk, one with a higher number before it.  Where no row of the lane is on its way it waits for nobody. */
@@ -190,18 +201,27 @@ static uint64_t all_committed_below(const struct queue *q, const struct lane *l)
 	return low < q->next_id ? low : q->next_id;
 }
 
+static void take_off(uint64_t *count, uint64_t n)
+{
+	*count -= n < *count ? n : *count;
+}
+
+static void rows_passed(struct queue *q, struct lane *l, uint64_t n)
+{
+	take_off(&l->n_rows, n);
+	take_off(&q->stats.waiting, n);
+	take_off(&l->client->waiting, n);
+}
+
 /* One row of a page has been passed over: it is in memory now, or needs nothing more. */
 static void row_passed(struct queue *q, struct lane *l, const struct store_loaded *x)
 {
 	if (x->m)
 		lane_minute_sub(l, minute_of(x->m->ttl_end_ms), 1);
-	if (l->counting) {
+	if (l->counting)
 		l->n_read_uncounted++;
-		return;
-	}
-	l->n_rows -= l->n_rows > 0;
-	q->stats.waiting -= q->stats.waiting > 0;
-	l->client->waiting -= l->client->waiting > 0;
+	else
+		rows_passed(q, l, 1);
 }
 
 /* ---- room in memory ----------------------------------------------------------------------------------------
@@ -298,13 +318,14 @@ static void lane_read(struct store_query *sq)
 	struct lane *l = lq->lane;
 	struct q_load *p = &lq->load;
 	uint64_t upto = p->last_seq < lq->below ? p->last_seq : lq->below - 1;
-	bool good = sq->r == 0, moved, more;
+	bool good = sq->r == 0 && !l->stale, moved, more = l->stale;
+	uint64_t n_passed = 0;
 	struct outlet *o;
 
 	q->now_ms = clock_ms();
 	q->reads_come++;
 	q->n_asked -= lq->n_asked;
-	l->refilling = false;
+	l->refilling = l->stale = false;
 	for (unsigned i = 0; good && i < p->n_rows; i++) {
 		struct store_loaded *x = &p->rows[i];
 
@@ -313,20 +334,25 @@ static void lane_read(struct store_query *sq)
 		x->skip = l->key.skip;
 		if (!has_room(q, x)) {
 			upto = x->seq - 1;
+			lq->n_known = 0;
 			q->lanes_again = true;
 			log_error("backlog_not_read", "lane=%u error=%s", l->key.id, strerror(ENOMEM));
 			break;
 		}
 		row_passed(q, l, x);
+		n_passed++;
 		take_loaded(q, x);
 	}
+	/* Of messages that had a row though they were in memory: they ended before it was read. */
+	if (good && !p->more && lq->n_known > n_passed)
+		rows_passed(q, l, lq->n_known - n_passed);
 	moved = good && upto > l->cursor && p->n_rows;
 	/* What was committed since did not ask, as this page was under way. */
-	more = good && !q->lanes_again && all_committed_below(q, l) > lq->below;
+	more |= good && !q->lanes_again && all_committed_below(q, l) > lq->below;
 	if (moved)
 		l->cursor = upto;
-	q->lanes_again |= !good;
-	if (!good)
+	q->lanes_again |= sq->r < 0;
+	if (sq->r < 0)
 		log_error("backlog_not_read", "lane=%u error=%s", l->key.id, strerror(-sq->r));
 	store_query_done(sq);
 	free(lq);
@@ -369,6 +395,7 @@ void refill_lane(struct queue *q, struct lane *l)
 	lq->load.lane = l->key.id;
 	lq->load.after_seq = l->cursor;
 	lq->below = all_committed_below(q, l);
+	lq->n_known = l->counting || l->n_rows_staged ? 0 : l->n_rows;
 	lq->load.limit = room;
 	lq->n_asked = l->counting || l->n_rows > room ? room : (unsigned)l->n_rows;
 	q->n_asked += lq->n_asked;

@@ -671,6 +671,49 @@ static void a_small_campaign_does_not_wait_for_memory(void **state)
 	world_free(w);
 }
 
+/* More messages are in memory than a lane may have now, and get rows.  They leave before these rows are read, some while
+ * the page with theirs is on its way: each goes once, and nothing waits then. */
+static void rows_that_go_before_they_are_read_are_not_waited_for(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+
+	(void)state;
+	world_up(w, false);
+	a = fake_new(w, "A", 100);
+	a->o.up = false;
+	fake_route(w, a, NULL);
+	world_add(w, 60, (struct message){.class = CLASS_SERVICE}, NULL);
+	RUN_UNTIL(w, w->committed == 60);
+	world_down(w);
+	w->conf_text = WORLD_SMALL_LANE WORLD_LOOPBACK;
+	world_up(w, false);
+	a = fake_new(w, "A", 100);
+	a->o.up = false;
+	a->o.reports = false;
+	fake_route(w, a, NULL);
+	RUN_UNTIL(w, !world_recovering(w));
+	world_quiet(w);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM backlog"), 60 - WORLD_LANE);
+	world_hold_answer(Q_BACKLOG);
+	fake_up(w, a, true);
+	RUN_UNTIL(w, a->n == 60);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_quiet(w);
+	assert_int_equal(world_held(), 1);
+	world_release(w);
+	world_quiet(w);
+	world_seconds(w, 2);
+	assert_int_equal(a->n, 60);
+	assert_int_equal(world_waiting(w), 0);
+	world_add(w, 20, (struct message){.class = CLASS_MARKETING}, NULL);
+	RUN_UNTIL(w, a->n == 80);
+	world_seconds(w, 2);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_down(w);
+	world_free(w);
+}
+
 int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
@@ -693,6 +736,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(due_rows_that_the_disk_refused_are_counted_once),
 		cmocka_unit_test(memory_is_bounded_with_as_many_lanes_as_messages),
 		cmocka_unit_test(a_small_campaign_does_not_wait_for_memory),
+		cmocka_unit_test(rows_that_go_before_they_are_read_are_not_waited_for),
 	};
 
 	return WORLD_MAIN(tests, argc, argv);
