@@ -596,7 +596,7 @@ static void stop_check(uv_timer_t *t)
 	bool late = now_ms >= q->stop_deadline_ms;
 
 	if ((q->stats.in_flight || q->settling) && !late) {
-		/* How parts ended is still worth the wait when the disk has refused it: a start would send them again. */
+		/* How parts ended is worth the wait when the disk has refused it: a start would send them again. */
 		if (now_ms >= q->stop_again_ms) {
 			q->stop_again_ms = now_ms + 1000;
 			queue_again_all(q);

@@ -749,39 +749,6 @@ static void a_receipt_that_met_its_part_on_the_way_to_disk_finds_it(void **state
 	world_free(w);
 }
 
-/* A receipt that was faster than the answer says that the part failed, and memory lets go of the part: the one that
- * corrects it finds it all the same. */
-static void what_a_parked_receipt_ended_is_found_by_its_correction(void **state)
-{
-	struct world *w = world_new(WORLD_LOOPBACK);
-	struct fake *a;
-
-	(void)state;
-	world_sent_max(16);
-	world_up(w, false);
-	a = link_of(w, RECEIPT_ID_TEXT);
-	world_add(w, 1, (struct message){.to = TO}, NULL);
-	RUN_UNTIL(w, a->n == 1);
-	assert_int_equal(fake_receipt(w, a, a->key[0], RECEIPT_UNDELIVERABLE), 0);
-	RUN_UNTIL(w, w->n_acks == 1);
-	world_quiet(w);
-	assert_int_equal(parked(w), 1);
-	fake_end_all(w, a, OUTCOME_SENT);
-	RUN_UNTIL(w, w->final[STATE_UNDELIVERED] == 1);
-	world_add(w, 40, (struct message){.to = TO}, NULL);
-	RUN_UNTIL(w, a->n == 41);
-	fake_end_all(w, a, OUTCOME_SENT);
-	world_quiet(w);
-	assert_int_equal(fake_receipt(w, a, a->key[0], RECEIPT_DELIVERED), 0);
-	RUN_UNTIL(w, w->n_acks == 2);
-	world_quiet(w);
-	assert_int_equal(parked(w), 0);
-	assert_int_equal(stats(w).corrections, 1);
-	world_sent_max(0);
-	world_halt(w);
-	world_free(w);
-}
-
 int main(int argc, char **argv)
 {
 	static const struct CMUnitTest tests[] = {
@@ -799,7 +766,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_link_that_falls_silent_of_matches_raises_the_alarm_once),
 		cmocka_unit_test(silence_keeps_rows_only_where_receipts_come),
 		cmocka_unit_test(a_receipt_that_met_its_part_on_the_way_to_disk_finds_it),
-		cmocka_unit_test(what_a_parked_receipt_ended_is_found_by_its_correction),
 		cmocka_unit_test(a_repetition_is_acknowledged_when_the_first_is_stored),
 		cmocka_unit_test(a_repetition_stands_in_for_what_was_refused),
 		cmocka_unit_test(a_repetition_is_refused_with_the_first),

@@ -76,6 +76,38 @@ static void what_retention_took_leaves_no_row_for_a_receipt(void **state)
 	world_sent_max(0);
 }
 
+/* A receipt that was faster than the answer says that the part failed, and memory lets go of the part: the one that
+ * corrects it finds it all the same. */
+static void what_a_parked_receipt_ended_is_found_by_its_correction(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	struct fake *a;
+
+	(void)state;
+	world_sent_max(16);
+	world_up(w, false);
+	a = fake_new(w, "A", 50);
+	fake_route(w, a, NULL);
+	world_add(w, 1, (struct message){.class = CLASS_SERVICE}, NULL);
+	RUN_UNTIL(w, a->n == 1);
+	assert_int_equal(fake_receipt(w, a, a->key[0], RECEIPT_UNDELIVERABLE), 0);
+	RUN_UNTIL(w, w->n_acks == 1);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM receipt_parked"), 1);
+	fake_end_all(w, a, OUTCOME_SENT);
+	RUN_UNTIL(w, w->final[STATE_UNDELIVERED] == 1);
+	world_add(w, 40, (struct message){.class = CLASS_SERVICE}, NULL);
+	RUN_UNTIL(w, a->n == 41);
+	fake_end_all(w, a, OUTCOME_SENT);
+	world_quiet(w);
+	assert_int_equal(fake_receipt(w, a, a->key[0], RECEIPT_DELIVERED), 0);
+	RUN_UNTIL(w, w->n_acks == 2);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM receipt_parked"), 0);
+	assert_int_equal(world_rows(w, "SELECT count(*) FROM correction"), 1);
+	world_sent_max(0);
+	world_halt(w);
+	world_free(w);
+}
+
 /* The page with the last rows of the lane was read; before it comes, more rows are accepted. */
 static void rows_accepted_while_the_last_page_is_read_are_found(void **state)
 {
@@ -652,7 +684,9 @@ static void a_small_campaign_does_not_wait_for_memory(void **state)
 	world_add(w, 500, (struct message){.class = CLASS_MARKETING}, NULL);
 	RUN_UNTIL(w, w->committed == 1500);
 	world_add(w, 1,
-		(struct message){.class = CLASS_MARKETING, .campaign = names_get(w->names, NAME_CAMPAIGN, "small")}, &last);
+		(struct message){
+			.class = CLASS_MARKETING, .campaign = names_get(w->names, NAME_CAMPAIGN, "small")},
+		&last);
 	RUN_UNTIL(w, w->committed == 1501);
 	world_quiet(w);
 	for (unsigned i = 0; i < 5; i++) {
@@ -671,8 +705,8 @@ static void a_small_campaign_does_not_wait_for_memory(void **state)
 	world_free(w);
 }
 
-/* More messages are in memory than a lane may have now, and get rows.  They leave before these rows are read, some while
- * the page with theirs is on its way: each goes once, and nothing waits then. */
+/* More messages are in memory than a lane may have now, and get rows.  They leave before these rows are read, some
+ * while the page with theirs is on its way: each goes once, and nothing waits then. */
 static void rows_that_go_before_they_are_read_are_not_waited_for(void **state)
 {
 	struct world *w = world_new(WORLD_LOOPBACK);
@@ -721,6 +755,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(what_retention_took_leaves_no_row_for_a_receipt),
 		cmocka_unit_test(rows_accepted_while_the_last_page_is_read_are_found),
 		cmocka_unit_test(a_code_comes_back_at_its_time_whatever_else_is_due),
+		cmocka_unit_test(what_a_parked_receipt_ended_is_found_by_its_correction),
 		cmocka_unit_test(what_is_due_does_not_wait_for_codes),
 		cmocka_unit_test(a_due_row_fired_twice_counts_once),
 		cmocka_unit_test(rows_overtaken_by_higher_numbers_are_read),
