@@ -92,14 +92,25 @@ static void big_parsed(uv_work_t *w, int status)
 {
 	struct big *b = (struct big *)w;
 	struct api_call *c = b->call;
+	struct api *a = c->api;
 
-	(void)status; /* nobody cancels */
+	(void)status; /* cancelled: nobody is there, either */
+	c->big = NULL;
 	free(b->body);
 	if (c->q && hold(c, b->root, b->n_root))
 		b->done(c, b->root, &b->error, b->digest);
 	json_decref(b->root);
 	free(b);
 	api_let_go(c);
+	api_part_gone(a);
+}
+
+/* Its room is given back with the request: what has not begun goes with it, or clients that leave again and again
+ * would have as many bodies wait here as they can send. */
+void api_body_abort(struct api_call *c)
+{
+	if (c->big)
+		uv_cancel((uv_req_t *)&c->big->work);
 }
 
 static void parse_big(struct api_call *c, const uint8_t *body, size_t n, api_body_cb done)
@@ -125,6 +136,8 @@ static void parse_big(struct api_call *c, const uint8_t *body, size_t n, api_bod
 		return;
 	}
 	stats_add(c->api->p.stats, STATS_BIG_BODIES, 1);
+	c->big = b;
+	c->api->n_open++;
 	api_hold(c);
 }
 

@@ -1,9 +1,12 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """0511: clients that post as fast as they can: refused before memory or disk run out, served again by itself, sending goes on."""
+import fcntl
 import re
 import socket
 import sqlite3
+import struct
+import termios
 
 from faults import *
 from harness import *
@@ -133,6 +136,12 @@ class Unfinished:
     def send(self, head, n):
         self.s.sendall(head + b" " * (n - len(head)))
 
+    def reset(self):
+        """Leave as a client that gave up: all that was sent has arrived."""
+        wait_for(lambda: fcntl.ioctl(self.s, termios.TIOCOUTQ, bytes(4)) == bytes(4), 20, "the body to arrive")
+        self.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.s.close()
+
 
 @case("large bodies that do not end: bounded in memory, half of the room for one client, 503 and Retry-After for the rest")
 def _(w):
@@ -174,6 +183,34 @@ def _(w):
     risen = resident_kb(gw, "VmHWM") - idle
     check(risen < (200 << 10 if SANITIZED else 70 << 10), f"resident memory rose by {risen} kB for small objects")
     equal(gw.metrics()['posthorn_http_no_room_total{listener="main"}'], 64, "refusals")
+
+
+@case("clients that post large bodies and are gone: what waits to be parsed goes with them")
+def _(w):
+    gw = w.gateway({"http": {"max_held": 64 << 20}}, env=SMALL_QUARANTINE)
+    gw.api().send()
+    idle, n, left = resident_kb(gw), 8 << 20, [20] * 4
+
+    def leave(i):
+        while left[i]:
+            u = Unfinished(gw, "shop", n)
+            if u.taken:
+                u.send(b"[", n - 1)
+                u.s.sendall(b"]")
+                left[i] -= 1
+            u.reset()
+
+    threads = [threading.Thread(target=leave, args=(i,)) for i in range(len(left))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(patience(60))
+    equal(left, [0] * 4, "bodies that were not let in")
+    risen = resident_kb(gw, "VmHWM") - idle
+    print(f"# resident memory rose by {risen >> 10} MB", flush=True)
+    check(risen < (200 << 10 if SANITIZED else 130 << 10), f"resident memory rose by {risen} kB")
+    wait_for(lambda: gw.metrics()['posthorn_http_held_octets{listener="main"}'] == 0, 10, "the room to be free")
+    gw.api().post("/v1/messages", rows(500)).expect(202)
 
 
 @case("a program holds the write lock: all posts are refused soon, with a reason; receipts wait; it ends by itself")
