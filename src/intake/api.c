@@ -479,7 +479,8 @@ static bool pass_auth(struct api_call *c, bool admin)
 	enum auth_result r;
 	unsigned wait_s = 0;
 
-	if (c->route->role == ROLE_ADMIN_OPEN && admin)
+	c->q->is_watch = c->route->role == ROLE_ADMIN_OPEN;
+	if (c->q->is_watch && admin)
 		return true;
 	http_request_peer(c->q, &peer);
 	r = auth_check(c->api->auth, http_header_get(c->q, "Authorization"), (struct sockaddr *)&peer,
