@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """0511: clients that post as fast as they can: refused before memory or disk run out, served again by itself, sending goes on."""
 import fcntl
+import http.client
 import re
 import socket
 import sqlite3
@@ -125,10 +126,10 @@ def _(w):
 class Unfinished:
     """A post of so many octets whose end never comes."""
 
-    def __init__(self, gw, client, octets, form="application/json"):
+    def __init__(self, gw, client, octets, form="application/json", query=""):
         self.octets = octets
         self.s = socket.create_connection(("127.0.0.1", gw.port), timeout=patience(20))
-        self.s.sendall(f"POST /v1/messages HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {gw.keys[client]}\r\n"
+        self.s.sendall(f"POST /v1/messages{query} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {gw.keys[client]}\r\n"
                        f"Content-Type: {form}\r\nContent-Length: {octets}\r\nExpect: 100-continue\r\n\r\n".encode())
         self.answer = self.s.recv(4096).decode()
         self.taken = self.answer.startswith("HTTP/1.1 100 ")
@@ -211,6 +212,36 @@ def _(w):
     check(risen < (200 << 10 if SANITIZED else 130 << 10), f"resident memory rose by {risen} kB")
     wait_for(lambda: gw.metrics()['posthorn_http_held_octets{listener="main"}'] == 0, 10, "the room to be free")
     gw.api().post("/v1/messages", rows(500)).expect(202)
+
+
+@case("room: what never finds any is told so, and results that a stream gathers take some")
+def _(w):
+    gw = w.gateway({"http": {"max_held": 16 << 20}})
+    held = lambda: gw.metrics()['posthorn_http_held_octets{listener="main"}']
+    large = [dict(r, text="x" * 600) for r in rows(10000)]
+    gw.api().post("/v1/messages", large).expect(413, "too_many_rows")
+    gw.api().post("/v1/preview", large[:3000]).expect(200)
+    stream = lambda: Unfinished(gw, "shop", 20001, "application/x-ndjson", "?results=all")
+    u, more = stream(), None
+    u.s.sendall(b"x\n" * 10000)
+    wait_for(lambda: held() > 1 << 20, 10, "room to be taken for 10,000 refusals")
+    equal((held() - (256 << 10)) % (64 << 10), 0, "in steps")
+    more = [stream() for _ in range(10)]
+    for m in more:
+        m.s.sendall(b"x\n" * 10000)
+    wait_for(lambda: gw.metrics()['posthorn_http_no_room_total{listener="main"}'] > 0, 20, "the room to be full")
+    check(held() <= 12 << 20, f"one client holds {held()}")
+    said = []
+    for m in (u, *more):
+        m.s.sendall(b"\n")
+        r = http.client.HTTPResponse(m.s)
+        r.begin()
+        said.append(json.loads(r.read()))
+        m.s.close()
+    equal({s["rejected"] for s in said}, {10000}, "refused rows")
+    equal(len(said[0]["results"]), 10000, "all of the first one's are listed")
+    check(any(s.get("truncated") and len(s["results"]) > 500 for s in said), "some are not listed, and the answer says so")
+    wait_for(lambda: held() == 0, 10, "the room to be free")
 
 
 @case("a program holds the write lock: all posts are refused soon, with a reason; receipts wait; it ends by itself")
