@@ -192,10 +192,10 @@ def patient(load, batch):
 class Bench:
     """All that lives through the rounds, and what is known so far."""
 
-    def __init__(self, w, client=None):
+    def __init__(self, w, client=None, script=""):
         self.w, self.numbers, self.leased, self.known, self.doubles = w, Numbers(), collections.Counter(), {}, 0
         self.sim = w.smsc("--receipt-delay", "20", "--receipt-jitter", "60", "--receipt-retry", "200", "--receipt-tries", "30",
-                          script="on submit_sm every 41 status 0x08\n")
+                          script=script)
         carrier = Carrier(w)
         self.inbound, self.sink = Inbound(carrier), w.sink()
         self.gw = w.gateway({"log_level": "info", "routes": [{"links": ["acme"]}]}, program=PROGRAM, webhook=self.sink, client=client,
@@ -408,7 +408,7 @@ if __name__ == "__main__":
 
     @case("kill -9 at each named point: nothing promised is lost, changed, or doubled without a lease")
     def _(w):
-        rng, bench, results = random.Random(options.seed), Bench(w), []
+        rng, bench, results = random.Random(options.seed), Bench(w, script="on submit_sm every 41 status 0x08\n"), []
         for _ in range(options.rounds):
             results += table(bench, rng)
             found = [(r[0], {k: v[:3] for k, v in r[-1].items()}) for r in results if r[-1]]
