@@ -479,7 +479,8 @@ static bool pass_auth(struct api_call *c, bool admin)
 	enum auth_result r;
 	unsigned wait_s = 0;
 
-	if (c->route->role == ROLE_ADMIN_OPEN && admin)
+	c->q->is_watch = c->route->role == ROLE_ADMIN_OPEN;
+	if (c->q->is_watch && admin)
 		return true;
 	http_request_peer(c->q, &peer);
 	r = auth_check(c->api->auth, http_header_get(c->q, "Authorization"), (struct sockaddr *)&peer,
@@ -643,6 +644,7 @@ static void on_abort(void *arg, struct http_request *q)
 	}
 	if (c->stream)
 		c->stream->ops->abort(c->stream);
+	api_body_abort(c);
 	api_let_go(c);
 }
 
@@ -690,7 +692,7 @@ struct api *api_new(const struct api_parts *p)
 	uv_idle_init(p->loop, &a->idle);
 	a->timer.data = a;
 	a->idle.data = a;
-	a->n_open_handles = 2;
+	a->n_open = 2;
 	return a;
 }
 
@@ -725,12 +727,11 @@ void api_stopping(struct api *a)
 	}
 }
 
-static void on_handle_closed(uv_handle_t *h)
+void api_part_gone(struct api *a)
 {
-	struct api *a = h->data;
 	struct api_call *c;
 
-	if (--a->n_open_handles > 0)
+	if (--a->n_open > 0)
 		return;
 	while ((c = a->pool)) {
 		a->pool = c->next_free;
@@ -740,6 +741,11 @@ static void on_handle_closed(uv_handle_t *h)
 	unicode_free(a->unicode);
 	free(a->preview);
 	free(a);
+}
+
+static void on_handle_closed(uv_handle_t *h)
+{
+	api_part_gone(h->data);
 }
 
 void api_free(struct api *a)

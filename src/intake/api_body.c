@@ -24,7 +24,7 @@ struct big {
 	char *body;
 	size_t n;
 	json_t *root;
-	size_t n_root;
+	size_t n_root, most;
 	json_error_t error;
 	bool wants_digest;
 	uint8_t digest[16];
@@ -43,6 +43,14 @@ static void digest_body(const void *body, size_t n, uint8_t ret[static 16])
 	json_digest_init(&d, 'a');
 	json_digest_row(&d, body, n);
 	json_digest_text(&d, ret);
+}
+
+/* What would never find room is told so at once, and not that it should try again. */
+static size_t most_of(const struct api_call *c)
+{
+	size_t most = http_request_most(c->q);
+
+	return most < API_PARSED_MAX ? most : API_PARSED_MAX;
 }
 
 /* false: the request was answered. */
@@ -83,7 +91,7 @@ static void big_parse(uv_work_t *w)
 	struct big *b = (struct big *)w;
 
 	step_back();
-	b->root = json_load_within(b->body, b->n, API_PARSED_MAX, &b->error, &b->n_root);
+	b->root = json_load_within(b->body, b->n, b->most, &b->error, &b->n_root);
 	if (b->wants_digest)
 		digest_body(b->body, b->n, b->digest);
 }
@@ -92,14 +100,25 @@ static void big_parsed(uv_work_t *w, int status)
 {
 	struct big *b = (struct big *)w;
 	struct api_call *c = b->call;
+	struct api *a = c->api;
 
-	(void)status; /* nobody cancels */
+	(void)status; /* cancelled: nobody is there, either */
+	c->big = NULL;
 	free(b->body);
 	if (c->q && hold(c, b->root, b->n_root))
 		b->done(c, b->root, &b->error, b->digest);
 	json_decref(b->root);
 	free(b);
 	api_let_go(c);
+	api_part_gone(a);
+}
+
+/* Its room is given back with the request: what has not begun goes with it, or clients that leave again and again
+ * would have as many bodies wait here as they can send. */
+void api_body_abort(struct api_call *c)
+{
+	if (c->big)
+		uv_cancel((uv_req_t *)&c->big->work);
 }
 
 static void parse_big(struct api_call *c, const uint8_t *body, size_t n, api_body_cb done)
@@ -117,6 +136,7 @@ static void parse_big(struct api_call *c, const uint8_t *body, size_t n, api_bod
 	b->n = n;
 	b->call = c;
 	b->done = done;
+	b->most = most_of(c);
 	b->wants_digest = wants_digest(c);
 	if (uv_queue_work(c->api->p.loop, &b->work, big_parse, big_parsed) < 0) {
 		free(b->body);
@@ -125,6 +145,8 @@ static void parse_big(struct api_call *c, const uint8_t *body, size_t n, api_bod
 		return;
 	}
 	stats_add(c->api->p.stats, STATS_BIG_BODIES, 1);
+	c->big = b;
+	c->api->n_open++;
 	api_hold(c);
 }
 
@@ -139,7 +161,7 @@ void api_body_parse(struct api_call *c, const uint8_t *body, size_t n, api_body_
 		parse_big(c, body, n, done);
 		return;
 	}
-	root = json_load_within(body, n, API_PARSED_MAX, &e, &n_root);
+	root = json_load_within(body, n, most_of(c), &e, &n_root);
 	if (json_is_array(root) && wants_digest(c))
 		digest_body(body, n, digest);
 	if (hold(c, root, n_root))

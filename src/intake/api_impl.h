@@ -102,6 +102,7 @@ struct api_call {
 	int64_t started_us;
 	char param[API_PATH_PARAMS][API_PARAM_MAX];
 	struct api_stream *stream; /* of a post or preview of many; NULL: none, or it is answered */
+	struct big *big;	   /* its body while it is parsed on another thread */
 
 	/* one message */
 	struct queue_batch batch;
@@ -125,7 +126,7 @@ struct api {
 	struct api_listener main, admin;
 	uv_timer_t timer; /* waiters */
 	uv_idle_t idle;	  /* runners */
-	unsigned n_open_handles;
+	unsigned n_open; /* handles, and bodies on other threads: it is freed when there are none */
 	struct api_waiter *waiters, **waiters_tail;
 	struct api_runner *runners, **runners_tail;
 	struct api_key *keys[API_KEY_BUCKETS];
@@ -157,6 +158,7 @@ static inline void api_hold(struct api_call *c)
 	c->pending++;
 }
 void api_let_go(struct api_call *c); /* the end of a callback: the call may be freed here */
+void api_part_gone(struct api *a);   /* of n_open: the api may be freed here */
 
 void api_stream_begin(struct api_call *c, struct api_stream *s);
 void api_stream_done(struct api_call *c, struct api_stream *s); /* the call may be freed here */
@@ -232,5 +234,6 @@ void rows_begin(struct api_call *c, json_t *array, const char *key, const uint8_
 typedef void (*api_body_cb)(
 	struct api_call *c, json_t *root, const json_error_t *e, const uint8_t digest[static 16]);
 void api_body_parse(struct api_call *c, const uint8_t *body, size_t n, api_body_cb done);
+void api_body_abort(struct api_call *c); /* nobody waits for it */
 
 #endif

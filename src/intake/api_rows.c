@@ -365,6 +365,7 @@ static void abort_rows(struct api_stream *s)
 	rows_drop_building(r);
 	api_unwait(r->api, &r->waiter);
 	api_run_never(r->api, &r->runner);
+	row_source_done(&r->source); /* the room for it is given back; what is in flight is the queue's */
 	maybe_finish(r);
 }
 

@@ -73,12 +73,28 @@ static bool list_one(struct rows *r)
 	return true;
 }
 
+/* A stream may go on for hours, and what is listed stays until its end.  Arrays hold more for their rows anyway. */
+static bool room_for(struct rows *r, size_t n)
+{
+	if (!r->is_lines || !r->c->q || buf_len(&r->out.b) + n <= OUT_STEP + r->out_held)
+		return true;
+	if (!http_request_hold_more(r->c->q, OUT_STEP))
+		return false;
+	r->out_held += OUT_STEP;
+	return true;
+}
+
 static void list_raw(struct rows *r, const char *s, size_t n)
 {
 	struct json_mark m = json_out_mark(&r->out);
 
 	if (!list_one(r))
 		return;
+	if (!room_for(r, n)) {
+		r->listed--;
+		r->truncated = true;
+		return;
+	}
 	json_out_raw(&r->out, s, n);
 	if (json_out_full(&r->out)) {
 		json_out_rewind(&r->out, m);

@@ -15,6 +15,7 @@
 #define CHUNK_ROWS    QUEUE_BATCH_MAX
 #define FLIGHT_ROWS   (2 * CHUNK_ROWS)
 #define FLIGHT_CHUNKS 512  /* of one row each, when rows have keys: what share a commit */
+#define OUT_STEP      ((size_t)64 << 10) /* octets of results in a stream's own room; more take as much */
 #define CHUNK_NOTES   ((size_t)1 << 20) /* octets of errors and changes in one chunk */
 
 struct slot {
@@ -80,6 +81,7 @@ struct rows {
 	unsigned listed, listed_max, errors_made;
 	bool truncated;
 	struct json_out out;
+	size_t out_held; /* octets of room taken for it */
 	bool stopped, conflict;
 	uint64_t stopped_at;
 	struct api_fault fault;

@@ -90,8 +90,9 @@ static void check_body(struct http_conn *c)
 	const struct http_conf *conf = &c->srv->conf;
 	uint64_t rate = conf->body_min_rate, least;
 
-	/* What holds room for others' bodies must not hold it for hours. */
-	if (c->w->w.want == HTTP_BODY_BUFFER && c->w->w.held * 1000 / conf->body_time_ms > rate)
+	/* What holds room that others want must not do so for hours; where there is plenty, a bad line is no fault. */
+	if (c->w->w.want == HTTP_BODY_BUFFER && c->w->w.held > 0 && http_room_is_scarce(conf->room) &&
+		c->w->w.held * 1000 / conf->body_time_ms > rate)
 		rate = c->w->w.held * 1000 / conf->body_time_ms;
 	least = rate * conf->body_window_ms / 1000;
 	if (c->w->w.n_raw - c->mark >= least) {

@@ -56,6 +56,7 @@ struct http_request {
 	bool has_body;		/* false: on_complete() follows on_request() at once */
 	int64_t content_length; /* -1: chunked */
 	uint32_t owner;		/* whose room it takes; on_request() may set it */
+	bool is_watch;		/* its answer tells how full things are, and is not refused for that; likewise */
 };
 
 enum http_body {
@@ -93,7 +94,7 @@ struct http_conf {
 	unsigned header_timeout_ms; /* first octet of a head to its end, TLS handshake [10,000] */
 	unsigned body_window_ms;    /* over which the body's rate is averaged [10,000] */
 	unsigned body_min_rate;	    /* octets per second [1,024] */
-	unsigned body_time_ms;	    /* in which a large body has to come, by its rate [300,000] */
+	unsigned body_time_ms;	    /* in which a large body has to come, by its rate, while room is scarce [300,000] */
 	unsigned idle_timeout_ms;   /* between requests [60,000] */
 	unsigned write_timeout_ms;  /* without progress while an answer is unsent [30,000] */
 	unsigned linger_ms;	    /* farewell of a closing connection [2,000] */
@@ -151,8 +152,11 @@ const char *http_header_get(const struct http_request *q, const char *name);
 void http_request_peer(const struct http_request *q, struct sockaddr_storage *ret_addr);
 bool http_request_is_tls(const struct http_request *q);
 
-/* What became of the body holds so many octets until the answer.  false: there is no room for that much. */
+/* What became of the body holds so many octets until the answer.  false: there is no room for that much.  Beyond
+ * http_request_most() there will never be. */
 bool http_request_hold(struct http_request *q, size_t n);
+bool http_request_hold_more(struct http_request *q, size_t n); /* … beside what it holds */
+size_t http_request_most(const struct http_request *q);
 
 /* ---- Back-pressure of a streamed body: reading stops at the socket and the rate is not measured meanwhile.
  * on_body() never comes from inside http_request_resume(). ---- */

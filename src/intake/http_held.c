@@ -3,17 +3,19 @@
  * stream as long as it lasts, a large answer until the client has fetched it.
  *
  * A body takes its room before it is read, so that who finds none is told at once; one of unknown length takes more
- * as its buffer grows.  When it was parsed, its buffer goes, and what it was parsed into takes the room instead.
+ * as its buffer grows.  When it was parsed, its buffer goes, and what it was parsed into takes the room instead; where
+ * that is more, it may go beyond the share of bodies, as a client that sent them all must not be sent away for it.
  */
 #include "intake/http_int.h"
 
 enum { FIRST_HELD = 16 * 1024 }; /* of a chunked body, then doubled as its buffer is */
 
-static bool take(struct http_conn *c, uint32_t owner, size_t n, bool may_refuse)
+typedef bool take_fn(struct http_room *r, uint32_t owner, size_t n);
+
+static bool take(struct http_conn *c, uint32_t owner, size_t n, take_fn *how)
 {
 	struct http_server *srv = c->srv;
-	bool taken = may_refuse ? http_room_take(srv->conf.room, owner, n)
-				: http_room_take_anyway(srv->conf.room, owner, n);
+	bool taken = how(srv->conf.room, owner, n);
 
 	if (taken)
 		srv->counters.held += n;
@@ -30,16 +32,21 @@ static void give(struct http_conn *c, uint32_t owner, size_t n)
 	c->srv->counters.held -= n;
 }
 
-bool http_hold_body(struct http_work *x, size_t n)
+static bool hold(struct http_work *x, size_t n, take_fn *how)
 {
 	struct http_conn *c = x->conn;
 
 	if (c->srv->conf.room == NULL || n <= HTTP_SMALL || n <= x->held)
 		return true;
-	if (!take(c, x->q.owner, n - x->held, true))
+	if (!take(c, x->q.owner, n - x->held, how))
 		return false;
 	x->held = n;
 	return true;
+}
+
+bool http_hold_body(struct http_work *x, size_t n)
+{
+	return hold(x, n, http_room_take);
 }
 
 bool http_hold_more(struct http_work *x, size_t n)
@@ -55,7 +62,21 @@ bool http_hold_more(struct http_work *x, size_t n)
 
 bool http_request_hold(struct http_request *q, size_t n)
 {
-	return http_hold_body(http_work_of(q), n);
+	return hold(http_work_of(q), n, http_room_grow);
+}
+
+bool http_request_hold_more(struct http_request *q, size_t n)
+{
+	struct http_work *x = http_work_of(q);
+
+	return hold(x, x->held + n, http_room_grow);
+}
+
+size_t http_request_most(const struct http_request *q)
+{
+	const struct http_room *room = http_work_of(q)->conn->srv->conf.room;
+
+	return room != NULL ? http_room_most(room) : SIZE_MAX;
 }
 
 void http_let_go_body(struct http_work *x)
@@ -67,14 +88,15 @@ void http_let_go_body(struct http_work *x)
 bool http_hold_answer(struct http_work *x, size_t n)
 {
 	struct http_conn *c = x->conn;
+	/* The answer to a post says what was accepted: it must not be another one for want of room. */
+	bool may_refuse = x->q.method == HTTP_METHOD_GET && !x->q.is_watch;
 
 	if (c->srv->conf.room == NULL || n <= HTTP_SMALL || x->q.method == HTTP_METHOD_HEAD)
 		return true;
 	if (c->n_answers == 0)
 		c->answers_owner = x->q.owner;
-	/* The answer to a post says what was accepted: it must not be another one for want of room. */
-	if (!take(c, c->answers_owner, n, x->q.method == HTTP_METHOD_GET))
-		return x->q.method != HTTP_METHOD_GET;
+	if (!take(c, c->answers_owner, n, may_refuse ? http_room_take : http_room_take_anyway))
+		return !may_refuse;
 	c->n_answers += n;
 	stream_want_drain(c->s);
 	return true;

@@ -48,13 +48,25 @@ static bool knows(struct http_room *r, uint32_t owner)
 	return true;
 }
 
+static bool take_within(struct http_room *r, uint32_t owner, size_t n, unsigned quarters)
+{
+	size_t left = r->held < r->total ? r->total - r->held : 0, own;
+
+	if (n > left || !knows(r, owner))
+		return false;
+	own = r->by_owner[owner];
+	/* left + own: what others leave */
+	return (own + n) * 4 <= (left + own) * quarters && http_room_take_anyway(r, owner, n);
+}
+
 bool http_room_take(struct http_room *r, uint32_t owner, size_t n)
 {
-	size_t left = r->held < r->total ? r->total - r->held : 0;
+	return take_within(r, owner, n, 2);
+}
 
-	if (n > left || !knows(r, owner) || r->by_owner[owner] + n > left - n)
-		return false;
-	return http_room_take_anyway(r, owner, n);
+bool http_room_grow(struct http_room *r, uint32_t owner, size_t n)
+{
+	return take_within(r, owner, n, 3);
 }
 
 bool http_room_take_anyway(struct http_room *r, uint32_t owner, size_t n)
@@ -78,4 +90,14 @@ void http_room_give(struct http_room *r, uint32_t owner, size_t n)
 size_t http_room_held(const struct http_room *r)
 {
 	return r->held;
+}
+
+size_t http_room_most(const struct http_room *r)
+{
+	return r->total / 2;
+}
+
+bool http_room_is_scarce(const struct http_room *r)
+{
+	return r->held > r->total / 2;
 }

@@ -86,7 +86,7 @@ void json_load_fault(const json_error_t *e, struct api_fault *f)
 	const char *why = "not JSON; check quotes, commas and escapes";
 
 	if (is_too_large(e)) {
-		api_fault_set(f, API_TOO_MANY_ROWS, NULL, "the body has more values than 10,000 messages have; send "
+		api_fault_set(f, API_TOO_MANY_ROWS, NULL, "the body has more values than there is memory for; send fewer rows, or "
 			"application/x-ndjson");
 		return;
 	}

@@ -40,6 +40,7 @@ void row_source_init_csv(struct row_source *s)
 void row_source_done(struct row_source *s)
 {
 	json_decref(s->array);
+	s->array = NULL;
 	json_lines_done(&s->lines);
 	buf_done(&s->octets);
 	csv_rows_done(&s->csv);

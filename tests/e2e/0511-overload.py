@@ -1,9 +1,13 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 """0511: clients that post as fast as they can: refused before memory or disk run out, served again by itself, sending goes on."""
+import fcntl
+import http.client
 import re
 import socket
 import sqlite3
+import struct
+import termios
 
 from faults import *
 from harness import *
@@ -122,16 +126,22 @@ def _(w):
 class Unfinished:
     """A post of so many octets whose end never comes."""
 
-    def __init__(self, gw, client, octets, form="application/json"):
+    def __init__(self, gw, client, octets, form="application/json", query=""):
         self.octets = octets
         self.s = socket.create_connection(("127.0.0.1", gw.port), timeout=patience(20))
-        self.s.sendall(f"POST /v1/messages HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {gw.keys[client]}\r\n"
+        self.s.sendall(f"POST /v1/messages{query} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {gw.keys[client]}\r\n"
                        f"Content-Type: {form}\r\nContent-Length: {octets}\r\nExpect: 100-continue\r\n\r\n".encode())
         self.answer = self.s.recv(4096).decode()
         self.taken = self.answer.startswith("HTTP/1.1 100 ")
 
     def send(self, head, n):
         self.s.sendall(head + b" " * (n - len(head)))
+
+    def reset(self):
+        """Leave as a client that gave up: all that was sent has arrived."""
+        wait_for(lambda: fcntl.ioctl(self.s, termios.TIOCOUTQ, bytes(4)) == bytes(4), 20, "the body to arrive")
+        self.s.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.s.close()
 
 
 @case("large bodies that do not end: bounded in memory, half of the room for one client, 503 and Retry-After for the rest")
@@ -174,6 +184,64 @@ def _(w):
     risen = resident_kb(gw, "VmHWM") - idle
     check(risen < (200 << 10 if SANITIZED else 70 << 10), f"resident memory rose by {risen} kB for small objects")
     equal(gw.metrics()['posthorn_http_no_room_total{listener="main"}'], 64, "refusals")
+
+
+@case("clients that post large bodies and are gone: what waits to be parsed goes with them")
+def _(w):
+    gw = w.gateway({"http": {"max_held": 64 << 20}}, env=SMALL_QUARANTINE)
+    gw.api().send()
+    idle, n, left = resident_kb(gw), 8 << 20, [20] * 4
+
+    def leave(i):
+        while left[i]:
+            u = Unfinished(gw, "shop", n)
+            if u.taken:
+                u.send(b"[", n - 1)
+                u.s.sendall(b"]")
+                left[i] -= 1
+            u.reset()
+
+    threads = [threading.Thread(target=leave, args=(i,)) for i in range(len(left))]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join(patience(60))
+    equal(left, [0] * 4, "bodies that were not let in")
+    risen = resident_kb(gw, "VmHWM") - idle
+    print(f"# resident memory rose by {risen >> 10} MB", flush=True)
+    check(risen < (200 << 10 if SANITIZED else 130 << 10), f"resident memory rose by {risen} kB")
+    wait_for(lambda: gw.metrics()['posthorn_http_held_octets{listener="main"}'] == 0, 10, "the room to be free")
+    gw.api().post("/v1/messages", rows(500)).expect(202)
+
+
+@case("room: what never finds any is told so, and results that a stream gathers take some")
+def _(w):
+    gw = w.gateway({"http": {"max_held": 16 << 20}})
+    held = lambda: gw.metrics()['posthorn_http_held_octets{listener="main"}']
+    large = [dict(r, text="x" * 600) for r in rows(10000)]
+    gw.api().post("/v1/messages", large).expect(413, "too_many_rows")
+    gw.api().post("/v1/preview", large[:3000]).expect(200)
+    stream = lambda: Unfinished(gw, "shop", 20001, "application/x-ndjson", "?results=all")
+    u, more = stream(), None
+    u.s.sendall(b"x\n" * 10000)
+    wait_for(lambda: held() > 1 << 20, 10, "room to be taken for 10,000 refusals")
+    equal((held() - (256 << 10)) % (64 << 10), 0, "in steps")
+    more = [stream() for _ in range(10)]
+    for m in more:
+        m.s.sendall(b"x\n" * 10000)
+    wait_for(lambda: gw.metrics()['posthorn_http_no_room_total{listener="main"}'] > 0, 20, "the room to be full")
+    check(held() <= 12 << 20, f"one client holds {held()}")
+    said = []
+    for m in (u, *more):
+        m.s.sendall(b"\n")
+        r = http.client.HTTPResponse(m.s)
+        r.begin()
+        said.append(json.loads(r.read()))
+        m.s.close()
+    equal({s["rejected"] for s in said}, {10000}, "refused rows")
+    equal(len(said[0]["results"]), 10000, "all of the first one's are listed")
+    check(any(s.get("truncated") and len(s["results"]) > 500 for s in said), "some are not listed, and the answer says so")
+    wait_for(lambda: held() == 0, 10, "the room to be free")
 
 
 @case("a program holds the write lock: all posts are refused soon, with a reason; receipts wait; it ends by itself")

@@ -62,6 +62,8 @@ static const struct bad {
 		"t.conf:2: clients[0].webhook.ulr: unknown setting; did you mean \"url\"?"},
 	{"http: { max_body = 67108865; };",
 		"t.conf:1: http: max_held must be at least twice max_body, or no client could send the largest body"},
+	{"http: { max_held = 8388608; };",
+		"t.conf:1: http.max_held: 8388608 is out of range; allowed are 16777216 to 68719476736 octets"},
 	{"max_body = 5000;", "t.conf:1: max_body: unknown setting here; it belongs to http"},
 	{"http: { data_dir = \"/\"; };",
 		"t.conf:1: http.data_dir: unknown setting here; it belongs to the top of the file"},
@@ -722,6 +724,7 @@ static const char before[] =
 	"inbound = ( { client = \"shop\"; to = \"1\"; } );\n";
 
 static const char after[] = "node = 2; stop_timeout = 0.5; log_level = \"debug\";\n"
+			    "http: { max_body = 4096; max_connections = 5; max_per_address = 6; };\n"
 			    "clients = ( { name = \"new\"; key_sha256 = \"" HASH_B "\"; },\n"
 			    "  { name = \"shop\"; key_sha256 = \"" HASH_A
 			    "\"; webhook: { url = \"http://a/\"; secret = \"two\"; batch = 5; }; } );\n"
@@ -741,6 +744,9 @@ static const struct {
 	{"stop_timeout: 15 -> 0.5", CONF_APPLY_RELOAD, NULL},
 	{"node: 1 -> 2", CONF_APPLY_RESTART, NULL},
 	{"log_level: info -> debug", CONF_APPLY_RELOAD, NULL},
+	{"http.max_body: 8388608 -> 4096", CONF_APPLY_RESTART, NULL},
+	{"http.max_connections: 4096 -> 5", CONF_APPLY_RESTART, NULL},
+	{"http.max_per_address: 1024 -> 6", CONF_APPLY_RESTART, NULL},
 	{"clients.new: added", CONF_APPLY_RELOAD, NULL},
 	{"clients.shop.webhook.secret: changed", CONF_APPLY_RELOAD, NULL},
 	{"clients.shop.webhook.batch: 100 -> 5", CONF_APPLY_RELOAD, NULL},

@@ -67,6 +67,7 @@ static enum http_body on_request(void *arg, struct http_request *q)
 	assert_null(q->user);
 	q->user = a;
 	q->owner = strncmp(q->path, "/other", 6) == 0 ? 40 : 7;
+	q->is_watch = strcmp(q->path, "/big-watch") == 0;
 	if (strcmp(q->path, "/early") == 0)
 		assert_int_equal(http_respond_error(q, 401, "no_key", "say \"who\"", NULL), 0);
 	else if (strcmp(q->path, "/drop") == 0)
@@ -880,8 +881,12 @@ static void test_room_is_held_until_the_answer(void **state)
 	TURN_UNTIL(&a, a.n_later == 1);
 	assert_int_equal(held(&a), 40000);
 	assert_true(http_request_hold(a.later[0], 45000));
-	assert_false(http_request_hold(a.later[0], 60000));
-	assert_int_equal(held(&a), 45000);
+	/* What it became may have more than a body may, but not all. */
+	assert_true(http_request_hold(a.later[0], 70000));
+	assert_true(http_request_hold_more(a.later[0], 5000));
+	assert_false(http_request_hold(a.later[0], 75001));
+	assert_int_equal(held(&a), 75000);
+	assert_int_equal(http_request_most(a.later[0]), 50000);
 	http_respond(a.later[0], 202, NULL, NULL, 0);
 	assert_int_equal(held(&a), 0);
 	client_close(&c);
@@ -919,26 +924,58 @@ static void test_bodies_without_a_length_take_room_as_they_come(void **state)
 	app_end_room(&a);
 }
 
-/* 40,000 octets in a second: 1,000 in a tenth of one are too few, although the least rate would let them pass. */
+static void test_bodies_that_fill_a_share_may_become_half_as_large_again(void **state)
+{
+	struct http_room *room;
+
+	assert_int_equal(http_room_new(16000, &room), 0);
+	for (int i = 0; i < 8; i++)
+		assert_true(http_room_take(room, 7, 1000));
+	assert_false(http_room_take(room, 7, 1));
+	assert_false(http_room_is_scarce(room));
+	for (int i = 0; i < 8; i++)
+		assert_true(http_room_grow(room, 7, 500));
+	assert_false(http_room_grow(room, 7, 1));
+	assert_true(http_room_is_scarce(room));
+	/* Half of the rest is another's. */
+	assert_true(http_room_take(room, 8, 2000));
+	assert_false(http_room_take(room, 8, 1));
+	assert_true(http_room_take_anyway(room, 8, 9000));
+	assert_false(http_room_grow(room, 9, 1));
+	assert_false(http_room_grow(room, 7, 1));
+	http_room_give(room, 8, 11000);
+	http_room_give(room, 7, 12000);
+	assert_int_equal(http_room_held(room), 0);
+	http_room_free(room);
+}
+
+/* 40,000 octets in a second: 1,000 in a tenth of one are too few, although the least rate would let them pass.  It does
+ * as long as there is room for others. */
 static void test_a_large_body_must_come_in_time(void **state)
 {
-	struct client c, d;
+	struct client c, d, e;
 	struct app a;
-	uint64_t next;
+	uint64_t next, from = now_ms();
 	char piece[100] = "";
 
 	app_start_room(&a, (struct http_conf){.body_window_ms = 100, .body_min_rate = 1000, .body_time_ms = 1000}, 100000);
 	client_open(&c, &a);
 	client_open(&d, &a);
+	client_open(&e, &a);
 	client_say(&a, &c, POST("/echo", "Content-Length: 40000\r\n\r\n"));
 	client_say(&a, &d, POST("/echo", "Content-Length: 8000\r\n\r\n"));
 	for (next = now_ms(); strstr(c.in, "HTTP/1.1 408 ") == NULL; next += 10) {
+		if (held(&a) == 40000 && now_ms() - from > 500)
+			client_say(&a, &e, POST("/other", "Content-Length: 20000\r\n\r\n"));
+		assert_true(held(&a) > 40000 || c.n == 0);
 		client_send(&a, &c, piece, sizeof(piece));
 		client_send(&a, &d, piece, sizeof(piece) / 2);
 		TURN_UNTIL(&a, (client_read(&c), now_ms() >= next));
 		assert_true(d.n == 0);
 	}
+	assert_true(now_ms() - from > 500);
 	client_close(&c);
+	client_close(&e);
 	TURN_UNTIL(&a, held(&a) == 0);
 	client_close(&d);
 	app_end_room(&a);
@@ -959,6 +996,9 @@ static void test_answers_nobody_fetches_take_room(void **state)
 	client_until(&a, &c[1], "\"no_room_here\"");
 	client_say(&a, &c[1], GET("/other-small"));
 	client_until(&a, &c[1], "HTTP/1.1 200 ");
+	/* How full it is can be asked when it is full. */
+	client_say(&a, &c[1], GET("/big-watch"));
+	CLIENT_UNTIL(&a, &c[1], c[1].n >= BIG);
 	/* What was done is said in any case. */
 	client_say(&a, &c[2], POST("/big", "Content-Length: 1\r\n\r\nx"));
 	client_until(&a, &c[2], "HTTP/1.1 200 ");
@@ -1461,6 +1501,7 @@ int main(void)
 		cmocka_unit_test(test_large_bodies_share_a_room),
 		cmocka_unit_test(test_room_is_held_until_the_answer),
 		cmocka_unit_test(test_bodies_without_a_length_take_room_as_they_come),
+		cmocka_unit_test(test_bodies_that_fill_a_share_may_become_half_as_large_again),
 		cmocka_unit_test(test_a_large_body_must_come_in_time),
 		cmocka_unit_test(test_answers_nobody_fetches_take_room),
 		cmocka_unit_test(test_a_dripping_body_is_cut_and_a_slow_one_is_not),
