@@ -643,9 +643,8 @@ static void split_binds(void **state)
 	WAIT(l, l->up && l->window == 10);
 	core_send(l, 50);
 	WAIT(l, l->n_receipts == 50);
-	l->driver->stats(l, &s);
+	WAIT(l, (l->driver->stats(l, &s), s.binds_up == 4)); /* one receiver was enough for these */
 	assert_int_equal(s.binds, 4);
-	assert_int_equal(s.binds_up, 4);
 	assert_int_equal(bench_end(b, "binds"), 4);
 }
 
