@@ -57,6 +57,7 @@ struct shard {
 	uv_timer_t timer;
 	unsigned failures;     /* in a row */
 	int64_t retry_mono_ms; /* no request before; 0: at once */
+	int64_t failed_mono_ms; /* what it waits for is its own back-off since then; 0: something else */
 	/* refused: a guilty event lies in done_seq < seq <= bad_seq */
 	uint64_t bad_seq;
 	unsigned refusals;	 /* of one event alone */

@@ -22,6 +22,8 @@
 #include "report/webhook_impl.h"
 #include "report/webhook_json.h"
 
+#define SOON 16 /* times retry_min_ms: no back-off is longer while the endpoint answers other shards */
+
 /* ---- pages ------------------------------------------------------------------------------------------- */
 
 static struct page *current(struct shard *sh)
@@ -214,6 +216,17 @@ static int64_t back_off_ms(const struct shard *sh)
 	return with_jitter(ms < t->retry_max_ms ? ms : t->retry_max_ms);
 }
 
+/* The endpoint has answered another shard, so it is not down. */
+static void come_back_soon(struct shard *sh)
+{
+	int64_t soon = sh->failed_mono_ms + SOON * sh->ep->w->times.retry_min_ms, now = clock_mono_ms();
+
+	if (sh->state != SHARD_WAITING || !sh->failed_mono_ms || sh->retry_mono_ms <= soon)
+		return;
+	sh->retry_mono_ms = soon > now ? soon : now;
+	uv_timer_start(&sh->timer, on_timer, (uint64_t)(sh->retry_mono_ms - now), 0);
+}
+
 void shard_retry_now(struct shard *sh)
 {
 	if (sh->state != SHARD_WAITING)
@@ -345,6 +358,9 @@ static void accepted(struct shard *sh)
 	done_with(sh, sh->n_posted);
 	sh->failures = 0;
 	sh->refusals = 0;
+	sh->failed_mono_ms = 0;
+	for (unsigned i = 0; ep->n_troubled && i < ep->w->n_shards; i++)
+		come_back_soon(&ep->shards[i]);
 	if (sh->done_seq >= sh->bad_seq) /* else it is halfway to the event that it refuses */
 		endpoint_relief(ep, sh);
 	acknowledge(sh);
@@ -359,6 +375,7 @@ static void refused(struct shard *sh, const char *error)
 	struct page *p = current(sh);
 
 	sh->bad_seq = p->q.rows[p->pos + sh->n_posted - 1].seq;
+	sh->failed_mono_ms = 0;
 	endpoint_trouble(sh->ep, sh, "refusing", error);
 	if (sh->n_posted > 1)
 		return; /* half of it, at once */
@@ -377,6 +394,7 @@ static void failed(struct shard *sh, int64_t retry_after_ms, const char *error)
 	endpoint_trouble(sh->ep, sh, "down", error);
 	wait_ms = retry_after_ms > 0 ? (retry_after_ms < most ? retry_after_ms : most) : back_off_ms(sh);
 	sh->retry_mono_ms = clock_mono_ms() + wait_ms;
+	sh->failed_mono_ms = retry_after_ms > 0 ? 0 : sh->retry_mono_ms - wait_ms;
 }
 
 static void on_answer(void *arg, const struct webhook_answer *a)

@@ -895,6 +895,25 @@ static void page_that_comes_after_the_failure_leaves_no_gap(void **state)
 	close(fd);
 }
 
+static void a_shard_comes_back_soon_when_the_endpoint_answers_another(void **state)
+{
+	struct webhook_times long_ = quick;
+
+	control("{\"status\":500,\"times\":8}");
+	put_inbound("shop", "x", 1, 0);
+	start_shop("", 50, "");
+	long_.retry_max_ms = 60000;
+	webhooks_times(rig.w, &long_);
+	wait_for(shop_failed, 8); /* backs off for 640 ms at least */
+	assert_true(view("shop")->retry_at_ms > clock_ms() + 320);
+	put_inbound("shop", "y", 1, 0); /* of the next shard */
+	wait_for(shop_delivered, 1);
+	assert_true(view("shop")->retry_at_ms <= clock_ms() + 160);
+	wait_for(shop_delivered, 2);
+	assert_int_equal(view("shop")->failed, 8);
+	wait_for_empty_outbox();
+}
+
 static void retry_after_is_honoured(void **state)
 {
 	double first, second;
@@ -1197,6 +1216,7 @@ int main(void)
 		RIG(failing_endpoint_gets_everything_when_it_is_back),
 		RIG_ONE(every_third_request_fails_and_nothing_is_skipped),
 		RIG_ONE(page_that_comes_after_the_failure_leaves_no_gap),
+		RIG(a_shard_comes_back_soon_when_the_endpoint_answers_another),
 		RIG(retry_after_is_honoured),
 		RIG_ONE(answer_cut_short_is_posted_again),
 		RIG(time_out_is_a_failure_and_an_endless_answer_is_not),
