@@ -7,6 +7,7 @@
  */
 #include <errno.h>
 #include <stdatomic.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -14,22 +15,33 @@
 
 #include "report/webhook.h"
 
-#define RESERVE (64u << 10)
+#define RESERVES 4 /* what one gives back, another thread may be the one to get */
+#define RESERVE  (32u << 10)
 
-static _Atomic(void *) reserve;
+static _Atomic(void *) reserve[RESERVES];
 
-/* Of any thread, as names are looked up on one. */
+/* One of them.  Of any thread, as names are looked up on one. */
 static void keep_reserve(void)
 {
-	void *p = atomic_load(&reserve) ? NULL : malloc(RESERVE), *none = NULL;
+	for (unsigned i = 0; i < RESERVES; i++) {
+		void *p = atomic_load(&reserve[i]) ? NULL : malloc(RESERVE), *none = NULL;
 
-	if (p && !atomic_compare_exchange_strong(&reserve, &none, p))
-		free(p);
+		if (p && !atomic_compare_exchange_strong(&reserve[i], &none, p))
+			free(p);
+		if (p)
+			return;
+	}
 }
 
-static void spend_reserve(void)
+/* False: there is none. */
+static bool spend_reserve(void)
 {
-	free(atomic_exchange(&reserve, NULL));
+	void *p = NULL;
+
+	for (unsigned i = 0; !p && i < RESERVES; i++)
+		p = atomic_exchange(&reserve[i], NULL);
+	free(p);
+	return p;
 }
 
 static void *more(size_t n)
@@ -40,28 +52,27 @@ static void *more(size_t n)
 		keep_reserve();
 		return p;
 	}
-	spend_reserve();
-	return malloc(n);
+	while (!p && spend_reserve())
+		p = malloc(n);
+	return p;
 }
 
 static void *zeroed(size_t n, size_t size)
 {
 	void *p = calloc(n, size);
 
-	if (p)
-		return p;
-	spend_reserve();
-	return calloc(n, size);
+	while (!p && spend_reserve())
+		p = calloc(n, size);
+	return p;
 }
 
 static void *larger(void *old, size_t n)
 {
 	void *p = realloc(old, n);
 
-	if (p || !n)
-		return p;
-	spend_reserve();
-	return realloc(old, n);
+	while (!p && n && spend_reserve())
+		p = realloc(old, n);
+	return p;
 }
 
 static char *copy(const char *text)
@@ -74,12 +85,14 @@ static char *copy(const char *text)
 
 int webhook_curl_start(void)
 {
-	keep_reserve();
+	for (unsigned i = 0; i < RESERVES; i++)
+		keep_reserve();
 	return curl_global_init_mem(CURL_GLOBAL_DEFAULT, more, free, larger, copy, zeroed) == CURLE_OK ? 0 : -ENOMEM;
 }
 
 void webhook_curl_stop(void)
 {
 	curl_global_cleanup();
-	spend_reserve();
+	while (spend_reserve())
+		;
 }
