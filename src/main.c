@@ -26,6 +26,7 @@
 #include "base/notify.h"
 #include "base/oom.h"
 #include "base/stream.h"
+#include "base/trim.h"
 #include "config.h"
 #include "intake/api.h"
 #include "intake/http.h"
@@ -68,6 +69,7 @@ struct app {
 	struct link *link[LINKS_MAX];
 	unsigned n_links, links_leaving;
 	uv_signal_t sigterm, sigint, sighup;
+	struct trim trim;
 
 	bool stopping, reloading, reload_wanted, links_may_go;
 	unsigned http_open;
@@ -678,6 +680,7 @@ static int run(struct app *a)
 	log_info("ready", "version=%s data_dir=%s links=%u clients=%zu", PACKAGE_VERSION, a->conf->data_dir, a->n_links,
 		a->conf->n_clients);
 	notify_systemd("READY=1");
+	trim_start(&a->trim, &a->loop);
 	uv_run(&a->loop, UV_RUN_DEFAULT);
 	uv_walk(&a->loop, close_rest, NULL);
 	uv_run(&a->loop, UV_RUN_DEFAULT);

@@ -18,4 +18,4 @@ libposthorn_a_SOURCES += src/base/hash.h src/base/text.h src/base/period.c src/b
 libposthorn_a_SOURCES += src/base/csv.c src/base/csv.h src/base/csv_rows.c src/base/csv_rows.h src/base/fields.c \
 	src/base/fields.h
 libposthorn_a_SOURCES += src/base/conf_links.c src/base/conf_origin.c src/base/conf_profile.c
-libposthorn_a_SOURCES += src/base/conf_make.h src/base/conf_make.c src/base/conf_parse.c src/base/oom.c src/base/oom.h
+libposthorn_a_SOURCES += src/base/conf_make.h src/base/conf_make.c src/base/conf_parse.c src/base/oom.c src/base/oom.h src/base/trim.c src/base/trim.h

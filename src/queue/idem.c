@@ -164,26 +164,29 @@ void idem_entry_get(const struct idem_shape *s, unsigned level, uint64_t part, c
 
 /* ---- filters --------------------------------------------------------------------------------------------- */
 
-#define BLOCK       ((size_t)IDEM_BLOCK)
-#define UNIT_BLOCKS 126 /* for 2^11 keys: with its row a unit fits a page */
+#define BLOCK        ((size_t)IDEM_BLOCK)
+#define UNIT_BLOCKS  126 /* for 2^11 keys: with its row a unit fits a page */
+#define LARGE_BLOCKS 80  /* where most keys are, in few runs: each denies less, and all together as much */
+#define LARGE_LEVEL  2
 
-static unsigned unit_blocks(const struct idem_shape *s)
+static unsigned unit_blocks(const struct idem_shape *s, unsigned level)
 {
-	unsigned n = s->unit < 11 ? UNIT_BLOCKS >> (11 - s->unit) : UNIT_BLOCKS;
+	unsigned most = level < LARGE_LEVEL ? UNIT_BLOCKS : LARGE_BLOCKS;
+	unsigned n = s->unit < 11 ? most >> (11 - s->unit) : most;
 
 	return n ? n : 1;
 }
 
-size_t idem_filter_size(const struct idem_shape *s)
+size_t idem_filter_size(const struct idem_shape *s, unsigned level)
 {
-	return (size_t)unit_blocks(s) * BLOCK;
+	return (size_t)unit_blocks(s, level) * BLOCK;
 }
 
 static size_t block_of(const struct idem_shape *s, unsigned level, uint64_t hash)
 {
 	uint64_t rest = hash << (idem_run_bits(s, level) - s->unit) >> 32;
 
-	return (size_t)(rest * unit_blocks(s) >> 32);
+	return (size_t)(rest * unit_blocks(s, level) >> 32);
 }
 
 /* A bit in each word of 32, as octets: so a file is the same everywhere. */
@@ -212,12 +215,10 @@ void idem_filter_add(const struct idem_shape *s, unsigned level, uint8_t *unit, 
 
 void idem_filter_places(const struct idem_shape *s, uint64_t hash, size_t ret[static IDEM_LEVELS])
 {
-	size_t size = idem_filter_size(s);
-
 	for (unsigned level = 0; level < IDEM_LEVELS; level++) {
 		uint64_t unit = idem_prefix(hash, idem_run_bits(s, level) - s->unit);
 
-		ret[level] = unit * size + block_of(s, level, hash) * BLOCK;
+		ret[level] = unit * idem_filter_size(s, level) + block_of(s, level, hash) * BLOCK;
 	}
 }
 

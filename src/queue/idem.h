@@ -14,7 +14,8 @@
  * that follow on those that name the part, and in the lower ones the number within the run.
  *
  * A FILTER says of a hash that a run has not got it, or that it may: a Bloom filter in blocks of a cache line's half,
- * eight bits of each, at 16 bits a key wrong in about one of a thousand.
+ * eight bits of each.  In small runs it has 16 bits a key and is wrong in about one of seven hundred, in those of 2^22
+ * keys and more 10 bits, wrong in one of eighty.
  */
 #ifndef IDEM_H
 #define IDEM_H
@@ -94,7 +95,7 @@ void idem_entry_get(const struct idem_shape *s, unsigned level, uint64_t part, c
 
 /* ---- filters --------------------------------------------------------------------------------------------- */
 
-size_t idem_filter_size(const struct idem_shape *s); /* octets of a unit */
+size_t idem_filter_size(const struct idem_shape *s, unsigned level); /* octets of a unit */
 void idem_filter_add(const struct idem_shape *s, unsigned level, uint8_t *unit, uint64_t hash);
 /* The bits of a hash in its block, the same for every filter, and where the block is in that of a whole run: the same
  * for all of a level. */

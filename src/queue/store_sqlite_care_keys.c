@@ -155,14 +155,15 @@ static int sum_unit(struct care_keys *k, const struct key_run *r, unsigned unit,
 static int check_filter(struct care_keys *k, const struct key_run *r, unsigned unit, const uint8_t *bits)
 {
 	uint64_t row = idem_row(r->level, r->first, k->shape->unit, unit);
-	size_t size = idem_filter_size(k->shape);
+	size_t size = idem_filter_size(k->shape, r->level);
 	sqlite3_stmt *st = prepare(k, "SELECT bits FROM idem_filter WHERE k >= ?1 AND k <= ?2", row, row);
 	int rc = sqlite3_step(st);
 	const void *stored = rc == SQLITE_ROW ? sqlite3_column_blob(st, 0) : NULL;
 
-	/* Of a run that is being written the rest has none. */
+	/* Of a run that is being written the rest has none.  One of another size was made by a version with more, or
+	 * fewer, bits a key: nobody asks it. */
 	if (rc == SQLITE_ROW || r->whole)
-		k->denied += !stored || sqlite3_column_bytes(st, 0) != (int)size || memcmp(stored, bits, size) != 0;
+		k->denied += !stored || (sqlite3_column_bytes(st, 0) == (int)size && memcmp(stored, bits, size) != 0);
 	return ended(st, rc == SQLITE_ROW ? SQLITE_DONE : rc);
 }
 

@@ -143,7 +143,7 @@ static int put_filter(struct writer *w, unsigned level, struct idem_job *j, unsi
 {
 	struct idem_keys *k = &w->keys;
 	uint8_t bits[4096] = {0};
-	size_t size = idem_filter_size(&k->shape);
+	size_t size = idem_filter_size(&k->shape, level);
 
 	for (size_t i = 0; i < k->n_entries; i++)
 		idem_filter_add(&k->shape, level, bits, k->entries[i].hash);
@@ -213,7 +213,7 @@ int idem_work(struct writer *w)
 
 static size_t filter_octets(const struct writer *w, unsigned level)
 {
-	return idem_run_units(shape(w), level) * idem_filter_size(shape(w));
+	return idem_run_units(shape(w), level) * idem_filter_size(shape(w), level);
 }
 
 static void drop_filter(struct writer *w, unsigned level, uint8_t **filter)
@@ -262,7 +262,7 @@ static int load_filter(struct writer *w, unsigned level, uint64_t first, uint8_t
 	unsigned *ret_upto)
 {
 	unsigned n = from, all = idem_run_units(shape(w), level), upto = all - from < most ? all : from + most;
-	size_t size = idem_filter_size(shape(w));
+	size_t size = idem_filter_size(shape(w), level);
 	uint64_t row = idem_row(level, first, shape(w)->unit, 0);
 	sqlite3_stmt *st = w->st[W_FILTERS_OF];
 	int rc;

@@ -289,6 +289,10 @@ check_PROGRAMS += tests/unit/text_test
 UNIT_TESTS += tests/unit/text_test
 tests_unit_text_test_SOURCES = tests/unit/text_test.c
 tests_unit_text_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+check_PROGRAMS += tests/unit/trim_test
+UNIT_TESTS += tests/unit/trim_test
+tests_unit_trim_test_SOURCES = tests/unit/trim_test.c
+tests_unit_trim_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 # Quotas, routes that choose, and what graphs are given.
 POOL_TESTS = tests/unit/period_test tests/unit/queue_quota_test tests/unit/queue_choice_test tests/unit/stats_test
 POOL_TESTS += tests/unit/queue_pool_test
