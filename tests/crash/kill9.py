@@ -22,6 +22,7 @@ Every recipient is used once, so recipients are what is counted.  When everythin
 """
 import argparse
 import collections
+import contextlib
 import os
 import random
 import shutil
@@ -73,8 +74,8 @@ class Numbers:
 class Wire:
     """As little HTTP as possible, so that Python is not what limits the load.  Raises OSError when the peer is gone."""
 
-    def __init__(self, gw):
-        self.head = (f"Host: localhost\r\nAuthorization: Bearer {gw.keys['shop']}\r\n"
+    def __init__(self, gw, client="shop"):
+        self.head = (f"Host: localhost\r\nAuthorization: Bearer {gw.keys[client]}\r\n"
                      "Content-Type: application/json\r\n")
         self.s = socket.create_connection(("127.0.0.1", gw.port), patience(10))
         self.s.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -83,9 +84,12 @@ class Wire:
     def send(self, data):
         self.s.sendall(data)
 
-    def post(self, body, query=""):
-        self.send(f"POST /v1/messages{query} HTTP/1.1\r\n{self.head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
+    def ask(self, method, path, body=b"", head=""):
+        self.send(f"{method} {path} HTTP/1.1\r\n{self.head}{head}Content-Length: {len(body)}\r\n\r\n".encode() + body)
         return self.answer()
+
+    def post(self, body, query="", head=""):
+        return self.ask("POST", f"/v1/messages{query}", body, head)
 
     def answer(self):
         """Status and body of one whole answer."""
@@ -197,8 +201,9 @@ class Load:
         check(not self.problems, f"load: {self.problems[:3]}")
 
 
-def open_leases(data_dir, copy_dir):
-    """(Recipient, part) under a lease in the database that a kill left behind (a copy: reading it would change it)."""
+@contextlib.contextmanager
+def left_behind(data_dir, copy_dir):
+    """The database that a kill left behind (a copy: reading it would change it)."""
     shutil.rmtree(copy_dir, ignore_errors=True)
     os.mkdir(copy_dir)
     for name in ("posthorn.db", "posthorn.db-wal"):
@@ -207,10 +212,20 @@ def open_leases(data_dir, copy_dir):
     db = sqlite3.connect(os.path.join(copy_dir, "posthorn.db"))
     try:
         equal(db.execute("PRAGMA quick_check").fetchone()[0], "ok", "the database after the kill")
-        return set(db.execute("SELECT m.recipient, l.key & 255 FROM lease l JOIN message m ON m.id = l.key >> 8"))
+        yield db
     finally:
         db.close()
         shutil.rmtree(copy_dir)
+
+
+def leases_of(db):
+    """(Recipient, part) under a lease."""
+    return set(db.execute("SELECT m.recipient, l.key & 255 FROM lease l JOIN message m ON m.id = l.key >> 8"))
+
+
+def open_leases(data_dir, copy_dir):
+    with left_behind(data_dir, copy_dir) as db:
+        return leases_of(db)
 
 
 def post_again(gw, cut, numbers):

@@ -45,7 +45,7 @@ tests_crash_posthornd_early_part_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=inbound_take
 POINTS_TESTS = tests/crash/points.py tests/crash/points_can_fail.py tests/crash/faults_gateway.py tests/crash/memory.py \
 	tests/crash/memory_start.py tests/crash/clock_jumps.py tests/crash/refuses_to_start.py
 CRASH_TESTS += $(POINTS_TESTS)
-EXTRA_DIST += $(POINTS_TESTS)
+EXTRA_DIST += $(POINTS_TESTS) tests/crash/points_load.py
 check_PROGRAMS += tests/crash/posthornd-points tests/crash/backup-dies
 POINTS_WORLD = tests/crash/memory_fails.c tests/crash/memory_fails.h tests/crash/clock_moves.c tests/crash/clock_moves.h
 tests_crash_posthornd_points_SOURCES = src/main.c tests/crash/points.c tests/crash/early_answer.c tests/crash/vfs_shim.c tests/crash/vfs_shim.h $(POINTS_WORLD)
@@ -53,6 +53,11 @@ tests_crash_posthornd_points_LDADD = $(POSTHORN_LIBS)
 tests_crash_posthornd_points_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_open,--wrap=store_close,--wrap=store_stage \
 	-Wl,--wrap=apply_accept,--wrap=apply_lease,--wrap=apply_submit,--wrap=apply_final,--wrap=apply_inbound \
 	-Wl,--wrap=apply_lane,--wrap=apply_name,--wrap=apply_due_fire,--wrap=apply_attempt \
+	-Wl,--wrap=apply_unlease,--wrap=apply_receipt,--wrap=apply_backlog_delete,--wrap=apply_spill,--wrap=apply_cancel \
+	-Wl,--wrap=apply_cancel_done,--wrap=apply_events_dead,--wrap=apply_events_replay,--wrap=apply_stream \
+	-Wl,--wrap=apply_inbound_part,--wrap=apply_meta,--wrap=apply_lookup,--wrap=apply_idem_rotate,--wrap=apply_reserve \
+	-Wl,--wrap=apply_receipt_note,--wrap=apply_receipt_form,--wrap=apply_quota \
+	-Wl,--wrap=queue_new,--wrap=sent_new,--wrap=queue_take_id,--wrap=webhooks_new \
 	-Wl,--wrap=apply_events_done,--wrap=apply_purge,--wrap=pace_take,--wrap=queue_settle,--wrap=queue_receipt \
 	-Wl,--wrap=inbound_take,--wrap=sqlite3_exec,--wrap=link_remove,--wrap=router_set,--wrap=notify_systemd,--wrap=queue_add,--wrap=link_ack
 tests_crash_backup_dies_SOURCES = tests/crash/backup_dies.c src/queue/store_sqlite_care.c src/queue/store_sqlite_care_keys.c

@@ -15,12 +15,18 @@
  *         lease                 leases are not kept
  *         final                 now and then a delivered message of before is called undelivered
  *         event                 now and then an event is dropped
+ *         cancel                what is said to be cancelled is not
+ *         stream                how far streams are is not kept
+ *         quota                 half of what a quota counts is forgotten
  *
  * Names: `OP staged` (handed to the store, not committed), `OP applied` (inside the transaction), `OP committed` (on
  * disk, nobody was told), for OP in op_names; `part written` (the link has it, the answer is to come), `answer read`;
  * `receipt read`, `inbound read`; `migration step`, `migration commit`; `reload begun`, `reload routes`.
  *
- * With `<database>.faulty` beside it the database is opened on the VFS of vfs_shim.c.
+ * What comes once a minute or an hour comes when a point of it is armed.
+ *
+ * With `<database>.faulty` beside it the database is opened on the VFS of vfs_shim.c; with `<database>.small` the table of
+ * parts that wait for their receipts has room for SMALL of them.
  */
 #include <pthread.h>
 #include <signal.h>
@@ -35,16 +41,23 @@
 #include "intake/inbound.h"
 #include "memory_fails.h"
 #include "queue/queue_impl.h"
+#include "queue/sent.h"
 #include "queue/store_sqlite.h"
+#include "report/webhook.h"
 #include "route/link.h"
 #include "route/router.h"
 #include "vfs_shim.h"
+
+#define SMALL 16
+#define DAY_MS (24 * 3600 * 1000)
+#define RESERVE_NOW 16000 /* ids left: fewer than those at which the next block is asked for */
 
 static pthread_mutex_t mutex = PTHREAD_MUTEX_INITIALIZER;
 static char armed[48], point_path[4200];
 static unsigned n_left;
 static uv_signal_t usr2;
 static struct store *the_store;
+static struct queue *the_queue;
 
 static void pass(const char *name)
 {
@@ -75,6 +88,17 @@ static void purge_now(void)
 
 	o = (struct op_purge){.op = {.kind = OP_PURGE, .rows = 1}, .bodies_before = clock_ms(), .limit = 1000};
 	store_stage(the_store, STORE_BULK, &o.op);
+}
+
+/* sweep_second(): forms are stored once a minute, generations of keys looked at once an hour. */
+static void hasten(const char *op)
+{
+	if (!strcmp(op, "purge") && the_store)
+		purge_now();
+	if (!strcmp(op, "receipt_form") && the_queue)
+		the_queue->seconds = 44;
+	if (!strcmp(op, "idem_rotate") && the_queue)
+		the_queue->seconds = 3600;
 }
 
 static void fail_as(const char *call, const char *how)
@@ -108,6 +132,10 @@ static void break_rows(struct writer *w, enum store_op_kind kind)
 
 	if (is_broken("lease"))
 		sqlite3_exec(w->db, "DELETE FROM lease", NULL, NULL, NULL);
+	if (is_broken("stream"))
+		sqlite3_exec(w->db, "DELETE FROM stream", NULL, NULL, NULL);
+	if (is_broken("quota") && kind == OP_QUOTA)
+		sqlite3_exec(w->db, "UPDATE quota SET n = n / 2", NULL, NULL, NULL);
 	if (kind != OP_FINAL || ++n % 10)
 		return;
 	if (is_broken("final"))
@@ -131,8 +159,7 @@ static void read_orders(void)
 		snprintf(armed, sizeof armed, "%s %s", a, b);
 		n_left = n;
 		pthread_mutex_unlock(&mutex);
-		if (!strcmp(a, "purge") && the_store)
-			purge_now();
+		hasten(a);
 	} else if (sscanf(line, "fail %23s %23s", a, b) == 2) {
 		fail_as(a, b);
 	} else if (sscanf(line, "break %23s", broken) == 1) {
@@ -183,6 +210,7 @@ void __wrap_store_close(struct store *s, void (*closed)(void *arg), void *arg);
 void __wrap_store_close(struct store *s, void (*closed)(void *arg), void *arg)
 {
 	the_store = NULL;
+	the_queue = NULL;
 	uv_close((uv_handle_t *)&usr2, NULL);
 	__real_store_close(s, closed, arg);
 }
@@ -190,10 +218,14 @@ void __wrap_store_close(struct store *s, void (*closed)(void *arg), void *arg)
 /* ---- operations ------------------------------------------------------------------------------------------ */
 
 static const char *const op_names[OP_N] = {
-	[OP_ACCEPT] = "accept", [OP_LEASE] = "lease", [OP_SUBMIT] = "submit", [OP_FINAL] = "final", [OP_RECEIPT] = "receipt",
-	[OP_INBOUND] = "inbound", [OP_INBOUND_PART] = "inbound_part", [OP_EVENTS_DONE] = "events_done", [OP_PURGE] = "purge",
-	[OP_LANE] = "lane", [OP_NAME] = "name", [OP_DUE_FIRE] = "due_fire", [OP_ATTEMPT] = "attempt",
-	[OP_STREAM] = "stream", [OP_RESERVE] = "reserve", [OP_META] = "meta",
+	[OP_ACCEPT] = "accept", [OP_LEASE] = "lease", [OP_UNLEASE] = "unlease", [OP_SUBMIT] = "submit",
+	[OP_ATTEMPT] = "attempt", [OP_FINAL] = "final", [OP_RECEIPT] = "receipt", [OP_DUE_FIRE] = "due_fire",
+	[OP_BACKLOG_DELETE] = "backlog_delete", [OP_SPILL] = "spill", [OP_CANCEL] = "cancel",
+	[OP_CANCEL_DONE] = "cancel_done", [OP_INBOUND] = "inbound", [OP_EVENTS_DONE] = "events_done",
+	[OP_EVENTS_DEAD] = "events_dead", [OP_EVENTS_REPLAY] = "events_replay", [OP_STREAM] = "stream",
+	[OP_INBOUND_PART] = "inbound_part", [OP_NAME] = "name", [OP_LANE] = "lane", [OP_META] = "meta",
+	[OP_LOOKUP] = "lookup", [OP_PURGE] = "purge", [OP_IDEM_ROTATE] = "idem_rotate", [OP_RESERVE] = "reserve",
+	[OP_RECEIPT_NOTE] = "receipt_note", [OP_RECEIPT_FORM] = "receipt_form", [OP_QUOTA] = "quota",
 };
 
 static void pass_op(const struct store_op *op, const char *where)
@@ -248,13 +280,36 @@ void __wrap_store_stage(struct store *s, enum store_list list, struct store_op *
 	pass_op(op, "staged");
 }
 
+/* Each time, not once a day. */
+static void age_keys(struct writer *w)
+{
+	if (is_armed("idem_rotate applied") || is_armed("idem_rotate committed"))
+		w->m.idem_at -= DAY_MS;
+}
+
+/* It says that it is done, and nothing is. */
+static bool only_says_so(struct store_op *op)
+{
+	struct op_final *f = (struct op_final *)op;
+
+	if (op->kind != OP_FINAL || f->state != STATE_CANCELLED || !is_broken("cancel"))
+		return false;
+	f->ret_new = true;
+	f->ret_correction = f->ret_unparked = false;
+	f->ret_msg_state = STATE_CANCELLED;
+	return true;
+}
+
 /* In the transaction, before its COMMIT. */
 #define APPLIED(what) \
 	int __real_apply_##what(struct writer *w, struct store_op *op); \
 	int __wrap_apply_##what(struct writer *w, struct store_op *op); \
 	int __wrap_apply_##what(struct writer *w, struct store_op *op) \
 	{ \
-		int rc = __real_apply_##what(w, op); \
+		int rc; \
+		if (op->kind == OP_IDEM_ROTATE) \
+			age_keys(w); \
+		rc = only_says_so(op) ? SQLITE_OK : __real_apply_##what(w, op); \
 		break_rows(w, op->kind); \
 		pass_op(op, "applied"); \
 		return rc; \
@@ -271,6 +326,76 @@ APPLIED(lane)
 APPLIED(name)
 APPLIED(due_fire)
 APPLIED(attempt)
+APPLIED(unlease)
+APPLIED(receipt)
+APPLIED(backlog_delete)
+APPLIED(spill)
+APPLIED(cancel)
+APPLIED(cancel_done)
+APPLIED(events_dead)
+APPLIED(events_replay)
+APPLIED(stream)
+APPLIED(inbound_part)
+APPLIED(meta)
+APPLIED(lookup)
+APPLIED(idem_rotate)
+APPLIED(reserve)
+APPLIED(receipt_note)
+APPLIED(receipt_form)
+APPLIED(quota)
+
+/* ---- a world in which they come about ---------------------------------------------------------------------- */
+
+struct queue *__real_queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, const struct conf *c,
+	struct names *names, const struct queue_events *events);
+struct queue *__wrap_queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, const struct conf *c,
+	struct names *names, const struct queue_events *events);
+
+struct queue *__wrap_queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, const struct conf *c,
+	struct names *names, const struct queue_events *events)
+{
+	the_queue = __real_queue_new(loop, s, boot, c, names, events);
+	return the_queue;
+}
+
+struct sent *__real_sent_new(void (*spill)(void *arg, const struct sent_entry *e), void *arg);
+struct sent *__wrap_sent_new(void (*spill)(void *arg, const struct sent_entry *e), void *arg);
+
+struct sent *__wrap_sent_new(void (*spill)(void *arg, const struct sent_entry *e), void *arg)
+{
+	static const struct sent_bounds small = {SMALL, 1u << 31};
+	char path[sizeof point_path];
+
+	snprintf(path, sizeof path, "%.*s.small", (int)(strlen(point_path) - strlen(".point")), point_path);
+	return access(path, F_OK) == 0 ? sent_new_within(&small, spill, arg) : __real_sent_new(spill, arg);
+}
+
+/* As if the block of ids were nearly used up. */
+uint64_t __real_queue_take_id(struct queue *q);
+uint64_t __wrap_queue_take_id(struct queue *q);
+
+uint64_t __wrap_queue_take_id(struct queue *q)
+{
+	bool wanted = is_armed("reserve staged") || is_armed("reserve applied") || is_armed("reserve committed");
+
+	if (wanted && !q->reserved_from && q->id_end - q->next_id > RESERVE_NOW)
+		q->next_id = q->id_end - RESERVE_NOW;
+	return __real_queue_take_id(q);
+}
+
+/* An event that is refused twice in 50 ms is a dead letter. */
+struct webhooks *__real_webhooks_new(uv_loop_t *loop, struct store *s, struct names *names, const struct conf *c);
+struct webhooks *__wrap_webhooks_new(uv_loop_t *loop, struct store *s, struct names *names, const struct conf *c);
+
+struct webhooks *__wrap_webhooks_new(uv_loop_t *loop, struct store *s, struct names *names, const struct conf *c)
+{
+	static const struct webhook_times times = {1000, 300000, 3600000, 50, 2, 30000};
+	struct webhooks *w = __real_webhooks_new(loop, s, names, c);
+
+	if (w)
+		webhooks_times(w, &times);
+	return w;
+}
 
 /* ---- the other points ------------------------------------------------------------------------------------ */
 

@@ -2,14 +2,16 @@
 # SPDX-License-Identifier: Apache-2.0
 """points.py -- kill -9 at named points of the gateway, one after the other, and an audit after each.
 
-    points.py [--seed N] [--rounds N] [--table]
+    points.py [--seed N] [--rounds N] [--table] [--only WORD]
 
 One gateway (posthornd-points, see points.c), one carrier that takes and reports, another one that sends messages and parts
 of messages, one webhook.  Each round arms a point, keeps the load on until the gateway has killed itself there, starts it
 again on the same data, waits until everything has come to rest, and looks:
 
-  lost       answered 202 and never sent
-  doubled    sent more often than it was under an open lease at a kill
+  lost       answered 202 and never sent, nor cancelled as asked
+  doubled    sent more often than it was under an open lease at a kill, or unanswered when its connection broke
+  cancelled  said to be cancelled, or decided to be, and sent all the same, or another state; or nobody asked for it
+  uncounted  a quota counts less than the carrier took
   crowded    more leases at a kill than the windows have room for
   changed    a final state is another one than before, and not by a lawful correction
   unheard    final, and the webhook was not told; or an inbound message that it was not told of
@@ -34,15 +36,19 @@ from carrier import *  # noqa: E402
 from harness import *  # noqa: E402
 import harness  # noqa: E402
 import kill9  # noqa: E402
-from kill9 import (Load, Numbers, Wire, all_final, arguments, arrays, open_leases, outbox, part_of, singles,  # noqa: E402
-                   text_of, until_killed)
+from kill9 import (Load, Numbers, all_final, arguments, arrays, left_behind, leases_of, open_leases,  # noqa: E402,F401
+                   outbox, part_of, post_again, singles, text_of)
+from points_load import *  # noqa: E402
+from points_load import (BREAKS, CANCELS, FORMS, KEYS, PILES, REFUSES, REPLAYS, SMALL, USUAL, Inbound,  # noqa: E402
+                         Setting, inbound_load, later, patient, post_keyed_again)
 
 PROGRAM = os.path.join(BUILD, "tests", "crash", "posthornd-points")
 BINDS, WINDOW = 2, 20
-kill9.ARRAY_ROWS = 30
-DELIVERED, CORRECTABLE = 4, (5, 7, 9)  # enum msg_state: undelivered, expired, unconfirmed
+DELIVERED, CANCELLED, CORRECTABLE = 4, 8, (5, 7, 9)  # enum msg_state; undelivered, expired, unconfirmed
+UNKNOWN = 4  # enum outcome
+QUOTA = {"quota": {"month": 1000000000, "recipients_day": 1000000}}
 
-# Point, the highest n-th passing of it that is tried, and what may be under way there.
+# Point, the highest n-th passing of it that is tried, what may be under way there, and in which world if not the usual.
 POINTS = [
     ("accept staged", 40, "taken, not committed: no 202"),
     ("accept applied", 40, "inside the transaction"),
@@ -79,10 +85,66 @@ POINTS = [
     ("attempt staged", 5, "refused for now by the carrier, before that and the next try are committed"),
     ("attempt applied", 5, "inside the transaction"),
     ("attempt committed", 5, "after it"),
+    ("unlease staged", 20, "the link is gone, what it had leased and not written is still leased on disk", BREAKS),
+    ("unlease applied", 20, "inside the transaction", BREAKS),
+    ("unlease committed", 20, "it waits again", BREAKS),
+    ("spill staged", 20, "pushed out of memory, its receipt to come, before that is committed", SMALL),
+    ("spill applied", 20, "inside the transaction", SMALL),
+    ("spill committed", 20, "found on disk only", SMALL),
+    ("receipt staged", 20, "a receipt that memory does not know, before its part is looked for on disk", SMALL),
+    ("receipt applied", 20, "inside the transaction", SMALL),
+    ("receipt committed", 20, "between its commit and its acknowledgement", SMALL),
+    ("receipt_note staged", 20, "an intermediate receipt, before it is committed"),
+    ("receipt_note applied", 20, "inside the transaction"),
+    ("receipt_note committed", 20, "after it"),
+    ("receipt_form staged", 1, "what was learned of a link's ids, before it is committed", FORMS),
+    ("receipt_form applied", 1, "inside the transaction", FORMS),
+    ("receipt_form committed", 1, "after it", FORMS),
+    ("cancel staged", 3, "a tag is to be cancelled, before that is decided", CANCELS),
+    ("cancel applied", 3, "inside the transaction", CANCELS),
+    ("cancel committed", 3, "decided, nothing of it has its final state", CANCELS),
+    ("cancel_done staged", 3, "all of it has, before the decision goes", CANCELS),
+    ("cancel_done applied", 3, "inside the transaction", CANCELS),
+    ("cancel_done committed", 3, "the decision is gone, before the answer", CANCELS),
+    ("backlog_delete staged", 5, "a row that was left of a cancelled message, before it goes", PILES),
+    ("backlog_delete applied", 5, "inside the transaction", PILES),
+    ("backlog_delete committed", 5, "it is gone", PILES),
+    ("stream staged", 3, "the key of a stream, before its first chunk", KEYS),
+    ("stream applied", 3, "inside the transaction", KEYS),
+    ("stream committed", 3, "the key is on disk, nothing of the stream", KEYS),
+    ("idem_rotate staged", 1, "a new generation of idempotency keys, before it begins", KEYS),
+    ("idem_rotate applied", 1, "inside the transaction", KEYS),
+    ("idem_rotate committed", 1, "it has begun", KEYS),
+    ("inbound_part staged", 20, "a part of an inbound message, before it is committed"),
+    ("inbound_part applied", 20, "inside the transaction"),
+    ("events_dead staged", 3, "an event that the webhook refused, before it is a dead letter", REFUSES),
+    ("events_dead applied", 3, "inside the transaction", REFUSES),
+    ("events_dead committed", 3, "it is one", REFUSES),
+    ("events_replay staged", 10, "dead letters are to wait again, before that is committed", REPLAYS),
+    ("events_replay applied", 10, "inside the transaction", REPLAYS),
+    ("events_replay committed", 10, "they do, before the answer", REPLAYS),
+    ("quota staged", 20, "what goes is counted, before that and its lease are committed"),
+    ("quota applied", 20, "inside the transaction"),
+    ("quota committed", 20, "with the lease, or before it"),
+    ("meta staged", 1, "low water has moved, before it is committed"),
+    ("meta applied", 1, "inside the transaction"),
+    ("meta committed", 1, "after it"),
+    ("reserve staged", 1, "the next block of ids, before it is reserved"),
+    ("reserve applied", 1, "inside the transaction"),
+    ("reserve committed", 1, "reserved, not used"),
     ("purge applied", 1, "retention, inside its transaction"),
     ("purge committed", 1, "retention, after it"),
     ("reload begun", 1, "a link is leaving"),
     ("reload routes", 1, "new links, new routes, not all of the rest"),
+]
+
+# At a start, after a kill under load.
+STARTS = [
+    ("lookup staged", 1, "at the next start: the messages of a block of ids, before they can be looked up"),
+    ("lookup applied", 1, "inside the transaction"),
+    ("lookup committed", 1, "after it"),
+    ("attempt staged", 3, "at the next start: what was leased is uncertain, before that is committed"),
+    ("attempt committed", 3, "the same, after it"),
 ]
 
 # From the newest schema back to version 3: the columns and tables that later versions brought.
@@ -95,114 +157,23 @@ MIGRATIONS = [("migration step", 1, "one version further, not committed"),
               ("migration commit", 1, "before the commit of all of it")]
 
 
-class Inbound:
-    """The carrier that sends: what was not acknowledged goes again.  Every third message has three parts."""
-
-    def __init__(self, carrier):
-        self.carrier, self.n, self.todo, self.way = carrier, 0, [], []
-        self.acked, self.sent = set(), collections.Counter()
-
-    def more(self):
-        self.n += 1
-        self.todo += [(self.n, p) for p in ((1, 2, 3) if self.n % 3 == 0 else (0,))]
-
-    def send(self):
-        if not self.carrier.up:
-            time.sleep(0.002)
-            return
-        n, p = key = self.todo.pop(0)
-        self.sent[key] += 1
-        mark = f"<{n}.{p}>".encode()
-        sender = f"1202555{n % 5000:04}"
-        octets = udh(3, p, ref=n // 3 % 256) + mark if p else mark
-        self.way.append((key, self.carrier.give(octets, sender=sender, esm=0x40 if p else 0)))
-
-    def collect(self, wait=False):
-        left = []
-        for key, item in self.way:
-            if item.status is None and not item.gone and not wait:
-                left.append((key, item))
-            elif item.wait(20) == OK:
-                self.acked.add(key)
-            else:
-                self.todo.append(key)
-        self.way = left
-
-    def finish(self):
-        while self.todo or self.way:
-            while self.todo:
-                self.send()
-            self.collect(wait=True)
-
-
-@until_killed
-def inbound_load(load):
-    while not load.killed.is_set() and load.gw.alive:
-        if len(load.inbound.way) < 10:
-            if not load.inbound.todo:
-                load.inbound.more()
-            load.inbound.send()
-        load.inbound.collect()
-        time.sleep(0.001)
-
-
-@until_killed
-def later(load):
-    """For a moment later, and of many campaigns: rows that wait for their time, and a name and a lane for each campaign."""
-    w = Wire(load.gw)
-    load.wires.append(w)
-    while True:
-        n = load.numbers.take()[0]
-        row = {"to": f"+{n}", "text": text_of(n), "campaign": f"campaign {n // 10}",
-               "send_at": rfc3339(time.time() + random.uniform(0.02, 0.3))}
-        status, body = w.post(json.dumps(row).encode())
-        if status != 202:
-            raise AssertionError(f"{status} {body!r}")
-        load.numbers.promise([n], "later")
-        if n % kill9.LONG_EVERY == 0:
-            load.numbers.long.add(n)
-        time.sleep(0.002)
-
-
-def patient(load, batch):
-    """Posts until told to stop; counts what it is answered."""
-    w = None
-    while not load.killed.is_set():
-        numbers = load.numbers.take(batch)
-        rows = ",".join('{"to":"+%d","text":"%s"}' % (n, text_of(n)) for n in numbers)
-        try:
-            w = w or Wire(load.gw)
-            status, body = w.post((rows if batch == 1 else f"[{rows}]").encode())
-        except OSError:
-            load.answers["closed"] += 1
-            w = None
-            continue
-        load.answers[status] += 1
-        if status != 202:
-            if status not in (429, 503) and status < 500:
-                load.problems.append(f"{status} {body!r}")
-            continue
-        answer = json.loads(body)
-        if batch > 1 and answer["accepted"] != batch:
-            load.problems.append(f"{body[:300]!r}")
-        load.numbers.promise(numbers, "patient")
-        load.numbers.long.update(n for n in numbers if n % kill9.LONG_EVERY == 0)
-
-
 class Bench:
     """All that lives through the rounds, and what is known so far."""
 
-    def __init__(self, w, client=None, script=""):
+    def __init__(self, w, client=None, script="", link=None):
         self.w, self.numbers, self.leased, self.known, self.doubles = w, Numbers(), collections.Counter(), {}, 0
+        self.asked, self.cancelled, self.decided, self.settings, self.loaded = set(), set(), set(), None, None
+        self.seen, self.read_to, self.uncounted_before = collections.Counter(), 0, 0
         self.sim = w.smsc("--receipt-delay", "20", "--receipt-jitter", "60", "--receipt-retry", "200", "--receipt-tries", "30",
                           script=script)
         carrier = Carrier(w)
         self.inbound, self.sink = Inbound(carrier), w.sink()
         self.gw = w.gateway({"log_level": "info", "routes": [{"links": ["acme"]}]}, program=PROGRAM, webhook=self.sink, client=client,
-                            links=[smpp(self.sim, binds=BINDS, window=WINDOW, receipt_id="text", max_attempts=100, retry_min=0.05, retry_max=0.2),
+                            links=[smpp(self.sim, binds=BINDS, window=WINDOW, receipt_id="text", max_attempts=100, **(link or {})),
                                    smpp(carrier.port, name="mo")])
         self.data_dir = self.gw.settings["data_dir"]
         self.order = os.path.join(self.data_dir, "posthorn.db.point")
+        self.small = os.path.join(self.data_dir, "posthorn.db.small")
         self.gw.wait_link()
 
     def arm(self, point, nth):
@@ -220,10 +191,11 @@ class Bench:
         self.tell(f"break {what}")
         self.gw.wait_line(f"broken: {what}", since=since)
 
-    def load(self):
-        load = Load(self.gw, self.numbers, ())
-        load.inbound = self.inbound
-        load.threads = [threading.Thread(target=k, args=(load,), daemon=True) for k in (singles, singles, arrays, later, inbound_load)]
+    def load(self, more=()):
+        self.loaded = load = Load(self.gw, self.numbers, ())
+        load.bench, load.inbound, load.keyed, load.old_keys = self, self.inbound, {}, collections.deque([0] * 5)
+        load.threads = [threading.Thread(target=k, args=(load,), daemon=True)
+                        for k in (singles, singles, arrays, later, inbound_load, *more)]
         for t in load.threads:
             t.start()
         return load
@@ -248,9 +220,10 @@ class Bench:
         equal({k: v[:5] for k, v in found.items() if v}, {}, "what the audit found")
         return doubles
 
-    def die(self, point, nth):
+    def die(self, point, nth, setting=USUAL):
         """Under load."""
-        gw, load = self.gw, self.load()
+        setting.enter(self)
+        gw, load = self.gw, self.load(setting.loads)
         self.arm(point, nth)
         gw.expected.add(-signal.SIGKILL)
         gw.signal(signal.SIGUSR2)
@@ -268,29 +241,77 @@ class Bench:
             load.end()
             self.inbound.collect(wait=True)
 
-    def migrate_and_die(self, point, nth):
+    def start_and_die(self, point, nth):
         gw = self.gw
-        gw.stop()
-        db = sqlite3.connect(os.path.join(self.data_dir, "posthorn.db"))
-        for sql in BACK:
-            db.execute(sql)
-        db.close()
         self.arm(point, nth)
         self.w.remove(gw)
         gw._close_apis()
         gw._start(self.w, wait_ready=False)
         gw.expected.add(-signal.SIGKILL)
-        equal(gw.wait(20), -signal.SIGKILL, "how it ended")
+        try:
+            gw.wait(20)
+        except Exception:
+            gw.kill()
+            raise AssertionError(f"{point} was not passed {nth} times after a start") from None
+
+    def die_twice(self, point, nth):
+        """Under load, wherever it is, and at the start after that."""
+        before, leases = len(self.numbers.promised), ()
+        while len(leases) <= nth or len(self.numbers.promised) < before + 200:
+            load = self.load()
+            wanted_more = len(self.numbers.promised) + 200
+            wait_for(lambda: len(self.numbers.promised) > wanted_more, 10, "some load")
+            load.killed.set()
+            self.gw.kill()
+            load.end()
+            self.inbound.collect(wait=True)
+            leases = self.look()
+            if len(leases) <= nth:
+                self.gw.restart(kill=True)
+        self.start_and_die(point, nth)
+
+    def migrate_and_die(self, point, nth):
+        gw = self.gw
+        gw.stop()
+        self.uncounted_before = self.seen.total()  # all is at rest, and version 3 had no quotas
+        db = sqlite3.connect(os.path.join(self.data_dir, "posthorn.db"))
+        for sql in BACK:
+            db.execute(sql)
+        db.close()
+        self.start_and_die(point, nth)
         db = sqlite3.connect(os.path.join(self.data_dir, "posthorn.db"))
         equal(db.execute("PRAGMA user_version").fetchone()[0], 3, "the schema after the kill")
         db.close()
 
+    def look(self):
+        """What the kill left behind: the leases, and what was decided and has no final state."""
+        with left_behind(self.data_dir, self.w.path("copy")) as db:
+            leases = leases_of(db)
+            self.leased.update(leases)
+            self.decided.update(n for (n,) in db.execute(
+                "SELECT m.recipient FROM cancel c JOIN message m ON m.client = c.client AND m.tag = c.tag AND m.id <= c.upto_id "
+                "WHERE NOT EXISTS (SELECT 1 FROM lease l WHERE l.key BETWEEN m.id << 8 AND m.id << 8 | 255) "
+                "AND NOT EXISTS (SELECT 1 FROM submit s WHERE s.key BETWEEN m.id << 8 AND m.id << 8 | 255) "
+                "AND NOT EXISTS (SELECT 1 FROM final f WHERE f.key = m.id << 8)"))
+        return leases
+
+    def replay(self):
+        """What the webhook refused it takes now."""
+        while self.ask("SELECT count(*) FROM dead")[0][0]:
+            self.gw.operator().post("/v1/webhooks/shop/replay", None).expect(202)
+
     def rest(self):
         """Start again; until all is final and heard of."""
-        leases = open_leases(self.data_dir, self.w.path("copy"))
-        self.leased.update(leases)
+        leases = self.look()
         os.unlink(self.order)
+        self.gw.kill()
+        Setting.leave(self)
         self.gw.restart(kill=True)
+        if self.loaded:
+            post_again(self.gw, self.loaded.cut, self.numbers)
+            post_keyed_again(self.gw, self.loaded)
+            self.loaded = None
+        self.replay()
         wait_for(lambda: len(self.inbound.carrier.up) > 0, 10, "the carrier that sends to be bound")
         self.inbound.finish()
         wait_for(lambda: all_final(self.data_dir), 60, "every message to be final", every=0.05)
@@ -308,8 +329,19 @@ class Bench:
     def open_sets(self):
         return self.ask("SELECT count(*) FROM inbound_set WHERE joined = 0 AND have = total")[0][0]
 
+    def uncounted(self, taken):
+        if "quota" not in self.gw.settings["links"][0]:
+            return []
+        n = self.ask("SELECT coalesce(sum(n), 0) FROM quota WHERE kind = 3")[0][0]  # QUOTA_MONTH
+        return [(n, taken)] if n < taken - self.uncounted_before else []
+
     def audit(self, leases):
-        seen = collections.Counter((int(r["to"]), part_of(r)) for r in self.sim.submits() if r["status"] == 0)
+        submits, self.read_to = self.sim.submits_from(self.read_to)
+        self.seen.update((int(r["to"]), part_of(r)) for r in submits if r["status"] == 0)
+        seen = self.seen
+        broken = collections.Counter(self.ask("SELECT m.recipient, a.key & 255 FROM attempt a JOIN message m ON m.id = a.key >> 8 "
+                                              f"WHERE a.outcome = {UNKNOWN} AND a.text <> 'restart'"))
+        maybe = {n for n, _ in self.leased} | {n for n, _ in broken}  # sent, or not
         heard = {e["to"] for e in self.sink.events if "text" not in e}
         states = dict(self.ask("SELECT m.recipient, coalesce((SELECT max(c.state) FROM correction c WHERE c.key = f.key), "
                                "f.state) FROM message m JOIN final f ON f.key = m.id << 8"))
@@ -321,8 +353,13 @@ class Bench:
         promised = self.numbers.promised
         status, _, _ = run(os.path.join(BUILD, "posthorn"), "check", "--data-dir", self.data_dir)
         found = {
-            "lost": [n for n in promised for part in ((1, 2, 3) if n in self.numbers.long else (1,)) if not seen[n, part]],
-            "doubled": [n for n, k in seen.items() if k - 1 > self.leased[n]],
+            "lost": [n for n in promised for part in ((1, 2, 3) if n in self.numbers.long else (1,)) if not seen[n, part]
+                     and not (n in self.asked and states.get(n) == CANCELLED)],
+            "doubled": [n for n, k in seen.items() if k - 1 > self.leased[n] + broken[n]],
+            "cancelled": [n for n in self.cancelled | self.decided if states.get(n) != CANCELLED and n not in maybe]
+                         + [n for n, s in states.items() if s == CANCELLED
+                            and (n not in self.asked or (seen[n, 1] and n not in maybe))],
+            "uncounted": self.uncounted(seen.total()),
             "crowded": [len(leases)] if len(leases) > BINDS * WINDOW else [],
             "changed": [n for n, s in self.known.items() if states.get(n) != s
                         and not (s in CORRECTABLE and states.get(n) == DELIVERED)],
@@ -361,10 +398,12 @@ def backup_dies(bench, where):
     open(bench.order, "w", encoding="utf-8").close()
 
 
-def table(bench, rng):
+def table(bench, rng, only=""):
     results = []
 
     def one(point, nth, what, die):
+        if only not in point:
+            return
         before = bench.doubles
         die()
         leases = bench.rest()
@@ -375,9 +414,12 @@ def table(bench, rng):
         results.append((point, what, len(leases), doubles - before, wrong))
         bench.doubles = doubles
 
-    for point, most, what in POINTS:
+    for point, most, what, *setting in POINTS:
         nth = rng.randint(1, most)
-        one(point, nth, what, lambda: bench.die(point, nth))
+        one(point, nth, what, lambda: bench.die(point, nth, *setting))
+    for point, most, what in STARTS:
+        nth = rng.randint(1, most)
+        one(point, nth, what, lambda: bench.die_twice(point, nth))
     for point, nth, what in MIGRATIONS:
         one(point, nth, what, lambda: bench.migrate_and_die(point, nth))
     for where, what in (("copied", "all pages copied, not verified"), ("named", "verified, without its name")):
@@ -404,20 +446,25 @@ def print_table(results, rounds):
 
 
 if __name__ == "__main__":
-    options = arguments(1, lambda a: a.add_argument("--table", action="store_true", help="print it as Markdown at the end"))
+    def more(a):
+        a.add_argument("--table", action="store_true", help="print it as Markdown at the end")
+        a.add_argument("--only", default="", help="points with this in their name")
+
+    options = arguments(1, more)
 
     @case("kill -9 at each named point: nothing promised is lost, changed, or doubled without a lease")
     def _(w):
-        rng, bench, results = random.Random(options.seed), Bench(w, script="on submit_sm every 41 status 0x08\n"), []
+        rng, bench, results = random.Random(options.seed), Bench(w, script="on submit_sm every 41 status 0x08\nreceipt intermediate\n", link=QUOTA), []
         for _ in range(options.rounds):
-            results += table(bench, rng)
+            results += table(bench, rng, options.only)
             found = [(r[0], {k: v[:3] for k, v in r[-1].items()}) for r in results if r[-1]]
             if found:
                 break
         if options.table:
             print_table(results, options.rounds)
         equal(found, [], "what the audits found")
-        harness._comment(f"{len(bench.numbers.promised)} messages promised, {len(bench.inbound.acked)} inbound acknowledged")
-        check(len(bench.numbers.promised) > 500 and len(bench.inbound.acked) > 100, "too little load to prove anything")
+        harness._comment(f"{len(bench.numbers.promised)} messages promised, {len(bench.inbound.acked)} inbound acknowledged, "
+                         f"{len(bench.cancelled)} said to be cancelled, {len(bench.decided)} decided to be at a kill")
+        check(options.only or len(bench.numbers.promised) > 500 and len(bench.inbound.acked) > 100, "too little load to prove anything")
 
     main()

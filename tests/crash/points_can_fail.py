@@ -3,8 +3,9 @@
 """points_can_fail.py -- the audits of points.py, memory.py, clock_jumps.py and faults_gateway.py must see each promise broken.
 
 posthornd-points breaks the one that it is told (see points.c): it answers 202, or deliver_sm, before the commit, keeps no
-leases, changes a final state, drops an event.  After a kill, or with memory or a disk that fails, the audit must find just
-that; one that finds nothing here finds nothing anywhere.
+leases, changes a final state, drops an event, sends what it said was cancelled, forgets how far a stream was or what a
+quota counts.  After a kill, or with memory or a disk that fails, the audit must find just that; one that finds nothing here
+finds nothing anywhere.
 """
 import os
 import random
@@ -23,17 +24,21 @@ BREAKS = [("answer", "accept applied", ("lost",)),
           ("ack", "inbound applied", ("inbound", "joined")),
           ("lease", "answer read", ("doubled",)),
           ("final", "final committed", ("changed",)),
-          ("event", "final committed", ("unheard",))]
+          ("event", "final committed", ("unheard",)),
+          ("cancel", "cancel_done committed", ("cancelled",), points.CANCELS),
+          ("stream", "accept committed", ("doubled",), points.KEYS),
+          ("quota", "submit committed", ("uncounted",))]
+PASSINGS = {"final": (50, 150), "event": (50, 150), "cancel": (3, 6), "stream": (100, 200)}
 ROUNDS = 5  # a kill may come when nothing was open
 
 options = arguments(1)
 rng = random.Random(options.seed)
 
 
-def found_in_rounds(bench, what, point, kinds):
+def found_in_rounds(bench, what, point, kinds, *setting):
     for i in range(ROUNDS):
         bench.break_promise(what)
-        bench.die(point, rng.randint(50, 150) if what in ("final", "event") else rng.randint(5, 30))
+        bench.die(point, rng.randint(*PASSINGS.get(what, (5, 30))), *setting)
         found, _ = bench.audit(bench.rest())
         found = {k: len(v) for k, v in found.items() if v}
         harness._comment(f"{what}, kill {i + 1} at {point}: {found}")
@@ -45,7 +50,7 @@ def found_in_rounds(bench, what, point, kinds):
 for broken in BREAKS:
     @case(f"a gateway that breaks its promise ({broken[0]}): the audit says {' or '.join(broken[2])}")
     def _(w, broken=broken):
-        bench = points.Bench(w)
+        bench = points.Bench(w, link=points.QUOTA)
         bench.die("receipt read", 40)  # so that there is something to be changed
         bench.audit(bench.rest())
         found_in_rounds(bench, *broken)

@@ -396,18 +396,24 @@ class Smsc(Program):
 
     def submits(self):
         """What was accepted, in order; a line of the audit log is written before its answer."""
+        return self.submits_from(0)[0]
+
+    def submits_from(self, at):
+        """The same from a place in the log on, and the place behind it."""
         rows = []
-        with open(self.audit, encoding="utf-8") as f:
+        with open(self.audit, "rb") as f:
+            f.seek(at)
             for line in f:
-                if not line.endswith("\n"):
+                if not line.endswith(b"\n"):
                     break
-                w = line.split()
+                at += len(line)
+                w = line.decode().split()
                 rows.append({"at": int(w[0]) / 1e6, "sequence": int(w[1]), "status": int(w[2], 0), "id": w[3],
                              "from": w[4].replace("%20", " "), "to": w[5], "esm_class": int(w[6], 16),
                              "data_coding": int(w[7], 16), "text": bytes.fromhex(w[8]) if w[8] != "-" else b"",
                              "tlvs": _tlvs(bytes.fromhex(w[9]) if w[9] != "-" else b""),
                              "schedule": w[10] if w[10] != "-" else "", "validity": w[11] if w[11] != "-" else ""})
-        return rows
+        return rows, at
 
     def close(self):
         self._control.close()
