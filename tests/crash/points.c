@@ -25,8 +25,8 @@
  *
  * What comes once a minute or an hour comes when a point of it is armed.
  *
- * With `<database>.faulty` beside it the database is opened on the VFS of vfs_shim.c; with `<database>.small` the table of
- * parts that wait for their receipts has room for SMALL of them.
+ * With `<database>.faulty` beside it the database is opened on the VFS of vfs_shim.c; with `<database>.small` the table
+ * of parts that wait for their receipts has room for SMALL of them.
  */
 #include <pthread.h>
 #include <signal.h>
