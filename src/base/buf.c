@@ -10,7 +10,10 @@
 #include <stdlib.h>
 #include <string.h>
 
-enum { BUF_FIRST = 512 }; /* octets of the first allocation: holds an answer or a PDU */
+enum {
+	BUF_FIRST = 512,	/* octets of the first allocation: holds an answer or a PDU */
+	BUF_EXACT = 64 * 1024,	/* more than this and than a doubling at once is all that will come */
+};
 
 void buf_init(struct buf *b, size_t max)
 {
@@ -38,6 +41,8 @@ static int grow(struct buf *b, size_t need)
 	size_t cap = b->cap ? b->cap : BUF_FIRST;
 	uint8_t *mem;
 
+	if (need > BUF_EXACT && need > 2 * cap)
+		cap = need;
 	while (cap < need)
 		cap *= 2;
 	/* The last doubling may stop at the maximum: need is never above it. */

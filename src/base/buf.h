@@ -4,7 +4,8 @@
  * Every buffer in this program that holds what a peer sent, or waits to be sent, has a bound; this type
  * carries it. The maximum is fixed at init and no call can pass it.
  *
- *  - Growing doubles the memory, so that a buffer filled in small steps costs few reallocations.
+ *  - Growing doubles the memory, so that a buffer filled in small steps costs few reallocations; one large
+ * piece gets what it needs.
  *  - Consuming from the front moves an offset only; octets move when room is wanted at the end, and an empty
  * buffer starts again at the beginning.  A buffer that is filled and emptied all day allocates once.
  *  - A call that fails leaves the buffer as it was.

@@ -32,6 +32,7 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -845,6 +846,15 @@ uint64_t stream_octets_out(const struct stream *s)
 bool stream_is_tls(const struct stream *s)
 {
 	return s->is_tls;
+}
+
+bool stream_is_left(const struct stream *s)
+{
+	struct pollfd p = {.events = POLLRDHUP};
+
+	if (s->eof || s->state == ST_ENDED)
+		return true;
+	return s->sink == NULL && uv_fileno((const uv_handle_t *)&s->tcp, &p.fd) == 0 && poll(&p, 1, 0) == 1;
 }
 
 const char *stream_error_text(const struct stream *s)

@@ -163,6 +163,8 @@ uint64_t stream_octets_in(const struct stream *s);  /* as the protocol above see
 /* Written and no longer unsent; in doubt (an error within a write) more, never less than the peer may have. */
 uint64_t stream_octets_out(const struct stream *s);
 bool stream_is_tls(const struct stream *s);
+/* The peer sends no more, also if what it sent before was not read yet. */
+bool stream_is_left(const struct stream *s);
 void stream_peer(const struct stream *s, struct sockaddr_storage *ret_addr);
 
 /* A sentence about the last failure, for the log ("certificate: expired"); "" if there is nothing to add to

@@ -123,6 +123,12 @@ static void finished(struct api_call *c, int status, const char *code)
 	call_maybe_free(c);
 }
 
+void api_drop(struct api_call *c)
+{
+	http_request_drop(taken_back(c));
+	call_maybe_free(c);
+}
+
 void api_count_refused(struct api *a, enum api_code code)
 {
 	_Static_assert(API_CODE_N <= STATS_CODES, "a counter for every code");
@@ -645,6 +651,7 @@ static void on_abort(void *arg, struct http_request *q)
 	if (c->stream)
 		c->stream->ops->abort(c->stream);
 	api_body_abort(c);
+	api_list_abort(c);
 	api_let_go(c);
 }
 

@@ -7,6 +7,7 @@
  *     api_body.c   JSON bodies, the large ones parsed on another thread
  *     api_rows.c, api_rows_chunk.c … many: arrays and streams in chunks
  *     api_read.c   look-ups: message, list, timeline, stream, inbound, parked receipts
+ *     api_lists.c  lists take turns
  *     api_totals.c sums by day
  *     api_control.c cancel, links, queue, webhooks
  *     api_links.c  what links tell of themselves; USSD
@@ -90,6 +91,16 @@ struct api_stream {
 	struct api_stream *next, **at_list; /* of the api's */
 };
 
+/* A look-up of many rows: it waits for its turn, is at work, and ends. */
+struct api_list {
+	struct api_list *next;
+	struct api_call *c;
+	struct store_query *query;
+	unsigned rows; /* asked for */
+	uint64_t turn;
+	bool waits, at_work;
+};
+
 struct api_call {
 	struct api_call *next_free;
 	struct api *api;
@@ -103,6 +114,7 @@ struct api_call {
 	char param[API_PATH_PARAMS][API_PARAM_MAX];
 	struct api_stream *stream; /* of a post or preview of many; NULL: none, or it is answered */
 	struct big *big;	   /* its body while it is parsed on another thread */
+	struct api_list *list;	   /* NULL: it asks for none, or that is over */
 
 	/* one message */
 	struct queue_batch batch;
@@ -131,6 +143,9 @@ struct api {
 	struct api_runner *runners, **runners_tail;
 	struct api_key *keys[API_KEY_BUCKETS];
 	struct api_stream *streams; /* all that are in work */
+	struct api_list *lists; /* that wait, in order of turns */
+	unsigned list_rows;	/* of those at work */
+	uint64_t list_turn;	/* of the last that began */
 	struct api_call *pool;
 	unsigned n_pool, n_calls;
 	size_t listed_octets; /* of all previews; API_LISTED_TOTAL */
@@ -152,6 +167,7 @@ void api_refuse_fault(struct api_call *c, const struct api_fault *f);
 enum api_code api_code_of_errno(int r);
 void api_fault_of_errno(int r, struct api_fault *f);
 void api_count_refused(struct api *a, enum api_code code);
+void api_drop(struct api_call *c); /* cut the connection instead; the call may be freed, unless it is pending */
 
 static inline void api_hold(struct api_call *c)
 {
@@ -188,6 +204,14 @@ bool api_query_time(struct api_call *c, const char *name, int64_t *ret_ms); /* 0
 bool api_query_scope(
 	struct api_call *c, uint32_t *ret_client); /* operators: ?client=NAME; others: themselves */
 bool api_parse_id(const char *s, uint64_t *ret);
+
+/* ---- api_lists.c ---- */
+
+/* Read up to `rows` rows when it is this call's turn.  q->done() comes in any case, at once perhaps; the request is gone
+ * by then if it was refused or its client has left.  It calls api_list_end() before it frees. */
+void api_list_start(struct api_call *c, struct api_list *l, struct store_query *q, unsigned rows);
+void api_list_end(struct api_list *l);
+void api_list_abort(struct api_call *c); /* nobody waits for it */
 
 /* ---- handlers ---- */
 

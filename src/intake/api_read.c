@@ -19,7 +19,8 @@
 /* One look-up of one call. */
 struct look {
 	struct api_call *c;
-	uint64_t limit;
+	struct api_list turn;
+	uint64_t limit; /* 0: it asks for one thing */
 	union {
 		struct store_query q;
 		struct q_message message;
@@ -50,7 +51,10 @@ static struct look *look_new(
 static void look_start(struct look *k)
 {
 	api_hold(k->c);
-	store_read(k->c->api->p.store, STORE_API, &k->q);
+	if (k->limit)
+		api_list_start(k->c, &k->turn, &k->q, (unsigned)k->limit);
+	else
+		store_read(k->c->api->p.store, STORE_API, &k->q);
 }
 
 static void look_end(struct look *k)
@@ -58,6 +62,8 @@ static void look_end(struct look *k)
 	struct api_call *c = k->c;
 
 	store_query_done(&k->q);
+	if (k->limit)
+		api_list_end(&k->turn);
 	free(k);
 	api_let_go(c);
 }

@@ -16,6 +16,7 @@
 
 struct totals {
 	struct api_call *c;
+	struct api_list turn;
 	struct q_totals q;
 };
 
@@ -68,6 +69,7 @@ static void on_totals(struct store_query *q)
 		api_answer_out(c, 200, &o);
 	}
 	store_query_done(q);
+	api_list_end(&t->turn);
 	free(t);
 	api_let_go(c);
 }
@@ -115,5 +117,5 @@ void api_totals(struct api_call *c, const uint8_t *body, size_t n)
 		return;
 	}
 	api_hold(c);
-	store_read(c->api->p.store, STORE_API, &t->q.q);
+	api_list_start(c, &t->turn, &t->q.q, API_LIMIT_MAX);
 }

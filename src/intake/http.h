@@ -157,6 +157,10 @@ bool http_request_is_tls(const struct http_request *q);
 bool http_request_hold(struct http_request *q, size_t n);
 bool http_request_hold_more(struct http_request *q, size_t n); /* … beside what it holds */
 size_t http_request_most(const struct http_request *q);
+/* Would an answer of n octets find room?  None is taken; false is counted as a refusal. */
+bool http_request_may_answer(struct http_request *q, size_t n);
+/* The peer has closed its sending side, whatever it sent before: it may be gone altogether. */
+bool http_request_is_left(const struct http_request *q);
 
 /* ---- Back-pressure of a streamed body: reading stops at the socket and the rate is not measured meanwhile.
  * on_body() never comes from inside http_request_resume(). ---- */

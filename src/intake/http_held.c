@@ -79,6 +79,18 @@ size_t http_request_most(const struct http_request *q)
 	return room != NULL ? http_room_most(room) : SIZE_MAX;
 }
 
+bool http_request_may_answer(struct http_request *q, size_t n)
+{
+	struct http_conn *c = http_work_of(q)->conn;
+
+	if (c->srv->conf.room == NULL || q->method == HTTP_METHOD_HEAD)
+		return true;
+	if (!take(c, q->owner, n, http_room_take))
+		return false;
+	give(c, q->owner, n);
+	return true;
+}
+
 void http_let_go_body(struct http_work *x)
 {
 	give(x->conn, x->q.owner, x->held);

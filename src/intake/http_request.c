@@ -101,6 +101,11 @@ void http_request_peer(const struct http_request *q, struct sockaddr_storage *re
 	stream_peer(http_conn_stream(http_work_of(q)->conn), ret_addr);
 }
 
+bool http_request_is_left(const struct http_request *q)
+{
+	return stream_is_left(http_conn_stream(http_work_of(q)->conn));
+}
+
 bool http_request_is_tls(const struct http_request *q)
 {
 	return stream_is_tls(http_conn_stream(http_work_of(q)->conn));

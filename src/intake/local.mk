@@ -14,7 +14,7 @@ libposthorn_a_SOURCES += src/intake/api_body.c src/intake/api_rows_chunk.c src/i
 libposthorn_a_SOURCES += src/intake/preview_row.c src/intake/preview_row.h src/intake/preview_total.c \
 	src/intake/preview_total.h
 libposthorn_a_SOURCES += src/intake/json_tlvs.c src/intake/json_tlvs.h
-libposthorn_a_SOURCES += src/intake/api_turns.c src/intake/api_totals.c
+libposthorn_a_SOURCES += src/intake/api_turns.c src/intake/api_totals.c src/intake/api_lists.c
 libposthorn_a_SOURCES += src/intake/inbound_int.h src/intake/inbound_join.c src/intake/inbound_join.h \
 	src/intake/inbound_parts.c
 libposthorn_a_SOURCES += src/intake/api_links.c src/intake/api_links.h src/intake/api_ports.c

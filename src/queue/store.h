@@ -18,7 +18,8 @@
  * When a commit fails, the batch is bisected so that only the guilty operation is refused.
  *
  * READING.  Two reader threads with a read connection each: STORE_QUEUE serves the queue and the webhooks (short,
- * latency matters), STORE_API serves lists.  A page examines at most 50,000 rows or 50 ms and ends its transaction.
+ * latency matters), STORE_API serves lists.  A page examines at most 50,000 rows or 50 ms and ends its transaction;
+ * a list also ends when its rows take 8 MB of memory.
  *
  * AGGREGATION IS THE WRITER'S.  Whether a part's final state makes the message final is decided inside the
  * transaction, from rows, so it needs no memory and survives every restart (op_final).

@@ -197,7 +197,7 @@ static read_fn *const read_[Q_N] = {
 
 bool page_over(struct reader *r)
 {
-	if (++r->n_examined >= PAGE_ROWS)
+	if (++r->n_examined >= PAGE_ROWS || r->n_octets >= PAGE_OCTETS)
 		return true;
 	return r->n_examined % 256 == 0 && clock_mono_us() > r->until_us;
 }
@@ -208,6 +208,7 @@ static void answer(struct reader *r, struct store_query *q)
 	int rc;
 
 	r->n_examined = 0;
+	r->n_octets = 0;
 	r->until_us = clock_mono_us() + PAGE_US;
 	rc = run(r->st[R_BEGIN]);
 	q->r = rc ? db_errno(rc) : read_[q->kind](r, q);

@@ -54,6 +54,7 @@
 #define QUICK_ROW_NS     UINT64_C(10000) /* to the next bulk row while codes come in: 100,000 a second */
 #define ID_BLOCK         65536
 #define PAGE_ROWS        50000 /* a read examines no more … */
+#define PAGE_OCTETS      ((size_t)8 << 20) /* … keeps no more … */
 #define PAGE_US          50000 /* … and takes no longer */
 
 /* ---- statements ------------------------------------------------------------------------------------------ */
@@ -583,6 +584,7 @@ struct reader {
 	struct bitmap *waiting;  /* Q_FRESH: ids in backlog or due when the scan began */
 	struct bitmap *parts_due; /* ids whose first part is due: waiting, if there is only one */
 	uint64_t n_examined;
+	size_t n_octets; /* of rows that wait in memory for their answer */
 	int64_t until_us;
 };
 

@@ -372,7 +372,7 @@ int read_inbound_due(struct reader *r, struct store_query *query)
 	return to_errno(rc);
 }
 
-static int inbound_add(struct q_inbound *q, sqlite3_stmt *st)
+static int inbound_add(struct reader *r, struct q_inbound *q, sqlite3_stmt *st)
 {
 	struct store_inbound *in;
 
@@ -393,6 +393,7 @@ static int inbound_add(struct q_inbound *q, sqlite3_stmt *st)
 		.parts = column(st, 10),
 		.missing = column_dup(st, 11),
 	};
+	r->n_octets += sizeof *in + (size_t)(sqlite3_column_bytes(st, 6) + sqlite3_column_bytes(st, 7));
 	return in->from && in->to && in->text && in->raw_hex && in->missing ? SQLITE_OK : SQLITE_NOMEM;
 }
 
@@ -415,7 +416,7 @@ int read_inbound(struct reader *r, struct store_query *query)
 		}
 		if ((!q->client || column(st, 3) == q->client) && (!*q->from || text_is(st, 4, q->from)) &&
 			(!*q->to || text_is(st, 5, q->to)))
-			rc2 = inbound_add(q, st);
+			rc2 = inbound_add(r, q, st);
 	}
 	sqlite3_reset(st);
 	rc = rc2 ? rc2 : rc;

@@ -82,6 +82,12 @@ static bool message_matches(const struct q_list *q, const struct message *m)
 	       (!*q->tag || !strcmp(m->tag, q->tag));
 }
 
+static size_t detail_octets(const struct store_detail *d)
+{
+	return sizeof *d + sizeof *d->m + d->m->n_text + d->m->n_tlvs + d->n_parts * sizeof *d->parts +
+	       d->n_corrections * sizeof *d->corrections;
+}
+
 static int list_add(struct reader *r, struct q_list *q, uint64_t id)
 {
 	struct store_detail d;
@@ -97,6 +103,7 @@ static int list_add(struct reader *r, struct q_list *q, uint64_t id)
 		free_detail(&d);
 		return SQLITE_NOMEM;
 	}
+	r->n_octets += detail_octets(&d);
 	q->rows[q->n_rows++] = d;
 	return SQLITE_OK;
 }
