@@ -144,7 +144,7 @@ struct api {
 	struct api_key *keys[API_KEY_BUCKETS];
 	struct api_stream *streams; /* all that are in work */
 	struct api_list *lists; /* that wait, in order of turns */
-	unsigned list_rows;	/* of those at work */
+	unsigned n_lists;	/* at work */
 	uint64_t list_turn;	/* of the last that began */
 	struct api_call *pool;
 	unsigned n_pool, n_calls;

@@ -2,16 +2,15 @@
 /* api_lists.c -- lists take turns: what has been read for answers that are not written yet stays small.
  *
  * The store reads faster than answers are written, and a thousand connections may each ask for a thousand rows.  So
- * only so many rows are at work at a time, enough that the next page is read while one is written; other lists wait
- * here, unread, behind their connections.  Clients take turns, so that who asks for one list does not wait for all of
+ * only a few lists are at work at a time, enough that the next page is read while one is written; others wait here,
+ * unread, behind their connections.  Clients take turns, so that who asks for one list does not wait for all of
  * another's.  When its turn comes, a list whose client has left is dropped, and one whose answer would find no room is
  * refused: neither is read.
  */
 #include "intake/api_impl.h"
 
-#define AT_WORK_ROWS 2000 /* asked for: two of the longest pages */
-#define LEAST_ROWS   20	  /* a list counts as, so that short ones have a bound, too */
-#define ROW_ANSWER   8192 /* octets of an answer that a row may become, */
+#define AT_WORK	   4	/* each with a page, of which the store keeps 8 MB at most */
+#define ROW_ANSWER 8192 /* octets of an answer that a row may become, */
 
 /* … but a small room must not be kept free for the worst that may come. */
 static size_t wanted_room(const struct api_list *l)
@@ -66,14 +65,14 @@ static void go_on(struct api *a, const struct api_list *fresh)
 {
 	struct api_list *l;
 
-	while ((l = a->lists) && (!a->list_rows || a->list_rows + l->rows <= AT_WORK_ROWS)) {
+	while ((l = a->lists) && a->n_lists < AT_WORK) {
 		leave_line(a, l);
 		if (!may_begin(l, l != fresh)) {
 			l->query->done(l->query); /* nobody waits for it */
 			continue;
 		}
 		a->list_turn = l->turn;
-		a->list_rows += l->rows;
+		a->n_lists++;
 		l->at_work = true;
 		store_read(a->p.store, STORE_API, l->query);
 	}
@@ -81,7 +80,7 @@ static void go_on(struct api *a, const struct api_list *fresh)
 
 void api_list_start(struct api_call *c, struct api_list *l, struct store_query *q, unsigned rows)
 {
-	*l = (struct api_list){.c = c, .query = q, .rows = rows < LEAST_ROWS ? LEAST_ROWS : rows};
+	*l = (struct api_list){.c = c, .query = q, .rows = rows};
 	c->list = l;
 	put_in_line(c->api, l);
 	go_on(c->api, l);
@@ -95,7 +94,7 @@ void api_list_end(struct api_list *l)
 	if (!l->at_work)
 		return;
 	l->at_work = false;
-	a->list_rows -= l->rows;
+	a->n_lists--;
 	go_on(a, NULL);
 }
 

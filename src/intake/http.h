@@ -77,7 +77,7 @@ struct http_ops {
 
 	/* Connection lost, or the rest of the body was refused, before the answer was complete: forget q.  A
 	 * client that only closes its sending side may still read, so that alone does not abort a request in
-	 * work. */
+	 * work; a handler may ask: http_request_is_left(). */
 	void (*on_abort)(void *arg, struct http_request *q);
 
 	/* Between http_respond_begin() and _end(): what was unsent has left; go on writing.  May be NULL. */

@@ -244,6 +244,71 @@ def _(w):
     wait_for(lambda: held() == 0, 10, "the room to be free")
 
 
+class Unread:
+    """A connection that asks for lists one behind the other and reads nothing."""
+
+    def __init__(self, gw, client, lists):
+        self.s = socket.socket()
+        self.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        self.s.connect(("127.0.0.1", gw.port))
+        self.s.sendall(f"GET /v1/messages?limit=1000 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {gw.keys[client]}\r\n\r\n"
+                       .encode() * lists)
+
+
+def lists_gateway(w):
+    """With 1,000 messages of 900 characters, of which a list becomes 1.2 MB and 2.6 MB of rows."""
+    gw = w.gateway({"http": {"max_held": 16 << 20, "max_per_address": 1000}}, env=SMALL_QUARANTINE)
+    gw.add_client("other")
+    gw.write_conf()
+    gw.reload()
+    gw.api().post("/v1/messages", [dict(r, text="x" * 900) for r in rows(500)]).expect(202)
+    gw.api().post("/v1/messages", [dict(r, text="x" * 900) for r in rows(500)]).expect(202)
+    gw.api("other").post("/v1/messages", rows(20)).expect(202)
+    equal(len(gw.api().get("/v1/messages", limit=1000).expect(200).json["messages"]), 1000, "rows of a list")
+    return gw
+
+
+@case("lists that nobody reads: bounded in memory, rows that were read included; 503 to that client, others take their turn")
+def _(w):
+    gw = lists_gateway(w)
+    main = lambda name: gw.metrics()[f'posthorn_http_{name}{{listener="main"}}']
+    idle, some = resident_kb(gw, "VmHWM"), [Unread(gw, "shop", 20) for _ in range(80)]
+    wait_for(lambda: main("requests_in_work") >= 60, 20, "lists to wait")
+    equal(len(gw.api("other").get("/v1/messages", limit=100).expect(200).json["messages"]), 20, "rows of another client")
+    check(main("requests_in_work") >= 20, "it waited for all lists of the first one")
+    wait_for(lambda: main("requests_in_work") == 0 and main("no_room_total") > 20, 60, "lists to be refused")
+    risen, held = resident_kb(gw, "VmHWM") - idle, main("held_octets")
+    print(f"# resident memory rose by {risen >> 10} MB, {held / 2**20:.1f} MB are held", flush=True)
+    check(held <= 8 << 20, f"one client holds {held}")
+    check(risen < (90 << 10 if SANITIZED else 30 << 10), f"resident memory rose by {risen} kB")
+    a = gw.api().get("/v1/messages", limit=1000).expect(503, "room_full")
+    check(int(a.headers["Retry-After"]) > 0, "Retry-After")
+    gw.api("other").get("/v1/messages", limit=1000).expect(200)
+    for u in some:
+        u.s.close()
+    wait_for(lambda: main("held_octets") == 0, 10, "the room to be free")
+    equal(len(gw.api().get("/v1/messages", limit=1000).expect(200).json["messages"]), 1000, "rows of a list again")
+
+
+@case("clients that ask for lists and are gone: what waits for its turn is not read")
+def _(w):
+    gw = lists_gateway(w)
+    main = lambda name: gw.metrics()[f'posthorn_http_{name}{{listener="main"}}']
+    # Of both listeners; the metrics themselves are answers of the other one.
+    answered = lambda m: m["posthorn_request_seconds_count"] - m['posthorn_http_requests_total{listener="admin"}']
+    at_first = main("connections_open")
+    some = [Unread(gw, "shop", 1 + i % 2) for i in range(200)]
+    waiting = wait_for(lambda: [n for n in [main("requests_in_work")] if n >= 100], 20, "lists to wait")[0]
+    before = gw.metrics()
+    for u in some:
+        u.s.close()
+    wait_for(lambda: main("connections_open") <= at_first, 20, "the connections to be gone")
+    done = answered(gw.metrics()) - answered(before)
+    print(f"# {done:.0f} of {waiting:.0f} were answered", flush=True)
+    check(done <= waiting / 4, f"{done} lists of clients that had left were answered")
+    equal(len(gw.api().get("/v1/messages", limit=1000).expect(200).json["messages"]), 1000, "rows of a list")
+
+
 @case("a program holds the write lock: all posts are refused soon, with a reason; receipts wait; it ends by itself")
 def _(w):
     sim = w.smsc("--receipt-delay", "1000", "--receipt-retry", "300", "--receipt-tries", "30")

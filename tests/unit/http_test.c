@@ -981,6 +981,34 @@ static void test_a_large_body_must_come_in_time(void **state)
 	app_end_room(&a);
 }
 
+static void test_room_for_an_answer_can_be_asked_for(void **state)
+{
+	struct http_counters n;
+	struct client c[2];
+	struct app a;
+
+	app_start_room(&a, (struct http_conf){0}, (size_t)(2.5 * BIG));
+	for (int i = 0; i < 2; i++)
+		client_open(&c[i], &a);
+	client_say(&a, &c[0], GET("/later"));
+	TURN_UNTIL(&a, a.n_later == 1);
+	assert_true(http_request_may_answer(a.later[0], BIG));
+	assert_int_equal(held(&a), 0);
+	client_say(&a, &c[1], GET("/big"));
+	TURN_UNTIL(&a, held(&a) == BIG);
+	assert_false(http_request_may_answer(a.later[0], BIG));
+	assert_int_equal(held(&a), BIG);
+	http_server_counters(a.srv, &n);
+	assert_int_equal(n.no_room, 1);
+	CLIENT_UNTIL(&a, &c[1], c[1].n >= BIG);
+	TURN_UNTIL(&a, held(&a) == 0);
+	assert_true(http_request_may_answer(a.later[0], BIG));
+	http_respond(a.later[0], 200, "text/plain", "late", 4);
+	for (int i = 0; i < 2; i++)
+		client_close(&c[i]);
+	app_end_room(&a);
+}
+
 static void test_answers_nobody_fetches_take_room(void **state)
 {
 	struct client c[4];
@@ -1303,6 +1331,32 @@ static void test_half_close_still_gets_its_answer(void **state)
 	app_end(&a);
 }
 
+static void test_who_sends_no_more_can_be_told(void **state)
+{
+	struct http_conf conf = {0};
+	struct client c[3];
+	struct app a;
+
+	app_start(&a, &conf);
+	for (int i = 0; i < 3; i++) {
+		client_open(&c[i], &a);
+		client_say(&a, &c[i], i == 0 ? GET("/later") : GET("/later") GET("/query")); /* then it is not read */
+		TURN_UNTIL(&a, a.n_later == (unsigned)i + 1);
+		assert_false(http_request_is_left(a.later[i]));
+	}
+	shutdown(c[0].fd, SHUT_WR);
+	close(c[1].fd);
+	TURN_UNTIL(&a, http_request_is_left(a.later[0]) && http_request_is_left(a.later[1]));
+	assert_false(http_request_is_left(a.later[2]));
+	for (int i = 0; i < 3; i++)
+		http_respond(a.later[i], 200, "text/plain", "late", 4);
+	client_until(&a, &c[0], "late");
+	client_until(&a, &c[2], "/query|");
+	client_close(&c[0]);
+	client_close(&c[2]);
+	app_end(&a);
+}
+
 static void test_dropped_requests_leave_nothing(void **state)
 {
 	struct http_conf conf = {0};
@@ -1504,6 +1558,7 @@ int main(void)
 		cmocka_unit_test(test_bodies_that_fill_a_share_may_become_half_as_large_again),
 		cmocka_unit_test(test_a_large_body_must_come_in_time),
 		cmocka_unit_test(test_answers_nobody_fetches_take_room),
+		cmocka_unit_test(test_room_for_an_answer_can_be_asked_for),
 		cmocka_unit_test(test_a_dripping_body_is_cut_and_a_slow_one_is_not),
 		cmocka_unit_test(test_idle_connections_are_closed_in_silence),
 		cmocka_unit_test(test_an_answer_nobody_fetches_is_dropped),
@@ -1512,6 +1567,7 @@ int main(void)
 		cmocka_unit_test(test_pause_inside_chunks_keeps_every_octet),
 		cmocka_unit_test(test_loss_at_every_stage),
 		cmocka_unit_test(test_half_close_still_gets_its_answer),
+		cmocka_unit_test(test_who_sends_no_more_can_be_told),
 		cmocka_unit_test(test_dropped_requests_leave_nothing),
 		cmocka_unit_test(test_stop_lets_requests_in_work_finish),
 		cmocka_unit_test(test_headers_of_answers_cannot_be_injected),
