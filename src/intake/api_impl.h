@@ -207,8 +207,8 @@ bool api_parse_id(const char *s, uint64_t *ret);
 
 /* ---- api_lists.c ---- */
 
-/* Read up to `rows` rows when it is this call's turn.  q->done() comes in any case, at once perhaps; the request is gone
- * by then if it was refused or its client has left.  It calls api_list_end() before it frees. */
+/* Read up to `rows` rows when it is this call's turn.  q->done() comes in any case, at once perhaps; the request is
+ * gone by then if it was refused or its client has left.  It calls api_list_end() before it frees. */
 void api_list_start(struct api_call *c, struct api_list *l, struct store_query *q, unsigned rows);
 void api_list_end(struct api_list *l);
 void api_list_abort(struct api_call *c); /* nobody waits for it */

@@ -49,7 +49,7 @@ static void leave_line(struct api *a, struct api_list *l)
 /* false: it was dropped or refused. */
 static bool may_begin(struct api_list *l, bool waited)
 {
-	/* Who closed its sending side may still read, but one that leaves looks the same; after a wait that is likelier. */
+	/* Who closed its sending side may still read; but one that leaves looks the same, and is likelier here. */
 	if (waited && http_request_is_left(l->c->q)) {
 		api_drop(l->c);
 		return false;
