@@ -290,6 +290,23 @@ def _(w):
     equal(len(gw.api().get("/v1/messages", limit=1000).expect(200).json["messages"]), 1000, "rows of a list again")
 
 
+@case("a list of long messages ends at 8 MB of memory, and its cursor leads to the rest")
+def _(w):
+    gw = w.gateway(client={"max_parts": 64})
+    some = [dict(r, text="x" * 153 * 64) for r in rows(400)]
+    for i in range(0, len(some), 50):
+        gw.api().post("/v1/messages", some[i:i + 50]).expect(202)
+    pages, after = [], {}
+    while after is not None:
+        p = gw.api().get("/v1/messages", limit=1000, **after).expect(200).json
+        pages.append([m["to"] for m in p["messages"]])
+        equal(p["complete"], p["next"] is None, "complete")
+        after = {"after": p["next"]} if p["next"] else None
+    equal([to for p in pages for to in p], [r["to"] for r in reversed(some)], "all of them, the newest first")
+    print(f"# pages of {[len(p) for p in pages]} rows", flush=True)
+    check(100 < len(pages[0]) < 350, f"pages of {[len(p) for p in pages]} rows")
+
+
 @case("clients that ask for lists and are gone: what waits for its turn is not read")
 def _(w):
     gw = lists_gateway(w)
