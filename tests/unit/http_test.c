@@ -1345,7 +1345,7 @@ static void test_who_sends_no_more_can_be_told(void **state)
 		assert_false(http_request_is_left(a.later[i]));
 	}
 	shutdown(c[0].fd, SHUT_WR);
-	close(c[1].fd);
+	client_close(&c[1]);
 	TURN_UNTIL(&a, http_request_is_left(a.later[0]) && http_request_is_left(a.later[1]));
 	assert_false(http_request_is_left(a.later[2]));
 	for (int i = 0; i < 3; i++)
