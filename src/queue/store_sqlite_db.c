@@ -25,6 +25,7 @@
 #include "base/log.h"
 #include "src/queue/schema_sql.h"
 
+#define LONG_STEPS     1000000    /* of SQLite's machine: some ten milliseconds */
 #define BUSY_MS        5000       /* only while another connection opens or recovers the WAL */
 
 int db_errno(int rc)
@@ -183,10 +184,17 @@ static int prepare_writer(struct writer *w)
 	return prepare_all(w->db, sql, W_N, w->st);
 }
 
+/* The store is being closed: who reads for long is not waited for, least of all in a b-tree that has no end. */
+static int is_too_late(void *arg)
+{
+	return atomic_load(&((struct store *)arg)->last_try);
+}
+
 int db_prepare_reader(struct reader *r)
 {
 	static const char *const sql[] = {READER_STATEMENTS(STATEMENT_SQL)};
 
+	sqlite3_progress_handler(r->db, LONG_STEPS, is_too_late, r->store);
 	return prepare_all(r->db, sql, R_N, r->st);
 }
 

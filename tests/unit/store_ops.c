@@ -227,7 +227,7 @@ static void garbage_is_refused(void **state)
 	for (int i = 0; i < 10000; i++)
 		fputs("garbage ", file);
 	fclose(file);
-	assert_int_equal(fixture_open(f), -EIO);
+	assert_int_equal(fixture_open(f), -EUCLEAN);
 	assert_non_null(strstr(f->err, "not a database"));
 	f->store = NULL;
 }
