@@ -281,6 +281,7 @@ struct queue {
 	/* restart */
 	bool started, recovering, leases_known;
 	bool remembering;            /* after recovering: what was settled before the restart */
+	unsigned n_to_count;         /* lanes whose rows are not counted yet, then all of that is told */
 	uint64_t recover_upto;
 	uint64_t *retaken; /* ascending: woken because of their leases, see refill.c */
 	unsigned n_retaken;

@@ -412,6 +412,12 @@ struct count_query {
 	struct lane *lane;
 };
 
+static void say_recovered(struct queue *q)
+{
+	log_info("recovered", "waiting=%llu receipts_to_come=%u", (unsigned long long)q->stats.waiting,
+		sent_count(q->sent));
+}
+
 static void lane_counted(struct store_query *sq)
 {
 	struct count_query *cq = (struct count_query *)sq;
@@ -438,6 +444,8 @@ static void lane_counted(struct store_query *sq)
 	}
 	store_query_done(sq);
 	free(cq);
+	if (q->n_to_count && --q->n_to_count == 0)
+		say_recovered(q);
 	refill_lane(q, l);
 	lane_drop_if_idle(q, l);
 }
@@ -484,13 +492,15 @@ static void recovered(struct queue *q)
 	q->recovering = false;
 	for (struct lane *l = q->lanes, *next; l; l = next) {
 		next = l->next_all;
-		if (l->counting)
+		if (l->counting) {
+			q->n_to_count++;
 			refill_count_lane(q, l);
+		}
 	}
 	receipt_remember_settled(q);
 	uncertain_load(q);
-	log_info("recovered", "waiting=%llu receipts_to_come=%u", (unsigned long long)q->stats.waiting,
-		sent_count(q->sent));
+	if (!q->n_to_count)
+		say_recovered(q);
 }
 
 static int fresh_one(struct queue *q, struct store_loaded *x)

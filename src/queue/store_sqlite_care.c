@@ -281,12 +281,15 @@ static int copy_pages(struct copying *c)
 
 	if (!b)
 		return refuse(c->err, c->n_err, -EIO, "%s: %s", c->part, sqlite3_errmsg(c->to));
-	while (r == 0 && (rc = sqlite3_backup_step(b, BACKUP_PAGES)) == SQLITE_OK) {
-		int pages = sqlite3_backup_pagecount(b);
+	do {
+		int pages;
 
-		if (c->progress && c->progress(c->arg, pages - sqlite3_backup_remaining(b), pages))
+		rc = sqlite3_backup_step(b, BACKUP_PAGES);
+		pages = sqlite3_backup_pagecount(b);
+		if ((rc == SQLITE_OK || rc == SQLITE_DONE) && c->progress &&
+			c->progress(c->arg, pages - sqlite3_backup_remaining(b), pages))
 			r = refuse(c->err, c->n_err, -ECANCELED, "interrupted; nothing is left of it");
-	}
+	} while (r == 0 && rc == SQLITE_OK);
 	sqlite3_backup_finish(b);
 	if (r == 0 && rc != SQLITE_DONE)
 		r = refuse(c->err, c->n_err, rc == SQLITE_FULL ? -ENOSPC : -EIO, "%s: %s", c->part, sqlite3_errstr(rc));

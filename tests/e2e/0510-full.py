@@ -67,6 +67,23 @@ def _(w):
     equal([to for to, k in seen.items() if k > 1], [], "doubled")
 
 
+@case("an idle gateway finds out by itself that its disk has room again, within seconds")
+def _(w):
+    sim = w.smsc()
+    disk = Disk(w, 24)
+    gw = w.gateway({"data_dir": os.path.join(disk.path, "data")}, links=[smpp(sim)])
+    gw.wait_link()
+    api = gw.api()
+    post(api, rows(20))
+    wait_ended(gw, 20)
+    disk.fill()
+    wait_for(lambda: api.post("/v1/messages", rows(50)).code == "disk_full", 20, "the disk to be full")
+    disk.free()
+    # Nobody posts meanwhile: a post that is taken would be how it finds out.
+    wait_for(lambda: gw.admin().get("/readyz").status == 200, 15, "it to be ready")
+    post(api, rows(20))
+
+
 @case("kill -9 while the disk is full: after the restart all that was accepted is delivered")
 def _(w):
     sim = w.smsc(script="slow 5ms\n")
@@ -127,7 +144,8 @@ def _(w):
     gw = w.gateway(links=[smpp(free_port())], client={"max_waiting": 10})
     post(gw.api(), rows(10))
     gw.restart()
-    wait_for(lambda: gw.metrics()["posthorn_queue_waiting"] == 10, 5, "the queue to be counted")
+    gw.wait_line(r"event=recovered waiting=10 ")
+    equal(gw.metrics()["posthorn_queue_waiting"], 10, "waiting")
     gw.api().post("/v1/messages", rows(1)[0]).expect(429, "too_many_waiting")
 
 

@@ -127,6 +127,14 @@ def _(w):
     equal(errors(findings(data_dir(gw))), [], "errors after it")
 
 
+@case("a copy that is made in one step says how large it is, too")
+def _(w):
+    gw = w.gateway()
+    out, err = posthorn("backup", "--data-dir", data_dir(gw), w.path("copy.db"), "--json")
+    pages = os.path.getsize(w.path("copy.db")) // 4096
+    equal(json.loads(out)["pages"], pages, f"pages; it said {out}{err}")
+
+
 @case("a backup that cannot be finished leaves nothing behind")
 def _(w):
     gw = filled(w, 50)

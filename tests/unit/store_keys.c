@@ -12,7 +12,7 @@
 #include <stdatomic.h>
 #include <uv.h>
 
-#define KEYS    16384
+#define KEYS    65536
 #define TURNS   700
 #define BATCH   120
 
@@ -163,6 +163,7 @@ static struct known {
 	uint8_t body;
 	unsigned answer;
 } known[KEYS];
+static unsigned n_keys = KEYS / 4; /* that come at most */
 
 static unsigned day, n_answers, newest, shortage;
 
@@ -256,7 +257,7 @@ static unsigned choose_key(void)
 	unsigned what = any(20);
 
 	if (what < 13 || !newest)
-		return newest < KEYS - 1 ? newest++ : any(KEYS);
+		return newest < n_keys - 1 ? newest++ : any(n_keys);
 	if (what < 17)
 		return newest - 1 - any(newest < 150 ? newest : 150);
 	return any(newest);
@@ -326,16 +327,18 @@ static unsigned purge(struct fixture *f, unsigned limit)
 
 static void look_at_all(struct fixture *f)
 {
-	for (unsigned key = 0; key < KEYS;) {
+	for (unsigned key = 0; key < n_keys;) {
 		unsigned n = 0;
 
-		for (; key < KEYS && n < BATCH; key++)
+		for (; key < n_keys && n < BATCH; key++)
 			if (known[key].known && known[key].day + 1 >= day)
 				make_try(&tries[n++], key, false);
 		if (n)
 			run_tries(f, n);
 	}
 }
+
+static unsigned small_bits = 6; /* 9: filters of small and of large runs have not the same size */
 
 static struct fixture *open_small(uint64_t filter_octets)
 {
@@ -347,7 +350,7 @@ static struct fixture *open_small(uint64_t filter_octets)
 	f = state;
 	fixture_close(f);
 	remove_database(f->path);
-	f->conf.idem_bits = 6;
+	f->conf.idem_bits = small_bits;
 	f->conf.unsafe_no_sync = true; /* nothing here loses what was written */
 	f->conf.idem_filter_octets = filter_octets;
 	assert_int_equal(fixture_open(f), 0);
@@ -368,7 +371,7 @@ static void note(void *arg, const struct care_finding *found)
 /* What is said of a database that nobody has open, after `spoil`; which is taken back. */
 static const char *check_after(const struct fixture *f, const char *spoil)
 {
-	static const struct idem_shape small = {6, 3, 0}; /* as the store makes it of idem_bits 6 */
+	struct idem_shape small = {small_bits, small_bits - 3, small_bits - 6}; /* as the store makes it */
 	static char text[200];
 	sqlite3 *db;
 
@@ -451,6 +454,20 @@ static void keys_are_known_as_long_as_promised(void **state)
 		live(f, TURNS);
 		close_small(f);
 	}
+}
+
+static void so_they_are_in_larger_runs(void **state)
+{
+	struct fixture *f;
+
+	small_bits = 9;
+	n_keys = KEYS;
+	f = open_small(0);
+	seed = 1;
+	live(f, 4 * TURNS);
+	close_small(f);
+	small_bits = 6;
+	n_keys = KEYS / 4;
 }
 
 static void so_they_are_without_filters(void **state)
@@ -672,6 +689,7 @@ int main(void)
 		cmocka_unit_test(a_filter_denies_nothing_that_is_there_and_little_else_passes),
 		cmocka_unit_test(a_segment_forgets_what_was_not_to_be),
 		cmocka_unit_test(keys_are_known_as_long_as_promised),
+		cmocka_unit_test(so_they_are_in_larger_runs),
 		cmocka_unit_test(so_they_are_without_filters),
 		cmocka_unit_test(so_they_are_while_memory_is_short),
 		cmocka_unit_test(what_many_keys_leave_to_be_done_burdens_no_commit_without_keys),
