@@ -136,9 +136,10 @@ def judge_messages(world, ledger, b):
         "lost": first((n, final.get(n)) for n in ledger.promised if lost(n)),
         "doubled without a name": first((k, n, doubt[k]) for k, n in extra.items() if n > doubt[k]),
         "doubled where on_uncertain is fail": first(k for k in extra if str(k[0]).startswith(STRICT)),
-        "cancelled, and sent": first(n for n in ledger.cancelled if any(seen[n, p] for p in parts_of(n))
+        # An attempt that was never answered may have arrived, and is named; what waits after it can be cancelled.
+        "cancelled, and sent": first(n for n in ledger.cancelled if any(seen[n, p] > doubt[n, p] for p in parts_of(n))
                                      or final.get(n, (0,))[0] != CANCELLED),
-        "sent, and called cancelled": first(n for n, (s, _) in final.items() if s == CANCELLED and seen[n, 1]),
+        "sent, and called cancelled": first(n for n, (s, _) in final.items() if s == CANCELLED and seen[n, 1] > doubt[n, 1]),
         "refused, and not called so": first(n for n, (s, _) in final.items() if str(n).startswith(REFUSED) and s != REJECTED
                                              and n not in doubted),
         "unconfirmed without a doubt": unconfirmed if len(unconfirmed) > misnamed else [],
