@@ -280,14 +280,19 @@ static int start_parts(struct app *a, char *err, size_t n_err)
 		return -ENOMEM;
 	r = names_load(a->names, a->store);
 	if (r < 0) {
-		snprintf(err, n_err, "names cannot be read: %s", strerror(-r));
+		store_says(a->store, r, "table name", err, n_err);
 		return r;
 	}
 	a->queue = queue_new(&a->loop, a->store, &boot, a->conf, a->names, NULL);
+	if (!a->queue) {
+		r = -errno;
+		store_says(a->store, r, "what it knows of lanes, references, ids and quotas", err, n_err);
+		return r;
+	}
 	a->router = router_new(a->names);
 	a->inbound = inbound_new(&(struct inbound_needs){ .loop = &a->loop, .store = a->store, .names = a->names,
 		.stats = a->stats, .conf = a->conf, .link_find = link_find, .link_arg = a });
-	if (!a->queue || !a->router || !a->inbound)
+	if (!a->router || !a->inbound)
 		return -ENOMEM;
 	for (size_t i = 0; i < a->conf->n_links; i++) {
 		r = link_add(a, &a->conf->links[i], err, n_err);

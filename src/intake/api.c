@@ -216,6 +216,7 @@ enum api_code api_code_of_errno(int r)
 	case -ENOBUFS: return API_QUEUE_FULL;
 	case -ENOSPC: return API_DISK_FULL;
 	case -ENOLCK: return API_DATABASE_LOCKED;
+	case -EUCLEAN: return API_DATABASE_DAMAGED;
 	case -ESHUTDOWN: return API_STOPPING;
 	case -ENOMEM: return API_QUEUE_BUSY;
 	}

@@ -35,7 +35,9 @@ void api_readyz(struct api_call *c, const uint8_t *body, size_t n)
 	json_out_open(&o, '[');
 	if (c->api->stopping)
 		ready = false, json_out_str(&o, "stopping");
-	if (ss.last_error)
+	if (ss.damage)
+		ready = false, json_out_str(&o, "database_damaged");
+	if (ss.last_error && ss.last_error != -EUCLEAN)
 		ready = false, json_out_str(&o, ss.last_error == -ENOLCK ? "database_locked" : "store_failed");
 	if (qs.disk_full || ss.free_octets < (uint64_t)limits->disk_reserve_mb << 20)
 		ready = false, json_out_str(&o, "disk_full");
@@ -121,6 +123,8 @@ static void put_store(struct api *a, struct buf *b)
 	stats_text_value(b, "receipts_parked_lost_total", (const char *const[]){"why", "number", NULL},
 		(double)s.parked_dropped);
 	stats_text_gauge(b, "store_failing", "1 when the last commit failed.", s.last_error != 0);
+	stats_text_gauge(b, "store_damaged", "1 when damage was met since the start, 2 when nothing can be stored for it.",
+		(double)s.damage);
 	stats_text_head(b, "store_pending", "gauge", "Operations staged or being written, by list.");
 	for (unsigned i = 0; i < STORE_LISTS; i++) {
 		static const char *const lists[STORE_LISTS] = {

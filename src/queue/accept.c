@@ -39,6 +39,8 @@ static int admit(struct queue *q, const struct queue_batch *b)
 		return 0;
 	if (uv_now(q->loop) - q->disk_ms >= DISK_MS)
 		sweep_disk(q);
+	if (q->damaged)
+		return -EUCLEAN;
 	if (q->intake_stopped)
 		return -ENOSPC;
 	if (q->stats.waiting + b->n > q->max_waiting)

@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "base/log.h"
@@ -525,7 +526,9 @@ struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boo
 {
 	struct queue *q = calloc(1, sizeof(*q));
 	struct lanes_known known = { .q = q };
+	int r;
 
+	errno = ENOMEM;
 	if (!q)
 		return NULL;
 	q->loop = loop;
@@ -570,10 +573,30 @@ struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boo
 	uv_timer_init(loop, &q->second);
 	uv_timer_init(loop, &q->codes_timer);
 	q->check.data = q->tick.data = q->second.data = q->codes_timer.data = q;
-	if (store_lanes(s, lane_known, &known) < 0 || known.missed || store_refs(s, REF_ROWS, ref_known, q) < 0 ||
-		receipt_load_forms(q) < 0 || quota_load(q) < 0)
-		return NULL;
-	return q;
+	r = store_lanes(s, lane_known, &known);
+	if (r == 0 && known.missed)
+		r = -ENOMEM;
+	if (r == 0)
+		r = store_refs(s, REF_ROWS, ref_known, q);
+	if (r == 0)
+		r = receipt_load_forms(q);
+	if (r == 0)
+		r = quota_load(q);
+	errno = -r;
+	return r < 0 ? NULL : q;
+}
+
+/* Without it, what was cancelled would be sent. */
+static void must_load_cancels(struct queue *q)
+{
+	char err[400];
+	int r = cancel_load(q);
+
+	if (r == 0)
+		return;
+	store_says(q->store, r, "table cancel", err, sizeof(err));
+	log_error("not_started", "error=%s", err);
+	_exit(EXIT_FAILURE); /* nothing was sent yet: the loop did not run */
 }
 
 void queue_start(struct queue *q)
@@ -585,7 +608,7 @@ void queue_start(struct queue *q)
 	uv_unref((uv_handle_t *)&q->tick);
 	uv_unref((uv_handle_t *)&q->codes_timer);
 	q->started = true;
-	cancel_load(q);
+	must_load_cancels(q);
 	refill_start(q);
 }
 

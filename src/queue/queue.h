@@ -179,7 +179,7 @@ struct queue_events {
 	void *arg;
 };
 
-/* Also reads lanes and cancellations from the store (blocking).  Configure it (queue_set_…), then start. */
+/* Also reads lanes and quotas from the store (blocking); NULL with errno.  Configure it (queue_set_…), then start. */
 struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, const struct conf *c,
 	struct names *names, const struct queue_events *events);
 /* Begin: leases first, then what is fresh, then the backlog; sending starts at once. */

@@ -264,6 +264,7 @@ struct queue {
 	uint64_t max_waiting, reserve_octets;
 	bool intake_stopped, dispatch_stopped; /* by the disk reserve … */
 	uint64_t disk_ms; /* … as it was then, by the loop's clock */
+	bool damaged;     /* what becomes of messages cannot be stored: nothing is accepted or sent */
 	bool disk_said;   /* what the log says of intake … */
 	int64_t disk_say_ms; /* … and before then nothing else */
 

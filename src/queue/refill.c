@@ -352,7 +352,7 @@ static void lane_read(struct store_query *sq)
 	if (moved)
 		l->cursor = upto;
 	q->lanes_again |= sq->r < 0;
-	if (sq->r < 0)
+	if (sq->r < 0 && sq->r != -EUCLEAN) /* told, once */
 		log_error("backlog_not_read", "lane=%u error=%s", l->key.id, strerror(-sq->r));
 	store_query_done(sq);
 	free(lq);
@@ -426,7 +426,8 @@ static void lane_counted(struct store_query *sq)
 
 	l->asked_count = false;
 	if (sq->r < 0) { /* it stays `counting`: refill_second() asks again */
-		log_error("backlog_not_counted", "lane=%u error=%s", l->key.id, strerror(-sq->r));
+		if (sq->r != -EUCLEAN)
+			log_error("backlog_not_counted", "lane=%u error=%s", l->key.id, strerror(-sq->r));
 		store_query_done(sq);
 		free(cq);
 		return;
@@ -514,9 +515,11 @@ static int fresh_one(struct queue *q, struct store_loaded *x)
 	return 0;
 }
 
-/* What was not read must not be passed by low water: again in a second. */
+/* What was not read must not be passed by low water: again in a second.  A damaged page never can be. */
 static void fresh_delayed(struct queue *q, uint64_t from, int r)
 {
+	if (r == -EUCLEAN)
+		store_end_damaged(q->store);
 	log_error("recovery_delayed", "error=%s", strerror(-r));
 	q->fresh_again = from;
 	store_query_done(&q->recover_query.q);
@@ -589,6 +592,8 @@ static void leases_read(struct store_query *sq)
 	struct q_load *p = &q->recover_query;
 
 	q->now_ms = clock_ms();
+	if (sq->r == -EUCLEAN)
+		store_end_damaged(q->store);
 	if (sq->r < 0) {
 		log_error("recovery_delayed", "error=%s", strerror(-sq->r));
 		q->leases_again = true;

@@ -118,12 +118,23 @@ void store_stage(struct store *s, enum store_list list, struct store_op *op);
 /* Operations staged or in the writer's hands, by list; what back-pressure looks at. */
 size_t store_pending(const struct store *s, enum store_list list);
 
+/* A damaged page that was met since the start; it stays.  What others need can be read, or … */
+enum store_damage { DAMAGE_NONE, DAMAGE_READING, DAMAGE_WRITING /* … what becomes of messages cannot be stored */ };
+enum store_damage store_damage(const struct store *s);
+
+/* A read at start failed with r: the file, `what` it was, and what to do. */
+void store_says(const struct store *s, int r, const char *what, char *err, size_t n_err);
+
+/* What waits cannot be read, as it is damaged: say so, and end the process as after a kill -9. */
+void store_end_damaged(const struct store *s) __attribute__((noreturn));
+
 struct store_stats {
 	uint64_t commits, rows, busy_us; /* busy_us: time spent inside transactions */
 	uint64_t wal_octets, db_octets, free_octets; /* free: of the file system, looked at once a second */
 	uint32_t commit_us_p50, commit_us_p99;
 	uint32_t inbound_open;   /* inbound messages of which parts are here and that are not joined yet */
 	int last_error;          /* -errno of the last failed commit, 0 when the last one went well */
+	enum store_damage damage;
 	uint64_t parked;         /* receipts that wait for their message … */
 	uint64_t parked_expired, parked_dropped; /* … and those since start that waited too long, or were too many */
 };

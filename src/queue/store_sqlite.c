@@ -212,6 +212,8 @@ static void answer(struct reader *r, struct store_query *q)
 	r->until_us = clock_mono_us() + PAGE_US;
 	rc = run(r->st[R_BEGIN]);
 	q->r = rc ? db_errno(rc) : read_[q->kind](r, q);
+	if (q->r == -EUCLEAN)
+		damage_met(r->store, DAMAGE_READING, SQLITE_CORRUPT);
 	for (int i = 0; i < R_N; i++)
 		if (sqlite3_stmt_busy(r->st[i]))
 			sqlite3_reset(r->st[i]);
@@ -475,7 +477,7 @@ static int open_readers(struct store *s, const struct store_boot *boot, char *er
 		if (rc == SQLITE_OK)
 			rc = db_prepare_reader(r);
 		if (rc != SQLITE_OK) {
-			snprintf(err, n_err, "%s: %s", s->path, db_text(r->db, rc));
+			snprintf(err, n_err, "%s: %s%s", s->path, db_text(r->db, rc), db_mend(rc));
 			return db_errno(rc);
 		}
 	}
@@ -487,7 +489,7 @@ static int open_checkpoint(struct store *s, char *err, size_t n_err)
 	int rc = checkpoint_open(s);
 
 	if (rc != SQLITE_OK)
-		snprintf(err, n_err, "%s: %s", s->path, sqlite3_errstr(rc));
+		snprintf(err, n_err, "%s: %s%s", s->path, sqlite3_errstr(rc), db_mend(rc));
 	return db_errno(rc);
 }
 
@@ -648,5 +650,6 @@ void store_stats(struct store *s, struct store_stats *ret)
 		.commit_us_p99 = latency_at(n, total, 99),
 		.inbound_open = (uint32_t)s->inbound_open,
 		.last_error = s->last_error,
+		.damage = store_damage(s),
 	};
 }

@@ -6,6 +6,7 @@
  *     store_sqlite_commit.c  which operations go into a commit, and how
  *     store_sqlite_checkpoint.c  from the WAL back into the database
  *     store_sqlite_db.c      files, connections, schema, what is known at start
+ *     store_sqlite_damage.c  a damaged database: found at start, remembered later
  *     store_sqlite_rows.c    rows of a commit that go down together
  *     store_sqlite_settle.c  operations that say what became of a part or message
  *     store_sqlite_inbound.c inbound messages and their parts
@@ -616,6 +617,18 @@ bool text_is(sqlite3_stmt *st, int i, const char *want);
 
 int db_errno(int rc);
 
+/* ---- damage (store_sqlite_damage.c) ---------------------------------------------------------------------- */
+
+bool is_damage(int rc);
+/* What an operator can do about it. */
+const char *db_mend(int rc);
+/* Before SQLite opens it: -EUCLEAN when it would take what is left of a database for one that is to be made. */
+int damage_of_file(const struct store *s, bool *ret_empty, char *err, size_t n_err);
+/* The root and both edges of each table and index, by the writer's connection. */
+int damage_at_edges(struct store *s, char *err, size_t n_err);
+/* Any thread: remember it, and say it if nobody has. */
+void damage_met(struct store *s, enum store_damage by, int rc);
+
 /* Of a statement that ended: a row, or none, is no error. */
 static inline int to_errno(int rc)
 {
@@ -684,6 +697,7 @@ struct store {
 	_Atomic uint64_t commits, rows, busy_us, wal_octets, db_octets, free_octets, inbound_open;
 	_Atomic uint32_t latency[LATENCY_BUCKETS];
 	_Atomic int last_error;
+	_Atomic int damage;      /* enum store_damage; rises only, and readers write it as well */
 	_Atomic bool last_try; /* the loop's: the store is being closed, and what cannot be stored is not tried again */
 	_Atomic uint64_t parked, parked_expired, parked_dropped;
 };

@@ -371,6 +371,26 @@ static bool is_disk(int rc)
 	}
 }
 
+/* What can be left undone for long: it looks through old rows, and a damaged page there is nobody else's. */
+static bool is_housekeeping(const struct store_op *op)
+{
+	return op->kind == OP_PURGE || op->kind == OP_LOOKUP || op->kind == OP_IDEM_ROTATE;
+}
+
+/* An operation that fails by itself. */
+static void note_refused(struct writer *w, struct batch *b, const struct store_op *op, int rc)
+{
+	bool aside = is_damage(rc) && is_housekeeping(op), told = store_damage(w->store) != DAMAGE_NONE;
+
+	if (is_damage(rc))
+		damage_met(w->store, aside ? DAMAGE_READING : DAMAGE_WRITING, rc);
+	if (is_disk(rc) && !aside)
+		b->disk = rc;
+	/* A disk that stays full is told once, and damage too. */
+	if (is_damage(rc) ? !told : !b->disk || !atomic_load(&w->store->last_error))
+		log_error("store_refused", "operation=%d error=%s code=%d", op->kind, sqlite3_errstr(rc), rc);
+}
+
 static bool is_locked(int rc)
 {
 	return db_errno(rc) == -ENOLCK;
@@ -389,7 +409,9 @@ static int without_work(struct writer *w, struct batch *b, size_t from, size_t n
 {
 	int rc = apply_all(w, b, from, n);
 
-	if (rc == SQLITE_OK)
+	if (rc == SQLITE_OK && is_damage(why))
+		damage_met(w->store, DAMAGE_READING, why);
+	else if (rc == SQLITE_OK)
 		log_error("store_keys_put_off", "error=%s code=%d", sqlite3_errstr(why), why);
 	return rc;
 }
@@ -402,7 +424,9 @@ static int first_by_itself(struct writer *w, struct batch *b)
 	if (rc == SQLITE_OK)
 		return rc;
 	b->disk = rc;
-	if (!atomic_load(&w->store->last_error))
+	if (is_damage(rc))
+		damage_met(w->store, DAMAGE_WRITING, rc);
+	else if (!atomic_load(&w->store->last_error))
 		log_error("store_refused", "operation=%d error=%s code=%d", b->ops[0]->kind, sqlite3_errstr(rc), rc);
 	return rc;
 }
@@ -440,11 +464,7 @@ static int bisect(struct writer *w, struct batch *b, size_t from, size_t n)
 		return rc2 ? rc2 : rc;
 	}
 	refuse(b->ops + from, 1, rc);
-	if (is_disk(rc))
-		b->disk = rc;
-	/* A disk that stays full is told once. */
-	if (!b->disk || !atomic_load(&w->store->last_error))
-		log_error("store_refused", "operation=%d error=%s code=%d", b->ops[from]->kind, sqlite3_errstr(rc), rc);
+	note_refused(w, b, b->ops[from], rc);
 	return rc;
 }
 

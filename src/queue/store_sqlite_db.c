@@ -22,8 +22,10 @@
 #include <unistd.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "src/queue/schema_sql.h"
 
+#define LONG_STEPS     1000000    /* of SQLite's machine: some ten milliseconds */
 #define BUSY_MS        5000       /* only while another connection opens or recovers the WAL */
 
 int db_errno(int rc)
@@ -36,6 +38,8 @@ int db_errno(int rc)
 	case SQLITE_NOMEM: return -ENOMEM;
 	case SQLITE_BUSY:
 	case SQLITE_LOCKED: return -ENOLCK;
+	case SQLITE_CORRUPT:
+	case SQLITE_NOTADB: return -EUCLEAN;
 	default: return -EIO;
 	}
 }
@@ -180,10 +184,17 @@ static int prepare_writer(struct writer *w)
 	return prepare_all(w->db, sql, W_N, w->st);
 }
 
+/* The store is being closed: who reads for long is not waited for, least of all in a b-tree that has no end. */
+static int is_too_late(void *arg)
+{
+	return atomic_load(&((struct store *)arg)->last_try);
+}
+
 int db_prepare_reader(struct reader *r)
 {
 	static const char *const sql[] = {READER_STATEMENTS(STATEMENT_SQL)};
 
+	sqlite3_progress_handler(r->db, LONG_STEPS, is_too_late, r->store);
 	return prepare_all(r->db, sql, R_N, r->st);
 }
 
@@ -217,21 +228,6 @@ void db_close_writer(struct writer *w)
 	idem_close(w);
 	free(w->wakes.items);
 	w->db = NULL;
-}
-
-/* What an operator can do about it. */
-static const char *mend(int rc)
-{
-	switch (rc & 0xff) {
-	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB: return "; `posthorn check` tells what is damaged, and a backup can be put back";
-	case SQLITE_BUSY: return "; another program has it open: perhaps a shell, which must let it go";
-	case SQLITE_READONLY:
-	case SQLITE_PERM:
-	case SQLITE_CANTOPEN: return "; posthornd must be allowed to write it, and in its folder";
-	case SQLITE_FULL: return "; free some space";
-	default: return "";
-	}
 }
 
 /* ---- the schema ------------------------------------------------------------------------------------------ */
@@ -316,7 +312,7 @@ static int check_schema(struct store *s, int64_t *ret_version, char *err, size_t
 	int64_t application = ask(&a, "PRAGMA application_id", 0);
 
 	if (a.rc != SQLITE_OK) {
-		snprintf(err, n_err, "%s: %s%s", s->path, db_text(a.db, a.rc), mend(a.rc));
+		snprintf(err, n_err, "%s: %s%s", s->path, db_text(a.db, a.rc), db_mend(a.rc));
 		return db_errno(a.rc);
 	}
 	if (n_tables && application != SCHEMA_APPLICATION_ID) {
@@ -343,13 +339,13 @@ static int bring_forward(struct store *s, int64_t version, char *err, size_t n_e
 	if (rc == SQLITE_OK)
 		rc = sqlite3_exec(db, "PRAGMA journal_mode = WAL", NULL, NULL, NULL);
 	if (rc != SQLITE_OK)
-		snprintf(err, n_err, "%s: %s%s", s->path, db_text(db, rc), mend(rc));
+		snprintf(err, n_err, "%s: %s%s", s->path, db_text(db, rc), db_mend(rc));
 	if (rc != SQLITE_OK || version == SCHEMA_VERSION)
 		return db_errno(rc);
 	rc = migrate_all(db, version);
 	if (rc != SQLITE_OK)
 		snprintf(err, n_err, "%s: the schema cannot be brought to version %d: %s%s", s->path,
-			SCHEMA_VERSION, db_text(db, rc), mend(rc));
+			SCHEMA_VERSION, db_text(db, rc), db_mend(rc));
 	return db_errno(rc);
 }
 
@@ -452,7 +448,7 @@ static int check_node(struct store *s, char *err, size_t n_err)
 	int64_t node = meta_get(&a, "node", s->node);
 
 	if (a.rc != SQLITE_OK) {
-		snprintf(err, n_err, "%s: %s%s", s->path, db_text(a.db, a.rc), mend(a.rc));
+		snprintf(err, n_err, "%s: %s%s", s->path, db_text(a.db, a.rc), db_mend(a.rc));
 		return db_errno(a.rc);
 	}
 	/* Ids must rise: what is bisected by time, and low_water, would break under a smaller node. */
@@ -466,8 +462,12 @@ int db_open_writer(struct store *s, struct store_boot *ret_boot, char *err, size
 {
 	struct writer *w = &s->writer;
 	int64_t version = 0;
+	bool empty;
 	int r, rc;
 
+	r = damage_of_file(s, &empty, err, n_err);
+	if (r)
+		return r;
 	rc = sqlite3_open_v2(s->path, &w->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, s->vfs);
 	if (rc != SQLITE_OK)
 		goto failed;
@@ -477,6 +477,8 @@ int db_open_writer(struct store *s, struct store_boot *ret_boot, char *err, size
 	if (rc != SQLITE_OK)
 		goto failed;
 	r = check_schema(s, &version, err, n_err);
+	if (!r && version > 0)
+		r = damage_at_edges(s, err, n_err);
 	if (!r && version > 0)
 		r = check_node(s, err, n_err);
 	if (!r)
@@ -496,10 +498,15 @@ int db_open_writer(struct store *s, struct store_boot *ret_boot, char *err, size
 	if (rc != SQLITE_OK)
 		goto failed;
 	s->parked = w->m.n_parked;
+	if (ret_boot->fresh && empty)
+		log_warn("database_new", "file=%s why=%s", s->path, "it was empty, as after a first start that was cut short; if"
+			" messages were in it, stop, and put a backup back");
+	else if (ret_boot->fresh)
+		log_info("database_new", "file=%s", s->path);
 	return 0;
 
 failed:
-	snprintf(err, n_err, "%s: %s%s", s->path, db_text(w->db, rc), mend(rc));
+	snprintf(err, n_err, "%s: %s%s", s->path, db_text(w->db, rc), db_mend(rc));
 	return db_errno(rc);
 }
 

@@ -96,13 +96,23 @@ struct cursor {
 	int rc;
 };
 
-static bool cursor_next(struct cursor *c)
+/* Its rows rise.  In a b-tree that is damaged they need not, and whoever went by their order would never arrive. */
+static bool cursor_step(struct cursor *c, uint64_t from)
 {
 	c->rc = sqlite3_step(c->st);
 	c->on_row = c->rc == SQLITE_ROW;
 	if (c->on_row)
 		c->at = column(c->st, 0);
+	if (c->on_row && c->at < from) {
+		c->rc = SQLITE_CORRUPT;
+		c->on_row = false;
+	}
 	return c->on_row;
+}
+
+static bool cursor_next(struct cursor *c)
+{
+	return cursor_step(c, c->at);
 }
 
 static void cursor_open(struct cursor *c, sqlite3_stmt *st, uint64_t from, uint64_t upto)
@@ -110,7 +120,7 @@ static void cursor_open(struct cursor *c, sqlite3_stmt *st, uint64_t from, uint6
 	c->st = st;
 	c->upto = upto;
 	BIND(st, from, upto);
-	cursor_next(c);
+	cursor_step(c, from);
 }
 
 static int cursor_close(struct cursor *c)
@@ -127,6 +137,8 @@ static bool cursor_seek(struct cursor *c, uint64_t from, uint64_t upto)
 		if (n == SEEK_STEPS) {
 			sqlite3_reset(c->st);
 			BIND(c->st, from, c->upto);
+			cursor_step(c, from);
+			break;
 		}
 		cursor_next(c);
 	}

@@ -4,10 +4,12 @@
 
 Each way to spoil a database is done to the same one, copied anew; posthornd is started on it, and `posthorn check` asked.
 """
+import contextlib
 import hashlib
 import os
 import shutil
 import sqlite3
+import struct
 import subprocess
 import sys
 import tempfile
@@ -49,6 +51,37 @@ def truncate(path):
 def somebody_elses(path):
     os.unlink(path)
     ask(path, "CREATE TABLE recipes (id)")
+
+
+def trees(path):
+    """All tables and indexes: name and number of the root page."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        return db.execute("SELECT name, rootpage FROM sqlite_schema WHERE rootpage > 0").fetchall()
+
+
+def corrupt_middle(path, table):
+    """A leaf far from both edges."""
+    with open(path, "rb") as f:
+        f.seek(first_page_of(path, table))
+        page = f.read(4096)
+    cells = struct.unpack_from(">H", page, 3)[0]
+    check(page[0] in (2, 5) and cells > 8, f"{table} has too few pages: {page[0]} {cells}")
+    cell = struct.unpack_from(">H", page, 12 + cells // 2 * 2)[0]
+    overwrite(path, (struct.unpack_from(">I", page, cell)[0] - 1) * 4096, b"\xa5" * 4096)
+
+
+def forget_log(path):
+    """Without what a gateway that was killed, or refused, leaves beside it."""
+    for end in ("-wal", "-shm"):
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path + end)
+
+
+def into_file(path):
+    """All of the log into the file; the gateway that runs reads each page anew, as the database was written by another."""
+    with contextlib.closing(sqlite3.connect(path, isolation_level=None)) as db:
+        db.execute("UPDATE meta SET v = v WHERE k = 'node'")
+        equal(db.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0], 0, "the log is in the file")
 
 
 def digest(path):
@@ -100,10 +133,135 @@ def _(w):
             problems.append(f"{what}: check says {out[-300:]} {cerr[-300:]}")
         if digest(path) != before:
             problems.append(f"{what}: the file was changed")
-        for end in ("-wal", "-shm"):
-            if os.path.exists(path + end):
-                os.unlink(path + end)
+        forget_log(path)
     equal(problems, [], "what went wrong")
+
+
+def told(lines):
+    return [line for line in lines if "event=database_damaged" in line]
+
+
+def database(gw):
+    return os.path.join(gw.settings["data_dir"], "posthorn.db")
+
+
+@case("the root page of any table or index: refused by name before anything is written, and posthorn check finds it")
+def _(w):
+    gw = w.gateway(links=[{"name": "null", "driver": "loopback"}])
+    gw.api().send()
+    gw.stop()
+    path, whole, problems = database(gw), w.path("whole.db"), []
+    shutil.copy(path, whole)
+    names = trees(whole)
+    check(len(names) > 35, f"tables and indexes: {names}")
+    for name, page in names:
+        shutil.copy(whole, path)
+        overwrite(path, (page - 1) * 4096, b"\xa5" * 4096)
+        before = digest(path)
+        status, err = started(gw)
+        if status != 1 or f" {name}: " not in err or path not in err or "a backup can be put back" not in err:
+            problems.append(f"{name}: status {status}: {err[-300:]}")
+        if digest(path) != before:
+            problems.append(f"{name}: the file was changed")
+        status, out, err = run(os.path.join(BUILD, "posthorn"), "check", "--data-dir", gw.settings["data_dir"])
+        if status == 0:
+            problems.append(f"{name}: check says {out} {err}")
+        forget_log(path)
+    equal(problems, [], "what went wrong")
+
+
+@case("a page in the middle of what waits: the scan after the start ends the process, with the file and what to do")
+def _(w):
+    gw = w.gateway(links=[smpp(free_port())])
+    for i in range(3):
+        gw.api().post("/v1/messages", [{"to": f"+1202555{i}{j:03}", "text": "waits"} for j in range(1000)]).expect(202)
+    gw.kill()
+    into_file(database(gw))
+    corrupt_middle(database(gw), "message")
+    status, err = started(gw)
+    equal(status, 1, "status")
+    equal(len(told(err.split("\n"))), 1, "how often it is told")
+    for part in (database(gw), "event=recovery_failed", "posthorn check", "a backup can be put back"):
+        check(part in err, f"{part}: {err[-500:]}")
+
+
+@case("damage that the writer meets: told once, 503 with a reason, nothing is sent, it ends; mended, all goes on")
+def _(w):
+    sim = w.smsc()
+    gw = w.gateway(links=[smpp(sim)])
+    gw.wait_link()
+    ops = gw.operator()
+    ops.post("/v1/links/acme/stop", None).expect(202)
+    gw.wait_link(state="stopped")
+    waits = gw.api().send()["id"]
+    path, whole = database(gw), w.path("whole.db")
+    into_file(path)
+    shutil.copy(path, whole)
+    corrupt_page(path, "body")
+    codes = []
+
+    def refused():
+        a = gw.api().post("/v1/messages", {"to": "+12025550142", "text": "x"})
+        check(a.status == 503 and int(a.headers["Retry-After"]) > 0, f"how it refuses: {a}")
+        codes.append(a.code)
+        return a.code == "database_damaged"
+    wait_for(refused, 10, "the reason")
+    equal(set(codes) - {"database_damaged"}, {"store_failed"}, "what the first ones were told")
+    equal(gw.admin().get("/readyz").expect(503).json["reasons"], ["database_damaged"], "readyz")
+    equal(gw.metrics()["posthorn_store_damaged"], 2, "metric")
+    ops.post("/v1/links/acme/start", None).expect(202)
+    gw.wait_link()
+    gw.stop()
+    equal(sim.submits(), [], "what was sent")
+    equal([(path in line, "posthorn check" in line) for line in told(gw.lines)], [(True, True)], "lines that tell it")
+    forget_log(path)
+    shutil.copy(whole, path)
+    gw.restart()
+    gw.api().wait_state(waits, "sent", "delivered")
+
+
+@case("damage that a read meets: told once, that read is 503, /readyz says so, all else goes on")
+def _(w):
+    gw = w.gateway(links=[{"name": "null", "driver": "loopback"}])
+    m = gw.api().send()["id"]
+    gw.api().wait_state(m, "delivered", "sent")
+    into_file(database(gw))
+    corrupt_page(database(gw), "correction")
+    for _ in range(5):
+        gw.api().get(f"/v1/messages/{m}").expect(503, "store_failed")
+    equal(gw.admin().get("/readyz").expect(503).json["reasons"], ["database_damaged"], "readyz")
+    gw.api().send()
+    gw.stop()
+    equal([(database(gw) in line, "posthorn check" in line) for line in told(gw.lines)], [(True, True)], "lines that tell it")
+
+
+@case("a file of no octet, or of one, where a database was: refused; an empty one that nothing speaks against: new, and told")
+def _(w):
+    gw = w.gateway(links=[{"name": "null", "driver": "loopback"}])
+    gw.wait_line(r"level=info event=database_new .*posthorn.db")
+    gw.api().send()
+    gw.kill()
+    path = database(gw)
+    log = digest(path + "-wal")
+    os.truncate(path, 0)
+    for what in ("empty", "is missing"):
+        status, err = started(gw)
+        check(status == 1 and f"{path}: {what}" in err and "put the file back" in err, f"{what}: {status}: {err[-300:]}")
+        equal(digest(path + "-wal"), log, "the log")
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(path)
+    forget_log(path)
+    with open(path, "wb") as f:
+        f.write(b"S")
+    status, err = started(gw)
+    check(status == 1 and f"{path}: one octet" in err, f"one octet: {status}: {err[-300:]}")
+    equal(os.path.getsize(path), 1, "octets")
+    os.truncate(path, 0)
+    w.remove(gw)
+    gw._close_apis()
+    gw._start(w)
+    gw.wait_line(r"level=warn event=database_new .*posthorn.db .*it was empty")
+    gw.api().send()
 
 
 @case("a database that another gateway, or a shell, holds: refused, and the holder goes on")

@@ -217,6 +217,51 @@ static void somebody_elses_database_is_refused(void **state)
 	assert_int_equal(count(f, "recipes"), 0);
 }
 
+/* While the store is open: by a commit of somebody else, so that no connection trusts the pages that it remembers. */
+static void damage_root(const struct fixture *f, const char *table)
+{
+	uint8_t rubbish[4096];
+	sqlite3_stmt *st;
+	sqlite3 *db;
+	char sql[100];
+	int64_t page;
+	FILE *file;
+
+	snprintf(sql, sizeof sql, "SELECT rootpage FROM sqlite_schema WHERE name = '%s'", table);
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "UPDATE meta SET v = v; PRAGMA wal_checkpoint(TRUNCATE)", NULL, NULL, NULL), 0);
+	assert_int_equal(sqlite3_prepare_v2(db, sql, -1, &st, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	page = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	memset(rubbish, 0xa5, sizeof rubbish);
+	file = fopen(f->path, "r+");
+	assert_non_null(file);
+	assert_int_equal(fseek(file, (page - 1) * 4096, SEEK_SET), 0);
+	assert_int_equal(fwrite(rubbish, 1, sizeof rubbish, file), sizeof rubbish);
+	fclose(file);
+}
+
+static void damage_stops_only_what_cannot_be_stored(void **state)
+{
+	struct fixture *f = *state;
+	struct message m = fixture_message(f->boot.next_id);
+	struct store_lookup row = {.hash = 7, .id = m.id};
+	struct op_lookup lookup = {.run = m.id >> 16, .rows = &row, .n_rows = 1};
+
+	assert_int_equal(accept_message(f, &m, 7), 0);
+	damage_root(f, "lookup");
+	assert_int_equal(put(f, OP_LOOKUP, &lookup.op), -EIO);
+	assert_int_equal(store_damage(f->store), DAMAGE_READING);
+	m.id++;
+	assert_int_equal(accept_message(f, &m, 7), 0);
+	damage_root(f, "body");
+	m.id++;
+	assert_int_equal(accept_message(f, &m, 7), -EIO);
+	assert_int_equal(store_damage(f->store), DAMAGE_WRITING);
+}
+
 static void garbage_is_refused(void **state)
 {
 	struct fixture *f = *state;
@@ -227,7 +272,7 @@ static void garbage_is_refused(void **state)
 	for (int i = 0; i < 10000; i++)
 		fputs("garbage ", file);
 	fclose(file);
-	assert_int_equal(fixture_open(f), -EIO);
+	assert_int_equal(fixture_open(f), -EUCLEAN);
 	assert_non_null(strstr(f->err, "not a database"));
 	f->store = NULL;
 }
@@ -833,6 +878,7 @@ int main(void)
 		TEST(a_newer_schema_is_refused),
 		TEST(an_older_schema_is_brought_forward),
 		TEST(somebody_elses_database_is_refused),
+		TEST(damage_stops_only_what_cannot_be_stored),
 		TEST(garbage_is_refused),
 		TEST(events_move_when_the_number_of_shards_changes),
 		TEST(places_of_accepted_messages),

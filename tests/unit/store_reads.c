@@ -4,6 +4,8 @@
  */
 #include "store_fixture.h"
 
+#include <fcntl.h>
+
 static void accept_at(struct fixture *f, struct message *m, uint8_t place, uint32_t lane, uint64_t seq)
 {
 	struct store_accept item = {.m = m, .place = place, .lane = lane, .seq = seq};
@@ -625,6 +627,70 @@ static void inbound_and_parked_are_listed_newest_first(void **state)
 	store_query_done(&p.q);
 }
 
+/* ---- damage -------------------------------------------------------------------------------------------------- */
+
+#define MANY 3000
+
+/* Messages from `id` on that are final, and the number of the table's root page. */
+static int64_t many_final(struct fixture *f, uint64_t id)
+{
+	sqlite3_stmt *st;
+	sqlite3 *db;
+	char sql[800];
+	int64_t root;
+
+	snprintf(sql, sizeof sql,
+		"WITH RECURSIVE r(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM r WHERE i < %d)"
+		" INSERT INTO message SELECT %llu + i, 1, 0, 0, 65536, 12025550142, 1, NULL, 4000000000000, 'S', NULL, NULL FROM r;"
+		"INSERT INTO final SELECT id << 8, %d, 1, 0, 0, NULL, 0 FROM message; PRAGMA wal_checkpoint(TRUNCATE)",
+		MANY - 1, (unsigned long long)id, STATE_DELIVERED);
+	assert_int_equal(sqlite3_open(f->path, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
+	assert_int_equal(sqlite3_prepare_v2(db, "SELECT rootpage FROM sqlite_schema WHERE name = 'final'", -1, &st, NULL), 0);
+	assert_int_equal(sqlite3_step(st), SQLITE_ROW);
+	root = sqlite3_column_int64(st, 0);
+	sqlite3_finalize(st);
+	assert_int_equal(sqlite3_close(db), SQLITE_OK);
+	return root;
+}
+
+/* Two children in the middle of an interior page change places: each page is sound, and no edge moves. */
+static void swap_children(const char *path, int64_t page)
+{
+	uint8_t p[4096], left[4];
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+	uint8_t *a, *b;
+
+	assert_true(fd >= 0);
+	assert_int_equal(pread(fd, p, sizeof p, (page - 1) * 4096), sizeof p);
+	assert_int_equal(p[0], 5); /* interior page of a table */
+	assert_true((p[3] << 8 | p[4]) > 6);
+	a = p + (p[12 + 6] << 8 | p[12 + 7]);
+	b = p + (p[12 + 8] << 8 | p[12 + 9]);
+	memcpy(left, a, 4);
+	memcpy(a, b, 4);
+	memcpy(b, left, 4);
+	assert_int_equal(pwrite(fd, p, sizeof p, (page - 1) * 4096), sizeof p);
+	close(fd);
+}
+
+static void a_table_out_of_order_is_damage_and_no_answer(void **state)
+{
+	struct fixture *f = *state;
+	struct q_load q = {.from_id = f->boot.next_id};
+	int64_t root;
+
+	fixture_close(f);
+	root = many_final(f, q.from_id);
+	swap_children(f->path, root);
+	assert_int_equal(fixture_open(f), 0);
+	q.upto_id = f->boot.next_id;
+	assert_int_equal(store_damage(f->store), DAMAGE_NONE);
+	assert_int_equal(ask(f, Q_FRESH, &q.q), -EUCLEAN);
+	assert_int_equal(store_damage(f->store), DAMAGE_READING);
+	store_query_done(&q.q);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -640,6 +706,7 @@ int main(void)
 		TEST(the_scan_finds_only_what_waits_nowhere_else),
 		TEST(state_follows_from_rows),
 		TEST(a_message_tells_everything),
+		TEST(a_table_out_of_order_is_damage_and_no_answer),
 		TEST(lists_and_tags_by_scan_and_by_index),
 		TEST(a_page_is_bounded),
 		TEST(inbound_and_parked_are_listed_newest_first),
