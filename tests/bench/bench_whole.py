@@ -254,19 +254,25 @@ def restart(b, what):
 
 
 def otp(b, scale):
+    for keys in (False, True):
+        otp_overtakes(b, scale, keys)
+
+
+def otp_overtakes(b, scale, keys):
     """One-time codes while a campaign waits and two clients post arrays: carrier 10 ms, window 100, 2,000/s."""
     rows = 1000000 // scale
-    if "waiting" in b.templates:
+    if "waiting" in b.templates and not keys:
         b.restore("waiting")
     else:
-        make_waiting(b, rows, False)[0].stop(signal.SIGKILL)
+        make_waiting(b, rows, keys)[0].stop(signal.SIGKILL)
     log = os.path.join(b.dir, "audit.log")
     sync = sync_limit(b, 1)[1]
     c = b.carrier("--line", "slow 10ms", "--log", log)
     g = b.gateway(c.port, tps=2000, keep=True)
     b.up(g)
-    bulk = [b.load(to=g.port, connections=1, batch=1000, count=10 ** 8, first=i * 5000000, timeout=600, **{"class": "marketing"})
-            for i in range(2)]
+    flags = ["keys"] if keys else []
+    bulk = [b.load(*flags, to=g.port, connections=1, batch=1000, count=10 ** 8, first=20000000 + i * 50000000, timeout=600,
+                   **{"class": "marketing"}) for i in range(2)]
     until("the campaign waits", lambda: (b.metric(g, "posthorn_queue_waiting") or 0) > rows / 2)
     # A link with a rate sends nothing in the second after a restart: the process before may have used it up.
     until("the link sends", lambda: (b.metric(g, 'posthorn_link_sent_total{link="sim"}') or 0) > 0)
@@ -274,7 +280,7 @@ def otp(b, scale):
     before, taken_before = b.metric(g, "posthorn_queue_waiting"), taken()
     begin = time.monotonic()
     spent = Spent(gateway=g)
-    posted, took = post_codes(g.port, 30 if scale == 1 else 10)
+    posted, took = post_codes(g.port, 30 if scale == 1 else 10, keys)
     used = spent.per_1000(taken() - taken_before)
     more = (b.metric(g, "posthorn_queue_waiting") - before) / (time.monotonic() - begin)
     until("every code is submitted", lambda: len(codes(log).keys() & posted.keys()) >= len(posted), 30, 0.2)
@@ -282,7 +288,7 @@ def otp(b, scale):
         p.stop(signal.SIGKILL)
     at_carrier = codes(log)
     late = sorted((at_carrier[to] - at) * 1000 for to, at in posted.items())
-    row(f"otp, {rows:,} rows wait: post to submit_sm at the carrier, 99 %", percentile(late, 0.99), "ms", sync, "one append + fdatasync",
+    row(f"otp, {rows:,} rows wait{variant(1, keys)}: post to submit_sm at the carrier, 99 %", percentile(late, 0.99), "ms", sync, "one append + fdatasync",
         goal="<= 20", **used, more={"p50_ms": percentile(late, 0.5), "p99_ms": percentile(late, 0.99)})
     row("   answer to the post", percentile(sorted(took), 0.99), "ms", sync, "one append + fdatasync", more={"p50_ms": percentile(sorted(took), 0.5)})
     row("   meanwhile the campaign grew by", more, "msg/s")
@@ -290,7 +296,7 @@ def otp(b, scale):
     c.stop(signal.SIGKILL)
 
 
-def post_codes(port, seconds):
+def post_codes(port, seconds, keys):
     """20 a second: recipient → Unix time before the first octet of its request; and what the answers took, in ms."""
     posted, took = {}, []
     conn = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
@@ -298,7 +304,8 @@ def post_codes(port, seconds):
     for i in range(20 * seconds):
         time.sleep(max(0, begin + i / 20 - time.monotonic()))  # an open load: what is late does not hold back the next
         to = f"7911{5000000 + i}"
-        body = json.dumps({"to": "+" + to, "class": "otp", "text": f"Code {i}"})
+        own = {"ref": f"code-{i}", "tag": "codes", "idempotency_key": f"code-{i}"} if keys else {}
+        body = json.dumps({"to": "+" + to, "class": "otp", "text": f"Code {i}", **own})
         at = time.time()
         conn.request("POST", "/v1/messages", body, {"Authorization": f"Bearer {KEY}", "Content-Type": "application/json"})
         answer = conn.getresponse()

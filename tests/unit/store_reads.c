@@ -679,6 +679,7 @@ static void a_table_out_of_order_is_damage_and_no_answer(void **state)
 	struct fixture *f = *state;
 	struct q_load q = {.from_id = f->boot.next_id};
 	int64_t root;
+	int r;
 
 	fixture_close(f);
 	root = many_final(f, q.from_id);
@@ -686,7 +687,11 @@ static void a_table_out_of_order_is_damage_and_no_answer(void **state)
 	assert_int_equal(fixture_open(f), 0);
 	q.upto_id = f->boot.next_id;
 	assert_int_equal(store_damage(f->store), DAMAGE_NONE);
-	assert_int_equal(ask(f, Q_FRESH, &q.q), -EUCLEAN);
+	while ((r = ask(f, Q_FRESH, &q.q)) == 0 && q.more) { /* a slow machine: the page ended before it was there */
+		q.from_id = q.next_id;
+		store_query_done(&q.q);
+	}
+	assert_int_equal(r, -EUCLEAN);
 	assert_int_equal(store_damage(f->store), DAMAGE_READING);
 	store_query_done(&q.q);
 }
