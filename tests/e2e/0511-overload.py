@@ -264,7 +264,7 @@ def lists_gateway(w):
     gw.api().post("/v1/messages", [dict(r, text="x" * 900) for r in rows(500)]).expect(202)
     gw.api().post("/v1/messages", [dict(r, text="x" * 900) for r in rows(500)]).expect(202)
     gw.api("other").post("/v1/messages", rows(20)).expect(202)
-    equal(len(gw.api().get("/v1/messages", limit=1000).expect(200).json["messages"]), 1000, "rows of a list")
+    equal(len(gw.api().all_messages(limit=1000)), 1000, "rows of a list")
     return gw
 
 
@@ -287,7 +287,7 @@ def _(w):
     for u in some:
         u.s.close()
     wait_for(lambda: main("held_octets") == 0, 10, "the room to be free")
-    equal(len(gw.api().get("/v1/messages", limit=1000).expect(200).json["messages"]), 1000, "rows of a list again")
+    equal(len(gw.api().all_messages(limit=1000)), 1000, "rows of a list again")
 
 
 @case("a list of long messages ends at 8 MB of memory, and its cursor leads to the rest")
@@ -323,7 +323,7 @@ def _(w):
     done = answered(gw.metrics()) - answered(before)
     print(f"# {done:.0f} of {waiting:.0f} were answered", flush=True)
     check(done <= waiting / 4, f"{done} lists of clients that had left were answered")
-    equal(len(gw.api().get("/v1/messages", limit=1000).expect(200).json["messages"]), 1000, "rows of a list")
+    equal(len(gw.api().all_messages(limit=1000)), 1000, "rows of a list")
 
 
 @case("a program holds the write lock: all posts are refused soon, with a reason; receipts wait; it ends by itself")
