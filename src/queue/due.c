@@ -189,7 +189,7 @@ static void due_read(struct store_query *sq)
 
 	q->due_reading = false;
 	q->now_ms = clock_ms();
-	if (sq->r < 0 && sq->r != -EUCLEAN) /* told, once */
+	if (store_untold(sq->r))
 		log_error("due_not_read", "error=%s", strerror(-sq->r));
 	for (unsigned i = 0; sq->r == 0 && i < p->n_rows; i++)
 		due_one(q, &p->rows[i], true);
@@ -262,7 +262,7 @@ static void code_read(struct store_query *sq)
 	c->asked = false;
 	q->now_ms = clock_ms();
 	if (sq->r < 0) {
-		if (sq->r != -EUCLEAN)
+		if (store_untold(sq->r))
 			log_error("due_not_read", "error=%s", strerror(-sq->r));
 		due_look_soon(q);
 	}

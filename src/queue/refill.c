@@ -352,7 +352,7 @@ static void lane_read(struct store_query *sq)
 	if (moved)
 		l->cursor = upto;
 	q->lanes_again |= sq->r < 0;
-	if (sq->r < 0 && sq->r != -EUCLEAN) /* told, once */
+	if (store_untold(sq->r))
 		log_error("backlog_not_read", "lane=%u error=%s", l->key.id, strerror(-sq->r));
 	store_query_done(sq);
 	free(lq);
@@ -426,7 +426,7 @@ static void lane_counted(struct store_query *sq)
 
 	l->asked_count = false;
 	if (sq->r < 0) { /* it stays `counting`: refill_second() asks again */
-		if (sq->r != -EUCLEAN)
+		if (store_untold(sq->r))
 			log_error("backlog_not_counted", "lane=%u error=%s", l->key.id, strerror(-sq->r));
 		store_query_done(sq);
 		free(cq);

@@ -27,6 +27,7 @@
 #ifndef STORE_H
 #define STORE_H
 
+#include <errno.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <uv.h>
@@ -121,6 +122,12 @@ size_t store_pending(const struct store *s, enum store_list list);
 /* A damaged page that was met since the start; it stays.  What others need can be read, or … */
 enum store_damage { DAMAGE_NONE, DAMAGE_READING, DAMAGE_WRITING /* … what becomes of messages cannot be stored */ };
 enum store_damage store_damage(const struct store *s);
+
+/* A read ended so, and whoever asked must say it: the store itself says once that a page is damaged. */
+static inline bool store_untold(int r)
+{
+	return r < 0 && r != -EUCLEAN;
+}
 
 /* A read at start failed with r: the file, `what` it was, and what to do. */
 void store_says(const struct store *s, int r, const char *what, char *err, size_t n_err);

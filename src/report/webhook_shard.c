@@ -94,7 +94,7 @@ static void on_read(struct store_query *q)
 	p->pos = 0;
 	p->loaded = q->r == 0;
 	if (q->r < 0) {
-		if (q->r != -EUCLEAN) /* that is told, once */
+		if (store_untold(q->r))
 			log_error("webhook_read_failed", "client=%s error=%s", sh->ep->client, strerror(-q->r));
 		sh->woken = true;
 		store_failed(sh, q->r);
