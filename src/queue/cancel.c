@@ -134,7 +134,7 @@ static void id_final_done(struct store_op *op)
 
 	if (op->r == 0 && j->f.ret_new) {
 		queue_resolved(q, j->id);
-		queue_count_final(q, CLASS_SERVICE, STATE_CANCELLED, false);
+		queue_count_final(q, CLASS_SERVICE, j->f.ret_msg_state, false);
 	}
 	if (qm) {
 		qm->blocked = false;
@@ -319,7 +319,7 @@ static void tag_one_done(struct store_op *op)
 
 	if (r == CANCEL_DONE) {
 		queue_resolved(q, id);
-		queue_count_final(q, CLASS_SERVICE, STATE_CANCELLED, false);
+		queue_count_final(q, CLASS_SERVICE, f->f.ret_msg_state, false);
 	}
 	if (qm && qm->blocked) {
 		qm->blocked = false;

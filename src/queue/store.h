@@ -277,8 +277,9 @@ struct op_attempt {
 };
 
 /* -- a final state of a message (part 0) or of a part.  One part of one is the message.  For several: the first part
- * that failed for good gives the message its state, all delivered → delivered, all final → unconfirmed.  Final
- * stays final but for state_may_correct().  Deletes lease and, when the message is final, the backlog row. */
+ * that failed for good gives the message its state, all delivered → delivered, all final → unconfirmed.  Cancelled
+ * or out of time (REASON_CLIENT, REASON_TTL) after an attempt that was never answered → unconfirmed.  Final stays final
+ * but for state_may_correct().  Deletes lease and, when the message is final, the backlog row. */
 struct op_final {
 	struct store_op op;
 	struct store_msg msg;

@@ -166,6 +166,7 @@ struct store_detail {
 	unsigned n_parts;
 	struct store_attempt *attempts;
 	unsigned n_attempts;
+	bool unanswered;       /* one of them was */
 	struct store_correction *corrections;
 	unsigned n_corrections;
 	struct store_note *notes; /* with the attempts */

@@ -78,6 +78,7 @@
 	X(W_LEASES_DELETE, "DELETE FROM lease WHERE key BETWEEN ?1 AND ?2")                                            \
 	X(W_LEFT, "SELECT EXISTS (SELECT 1 FROM lease WHERE key BETWEEN ?1 AND ?2)"                                    \
 		  " OR EXISTS (SELECT 1 FROM submit WHERE key BETWEEN ?1 AND ?2)")                                     \
+	X(W_DOUBT, "SELECT EXISTS (SELECT 1 FROM attempt WHERE key BETWEEN ?1 AND ?2 AND outcome = ?3)")                    \
 	X(W_SUBMITS, "INSERT OR FAIL INTO submit SELECT c0, c1, c2, c3, c4 FROM gathered") \
 	X(W_SUBMIT, "INSERT INTO submit VALUES (?1, ?2, ?3, ?4, ?5) ON CONFLICT DO NOTHING")                               \
 	X(W_SUBMITTED_TO, "SELECT m.recipient, m.client, m.bits, coalesce(b.parts, 0), s.link = ?3 OR EXISTS"          \

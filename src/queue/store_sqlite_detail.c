@@ -218,6 +218,7 @@ static int add_attempts(struct reader *r, struct store_detail *d, bool keep, str
 		};
 		struct store_part *p = part_of(d, now.part);
 
+		d->unanswered |= now.outcome == OUTCOME_UNKNOWN;
 		if (p) {
 			p->attempts += is_attempt(now.outcome);
 			if (p->state == STATE_QUEUED)
@@ -269,7 +270,7 @@ static void derive_state(struct reader *r, struct store_detail *d, const struct 
 	} else if (n_begun) {
 		d->state = STATE_SENDING;
 	} else if (is_cancelled(r, d->m)) {
-		d->state = STATE_CANCELLED;
+		d->state = d->unanswered ? STATE_UNCONFIRMED : STATE_CANCELLED; /* as apply_final() will say */
 		d->reason = REASON_CLIENT;
 	} else if (d->m->send_at_ms > now && !last->n) {
 		d->state = STATE_SCHEDULED;

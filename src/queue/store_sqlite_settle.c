@@ -10,6 +10,8 @@
  *     all parts final, some unsure     unconfirmed
  *     final already, and now all of    corrected to delivered, where state_may_correct() says so
  *     its parts are delivered
+ *     cancelled or out of time, and    unconfirmed: it may have arrived
+ *     an attempt was never answered
  *
  * Parts that become final after their message are still stored: they count for parts_delivered and for a correction.
  * A carrier that gives one receipt for all parts (store_msg.one_receipt) means all that it has taken of the message.
@@ -313,6 +315,22 @@ static int has_left(struct writer *w, uint64_t id, bool *ret)
 	return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
+/* What is given up by us, not by a carrier, may have arrived all the same if an attempt was never answered. */
+static int doubt(struct writer *w, const struct store_msg *m, struct verdict *v)
+{
+	sqlite3_stmt *st = w->st[W_DOUBT];
+	int rc;
+
+	if (v->reason != REASON_CLIENT && v->reason != REASON_TTL)
+		return SQLITE_OK;
+	BIND(st, msg_key(m->id, v->part), msg_key(m->id, v->part ? v->part : 255), OUTCOME_UNKNOWN);
+	rc = step_row(st);
+	if (rc == SQLITE_ROW && column(st, 0))
+		v->state = STATE_UNCONFIRMED;
+	sqlite3_reset(st);
+	return rc == SQLITE_ROW ? SQLITE_OK : rc;
+}
+
 int apply_final(struct writer *w, struct store_op *op)
 {
 	struct op_final *o = (struct op_final *)op;
@@ -341,7 +359,9 @@ int apply_final(struct writer *w, struct store_op *op)
 			return SQLITE_OK;
 		}
 	}
-	rc = settle_verdict(w, &o->msg, &v, &result);
+	rc = doubt(w, &o->msg, &v);
+	if (!rc)
+		rc = settle_verdict(w, &o->msg, &v, &result);
 	if (!rc && o->parked)
 		rc = forget_parked(w, o->parked);
 	if (!rc && o->hash && result.new && state_may_correct(v.state, STATE_DELIVERED))

@@ -45,7 +45,7 @@ from points_load import (BREAKS, CANCELS, FORMS, KEYS, PILES, REFUSES, REPLAYS, 
 
 PROGRAM = os.path.join(BUILD, "tests", "crash", "posthornd-points")
 BINDS, WINDOW = 2, 20
-DELIVERED, CANCELLED, CORRECTABLE = 4, 8, (5, 7, 9)  # enum msg_state; undelivered, expired, unconfirmed
+DELIVERED, CANCELLED, UNCONFIRMED, CORRECTABLE = 4, 8, 9, (5, 7, 9)  # enum msg_state; undelivered, expired, unconfirmed
 UNKNOWN = 4  # enum outcome
 QUOTA = {"quota": {"month": 1000000000, "recipients_day": 1000000}}
 
@@ -355,11 +355,11 @@ class Bench:
         status, _, _ = run(os.path.join(BUILD, "posthorn"), "check", "--data-dir", self.data_dir)
         found = {
             "lost": [n for n in promised for part in ((1, 2, 3) if n in self.numbers.long else (1,)) if not seen[n, part]
-                     and not (n in self.asked and states.get(n) == CANCELLED)],
+                     and not (n in self.asked and (states.get(n) == CANCELLED or (states.get(n) == UNCONFIRMED and n in maybe)))],
             "doubled": [n for n, k in seen.items() if k - 1 > self.leased[n] + broken[n]],
             "cancelled": [n for n in self.cancelled | self.decided if states.get(n) != CANCELLED and n not in maybe]
                          + [n for n, s in states.items() if s == CANCELLED
-                            and (n not in self.asked or (seen[n, 1] and n not in maybe))],
+                            and (n not in self.asked or any(seen[n, part] for part in (1, 2, 3)))],
             "uncounted": self.uncounted(seen.total()),
             "crowded": [len(leases)] if len(leases) > BINDS * WINDOW else [],
             "changed": [n for n, s in self.known.items() if states.get(n) != s

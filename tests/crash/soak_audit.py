@@ -13,7 +13,7 @@ from soak_world import UNKNOWN_EVERY
 
 DELIVERED, UNDELIVERED, REJECTED, EXPIRED, CANCELLED, UNCONFIRMED = range(4, 10)  # enum msg_state, src/message.h
 STATES = dict(zip(range(4, 10), FINAL))
-NO_ANSWER = 12  # enum msg_reason
+TTL, NO_ANSWER, CLIENT = 11, 12, 18  # enum msg_reason
 UNKNOWN = 4     # enum outcome
 # In kilobytes.  The heap in use is what a build with sanitizers tells (live_heap.c).  It may rise by as much as the table
 # of what was sent does when it doubles, once in that time: it has a bound, and what a receipt may still correct stays in
@@ -112,7 +112,7 @@ def judge_messages(world, ledger, b):
         missing = [p for p in parts_of(n) if not seen[n, p]]
         if not missing or state == CANCELLED:
             return False
-        if state == UNCONFIRMED and reason == NO_ANSWER:  # on_uncertain = fail: swallowed, and called so
+        if state == UNCONFIRMED and reason in (NO_ANSWER, TTL, CLIENT):  # given up in doubt, and called so
             return not any(doubt[n, p] for p in parts_of(n))
         if is_long(n) and state in (UNDELIVERED, REJECTED, EXPIRED, UNCONFIRMED):  # a part failed before the others went
             return False
@@ -136,10 +136,11 @@ def judge_messages(world, ledger, b):
         "lost": first((n, final.get(n)) for n in ledger.promised if lost(n)),
         "doubled without a name": first((k, n, doubt[k]) for k, n in extra.items() if n > doubt[k]),
         "doubled where on_uncertain is fail": first(k for k in extra if str(k[0]).startswith(STRICT)),
-        # An attempt that was never answered may have arrived, and is named; what waits after it can be cancelled.
+        # What is cancelled after an attempt that was never answered may have arrived, and is not called cancelled.
         "cancelled, and sent": first(n for n in ledger.cancelled if any(seen[n, p] > doubt[n, p] for p in parts_of(n))
-                                     or final.get(n, (0,))[0] != CANCELLED),
-        "sent, and called cancelled": first(n for n, (s, _) in final.items() if s == CANCELLED and seen[n, 1] > doubt[n, 1]),
+                                     or not (final.get(n, (0,))[0] == CANCELLED or (n in doubted and final[n] == (UNCONFIRMED, CLIENT)))),
+        "sent, and called cancelled": first(n for n, (s, _) in final.items() if s == CANCELLED
+                                            and (n in doubted or any(seen[n, p] for p in parts_of(n)))),
         "refused, and not called so": first(n for n, (s, _) in final.items() if str(n).startswith(REFUSED) and s != REJECTED
                                              and n not in doubted),
         "unconfirmed without a doubt": unconfirmed if len(unconfirmed) > misnamed else [],

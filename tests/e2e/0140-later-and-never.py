@@ -139,6 +139,23 @@ def _(w):
     equal(gw.wait(), 0, "exit status")
 
 
+@case("cancel of what was never answered: it goes no more, and as it may have arrived it is unconfirmed")
+def _(w):
+    sim, sink, gw, api = ground(w, "--line", "on submit_sm swallow")
+    one, tagged = api.send()["id"], api.send(tag="sale")["id"]
+    wait_for(lambda: sim.stats["swallowed"] == 2, 5, "the submits")
+    sim.kill()
+    for i in (one, tagged):
+        wait_for(lambda i=i: api.message(i)["state"] == "queued", 10, "it to wait for another attempt")
+        equal([e["outcome"] for e in api.events(i) if e["event"] == "attempt"], ["unknown"], "attempts")
+    equal(api.delete(f"/v1/messages/{one}").expect(200).json["result"], "cancelled", "by id")
+    equal(api.delete("/v1/messages", tag="sale").expect(200).json["cancelled"], 1, "by tag")
+    for i in (one, tagged):
+        m = api.message(i)
+        equal((m["state"], m["reason"]), ("unconfirmed", "client"), "state and reason")
+    equal(sink.wait_final(2), {one: "unconfirmed", tagged: "unconfirmed"}, "events")
+
+
 @case("cancel by tag stops a campaign of 3,000, counts, and leaves other tags alone")
 def _(w):
     port, sink, gw, api = down(w, over={"queue": {"lane_window": 500}})

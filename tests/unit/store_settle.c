@@ -304,6 +304,71 @@ static void unless_submitted_leaves_alone_what_has_left(void **state)
 	assert_int_equal(count(f, "final"), 1);
 }
 
+/* By whose word a message ends, and whether that of an attempt without an answer is left open by it. */
+static const struct {
+	const char *why;
+	unsigned n_parts, part;
+	enum outcome outcome;
+	enum msg_state said;
+	enum msg_reason reason;
+	enum msg_state ends;
+} doubts[] = {
+	{"cancelled", 1, 0, OUTCOME_UNKNOWN, STATE_CANCELLED, REASON_CLIENT, STATE_UNCONFIRMED},
+	{"out of time", 1, 0, OUTCOME_UNKNOWN, STATE_EXPIRED, REASON_TTL, STATE_UNCONFIRMED},
+	{"the part of one, out of time", 1, 1, OUTCOME_UNKNOWN, STATE_EXPIRED, REASON_TTL, STATE_UNCONFIRMED},
+	{"all of several, one in doubt", 3, 0, OUTCOME_UNKNOWN, STATE_CANCELLED, REASON_CLIENT, STATE_UNCONFIRMED},
+	{"another part than the one in doubt", 3, 3, OUTCOME_UNKNOWN, STATE_EXPIRED, REASON_TTL, STATE_EXPIRED},
+	{"the carrier's word", 1, 1, OUTCOME_UNKNOWN, STATE_EXPIRED, REASON_RECEIPT, STATE_EXPIRED},
+	{"refused for good", 1, 1, OUTCOME_UNKNOWN, STATE_REJECTED, REASON_REFUSED, STATE_REJECTED},
+	{"an answer came", 1, 0, OUTCOME_RETRY, STATE_CANCELLED, REASON_CLIENT, STATE_CANCELLED},
+	{"never written", 1, 0, OUTCOME_UNSENT, STATE_CANCELLED, REASON_CLIENT, STATE_CANCELLED},
+};
+
+static void what_was_never_answered_is_not_called_cancelled_or_expired(void **state)
+{
+	struct fixture *f = *state;
+
+	for (size_t i = 0; i < sizeof doubts / sizeof *doubts; i++) {
+		struct message m = fixture_message(f->boot.next_id + i);
+		struct op_attempt a = {.msg = {.id = m.id}, .at = 1, .outcome = doubts[i].outcome};
+		struct op_final o = {.part = doubts[i].part, .at = 2, .state = doubts[i].said, .reason = doubts[i].reason};
+		struct q_message q = {.id = m.id};
+
+		m.n_parts = a.msg.n_parts = doubts[i].n_parts;
+		a.part = doubts[i].n_parts > 1 ? 2 : 1;
+		o.msg = a.msg;
+		assert_int_equal(accept_message(f, &m, 0), 0);
+		assert_int_equal(put(f, OP_ATTEMPT, &a.op), 0);
+		assert_int_equal(put(f, OP_FINAL, &o.op), 0);
+		assert_int_equal(ask(f, Q_MESSAGE, &q.q), 0);
+		if (o.ret_msg_state != (int)doubts[i].ends || q.ret.state != doubts[i].ends || q.ret.reason != doubts[i].reason)
+			fail_msg("%s: told %d, state %d, reason %d", doubts[i].why, o.ret_msg_state, q.ret.state, q.ret.reason);
+		store_query_done(&q.q);
+	}
+}
+
+/* Before its own final row, too. */
+static void what_a_cancelled_tag_covers_is_in_doubt_as_well(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned i = 0; i < 2; i++) {
+		struct message m = fixture_message(f->boot.next_id + i);
+		struct op_attempt a = {.msg = {.id = m.id, .n_parts = 1}, .part = 1, .at = 1, .next_at = 2,
+			.outcome = i ? OUTCOME_UNKNOWN : OUTCOME_RETRY};
+		struct op_cancel c = {.client = m.client, .tag = "red", .upto_id = m.id};
+		struct q_message q = {.id = m.id};
+
+		assert_int_equal(accept_message(f, &m, 0), 0);
+		assert_int_equal(put(f, OP_ATTEMPT, &a.op), 0);
+		assert_int_equal(put(f, OP_CANCEL, &c.op), 0);
+		assert_int_equal(ask(f, Q_MESSAGE, &q.q), 0);
+		assert_int_equal(q.ret.state, i ? STATE_UNCONFIRMED : STATE_CANCELLED);
+		assert_int_equal(q.ret.reason, REASON_CLIENT);
+		store_query_done(&q.q);
+	}
+}
+
 static void a_final_message_leaves_backlog_and_leases(void **state)
 {
 	struct fixture *f = *state;
@@ -643,6 +708,8 @@ int main(void)
 		TEST(an_attempt_moves_the_message_to_due),
 		TEST(keep_lease_keeps_it),
 		TEST(unless_submitted_leaves_alone_what_has_left),
+		TEST(what_was_never_answered_is_not_called_cancelled_or_expired),
+		TEST(what_a_cancelled_tag_covers_is_in_doubt_as_well),
 		TEST(a_final_message_leaves_backlog_and_leases),
 		TEST(a_receipt_before_the_response_is_parked_and_found),
 		TEST(a_parked_receipt_older_than_its_message_is_left),
