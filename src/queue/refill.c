@@ -160,7 +160,8 @@ static struct qmsg *take_loaded(struct queue *q, struct store_loaded *x)
 		settle_rows_final(q, &sm, 0, x->m->class, STATE_EXPIRED, REASON_TTL, true);
 		return NULL;
 	}
-	return wake(q, x, todo);
+	/* Without its text (store_read.h) it stays where it is, and low water behind it, until its ttl ends. */
+	return x->m->text ? wake(q, x, todo) : NULL;
 }
 
 void refill_kept(struct queue *q, struct store_loaded *x)
@@ -565,6 +566,8 @@ static void lease_one(struct queue *q, struct store_loaded *x)
 
 	if (!x->m || x->final || !leased || x->m->id >= q->recover_upto)
 		return; /* leased by this process already: no uncertainty */
+	if (!x->m->text)
+		return; /* what is lost cannot be sent again; the lease says what it was */
 	todo = parts_mask(x->bound_parts ? x->bound_parts : x->m->n_parts) &
 		~(x->submitted | x->finals | x->due | leased);
 	log_warn("uncertain_after_restart", "msg=%llu parts=%d link=%s", (unsigned long long)x->m->id,

@@ -588,6 +588,7 @@ struct reader {
 	uint64_t n_examined;
 	size_t n_octets; /* of rows that wait in memory for their answer */
 	int64_t until_us;
+	unsigned n_textless;     /* messages without the text that they should have */
 };
 
 typedef int read_fn(struct reader *r, struct store_query *q);

@@ -235,6 +235,36 @@ def _(w):
     equal([(database(gw) in line, "posthorn check" in line) for line in told(gw.lines)], [(True, True)], "lines that tell it")
 
 
+@case("waiting messages whose texts are gone, met by the scan and in a lane: told, never sent, all else goes on")
+def _(w):
+    sim = w.smsc()
+    gw = w.gateway({"queue": {"lane_window": 16}}, links=[smpp(sim)])
+    gw.wait_link()
+    gw.operator().post("/v1/links/acme/stop", None).expect(202)
+    gw.wait_link(state="stopped")
+    ids = [gw.api().send(text=f"hello {i}")["id"] for i in range(25)]
+    gw.stop()
+    rows = [(int(ids[1]),), (int(ids[20]),)]  # what its lane has room for in memory, and a row of its backlog
+    with contextlib.closing(sqlite3.connect(database(gw))) as db:
+        equal(db.execute("SELECT count(*) FROM backlog WHERE id IN (?, ?)", (*rows[0], *rows[1])).fetchone()[0], 1, "rows")
+        db.executemany("DELETE FROM body WHERE id = ?", rows)
+        db.commit()
+    w.remove(gw)
+    gw._close_apis()
+    gw._start(w, wait_ready=False)
+    gw.wait_listening()
+    gw.api().wait_state(ids[24], "sent", "delivered")
+    last = gw.api().send(text="hello 25")["id"]
+    gw.api().wait_state(last, "sent", "delivered")
+    equal(sorted(x["text"] for x in sim.submits()), sorted(b"hello %d" % i for i in range(26) if i not in (1, 20)), "what was sent")
+    equal([gw.api().message(ids[i])["state"] for i in (1, 20)], ["queued", "queued"], "what was not")
+    equal(gw.admin().get("/readyz").expect(503).json["reasons"], ["database_damaged"], "readyz")
+    equal([len(told(gw.lines)), sum("event=text_lost" in line for line in gw.lines)], [1, 2], "lines that tell it")
+    for i in (1, 20):
+        gw.api().delete(f"/v1/messages/{ids[i]}").expect(200)
+    equal([gw.api().message(ids[i])["state"] for i in (1, 20)], ["cancelled", "cancelled"], "what is cancelled")
+
+
 @case("a file of no octet, or of one, where a database was: refused; an empty one that nothing speaks against: new, and told")
 def _(w):
     gw = w.gateway(links=[{"name": "null", "driver": "loopback"}])
