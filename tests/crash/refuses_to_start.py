@@ -59,15 +59,21 @@ def trees(path):
         return db.execute("SELECT name, rootpage FROM sqlite_schema WHERE rootpage > 0").fetchall()
 
 
-def corrupt_middle(path, table):
+def corrupt_middle(path, table, at=0.5):
     """A leaf far from both edges."""
+    page = first_page_of(path, table)
     with open(path, "rb") as f:
-        f.seek(first_page_of(path, table))
-        page = f.read(4096)
-    cells = struct.unpack_from(">H", page, 3)[0]
-    check(page[0] in (2, 5) and cells > 8, f"{table} has too few pages: {page[0]} {cells}")
-    cell = struct.unpack_from(">H", page, 12 + cells // 2 * 2)[0]
-    overwrite(path, (struct.unpack_from(">I", page, cell)[0] - 1) * 4096, b"\xa5" * 4096)
+        while True:
+            f.seek(page)
+            octets = f.read(4096)
+            if octets[0] not in (2, 5):
+                break
+            cells = struct.unpack_from(">H", octets, 3)[0]
+            deep = octets
+            cell = struct.unpack_from(">H", octets, 12 + int(cells * at) * 2)[0]
+            page = (struct.unpack_from(">I", octets, cell)[0] - 1) * 4096
+    check(page != first_page_of(path, table) and struct.unpack_from(">H", deep, 3)[0] > 8, f"{table} has too few pages")
+    overwrite(path, page, b"\xa5" * 4096)
 
 
 def forget_log(path):
@@ -90,6 +96,7 @@ def digest(path):
 
 
 # What is done to it, what posthornd must say of it, what `posthorn check` must.
+DAMAGED = 65  # EX_DATAERR: no supervisor should try again
 SPOILED = [
     ("somebody else's, with a journal of its own", somebody_elses, "not one of Posthorn", "not one of Posthorn"),
     ("a header of something else", lambda p: overwrite(p, 0, b"not a database at all"), "a backup can be put back", "not a database"),
@@ -109,7 +116,7 @@ def started(gw, program=os.path.join(BUILD, "posthornd"), **named):
     return r.returncode, r.stderr
 
 
-@case("a spoiled database: refused with a sentence, status 1, and not an octet of it is changed")
+@case("a spoiled database: refused with a sentence, a status, and not an octet of it is changed")
 def _(w):
     gw = w.gateway(links=[{"name": "null", "driver": "loopback"}])
     for i in range(20):
@@ -127,7 +134,7 @@ def _(w):
         last = err.strip().split("\n")[-1]
         _, out, cerr = run(os.path.join(BUILD, "posthorn"), "check", "--data-dir", gw.settings["data_dir"])
         harness._comment(f"{what}: {status}: {last[-150:]}")
-        if status != 1 or says not in err or path not in err:
+        if status != (DAMAGED if "a backup can be put back" in says else 1) or says not in err or path not in err:
             problems.append(f"{what}: status {status}: {last}")
         if check_says and check_says not in out + cerr:
             problems.append(f"{what}: check says {out[-300:]} {cerr[-300:]}")
@@ -159,7 +166,7 @@ def _(w):
         overwrite(path, (page - 1) * 4096, b"\xa5" * 4096)
         before = digest(path)
         status, err = started(gw)
-        if status != 1 or f" {name}: " not in err or path not in err or "a backup can be put back" not in err:
+        if status != DAMAGED or f" {name}: " not in err or path not in err or "a backup can be put back" not in err:
             problems.append(f"{name}: status {status}: {err[-300:]}")
         if digest(path) != before:
             problems.append(f"{name}: the file was changed")
@@ -179,10 +186,36 @@ def _(w):
     into_file(database(gw))
     corrupt_middle(database(gw), "message")
     status, err = started(gw)
-    equal(status, 1, "status")
+    equal(status, DAMAGED, "status")
     equal(len(told(err.split("\n"))), 1, "how often it is told")
     for part in (database(gw), "event=recovery_failed", "posthorn check", "a backup can be put back"):
         check(part in err, f"{part}: {err[-500:]}")
+
+
+@case("starts in a row on a database damaged in what waits: nothing goes twice, and what is answered late is stored")
+def _(w):
+    sim = w.smsc(script="slow 300ms\n")
+    gw = w.gateway(links=[smpp(sim, window=20)])
+    gw.wait_link()
+    ops = gw.operator()
+    ops.post("/v1/links/acme/stop", None).expect(202)
+    gw.wait_link(state="stopped")
+    for i in range(250):  # so many that the link is up before the scan is there
+        gw.api().post("/v1/messages", [{"to": f"+1202{i:03}{j:04}", "text": f"{i} {j}"} for j in range(1000)]).expect(202)
+    ops.post("/v1/links/acme/start", None).expect(202)
+    wait_for(lambda: len(sim.submits()) >= 20, 10, "what is in flight when it dies")
+    gw.kill()
+    into_file(database(gw))
+    corrupt_middle(database(gw), "message", 0.98)
+    sent = []
+    for n in range(4):
+        status, err = started(gw)
+        equal((status, "clean=yes" in err), (DAMAGED, True), f"start {n}")
+        sent.append(len(sim.submits()))
+        equal(err.count("event=uncertain_after_restart"), 20, "what waits for a whole database")
+    harness._comment(f"sent after each start: {sent}")
+    texts = [x["text"] for x in sim.submits()]
+    equal(len(texts), len(set(texts)), "sent, and sent once")
 
 
 @case("damage that the writer meets: told once, 503 with a reason, nothing is sent, it ends; mended, all goes on")
@@ -218,6 +251,21 @@ def _(w):
     shutil.copy(whole, path)
     gw.restart()
     gw.api().wait_state(waits, "sent", "delivered")
+
+
+@case("a stop with answers that damage keeps from being stored is not clean, and has a status that says so")
+def _(w):
+    sim = w.smsc(script="slow 300ms\n")
+    gw = w.gateway({"stop_timeout": 1}, links=[smpp(sim, window=10)])
+    gw.wait_link()
+    gw.api().post("/v1/messages", [{"to": f"+120255500{i:02}", "text": f"{i}"} for i in range(10)]).expect(202)
+    wait_for(lambda: len(sim.submits()) == 10, 10, "what is in flight")
+    into_file(database(gw))
+    corrupt_page(database(gw), "submit")
+    gw.wait_line("event=database_damaged .*cannot be stored")
+    gw.expected = {DAMAGED}
+    gw.stop()
+    check(gw.find("event=stopped clean=no"), "how it says that it stopped")
 
 
 @case("damage that a read meets: told once, that read is 503, /readyz says so, all else goes on")
@@ -276,7 +324,7 @@ def _(w):
     os.truncate(path, 0)
     for what in ("empty", "is missing"):
         status, err = started(gw)
-        check(status == 1 and f"{path}: {what}" in err and "put the file back" in err, f"{what}: {status}: {err[-300:]}")
+        check(status == DAMAGED and f"{path}: {what}" in err and "put the file back" in err, f"{what}: {status}: {err[-300:]}")
         equal(digest(path + "-wal"), log, "the log")
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
@@ -284,7 +332,7 @@ def _(w):
     with open(path, "wb") as f:
         f.write(b"S")
     status, err = started(gw)
-    check(status == 1 and f"{path}: one octet" in err, f"one octet: {status}: {err[-300:]}")
+    check(status == DAMAGED and f"{path}: one octet" in err, f"one octet: {status}: {err[-300:]}")
     equal(os.path.getsize(path), 1, "octets")
     os.truncate(path, 0)
     w.remove(gw)
