@@ -253,6 +253,28 @@ def _(w):
     gw.api().wait_state(waits, "sent", "delivered")
 
 
+@case("a damaged page of idempotency keys: who names one is refused with the reason, all else is taken and sent")
+def _(w):
+    sim = w.smsc()
+    row = {"to": "+12025550142", "text": "x"}
+    for table, with_key in (("idem", lambda api: api.post("/v1/messages", row, {"Idempotency-Key": "k-new"})),
+                            ("stream", lambda api: api.stream([row], key="k-new"))):
+        gw = w.gateway(links=[smpp(sim)], name=f"g-{table}")
+        gw.wait_link()
+        api = gw.api()
+        api.send(key="k-before")
+        into_file(database(gw))
+        corrupt_page(database(gw), table)
+        for _ in range(3):
+            a = with_key(api).expect(503, "database_damaged")
+            check(int(a.headers["Retry-After"]) > 0, f"{table}: when to come again")
+            api.wait_state(api.send()["id"], "sent", "delivered")
+        equal(gw.metrics()["posthorn_store_damaged"], 1, f"{table}: metric")
+        equal(gw.admin().get("/readyz").expect(503).json["reasons"], ["database_damaged"], f"{table}: readyz")
+        gw.stop()
+        equal(len(told(gw.lines)), 1, f"{table}: how often it is told")
+
+
 @case("a stop with answers that damage keeps from being stored is not clean, and has a status that says so")
 def _(w):
     sim = w.smsc(script="slow 300ms\n")
