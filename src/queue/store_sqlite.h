@@ -440,7 +440,7 @@ struct writer {
 	struct wakes wakes;
 	struct rows rows;
 	struct idem_keys keys;
-	bool of_keys;            /* what failed is of keys or of streams: whoever named one is refused, and nobody else */
+	bool of_keys;            /* what failed is of keys or of streams: only whoever named one is refused */
 	bool plain;              /* the rows that this operation writes may wait (prepare() in store_sqlite_commit.c) */
 	unsigned careful;        /* so many batches no final or submit row waits: one was there already */
 	/* Which (endpoint, shard) this batch woke last, by a hash of both: repeats are kept out of wakes cheaply. */
