@@ -341,7 +341,8 @@ static void what_was_never_answered_is_not_called_cancelled_or_expired(void **st
 		assert_int_equal(put(f, OP_ATTEMPT, &a.op), 0);
 		assert_int_equal(put(f, OP_FINAL, &o.op), 0);
 		assert_int_equal(ask(f, Q_MESSAGE, &q.q), 0);
-		if (o.ret_msg_state != (int)doubts[i].ends || q.ret.state != doubts[i].ends || q.ret.reason != doubts[i].reason)
+		if (o.ret_msg_state != (int)doubts[i].ends || q.ret.state != doubts[i].ends ||
+			q.ret.reason != doubts[i].reason)
 			fail_msg("%s: told %d, state %d, reason %d", doubts[i].why, o.ret_msg_state, q.ret.state, q.ret.reason);
 		store_query_done(&q.q);
 	}
