@@ -74,6 +74,7 @@ struct app {
 
 	bool stopping, reloading, reload_wanted, links_may_go;
 	bool damaged;    /* another start would not help */
+	bool refuses;    /* the store, what becomes of messages, as it is damaged */
 	bool not_stored; /* in the end: something of how parts ended */
 	unsigned http_open;
 	int64_t stop_deadline_ms;
@@ -353,7 +354,7 @@ static void store_closed(void *arg)
 	struct app *a = arg;
 
 	a->not_stored = !queue_is_stored(a->queue);
-	a->damaged |= a->not_stored && store_damage(a->store) == DAMAGE_WRITING;
+	a->damaged |= a->not_stored && a->refuses; /* the store is gone */
 	api_free(a->api);
 	inbound_free(a->inbound);
 	webhooks_free(a->webhooks);
@@ -371,6 +372,7 @@ static void store_closed(void *arg)
 
 static void links_gone(struct app *a)
 {
+	a->refuses = store_damage(a->store) == DAMAGE_WRITING;
 	inbound_stop(a->inbound);
 	store_close(a->store, store_closed, a);
 }

@@ -600,8 +600,10 @@ static void held_back_go(struct queue *q)
 {
 	for (unsigned i = 0; i < q->n_held_back && !q->stopping; i++) {
 		const struct held_back *h = &q->held_back[i];
-		struct qmsg *qm = qmsg_find(q, h->id); /* it is: what is in flight does not leave memory */
+		struct qmsg *qm = qmsg_find(q, h->id);
 
+		if (!qm)
+			continue; /* which cannot be: what is in flight does not leave memory */
 		qm->flying &= ~h->parts;
 		qm->lane->n_late -= (unsigned)__builtin_popcountll(h->parts);
 		lease_ends(q, qm, h->parts, h->link);

@@ -407,21 +407,16 @@ static uint32_t route_of(void *arg, const struct message *m)
 	return router_match(((struct world *)arg)->router, m);
 }
 
-static void on_damaged(void *arg)
-{
-	((struct world *)arg)->n_damaged++;
-}
-
 void world_up(struct world *w, bool start_links)
 {
 	struct store_conf sc = {.path = w->db, .shards = 4, .on_events = on_events, .arg = w};
-	struct queue_events ev = {.on_final = on_final, .on_damaged = on_damaged, .arg = w};
+	struct queue_events ev = {.on_final = on_final, .arg = w};
 	struct link_sinks sinks = {no_inbound, no_forget, w};
 	struct store_boot boot;
 	char err[256] = "";
 
 	memset(w->final, 0, sizeof(w->final));
-	w->committed = w->failed = w->n_damaged = 0;
+	w->committed = w->failed = 0;
 	w->closed = false;
 	w->n_links = w->n_fakes = w->n_acks = 0;
 	uv_loop_init(&w->loop);

@@ -74,7 +74,6 @@ struct world {
 	unsigned n_fakes;
 	uint64_t final[STATE_N];
 	uint64_t committed, failed; /* messages, by the outcome of their batch */
-	unsigned n_damaged;         /* calls of on_damaged() */
 	unsigned n_acks;	    /* receipts whose commit is done, or failed */
 	int ack;		    /* the outcome of the last one */
 	bool closed;
