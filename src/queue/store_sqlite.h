@@ -623,8 +623,6 @@ int db_errno(int rc);
 bool is_damage(int rc);
 /* What an operator can do about it. */
 const char *db_mend(int rc);
-/* Before SQLite opens it: -EUCLEAN when it would take what is left of a database for one that is to be made. */
-int damage_of_file(const struct store *s, bool *ret_empty, char *err, size_t n_err);
 /* The root and both edges of each table and index, by the writer's connection. */
 int damage_at_edges(struct store *s, char *err, size_t n_err);
 /* Any thread: remember it, and say it if nobody has. */
