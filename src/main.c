@@ -283,9 +283,8 @@ static int start_parts(struct app *a, char *err, size_t n_err)
 		store_says(a->store, r, "table name", err, n_err);
 		return r;
 	}
-	a->queue = queue_new(&a->loop, a->store, &boot, a->conf, a->names, NULL);
-	if (!a->queue) {
-		r = -errno;
+	r = queue_new(&a->loop, a->store, &boot, a->conf, a->names, NULL, &a->queue);
+	if (r < 0) {
 		store_says(a->store, r, "what it knows of lanes, references, ids and quotas", err, n_err);
 		return r;
 	}

@@ -615,6 +615,8 @@ void free_view(struct store_query *q);
 void free_inbound_set(struct q_inbound_set *q);
 void free_inbound(struct q_inbound *q);
 bool text_is(sqlite3_stmt *st, int i, const char *want);
+/* inbound.missing, "2,5": others take it apart, and trust that it is one. */
+bool is_list_of_parts(const char *s);
 
 int db_errno(int rc);
 

@@ -319,6 +319,15 @@ def _(w):
     equal([(database(gw) in line, "posthorn check" in line) for line in told(gw.lines)], [(True, True)], "lines that tell it")
 
 
+@case("an inbound message whose missing parts are no numbers: a read that is damaged, and no loop without an end")
+def _(w):
+    gw = w.gateway(links=[{"name": "null", "driver": "loopback"}])
+    ask(database(gw), "INSERT INTO inbound VALUES (1, 1, 1, 0, '1', '2', 'x', x'78', 0, 0, 3, '2,x', NULL)")
+    gw.api("ops").get("/v1/inbound").expect(503, "store_failed")
+    equal(gw.admin().get("/readyz").expect(503).json["reasons"], ["database_damaged"], "readyz")
+    gw.api().send()
+
+
 @case("a file of no octet, or of one, where a database was: refused; an empty one that nothing speaks against: new, and told")
 def _(w):
     gw = w.gateway(links=[{"name": "null", "driver": "loopback"}])
