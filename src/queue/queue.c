@@ -536,8 +536,8 @@ static int load_all(struct queue *q)
 	return r == 0 ? quota_load(q) : r;
 }
 
-int queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, const struct conf *c, struct names *names,
-	const struct queue_events *events, struct queue **ret)
+int queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, const struct conf *c,
+	struct names *names, const struct queue_events *events, struct queue **ret)
 {
 	struct queue *q = calloc(1, sizeof(*q));
 

@@ -330,6 +330,12 @@ const char *db_text(sqlite3 *db, int rc);
 int step_row(sqlite3_stmt *st);
 void column_copy(sqlite3_stmt *st, int i, char *to, size_t n); /* cut to n - 1 octets */
 
+/* Where sqlite3_column_blob() had NULL and no blob of ours is empty: for want of memory, or it is not one of ours. */
+static inline int no_blob(sqlite3_stmt *st)
+{
+	return sqlite3_errcode(sqlite3_db_handle(st)) == SQLITE_NOMEM ? SQLITE_NOMEM : SQLITE_CORRUPT;
+}
+
 /* Run a statement that yields nothing, or of whose result only the first row was wanted. */
 static inline int run(sqlite3_stmt *st)
 {

@@ -47,6 +47,12 @@ int db_errno(int rc)
 	}
 }
 
+/* At start: our own statements do not fit, as the schema is not the one that its number says. */
+static int start_errno(int rc)
+{
+	return db_errno(rc == SQLITE_ERROR ? SQLITE_CORRUPT : rc);
+}
+
 const char *db_text(sqlite3 *db, int rc)
 {
 	return db && sqlite3_errcode(db) != SQLITE_OK ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
@@ -318,7 +324,7 @@ static int check_schema(struct store *s, int64_t *ret_version, char *err, size_t
 
 	if (a.rc != SQLITE_OK) {
 		snprintf(err, n_err, "%s: %s%s", s->path, db_text(a.db, a.rc), db_mend(a.rc));
-		return db_errno(a.rc);
+		return start_errno(a.rc);
 	}
 	if (n_tables && application != SCHEMA_APPLICATION_ID) {
 		snprintf(err, n_err, "%s: a database, but not one of Posthorn", s->path);
@@ -352,12 +358,12 @@ static int bring_forward(struct store *s, int64_t version, char *err, size_t n_e
 	if (rc != SQLITE_OK)
 		snprintf(err, n_err, "%s: %s%s", s->path, db_text(db, rc), db_mend(rc));
 	if (rc != SQLITE_OK || version == SCHEMA_VERSION)
-		return db_errno(rc);
+		return start_errno(rc);
 	rc = migrate_all(db, version);
 	if (rc != SQLITE_OK)
 		snprintf(err, n_err, "%s: the schema cannot be brought to version %d: %s%s", s->path,
 			SCHEMA_VERSION, db_text(db, rc), db_mend(rc));
-	return db_errno(rc);
+	return start_errno(rc);
 }
 
 /* The log goes into the file when the gateway runs (store_sqlite_checkpoint.c): not by the first commit of a start that
@@ -469,7 +475,7 @@ static int check_node(struct store *s, char *err, size_t n_err)
 
 	if (a.rc != SQLITE_OK) {
 		snprintf(err, n_err, "%s: %s%s", s->path, db_text(a.db, a.rc), db_mend(a.rc));
-		return db_errno(a.rc);
+		return start_errno(a.rc);
 	}
 	/* Ids must rise: what is bisected by time, and low_water, would break under a smaller node. */
 	if (node == (int64_t)s->node)
@@ -527,7 +533,7 @@ int db_open_writer(struct store *s, struct store_boot *ret_boot, char *err, size
 
 failed:
 	snprintf(err, n_err, "%s: %s%s", s->path, db_text(w->db, rc), db_mend(rc));
-	return db_errno(rc);
+	return start_errno(rc);
 }
 
 /* ---- blocking look-ups at start -------------------------------------------------------------------------- */
@@ -546,8 +552,7 @@ static int each_row(struct store *s, const char *sql, int (*each)(void *arg, sql
 		rc = each(arg, st);
 	sqlite3_finalize(st);
 	sqlite3_close(db);
-	/* The statement is ours, so it is the schema that is not. */
-	return rc == SQLITE_DONE ? 0 : db_errno(rc == SQLITE_ERROR ? SQLITE_CORRUPT : rc);
+	return rc == SQLITE_DONE ? 0 : start_errno(rc);
 }
 
 struct each {

@@ -140,6 +140,8 @@ SPOILED = [
     ("a name of no octet", lambda p: ask(p, "UPDATE name SET text = '' WHERE kind = 1 AND id = 1"), "table name", "damaged_rows"),
     ("a cancellation without tag", lambda p: is_null(p, "cancel", "tag", "(1, 1, NULL, 5, 5)"), "table cancel", "damaged_rows"),
     ("a lane of no class", waits_in_no_lane, "lanes", "damaged_rows"),
+    ("a key of no octet", lambda p: ask(p, "INSERT INTO idem VALUES (1, 1, x'', x'', '')"), BACKUP, None),
+    ("keys of no level", lambda p: ask(p, "INSERT INTO idem_run VALUES (77, 0, 1)"), BACKUP, "key_runs_wrong"),
     ("a quota of no kind", lambda p: ask(p, "INSERT INTO quota VALUES (1, 9, 0, 1 << 50, 3)"), "quotas", "damaged_rows"),
 ]
 
