@@ -7,6 +7,7 @@
  *     store_sqlite_checkpoint.c  from the WAL back into the database
  *     store_sqlite_db.c      files, connections, schema, what is known at start
  *     store_sqlite_damage.c  a damaged database: found at start, remembered later
+ *     store_file.c           the file and its log, before SQLite opens them and as it closes them
  *     store_sqlite_rows.c    rows of a commit that go down together
  *     store_sqlite_settle.c  operations that say what became of a part or message
  *     store_sqlite_inbound.c inbound messages and their parts
