@@ -290,9 +290,8 @@ static int start_parts(struct app *a, char *err, size_t n_err)
 		store_says(a->store, r, "table name", err, n_err);
 		return r;
 	}
-	a->queue = queue_new(&a->loop, a->store, &boot, a->conf, a->names, &events);
-	if (!a->queue) {
-		r = -errno;
+	r = queue_new(&a->loop, a->store, &boot, a->conf, a->names, &events, &a->queue);
+	if (r < 0) {
 		store_says(a->store, r, "what it knows of lanes, references, ids and quotas", err, n_err);
 		return r;
 	}

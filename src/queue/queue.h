@@ -182,9 +182,10 @@ struct queue_events {
 	void *arg;
 };
 
-/* Also reads lanes and quotas from the store (blocking); NULL with errno.  Configure it (queue_set_…), then start. */
-struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, const struct conf *c,
-	struct names *names, const struct queue_events *events);
+/* Also reads lanes and quotas from the store (blocking).  Configure it (queue_set_…), then start.  After -errno the
+ * process must end: what was made until then stays. */
+int queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, const struct conf *c,
+	struct names *names, const struct queue_events *events, struct queue **ret);
 /* Begin: leases first, then what is fresh, then the backlog; sending starts at once. */
 void queue_start(struct queue *q);
 /* Take nothing new; stopped() when nothing is in flight any more or deadline_ms has passed; leases are released. */

@@ -750,7 +750,8 @@ static int add_inbound(struct reader *r, struct store_event *e)
 			all += n[i] = (sqlite3_column_text(st, i), sqlite3_column_bytes(st, i));
 		at = e->in_from = malloc(all);
 		for (int i = 0; at && i < 5; i++) {
-			memcpy(at, sqlite3_column_text(st, i), n[i]);
+			if (n[i]) /* NULL has no place to copy from */
+				memcpy(at, sqlite3_column_text(st, i), n[i]);
 			at[n[i]] = '\0';
 			at += n[i] + 1;
 		}
@@ -760,7 +761,7 @@ static int add_inbound(struct reader *r, struct store_event *e)
 			e->in_raw_hex = e->in_text + n[2] + 1;
 			e->in_missing = e->in_raw_hex + n[3] + 1;
 		}
-		rc = at ? rc : SQLITE_NOMEM;
+		rc = !at ? SQLITE_NOMEM : !n[4] || is_list_of_parts(e->in_missing) ? rc : SQLITE_CORRUPT;
 		e->link = column(st, 5);
 		e->in_dcs = column(st, 6);
 		e->in_esm_class = column(st, 7);

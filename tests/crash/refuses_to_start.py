@@ -95,8 +95,37 @@ def digest(path):
         return hashlib.sha256(f.read()).hexdigest()
 
 
-# What is done to it, what posthornd must say of it, what `posthorn check` must.
+def digests(path):
+    return digest(path), digest(path + "-wal")
+
+
+def is_null(path, table, column, row):
+    """A row whose text is NULL in a column that may not be: damage can make one, SQL only with a changed schema."""
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA writable_schema = ON")
+        was, = db.execute("SELECT sql FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
+        may = was.replace(f"{column} TEXT NOT NULL", f"{column} TEXT")
+        check(may != was, was)
+        db.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (may, table))
+        db.commit()
+    ask(path, f"INSERT INTO {table} VALUES {row}")
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        db.execute("PRAGMA writable_schema = ON")
+        db.execute("UPDATE sqlite_schema SET sql = ? WHERE name = ?", (was, table))
+        db.commit()
+
+
+def waits_in_no_lane(path):
+    ask(path, "INSERT INTO lane VALUES (9, 77, 1, 0, 0, 0)")
+    ask(path, "INSERT INTO backlog VALUES (9, 1, 1, 1)")
+
+
+BACKUP = "a backup can be put back"
+NOT_OURS = "its tables are not as Posthorn made them"
+
 DAMAGED = 65  # EX_DATAERR: no supervisor should try again
+
+# What is done to it, what posthornd must say of it, what `posthorn check` must.
 SPOILED = [
     ("somebody else's, with a journal of its own", somebody_elses, "not one of Posthorn", "not one of Posthorn"),
     ("a header of something else", lambda p: overwrite(p, 0, b"not a database at all"), "a backup can be put back", "not a database"),
@@ -106,6 +135,22 @@ SPOILED = [
     ("of another program", lambda p: ask(p, "PRAGMA application_id = 7"), "not one of Posthorn", "not one of Posthorn"),
     ("of a newer Posthorn", lambda p: ask(p, "PRAGMA user_version = 99"), "newer Posthorn", "newer Posthorn"),
     ("of another node", lambda p: ask(p, "UPDATE meta SET v = 5 WHERE k = 'node'"), "belongs to node 5", None),
+    ("of a schema below the first", lambda p: ask(p, "PRAGMA user_version = -3"), "number -3", "number that no Posthorn gives"),
+    ("of no schema, with tables", lambda p: ask(p, "PRAGMA user_version = 0"), "number 0", "number that no Posthorn gives"),
+    ("marks that are no table", lambda p: ask(p, "DROP TABLE meta"), NOT_OURS, "unreadable"),
+    ("a column gone", lambda p: ask(p, "ALTER TABLE message DROP COLUMN route"), NOT_OURS, None),
+    ("a mark that is no number", lambda p: ask(p, "UPDATE meta SET v = 'x' WHERE k = 'next_block'"), BACKUP, "damaged_rows"),
+    ("a mark below all ids", lambda p: ask(p, "UPDATE meta SET v = -1 WHERE k = 'next_block'"), BACKUP, "damaged_rows"),
+    ("a mark above all ids", lambda p: ask(p, "UPDATE meta SET v = 1 << 60 WHERE k = 'low_water'"), BACKUP, "damaged_rows"),
+    ("a name of no kind", lambda p: ask(p, "UPDATE name SET kind = 77 WHERE kind = 1 AND id = 1"), "table name", "damaged_rows"),
+    ("a name far away", lambda p: ask(p, "UPDATE name SET id = 3000000000 WHERE kind = 1 AND id = 1"), "table name", "damaged_rows"),
+    ("a name without text", lambda p: is_null(p, "name", "text", "(1, 50, NULL)"), "table name", "damaged_rows"),
+    ("a name of no octet", lambda p: ask(p, "UPDATE name SET text = '' WHERE kind = 1 AND id = 1"), "table name", "damaged_rows"),
+    ("a cancellation without tag", lambda p: is_null(p, "cancel", "tag", "(1, 1, NULL, 5, 5)"), "table cancel", "damaged_rows"),
+    ("a lane of no class", waits_in_no_lane, "lanes", "damaged_rows"),
+    ("a key of no octet", lambda p: ask(p, "INSERT INTO idem VALUES (1, 1, x'', x'', '')"), BACKUP, None),
+    ("keys of no level", lambda p: ask(p, "INSERT INTO idem_run VALUES (77, 0, 1)"), BACKUP, "key_runs_wrong"),
+    ("a quota of no kind", lambda p: ask(p, "INSERT INTO quota VALUES (1, 9, 0, 1 << 50, 3)"), "quotas", "damaged_rows"),
 ]
 
 
@@ -114,6 +159,12 @@ def started(gw, program=os.path.join(BUILD, "posthornd"), **named):
     r = subprocess.run([program, "-c", gw.conf_path], stdin=subprocess.DEVNULL,
                        capture_output=True, text=True, timeout=patience(30), check=False, **named)
     return r.returncode, r.stderr
+
+
+def posthorn(gw, command, *args):
+    """Its status, and all that it said."""
+    status, out, err = run(os.path.join(BUILD, "posthorn"), command, "--data-dir", gw.settings["data_dir"], *args)
+    return status, out + err
 
 
 @case("a spoiled database: refused with a sentence, a status, and not an octet of it is changed")
@@ -134,7 +185,7 @@ def _(w):
         last = err.strip().split("\n")[-1]
         _, out, cerr = run(os.path.join(BUILD, "posthorn"), "check", "--data-dir", gw.settings["data_dir"])
         harness._comment(f"{what}: {status}: {last[-150:]}")
-        if status != (DAMAGED if "a backup can be put back" in says else 1) or says not in err or path not in err:
+        if status != (DAMAGED if BACKUP in err else 1) or says not in err or path not in err:
             problems.append(f"{what}: status {status}: {last}")
         if check_says and check_says not in out + cerr:
             problems.append(f"{what}: check says {out[-300:]} {cerr[-300:]}")
@@ -175,6 +226,42 @@ def _(w):
             problems.append(f"{name}: check says {out} {err}")
         forget_log(path)
     equal(problems, [], "what went wrong")
+
+
+@case("refused after a kill, with a log beside it: nor the file nor the log is changed, and mended all is there")
+def _(w):
+    gw = w.gateway(links=[smpp(free_port())])
+    path, whole, backup = database(gw), w.path("whole.db"), w.path("backup.db")
+    ids = [gw.api().send()["id"]]
+    into_file(path)
+    root = first_page_of(path, "correction")  # nothing changes it, so it is not in the log
+    posthorn(gw, "backup", backup)
+    ids += [gw.api().send()["id"] for _ in range(20)]
+    gw.kill()
+    shutil.copy(path, whole)
+    for how, spoil, says in (
+            ("a page of it is damaged", lambda: overwrite(path, root, b"\xa5" * 4096), "correction: "),
+            ("a backup was put beside the log", lambda: shutil.copy(backup, path), "that of another database")):
+        spoil()
+        before = digests(path)
+        status, err = started(gw)
+        check(status == DAMAGED and says in err and path in err, f"{how}: {status}: {err[-300:]}")
+        equal(digests(path), before, f"{how}: the file and its log after a start")
+        equal(posthorn(gw, "check")[0], 1, f"{how}: what check says")
+        equal(digests(path), before, f"{how}: … after a check")
+        shutil.copy(whole, path)
+    shutil.copy(backup, path)
+    log = w.path("log")
+    shutil.move(path + "-wal", log)
+    os.unlink(path + "-shm")
+    gw.restart()
+    equal([gw.api().get(f"/v1/messages/{i}").status for i in ids[:2]], [200, 404], "the backup")
+    gw.kill()
+    forget_log(path)
+    shutil.copy(whole, path)
+    shutil.copy(log, path + "-wal")
+    gw.restart()
+    equal([gw.api().get(f"/v1/messages/{i}").status for i in ids], [200] * len(ids), "what was accepted")
 
 
 @case("a page in the middle of what waits: the scan after the start ends the process, with the file and what to do")
@@ -333,6 +420,15 @@ def _(w):
     for i in (1, 20):
         gw.api().delete(f"/v1/messages/{ids[i]}").expect(200)
     equal([gw.api().message(ids[i])["state"] for i in (1, 20)], ["cancelled", "cancelled"], "what is cancelled")
+
+
+@case("an inbound message whose missing parts are no numbers: a read that is damaged, and no loop without an end")
+def _(w):
+    gw = w.gateway(links=[{"name": "null", "driver": "loopback"}])
+    ask(database(gw), "INSERT INTO inbound VALUES (1, 1, 1, 0, '1', '2', 'x', x'78', 0, 0, 3, '2,x', NULL)")
+    gw.api("ops").get("/v1/inbound").expect(503, "store_failed")
+    equal(gw.admin().get("/readyz").expect(503).json["reasons"], ["database_damaged"], "readyz")
+    gw.api().send()
 
 
 @case("a file of no octet, or of one, where a database was: refused; an empty one that nothing speaks against: new, and told")
