@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -599,7 +600,7 @@ static void must_load_cancels(struct queue *q)
 		return;
 	store_says(q->store, r, "table cancel", err, sizeof(err));
 	log_error("not_started", "error=%s", err);
-	_exit(EXIT_FAILURE); /* nothing was sent yet: the loop did not run */
+	_exit(r == -EUCLEAN ? EX_DATAERR : EXIT_FAILURE); /* nothing was sent yet: the loop did not run */
 }
 
 void queue_start(struct queue *q)
@@ -637,6 +638,11 @@ static void stop_check(uv_timer_t *t)
 	if (q->stats.in_flight)
 		log_warn("stopped_with_parts_in_flight", "parts=%llu", (unsigned long long)q->stats.in_flight);
 	q->stopped(q->stopped_arg);
+}
+
+bool queue_is_stored(const struct queue *q)
+{
+	return !q->settling;
 }
 
 void queue_stop(struct queue *q, int64_t deadline_ms, void (*stopped)(void *arg), void *arg)
@@ -730,6 +736,7 @@ void queue_free(struct queue *q)
 	pool_done(&q->pool_row);
 	free(q->routes);
 	free(q->retaken);
+	free(q->held_back);
 	free(q->codes);
 	fresh_free(q->fresh);
 	sent_free(q->sent);

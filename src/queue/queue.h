@@ -176,6 +176,9 @@ struct queue_route {
 /* Called for each part-level and message-level change that others look at (webhooks, metrics): after the commit. */
 struct queue_events {
 	void (*on_final)(void *arg, enum msg_class class, enum msg_state state);
+	/* What waits cannot all be read, as it is damaged; once.  Nothing new is taken or sent any more: stop in
+	 * order, so that what was answered is stored. */
+	void (*on_damaged)(void *arg);
 	void *arg;
 };
 
@@ -187,6 +190,8 @@ int queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, c
 void queue_start(struct queue *q);
 /* Take nothing new; stopped() when nothing is in flight any more or deadline_ms has passed; leases are released. */
 void queue_stop(struct queue *q, int64_t deadline_ms, void (*stopped)(void *arg), void *arg);
+/* After the store is closed: has it all of how parts ended? */
+bool queue_is_stored(const struct queue *q);
 void queue_free(struct queue *q);
 
 /* What the configuration says; again after every reload. */

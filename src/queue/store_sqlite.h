@@ -447,6 +447,7 @@ struct writer {
 	struct wakes wakes;
 	struct rows rows;
 	struct idem_keys keys;
+	bool of_keys;            /* what failed is of keys or of streams: only whoever named one is refused */
 	bool plain;              /* the rows that this operation writes may wait (prepare() in store_sqlite_commit.c) */
 	unsigned careful;        /* so many batches no final or submit row waits: one was there already */
 	/* Which (endpoint, shard) this batch woke last, by a hash of both: repeats are kept out of wakes cheaply. */
@@ -595,6 +596,7 @@ struct reader {
 	uint64_t n_examined;
 	size_t n_octets; /* of rows that wait in memory for their answer */
 	int64_t until_us;
+	unsigned n_textless;     /* messages without the text that they should have */
 };
 
 typedef int read_fn(struct reader *r, struct store_query *q);

@@ -151,9 +151,8 @@ enum store_damage store_damage(const struct store *s)
 	return (enum store_damage)atomic_load_explicit(&s->damage, memory_order_relaxed);
 }
 
-void store_end_damaged(const struct store *s)
+void store_says_damaged(const struct store *s)
 {
 	log_error("recovery_failed", "file=%s why=%s%s", s->path,
 		"it is damaged, and what waits cannot all be read: nothing goes on without it", db_mend(SQLITE_CORRUPT));
-	_exit(EXIT_FAILURE);
 }

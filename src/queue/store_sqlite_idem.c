@@ -196,6 +196,7 @@ int idem_take(struct writer *w, struct store_idem *i)
 	i->ret_answer = NULL;
 	i->ret_same_body = false;
 	rc = look(w, i, hash);
+	w->of_keys |= rc != SQLITE_OK && rc != SQLITE_ROW;
 	return rc ? rc : add(w, i, hash);
 }
 

@@ -410,7 +410,7 @@ static uint32_t route_of(void *arg, const struct message *m)
 void world_up(struct world *w, bool start_links)
 {
 	struct store_conf sc = {.path = w->db, .shards = 4, .on_events = on_events, .arg = w};
-	struct queue_events ev = {on_final, w};
+	struct queue_events ev = {.on_final = on_final, .arg = w};
 	struct link_sinks sinks = {no_inbound, no_forget, w};
 	struct store_boot boot;
 	char err[256] = "";
