@@ -96,7 +96,10 @@ struct api_list {
 	struct api_list *next;
 	struct api_call *c;
 	struct store_query *query;
-	unsigned rows; /* asked for */
+	void (*done)(struct store_query *q); /* the query's own, and its argument */
+	void *arg;
+	struct api_runner runner; /* what was read becomes an answer in a turn of the loop of its own */
+	unsigned rows;		  /* asked for */
 	uint64_t turn;
 	bool waits, at_work;
 };

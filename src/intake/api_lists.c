@@ -6,26 +6,33 @@
  * unread, behind their connections.  Clients take turns, so that who asks for one list does not wait for all of
  * another's.  When its turn comes, a list whose client has left is dropped, and one whose answer would find no room is
  * refused: neither is read.
+ *
+ * What was read becomes an answer in a turn of the loop of its own: a code that is posted meanwhile waits for one page
+ * at most.
  */
 #include "intake/api_impl.h"
 
-#define AT_WORK	   4	/* each with a page, of which the store keeps 8 MB at most */
-#define ROW_ANSWER 8192 /* octets of an answer that a row may become, */
+#define AT_WORK	    4			/* each with a page, of which the store keeps 1 MB or so */
+#define ROW_ANSWER  8192		/* octets of an answer that a row may become, … */
+#define PAGE_ANSWER ((size_t)1 << 20) /* … and a page of them, but for what is escaped */
 
-/* … but a small room must not be kept free for the worst that may come. */
+/* A small room must not be kept free for the worst that may come. */
 static size_t wanted_room(const struct api_list *l)
 {
 	size_t n = (size_t)l->rows * ROW_ANSWER, most = http_request_most(l->c->q) / 8;
 
+	if (n > PAGE_ANSWER)
+		n = PAGE_ANSWER;
 	return n < most ? n : most;
 }
 
-/* In order of turns: each of a client's takes one, from that which is on. */
+/* In order of turns: each of a client's takes one, from the one behind that which is on.  Not from that itself: who
+ * comes back as soon as it was served would be in it for ever, and who has two in line would never get to the second. */
 static void put_in_line(struct api *a, struct api_list *l)
 {
 	struct api_list **at = &a->lists;
 
-	l->turn = a->list_turn;
+	l->turn = a->list_turn + 1;
 	for (const struct api_list *o = a->lists; o; o = o->next)
 		if (o->c->client == l->c->client)
 			l->turn = o->turn + 1;
@@ -60,6 +67,29 @@ static bool may_begin(struct api_list *l, bool waited)
 	return false;
 }
 
+/* The end of a list: its query's own done(), which frees it. */
+static void finish(struct api_list *l)
+{
+	l->query->arg = l->arg;
+	l->done(l->query);
+}
+
+static void run(struct api_runner *r)
+{
+	finish((struct api_list *)((char *)r - offsetof(struct api_list, runner)));
+}
+
+/* A page takes milliseconds to become an answer: what comes together takes turns with all else the loop does. */
+static void on_read(struct store_query *q)
+{
+	struct api_list *l = q->arg;
+
+	if (l->c->q)
+		api_run_soon(l->c->api, &l->runner);
+	else
+		finish(l);
+}
+
 /* `fresh` has just come, or is NULL. */
 static void go_on(struct api *a, const struct api_list *fresh)
 {
@@ -68,7 +98,7 @@ static void go_on(struct api *a, const struct api_list *fresh)
 	while ((l = a->lists) && a->n_lists < AT_WORK) {
 		leave_line(a, l);
 		if (!may_begin(l, l != fresh)) {
-			l->query->done(l->query); /* nobody waits for it */
+			finish(l); /* nobody waits for it */
 			continue;
 		}
 		a->list_turn = l->turn;
@@ -80,7 +110,10 @@ static void go_on(struct api *a, const struct api_list *fresh)
 
 void api_list_start(struct api_call *c, struct api_list *l, struct store_query *q, unsigned rows)
 {
-	*l = (struct api_list){.c = c, .query = q, .rows = rows};
+	*l = (struct api_list){
+		.c = c, .query = q, .done = q->done, .arg = q->arg, .runner = {.run = run}, .rows = rows};
+	q->done = on_read;
+	q->arg = l;
 	c->list = l;
 	put_in_line(c->api, l);
 	go_on(c->api, l);
@@ -102,8 +135,13 @@ void api_list_abort(struct api_call *c)
 {
 	struct api_list *l = c->list;
 
-	if (!l || !l->waits)
-		return; /* at work: its end sees that nobody waits */
-	leave_line(c->api, l);
-	l->query->done(l->query);
+	if (!l)
+		return;
+	if (l->waits)
+		leave_line(c->api, l);
+	else if (l->runner.queued)
+		api_run_never(c->api, &l->runner);
+	else
+		return; /* it is being read, or answered: its end sees that nobody waits */
+	finish(l);
 }

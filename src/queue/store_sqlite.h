@@ -55,7 +55,7 @@
 #define QUICK_ROW_NS     UINT64_C(10000) /* to the next bulk row while codes come in: 100,000 a second */
 #define ID_BLOCK         65536
 #define PAGE_ROWS        50000 /* a read examines no more … */
-#define PAGE_OCTETS      ((size_t)8 << 20) /* … keeps no more … */
+#define PAGE_OCTETS      ((size_t)1 << 20) /* … keeps no more: the loop makes an answer of it in one go … */
 #define PAGE_US          50000 /* … and takes no longer */
 
 /* ---- statements ------------------------------------------------------------------------------------------ */
