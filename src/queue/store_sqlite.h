@@ -279,7 +279,7 @@
 	X(R_SETS_DUE, "SELECT n FROM inbound_set WHERE joined = 0 AND due <= ?1 ORDER BY due LIMIT ?2")                \
 	X(R_TOTAL_DAY, "SELECT day FROM total WHERE day BETWEEN ?1 AND ?2 ORDER BY day LIMIT 1")                       \
 	X(R_TOTAL, "SELECT client, campaign, tag, class, link, state, messages, parts, taken FROM total"               \
-		   " WHERE day = ?1")                                                                                  \
+		" WHERE day = ?1 AND (client, campaign) >= (?2, ?3) AND client <= ?4 ORDER BY client, campaign")        \
 	X(R_SUMS, "SELECT id, client, campaign, tag, created, bits FROM message WHERE id >= ?1 AND id < ?2 ORDER BY id") \
 	X(R_SUM, "SELECT coalesce((SELECT link FROM submit WHERE key BETWEEN ?1 AND ?2 LIMIT 1), 0),"                  \
 		 " (SELECT coalesce((SELECT max(state) FROM correction WHERE key = ?1), state) FROM final"             \
