@@ -50,9 +50,11 @@ static struct look *look_new(
 
 static void look_start(struct look *k)
 {
+	bool few = k->q.kind == Q_LIST && *k->list.ref; /* a reference is of one message, as clients use it */
+
 	api_hold(k->c);
 	if (k->limit)
-		api_list_start(k->c, &k->turn, &k->q, (unsigned)k->limit);
+		api_list_start(k->c, &k->turn, &k->q, few ? 1 : (unsigned)k->limit);
 	else
 		store_read(k->c->api->p.store, STORE_API, &k->q);
 }

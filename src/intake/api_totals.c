@@ -117,5 +117,5 @@ void api_totals(struct api_call *c, const uint8_t *body, size_t n)
 		return;
 	}
 	api_hold(c);
-	api_list_start(c, &t->turn, &t->q.q, API_LIMIT_MAX);
+	api_list_start(c, &t->turn, &t->q.q, 1); /* most are short */
 }

@@ -110,6 +110,7 @@ static int set_up(void **state)
 {
 	memset(&w, 0, sizeof(w));
 	w.now_ms = 1000000;
+	w.a.n_calls = LISTS;
 	uv_loop_init(&w.loop);
 	uv_idle_init(&w.loop, &w.a.idle);
 	uv_timer_init(&w.loop, &w.a.timer);
@@ -205,9 +206,45 @@ static void a_list_asks_for_room_by_its_rows_and_no_more_than_a_page_becomes(voi
 	assert_true(ask(1, 100)->done);
 	assert_int_equal(w.n_refused, 1);
 	assert_int_equal(w.n_read, 2);
+	ask(1, 10); /* seldom needs any */
+	assert_int_equal(w.n_read, 3);
 	have_read(0);
 	have_read(1);
+	have_read(2);
 	uv_run(&w.loop, UV_RUN_DEFAULT);
+}
+
+static void run_timer(void)
+{
+	for (unsigned i = 0; i < 3; i++)
+		uv_run(&w.loop, UV_RUN_ONCE);
+}
+
+/* The disk hangs, and four lists with it. */
+static void who_waits_too_long_is_refused(void **state)
+{
+	struct list *x[6];
+
+	for (unsigned i = 0; i < 6; i++) {
+		w.now_ms += i == 5 ? 10000 : 0;
+		x[i] = ask(i + 1, 1000);
+	}
+	w.now_ms += 19999;
+	run_timer();
+	assert_int_equal(w.n_refused, 0);
+	w.now_ms += 1;
+	run_timer();
+	assert_true(x[4]->done);
+	assert_int_equal(w.n_refused, 1);
+	w.now_ms += 10000;
+	run_timer();
+	assert_true(x[5]->done);
+	assert_int_equal(w.n_refused, 2);
+	assert_false(uv_is_active((uv_handle_t *)&w.a.timer));
+	for (unsigned i = 0; i < 4; i++)
+		have_read(i);
+	uv_run(&w.loop, UV_RUN_DEFAULT);
+	assert_int_equal(w.n_done, 6);
 }
 
 int main(void)
@@ -217,6 +254,7 @@ int main(void)
 		CASE(a_client_that_comes_back_goes_behind_those_in_line),
 		CASE(what_was_read_together_becomes_answers_one_in_a_turn_of_the_loop),
 		CASE(a_list_whose_client_has_left_ends_once),
+		CASE(who_waits_too_long_is_refused),
 		CASE(a_list_asks_for_room_by_its_rows_and_no_more_than_a_page_becomes),
 	};
 
