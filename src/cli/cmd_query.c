@@ -456,8 +456,8 @@ int cmd_cancel(struct cli *cli, int argc, char **argv)
 {
 	static const char doc[] =
 		"Cancel messages that have not gone.\v"
-		"The answer says what became of each: `cancelled`; `in_flight`: a part had left and the rest goes too; "
-		"`final`: too late.  A tag cancels everything that waits under it.\n"
+		"The answer says what became of each: `cancelled`; `unconfirmed`: it goes no more, but an attempt was never "
+		"answered; `in_flight`: a part had left and the rest goes too; `final`: too late.  A tag cancels everything that waits under it.\n"
 		"\n"
 		"Examples:\n"
 		"  posthorn cancel 281474976710656\n"

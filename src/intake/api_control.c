@@ -23,6 +23,7 @@ static const char *cancel_word(int r)
 {
 	switch (r) {
 	case CANCEL_DONE: return "cancelled";
+	case CANCEL_UNCONFIRMED: return "unconfirmed";
 	case CANCEL_IN_FLIGHT: return "in_flight";
 	case CANCEL_FINAL: return "final";
 	}
@@ -98,6 +99,7 @@ static void answer_tag(struct tag_cancel *t, const uint64_t counts[CANCEL_N])
 	json_out_init(&o, API_ANSWER_MAX);
 	json_out_open(&o, '{');
 	json_out_ku64(&o, "cancelled", counts[CANCEL_DONE]);
+	json_out_ku64(&o, "unconfirmed", counts[CANCEL_UNCONFIRMED]);
 	json_out_ku64(&o, "in_flight", counts[CANCEL_IN_FLIGHT]);
 	json_out_ku64(&o, "final", counts[CANCEL_FINAL]);
 	if (t->list) {

@@ -119,9 +119,24 @@ struct id_job {
 	void *arg;
 };
 
+/* enum queue_cancelled, or -errno: it waits on. */
+static int result_of(const struct op_final *f)
+{
+	if (f->op.r < 0)
+		return f->op.r == -EBUSY ? CANCEL_IN_FLIGHT : f->op.r;
+	if (!f->ret_new)
+		return CANCEL_FINAL;
+	return f->ret_msg_state == STATE_UNCONFIRMED ? CANCEL_UNCONFIRMED : CANCEL_DONE;
+}
+
+static bool is_over(int r)
+{
+	return r == CANCEL_DONE || r == CANCEL_UNCONFIRMED || r == CANCEL_FINAL;
+}
+
 static void id_answer(struct id_job *j, int r)
 {
-	unblock(j->q, j->id, r == CANCEL_DONE || r == CANCEL_FINAL);
+	unblock(j->q, j->id, is_over(r));
 	j->done(j->arg, r);
 	free(j);
 }
@@ -145,10 +160,7 @@ static void id_final_done(struct store_op *op)
 			dispatch_requeue(q, qm);
 		}
 	}
-	if (op->r < 0)
-		id_answer(j, op->r == -EBUSY ? CANCEL_IN_FLIGHT : op->r);
-	else
-		id_answer(j, j->f.ret_new ? CANCEL_DONE : CANCEL_FINAL);
+	id_answer(j, result_of(&j->f));
 }
 
 static void id_stage(struct id_job *j, const struct store_msg *sm)
@@ -315,15 +327,15 @@ static void tag_one_done(struct store_op *op)
 	struct queue *q = j->q;
 	uint64_t id = f->f.msg.id;
 	struct qmsg *qm = qmsg_find(q, id);
-	int r = op->r == -EBUSY ? CANCEL_IN_FLIGHT : op->r < 0 ? op->r : f->f.ret_new ? CANCEL_DONE : CANCEL_FINAL;
+	int r = result_of(&f->f);
 
-	if (r == CANCEL_DONE) {
+	if (op->r == 0 && f->f.ret_new) {
 		queue_resolved(q, id);
 		queue_count_final(q, CLASS_SERVICE, f->f.ret_msg_state, false);
 	}
 	if (qm && qm->blocked) {
 		qm->blocked = false;
-		if (r == CANCEL_DONE || r == CANCEL_FINAL) {
+		if (is_over(r)) {
 			qm->todo = 0;
 			dispatch_gone(q, qm);
 		} else {

@@ -260,7 +260,14 @@ void queue_retry_parked(struct queue *q, struct outlet *o);
 
 /* ---- control and views ----------------------------------------------------------------------------------- */
 
-enum queue_cancelled { CANCEL_DONE, CANCEL_IN_FLIGHT, CANCEL_FINAL, CANCEL_NOT_FOUND, CANCEL_N };
+enum queue_cancelled {
+	CANCEL_DONE,
+	CANCEL_UNCONFIRMED, /* it goes no more, but an attempt was never answered */
+	CANCEL_IN_FLIGHT,
+	CANCEL_FINAL,
+	CANCEL_NOT_FOUND,
+	CANCEL_N
+};
 
 /* client 0: anybody's.  r: enum queue_cancelled, or -errno. */
 int queue_cancel(struct queue *q, uint64_t id, uint32_t client, void (*done)(void *arg, int r), void *arg);

@@ -315,15 +315,16 @@ static int has_left(struct writer *w, uint64_t id, bool *ret)
 	return rc == SQLITE_ROW ? SQLITE_OK : rc;
 }
 
-/* What is given up by us, not by a carrier, may have arrived all the same if an attempt was never answered. */
+/* What is given up by us, not by a carrier, may have arrived all the same if an attempt was never answered.  A part
+ * whose others have left ends as it is told: with it the message is final, and that is what its lane counts on. */
 static int doubt(struct writer *w, const struct store_msg *m, struct verdict *v)
 {
 	sqlite3_stmt *st = w->st[W_DOUBT];
 	int rc;
 
-	if (v->reason != REASON_CLIENT && v->reason != REASON_TTL)
+	if ((v->reason != REASON_CLIENT && v->reason != REASON_TTL) || (v->part && m->n_parts > 1))
 		return SQLITE_OK;
-	BIND(st, msg_key(m->id, v->part), msg_key(m->id, v->part ? v->part : 255), OUTCOME_UNKNOWN);
+	BIND(st, msg_key(m->id, 1), msg_key(m->id, 255), OUTCOME_UNKNOWN);
 	rc = step_row(st);
 	if (rc == SQLITE_ROW && column(st, 0))
 		v->state = STATE_UNCONFIRMED;

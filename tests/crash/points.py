@@ -357,7 +357,8 @@ class Bench:
             "lost": [n for n in promised for part in ((1, 2, 3) if n in self.numbers.long else (1,)) if not seen[n, part]
                      and not (n in self.asked and (states.get(n) == CANCELLED or (states.get(n) == UNCONFIRMED and n in maybe)))],
             "doubled": [n for n, k in seen.items() if k - 1 > self.leased[n] + broken[n]],
-            "cancelled": [n for n in self.cancelled | self.decided if states.get(n) != CANCELLED and n not in maybe]
+            "cancelled": [n for n in self.cancelled | self.decided if states.get(n) != CANCELLED
+                          and not (n in maybe and n not in self.cancelled)]
                          + [n for n, s in states.items() if s == CANCELLED
                             and (n not in self.asked or any(seen[n, part] for part in (1, 2, 3)))],
             "uncounted": self.uncounted(seen.total()),

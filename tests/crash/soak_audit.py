@@ -36,16 +36,19 @@ class Books:
 
 
 def taken(world):
-    """(recipient, part) → how often all carriers together took it, from the logs that they wrote before they answered."""
-    seen = collections.Counter()
+    """(recipient, part) → how often all carriers together took it, from the logs that they wrote before they answered;
+    and recipient → when they last did."""
+    seen, last = collections.Counter(), {}
     for sim in (world.acme, world.beta):
         with open(sim.audit, encoding="utf-8") as f:
             for line in f:
                 w = line.split()
                 seen[int(w[5]), int(w[8][10:12], 16) if int(w[6], 16) & 0x40 else 1] += 1
+                last[int(w[5])] = max(last.get(int(w[5]), 0), int(w[0]) / 1e6)
     for r in world.sims.events("submit"):
         seen[int(r["to"].lstrip("+")), r["concat"]["part"] if r.get("concat") else 1] += 1
-    return seen
+        last[int(r["to"].lstrip("+"))] = max(last.get(int(r["to"].lstrip("+")), 0), r["time"])
+    return seen, last
 
 
 def slope(points):
@@ -90,7 +93,7 @@ def first(some):
 
 
 def judge_messages(world, ledger, b):
-    seen = taken(world)
+    seen, last = taken(world)
     final, twice = {}, []
     for to, state, reason in b.ask(
             "SELECT m.recipient, coalesce((SELECT c.state FROM correction c WHERE c.key = m.id << 8 ORDER BY n DESC LIMIT 1), "
@@ -103,6 +106,8 @@ def judge_messages(world, ledger, b):
                           "WHERE a.outcome = ?", UNKNOWN):
         doubt[to, part] += 1
     doubted = {to for to, _ in doubt}
+    cancelled_at = dict(b.ask("SELECT m.recipient, f.at / 1000.0 FROM final f JOIN message m ON m.id = f.key >> 8 "
+                              "WHERE f.key & 255 = 0 AND f.reason = ?", CLIENT))
     by_kind = collections.Counter((str(to)[:4], STATES.get(s, s)) for to, (s, _) in final.items())
     parts_of = lambda n: (1, 2, 3) if is_long(n) else (1,)
 
@@ -136,11 +141,13 @@ def judge_messages(world, ledger, b):
         "lost": first((n, final.get(n)) for n in ledger.promised if lost(n)),
         "doubled without a name": first((k, n, doubt[k]) for k, n in extra.items() if n > doubt[k]),
         "doubled where on_uncertain is fail": first(k for k in extra if str(k[0]).startswith(STRICT)),
-        # What is cancelled after an attempt that was never answered may have arrived, and is not called cancelled.
-        "cancelled, and sent": first(n for n in ledger.cancelled if any(seen[n, p] > doubt[n, p] for p in parts_of(n))
-                                     or not (final.get(n, (0,))[0] == CANCELLED or (n in doubted and final[n] == (UNCONFIRMED, CLIENT)))),
+        "cancelled, and called otherwise": first((n, final.get(n)) for n in ledger.cancelled if final.get(n) != (CANCELLED, CLIENT)),
+        # It may have arrived, and a receipt may have said so.
+        "in doubt, and called otherwise": first((n, final.get(n)) for n in ledger.unconfirmed if n not in doubted
+                                                or final.get(n) not in ((UNCONFIRMED, CLIENT), (DELIVERED, CLIENT))),
         "sent, and called cancelled": first(n for n, (s, _) in final.items() if s == CANCELLED
                                             and (n in doubted or any(seen[n, p] for p in parts_of(n)))),
+        "sent after it was cancelled": first(n for n, at in cancelled_at.items() if last.get(n, 0) > at + 1),
         "refused, and not called so": first(n for n, (s, _) in final.items() if str(n).startswith(REFUSED) and s != REJECTED
                                              and n not in doubted),
         "unconfirmed without a doubt": unconfirmed if len(unconfirmed) > misnamed else [],

@@ -35,7 +35,7 @@ class Ledger:
         self.lock = threading.Lock()
         self.next = {kind: int(kind) * 10 ** 8 + 1 for kind in (PLAIN, STRICT, MODEM, REFUSED, LATER, GUEST)}
         self.promised, self.maybe, self.never = set(), set(), set()
-        self.cancelled, self.in_flight = set(), set()
+        self.cancelled, self.unconfirmed, self.in_flight = set(), set(), set()
         self.counts, self.problems = collections.Counter(), []
 
     def take(self, kind, n=1):

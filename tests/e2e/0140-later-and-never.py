@@ -148,8 +148,9 @@ def _(w):
     for i in (one, tagged):
         wait_for(lambda i=i: api.message(i)["state"] == "queued", 10, "it to wait for another attempt")
         equal([e["outcome"] for e in api.events(i) if e["event"] == "attempt"], ["unknown"], "attempts")
-    equal(api.delete(f"/v1/messages/{one}").expect(200).json["result"], "cancelled", "by id")
-    equal(api.delete("/v1/messages", tag="sale").expect(200).json["cancelled"], 1, "by tag")
+    equal(api.delete(f"/v1/messages/{one}").expect(200).json["result"], "unconfirmed", "by id")
+    counts = api.delete("/v1/messages", tag="sale", results="all").expect(200).json
+    equal((counts["unconfirmed"], counts["results"]), (1, [{"id": tagged, "result": "unconfirmed"}]), "by tag")
     for i in (one, tagged):
         m = api.message(i)
         equal((m["state"], m["reason"]), ("unconfirmed", "client"), "state and reason")
