@@ -15,6 +15,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sysexits.h>
 #include <unistd.h>
 #include <uv.h>
 
@@ -72,6 +73,9 @@ struct app {
 	struct trim trim;
 
 	bool stopping, reloading, reload_wanted, links_may_go;
+	bool damaged;    /* another start would not help */
+	bool refuses;    /* the store, what becomes of messages, as it is damaged */
+	bool not_stored; /* in the end: something of how parts ended */
 	unsigned http_open;
 	int64_t stop_deadline_ms;
 	struct conf *next_conf;
@@ -265,8 +269,11 @@ static int start_tls(struct app *a, char *err, size_t n_err)
 	return r;
 }
 
+static void stop_damaged(void *arg);
+
 static int start_parts(struct app *a, char *err, size_t n_err)
 {
+	struct queue_events events = { .on_damaged = stop_damaged, .arg = a };
 	struct store_boot boot;
 	struct api_parts parts;
 	int r = start_store(a, err, n_err, &boot);
@@ -283,9 +290,8 @@ static int start_parts(struct app *a, char *err, size_t n_err)
 		store_says(a->store, r, "table name", err, n_err);
 		return r;
 	}
-	a->queue = queue_new(&a->loop, a->store, &boot, a->conf, a->names, NULL);
-	if (!a->queue) {
-		r = -errno;
+	r = queue_new(&a->loop, a->store, &boot, a->conf, a->names, &events, &a->queue);
+	if (r < 0) {
 		store_says(a->store, r, "what it knows of lanes, references, ids and quotas", err, n_err);
 		return r;
 	}
@@ -346,6 +352,8 @@ static void store_closed(void *arg)
 {
 	struct app *a = arg;
 
+	a->not_stored = !queue_is_stored(a->queue);
+	a->damaged |= a->not_stored && a->refuses; /* the store is gone */
 	api_free(a->api);
 	inbound_free(a->inbound);
 	webhooks_free(a->webhooks);
@@ -363,6 +371,7 @@ static void store_closed(void *arg)
 
 static void links_gone(struct app *a)
 {
+	a->refuses = store_damage(a->store) == DAMAGE_WRITING;
 	inbound_stop(a->inbound);
 	store_close(a->store, store_closed, a);
 }
@@ -424,15 +433,8 @@ static void http_stopped_cb(void *arg)
 	http_stopped(the_app);
 }
 
-static void stop(uv_signal_t *s, int number)
+static void stop_in_order(struct app *a)
 {
-	struct app *a = s->data;
-
-	if (a->stopping) {
-		a->stop_deadline_ms = clock_mono_ms();
-		return;
-	}
-	log_info("stopping", "signal=%d timeout_s=%lld", number, (long long)(a->conf->stop_timeout_ms / 1000));
 	notify_systemd("STOPPING=1");
 	a->stopping = true;
 	a->stop_deadline_ms = clock_mono_ms() + a->conf->stop_timeout_ms;
@@ -445,6 +447,30 @@ static void stop(uv_signal_t *s, int number)
 		a->http_open = 1;
 		http_stopped(a);
 	}
+}
+
+static void stop(uv_signal_t *s, int number)
+{
+	struct app *a = s->data;
+
+	if (a->stopping) {
+		a->stop_deadline_ms = clock_mono_ms();
+		return;
+	}
+	log_info("stopping", "signal=%d timeout_s=%lld", number, (long long)(a->conf->stop_timeout_ms / 1000));
+	stop_in_order(a);
+}
+
+/* The status tells supervisors that another start will not help: contrib/posthorn.service. */
+static void stop_damaged(void *arg)
+{
+	struct app *a = arg;
+
+	a->damaged = true;
+	if (a->stopping)
+		return;
+	log_info("stopping", "why=%s timeout_s=%lld", "damage", (long long)(a->conf->stop_timeout_ms / 1000));
+	stop_in_order(a);
 }
 
 /* ---- where settings came from ------------------------------------------------------------------------------ */
@@ -669,7 +695,7 @@ static int run(struct app *a)
 		r = start_parts(a, err, sizeof(err));
 	if (r < 0) {
 		log_error("not_started", "error=%s", err);
-		return EXIT_FAILURE;
+		return r == -EUCLEAN ? EX_DATAERR : EXIT_FAILURE;
 	}
 	catch(a, &a->sigterm, stop, SIGTERM);
 	catch(a, &a->sigint, stop, SIGINT);
@@ -690,8 +716,8 @@ static int run(struct app *a)
 	uv_walk(&a->loop, close_rest, NULL);
 	uv_run(&a->loop, UV_RUN_DEFAULT);
 	r = uv_loop_close(&a->loop);
-	log_info("stopped", "clean=%s", r == 0 ? "yes" : "no");
-	return EXIT_SUCCESS;
+	log_info("stopped", "clean=%s", r == 0 && !a->not_stored ? "yes" : "no");
+	return a->damaged ? EX_DATAERR : a->not_stored ? EXIT_FAILURE : EXIT_SUCCESS;
 }
 
 int main(int argc, char **argv)

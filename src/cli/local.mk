@@ -30,7 +30,7 @@ posthorn_SOURCES = \
 posthorn_LDADD = $(CODEC_LIBS) $(CURL_LIBS) $(JANSSON_LIBS) $(GNUTLS_LIBS)
 # A database file, without the store.
 posthorn_SOURCES += src/cli/cmd_care.c src/queue/care.h src/queue/store_schema.h src/queue/store_sqlite_care.c \
-	src/queue/store_sqlite_care_keys.c src/queue/idem.c src/queue/idem.h
+	src/queue/store_sqlite_care_keys.c src/queue/store_file.c src/queue/store_file.h src/queue/idem.c src/queue/idem.h
 posthorn_LDADD += $(SQLITE_LIBS)
 # Octets taken apart.  The names of command_status are the driver's table, also where the driver is not built.
 posthorn_SOURCES += \

@@ -70,7 +70,7 @@
 	X(ROOM_FULL,           "room_full",           503, "The room for large bodies, streams and answers is full, or the client has its share of it.") \
 	X(DISK_FULL,           "disk_full",           503, "The disk reserve is touched; nothing is accepted until there is room.") \
 	X(STORE_FAILED,        "store_failed",        503, "The disk refused to write; nothing of this was accepted.") \
-	X(DATABASE_DAMAGED,    "database_damaged",    503, "The database is damaged where messages are written; nothing is accepted until the operator has put that right.") \
+	X(DATABASE_DAMAGED,    "database_damaged",    503, "The database is damaged where this would be written, and nothing of it was accepted; the operator has to put that right.") \
 	X(DATABASE_LOCKED,     "database_locked",     503, "Another program holds the write lock of the database; nothing of this was accepted.") \
 	X(STOPPING,            "stopping",            503, "The gateway is shutting down.") \
 	X(TOO_MANY_CONNECTIONS, "too_many_connections", 503, "More connections than allowed.") \

@@ -486,14 +486,19 @@ int queue_cancel_tag(struct queue *q, uint32_t client, const char *tag, void (*e
 	return 0;
 }
 
+struct cancels_known {
+	struct queue *q;
+	bool missed; /* one of them, for want of memory: what it covers would be sent */
+};
+
 /* At start: decisions whose work was not finished. */
 static void load_one(void *arg, uint64_t n, uint32_t client, const char *tag, uint64_t upto_id)
 {
-	struct queue *q = arg;
-	struct tag_job *j;
+	struct cancels_known *known = arg;
+	struct queue *q = known->q;
+	struct tag_job *j = tag_remember(q, n, client, tag, upto_id) == 0 ? tag_job(q, client, tag, upto_id) : NULL;
 
-	tag_remember(q, n, client, tag, upto_id);
-	j = tag_job(q, client, tag, upto_id);
+	known->missed |= !j;
 	if (!j)
 		return;
 	j->op.n = n;
@@ -502,5 +507,8 @@ static void load_one(void *arg, uint64_t n, uint32_t client, const char *tag, ui
 
 int cancel_load(struct queue *q)
 {
-	return store_cancels(q->store, load_one, q);
+	struct cancels_known known = { .q = q };
+	int r = store_cancels(q->store, load_one, &known);
+
+	return r == 0 && known.missed ? -ENOMEM : r;
 }

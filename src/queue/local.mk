@@ -15,7 +15,7 @@ libposthorn_a_SOURCES += \
 libposthorn_a_SOURCES += src/queue/store_sqlite_inbound.c
 libposthorn_a_SOURCES += src/queue/recur.c src/queue/taken.c src/queue/taken.h
 libposthorn_a_SOURCES += src/queue/store_sqlite_inbound.c src/queue/store_sqlite_rows.c src/queue/store_sqlite_checkpoint.c
-libposthorn_a_SOURCES += src/queue/store_sqlite_damage.c
+libposthorn_a_SOURCES += src/queue/store_sqlite_damage.c src/queue/store_file.c src/queue/store_file.h
 libposthorn_a_SOURCES += src/queue/quota.c src/queue/choice.c src/queue/guard.c src/queue/guard.h
 libposthorn_a_SOURCES += src/queue/idem.c src/queue/idem.h \
 	src/queue/store_sqlite_idem.c src/queue/store_sqlite_idem_runs.c src/queue/store_sqlite_idem.h

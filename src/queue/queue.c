@@ -7,6 +7,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "base/clock.h"
@@ -521,16 +522,28 @@ static void ref_known(void *arg, uint32_t ref)
 	refs_seen(q->refs, ref);
 }
 
-struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, const struct conf *c,
-	struct names *names, const struct queue_events *events)
+/* What the database knows. */
+static int load_all(struct queue *q)
+{
+	struct lanes_known known = { .q = q };
+	int r = store_lanes(q->store, lane_known, &known);
+
+	if (r == 0 && known.missed)
+		r = -ENOMEM;
+	if (r == 0)
+		r = store_refs(q->store, REF_ROWS, ref_known, q);
+	if (r == 0)
+		r = receipt_load_forms(q);
+	return r == 0 ? quota_load(q) : r;
+}
+
+int queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, const struct conf *c,
+	struct names *names, const struct queue_events *events, struct queue **ret)
 {
 	struct queue *q = calloc(1, sizeof(*q));
-	struct lanes_known known = { .q = q };
-	int r;
 
-	errno = ENOMEM;
 	if (!q)
-		return NULL;
+		return -ENOMEM;
 	q->loop = loop;
 	q->store = s;
 	q->names = names;
@@ -567,23 +580,14 @@ struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boo
 	q->unicode = unicode_new();
 	q->refs = refs_new();
 	if (!q->by_id || !q->fresh || !q->sent || !q->evidence || !q->unicode || !q->refs)
-		return NULL; /* at start: the caller ends the process */
+		return -ENOMEM;
 	uv_check_init(loop, &q->check);
 	uv_timer_init(loop, &q->tick);
 	uv_timer_init(loop, &q->second);
 	uv_timer_init(loop, &q->codes_timer);
 	q->check.data = q->tick.data = q->second.data = q->codes_timer.data = q;
-	r = store_lanes(s, lane_known, &known);
-	if (r == 0 && known.missed)
-		r = -ENOMEM;
-	if (r == 0)
-		r = store_refs(s, REF_ROWS, ref_known, q);
-	if (r == 0)
-		r = receipt_load_forms(q);
-	if (r == 0)
-		r = quota_load(q);
-	errno = -r;
-	return r < 0 ? NULL : q;
+	*ret = q;
+	return load_all(q);
 }
 
 /* Without it, what was cancelled would be sent. */
@@ -596,7 +600,7 @@ static void must_load_cancels(struct queue *q)
 		return;
 	store_says(q->store, r, "table cancel", err, sizeof(err));
 	log_error("not_started", "error=%s", err);
-	_exit(EXIT_FAILURE); /* nothing was sent yet: the loop did not run */
+	_exit(r == -EUCLEAN ? EX_DATAERR : EXIT_FAILURE); /* nothing was sent yet: the loop did not run */
 }
 
 void queue_start(struct queue *q)
@@ -634,6 +638,11 @@ static void stop_check(uv_timer_t *t)
 	if (q->stats.in_flight)
 		log_warn("stopped_with_parts_in_flight", "parts=%llu", (unsigned long long)q->stats.in_flight);
 	q->stopped(q->stopped_arg);
+}
+
+bool queue_is_stored(const struct queue *q)
+{
+	return !q->settling;
 }
 
 void queue_stop(struct queue *q, int64_t deadline_ms, void (*stopped)(void *arg), void *arg)
@@ -727,6 +736,7 @@ void queue_free(struct queue *q)
 	pool_done(&q->pool_row);
 	free(q->routes);
 	free(q->retaken);
+	free(q->held_back);
 	free(q->codes);
 	fresh_free(q->fresh);
 	sent_free(q->sent);

@@ -176,16 +176,22 @@ struct queue_route {
 /* Called for each part-level and message-level change that others look at (webhooks, metrics): after the commit. */
 struct queue_events {
 	void (*on_final)(void *arg, enum msg_class class, enum msg_state state);
+	/* What waits cannot all be read, as it is damaged; once.  Nothing new is taken or sent any more: stop in
+	 * order, so that what was answered is stored. */
+	void (*on_damaged)(void *arg);
 	void *arg;
 };
 
-/* Also reads lanes and quotas from the store (blocking); NULL with errno.  Configure it (queue_set_…), then start. */
-struct queue *queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, const struct conf *c,
-	struct names *names, const struct queue_events *events);
+/* Also reads lanes and quotas from the store (blocking).  Configure it (queue_set_…), then start.  After -errno the
+ * process must end: what was made until then stays. */
+int queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, const struct conf *c,
+	struct names *names, const struct queue_events *events, struct queue **ret);
 /* Begin: leases first, then what is fresh, then the backlog; sending starts at once. */
 void queue_start(struct queue *q);
 /* Take nothing new; stopped() when nothing is in flight any more or deadline_ms has passed; leases are released. */
 void queue_stop(struct queue *q, int64_t deadline_ms, void (*stopped)(void *arg), void *arg);
+/* After the store is closed: has it all of how parts ended? */
+bool queue_is_stored(const struct queue *q);
 void queue_free(struct queue *q);
 
 /* What the configuration says; again after every reload. */

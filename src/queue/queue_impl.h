@@ -280,11 +280,17 @@ struct queue {
 	uv_timer_t codes_timer;
 	/* restart */
 	bool started, recovering, leases_known;
+	bool unreadable;             /* what waits is damaged: nothing new is taken or sent any more */
 	bool remembering;            /* after recovering: what was settled before the restart */
 	unsigned n_to_count;         /* lanes whose rows are not counted yet, then all of that is told */
 	uint64_t recover_upto;
 	uint64_t *retaken; /* ascending: woken because of their leases, see refill.c */
 	unsigned n_retaken;
+	struct held_back {
+		uint64_t id, parts;
+		uint32_t link;
+	} *held_back; /* uncertain, and to be sent again when the scan has ended */
+	unsigned n_held_back;
 	struct q_load recover_query;
 	/* sweep */
 	unsigned seconds;
@@ -560,6 +566,7 @@ bool uncertain_parked(void *arg, const struct evidence_receipt *r);
 /* The only part that this receipt of unknown id can speak of, or NULL. */
 struct evidence_part *uncertain_part_of(struct queue *q, struct outlet *o, const struct evidence_receipt *r);
 void uncertain_load(struct queue *q); /* after a restart */
+bool uncertain_resends(const struct outlet *o, enum msg_class class);
 
 /* ask.c */
 void ask_plan(const struct outlet *o, struct sent_entry *e, int64_t at_ms, int64_t now_ms); /* when it will be asked */

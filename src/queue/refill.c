@@ -160,7 +160,8 @@ static struct qmsg *take_loaded(struct queue *q, struct store_loaded *x)
 		settle_rows_final(q, &sm, 0, x->m->class, STATE_EXPIRED, REASON_TTL, true);
 		return NULL;
 	}
-	return wake(q, x, todo);
+	/* Without its text (store_read.h) it stays where it is, and low water behind it, until its ttl ends. */
+	return x->m->text ? wake(q, x, todo) : NULL;
 }
 
 void refill_kept(struct queue *q, struct store_loaded *x)
@@ -474,6 +475,7 @@ void refill_count_lane(struct queue *q, struct lane *l)
 /* ---- restart --------------------------------------------------------------------------------------------- */
 
 static void fresh_read(struct store_query *sq);
+static void held_back_go(struct queue *q);
 
 static void fresh_ask(struct queue *q, uint64_t from)
 {
@@ -490,6 +492,7 @@ static void fresh_ask(struct queue *q, uint64_t from)
 static void recovered(struct queue *q)
 {
 	q->recovering = false;
+	held_back_go(q);
 	for (struct lane *l = q->lanes, *next; l; l = next) {
 		next = l->next_all;
 		if (l->counting) {
@@ -515,11 +518,21 @@ static int fresh_one(struct queue *q, struct store_loaded *x)
 	return 0;
 }
 
-/* What was not read must not be passed by low water: again in a second.  A damaged page never can be. */
+/* A damaged page cannot be read in a second either, and what lies behind it is not known.  Nothing new leaves: what is
+ * in flight is answered and stored (main.c), so that starts in a row double nothing. */
+static void recovery_failed(struct queue *q)
+{
+	store_query_done(&q->recover_query.q);
+	store_says_damaged(q->store);
+	q->unreadable = true;
+	sweep_disk(q);
+	if (q->events.on_damaged)
+		q->events.on_damaged(q->events.arg);
+}
+
+/* What was not read must not be passed by low water: again in a second. */
 static void fresh_delayed(struct queue *q, uint64_t from, int r)
 {
-	if (r == -EUCLEAN)
-		store_end_damaged(q->store);
 	log_error("recovery_delayed", "error=%s", strerror(-r));
 	q->fresh_again = from;
 	store_query_done(&q->recover_query.q);
@@ -534,6 +547,10 @@ static void fresh_read(struct store_query *sq)
 	bool more = p->more;
 
 	q->now_ms = clock_ms();
+	if (sq->r == -EUCLEAN) {
+		recovery_failed(q);
+		return;
+	}
 	if (sq->r < 0) {
 		fresh_delayed(q, p->from_id, sq->r);
 		return;
@@ -554,17 +571,63 @@ static void fresh_read(struct store_query *sq)
 		recovered(q);
 }
 
+/* How they end: by the policy of their link, or sent again where that is gone. */
+static void lease_ends(struct queue *q, struct qmsg *qm, uint64_t parts, uint32_t link)
+{
+	struct outlet *o = queue_outlet_of(q, link), gone = { .id = link, .on_uncertain = UNCERTAIN_RESEND };
+
+	for (uint64_t left = parts; left; left &= left - 1)
+		uncertain_settle(q, qm, o ? o : &gone, (unsigned)__builtin_ctzll(left) + 1, 0, "restart");
+}
+
+/* Until the scan has ended well they are as if in flight, but for their places in a window; and their leases stay.  A
+ * scan that meets damage ends the process, and a start that had sent them again by then would double them, and so would
+ * the next.  What it costs: they wait for the scan, which takes half a second for a million messages, and are no more
+ * than the windows hold.  All else goes on meanwhile. */
+static bool hold_back(struct queue *q, struct qmsg *qm, uint64_t parts, uint32_t link)
+{
+	const struct outlet *o = queue_outlet_of(q, link);
+
+	if (o && !uncertain_resends(o, qm->m->class))
+		return false;
+	qm->flying |= parts;
+	qm->lane->n_late += (unsigned)__builtin_popcountll(parts);
+	q->held_back[q->n_held_back++] = (struct held_back){ qm->m->id, parts, link };
+	return true;
+}
+
+static void held_back_go(struct queue *q)
+{
+	for (unsigned i = 0; i < q->n_held_back && !q->stopping; i++) {
+		const struct held_back *h = &q->held_back[i];
+		struct qmsg *qm = qmsg_find(q, h->id);
+
+		if (!qm)
+			continue; /* which cannot be: what is in flight does not leave memory */
+		qm->flying &= ~h->parts;
+		qm->lane->n_late -= (unsigned)__builtin_popcountll(h->parts);
+		lease_ends(q, qm, h->parts, h->link);
+		if (qm->out)
+			refused_decide(q, qm, qm->out);
+		dispatch_gone(q, qm);
+	}
+	free(q->held_back);
+	q->held_back = NULL;
+	q->n_held_back = 0;
+}
+
 static void lease_one(struct queue *q, struct store_loaded *x)
 {
 	uint64_t leased = x->leased & ~(x->submitted | x->finals);
 	uint32_t link = x->lease_link;
-	struct outlet *o = queue_outlet_of(q, link), gone = { .id = link, .on_uncertain = UNCERTAIN_RESEND };
 	struct store_msg sm;
 	struct qmsg *qm;
 	uint64_t todo;
 
 	if (!x->m || x->final || !leased || x->m->id >= q->recover_upto)
 		return; /* leased by this process already: no uncertainty */
+	if (!x->m->text)
+		return; /* what is lost cannot be sent again; the lease says what it was */
 	todo = parts_mask(x->bound_parts ? x->bound_parts : x->m->n_parts) &
 		~(x->submitted | x->finals | x->due | leased);
 	log_warn("uncertain_after_restart", "msg=%llu parts=%d link=%s", (unsigned long long)x->m->id,
@@ -579,8 +642,8 @@ static void lease_one(struct queue *q, struct store_loaded *x)
 	qm = wake(q, x, todo | leased);
 	lane_take(q, qm);
 	qm->todo = todo;
-	for (uint64_t left = leased; left; left &= left - 1)
-		uncertain_settle(q, qm, o ? o : &gone, (unsigned)__builtin_ctzll(left) + 1, 0, "restart");
+	if (!hold_back(q, qm, leased, link))
+		lease_ends(q, qm, leased, link);
 	if (qm->todo)
 		dispatch_requeue(q, qm);
 	dispatch_gone(q, qm);
@@ -592,8 +655,10 @@ static void leases_read(struct store_query *sq)
 	struct q_load *p = &q->recover_query;
 
 	q->now_ms = clock_ms();
-	if (sq->r == -EUCLEAN)
-		store_end_damaged(q->store);
+	if (sq->r == -EUCLEAN) {
+		recovery_failed(q);
+		return;
+	}
 	if (sq->r < 0) {
 		log_error("recovery_delayed", "error=%s", strerror(-sq->r));
 		q->leases_again = true;
@@ -601,7 +666,8 @@ static void leases_read(struct store_query *sq)
 		return;
 	}
 	q->retaken = calloc(p->n_rows ? p->n_rows : 1, sizeof(*q->retaken));
-	if (!q->retaken)
+	q->held_back = calloc(p->n_rows ? p->n_rows : 1, sizeof(*q->held_back));
+	if (!q->retaken || !q->held_back)
 		oom_end("the list of what was in flight");
 	for (unsigned i = 0; i < p->n_rows; i++)
 		lease_one(q, &p->rows[i]);

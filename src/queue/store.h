@@ -132,8 +132,8 @@ static inline bool store_untold(int r)
 /* A read at start failed with r: the file, `what` it was, and what to do. */
 void store_says(const struct store *s, int r, const char *what, char *err, size_t n_err);
 
-/* What waits cannot be read, as it is damaged: say so, and end the process as after a kill -9. */
-void store_end_damaged(const struct store *s) __attribute__((noreturn));
+/* What waits cannot be read, as it is damaged: say so. */
+void store_says_damaged(const struct store *s);
 
 struct store_stats {
 	uint64_t commits, rows, busy_us; /* busy_us: time spent inside transactions */

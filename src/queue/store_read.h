@@ -40,7 +40,10 @@ struct store_sent {
 	char smsc_id[66];
 };
 struct store_loaded {
-	struct message *m; /* the receiver may take it and set NULL here.  NULL: the row is there, its message gone */
+	/* The receiver may take it and set NULL here.  NULL: the row is there, its message gone.  Its text is NULL
+	 * where it was not asked for, and where it is final and was scrubbed; of any other it is lost, which the store
+	 * has told: that one must not be sent. */
+	struct message *m;
 	bool final;            /* the message is final: only its leftover rows are to be deleted */
 	uint64_t submitted, finals, leased, due; /* bit p-1, by part; due: a due row brought it (bit 0.. of due_key) */
 	uint32_t bound_link;   /* 0: not bound */

@@ -8,6 +8,7 @@
  * The loop takes the mutex once a turn to hand over and once a batch to collect; the writer once a batch.  The next
  * commit takes whatever has gathered while the last one was syncing, so batches grow with the load by themselves.
  */
+#include "queue/store_file.h"
 #include "queue/store_sqlite.h"
 
 #include <errno.h>
@@ -600,6 +601,8 @@ failed:
 		db_close_reader(&s->readers[0]);
 		db_close_reader(&s->readers[1]);
 		sqlite3_close(s->checkpoint.db);
+		/* It closes last: what was refused is left as it was. */
+		store_file_keep_log(s->writer.db, s->path ? s->path : "");
 		db_close_writer(&s->writer);
 		db_unlock(s);
 		free(s->path);

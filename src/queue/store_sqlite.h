@@ -7,6 +7,7 @@
  *     store_sqlite_checkpoint.c  from the WAL back into the database
  *     store_sqlite_db.c      files, connections, schema, what is known at start
  *     store_sqlite_damage.c  a damaged database: found at start, remembered later
+ *     store_file.c           the file and its log, before SQLite opens them and as it closes them
  *     store_sqlite_rows.c    rows of a commit that go down together
  *     store_sqlite_settle.c  operations that say what became of a part or message
  *     store_sqlite_inbound.c inbound messages and their parts
@@ -330,6 +331,12 @@ const char *db_text(sqlite3 *db, int rc);
 int step_row(sqlite3_stmt *st);
 void column_copy(sqlite3_stmt *st, int i, char *to, size_t n); /* cut to n - 1 octets */
 
+/* Where sqlite3_column_blob() had NULL and no blob of ours is empty: for want of memory, or it is not one of ours. */
+static inline int no_blob(sqlite3_stmt *st)
+{
+	return sqlite3_errcode(sqlite3_db_handle(st)) == SQLITE_NOMEM ? SQLITE_NOMEM : SQLITE_CORRUPT;
+}
+
 /* Run a statement that yields nothing, or of whose result only the first row was wanted. */
 static inline int run(sqlite3_stmt *st)
 {
@@ -440,6 +447,7 @@ struct writer {
 	struct wakes wakes;
 	struct rows rows;
 	struct idem_keys keys;
+	bool of_keys;            /* what failed is of keys or of streams: only whoever named one is refused */
 	bool plain;              /* the rows that this operation writes may wait (prepare() in store_sqlite_commit.c) */
 	unsigned careful;        /* so many batches no final or submit row waits: one was there already */
 	/* Which (endpoint, shard) this batch woke last, by a hash of both: repeats are kept out of wakes cheaply. */
@@ -588,6 +596,7 @@ struct reader {
 	uint64_t n_examined;
 	size_t n_octets; /* of rows that wait in memory for their answer */
 	int64_t until_us;
+	unsigned n_textless;     /* messages without the text that they should have */
 };
 
 typedef int read_fn(struct reader *r, struct store_query *q);
@@ -615,6 +624,8 @@ void free_view(struct store_query *q);
 void free_inbound_set(struct q_inbound_set *q);
 void free_inbound(struct q_inbound *q);
 bool text_is(sqlite3_stmt *st, int i, const char *want);
+/* inbound.missing, "2,5": others take it apart, and trust that it is one. */
+bool is_list_of_parts(const char *s);
 
 int db_errno(int rc);
 
@@ -623,8 +634,6 @@ int db_errno(int rc);
 bool is_damage(int rc);
 /* What an operator can do about it. */
 const char *db_mend(int rc);
-/* Before SQLite opens it: -EUCLEAN when it would take what is left of a database for one that is to be made. */
-int damage_of_file(const struct store *s, bool *ret_empty, char *err, size_t n_err);
 /* The root and both edges of each table and index, by the writer's connection. */
 int damage_at_edges(struct store *s, char *err, size_t n_err);
 /* Any thread: remember it, and say it if nobody has. */

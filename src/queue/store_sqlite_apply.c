@@ -118,8 +118,10 @@ int apply_accept(struct writer *w, struct store_op *op)
 	}
 	for (unsigned i = 0; !rc && i < o->n_items; i++)
 		rc = accept_one(w, &o->items[i]);
-	if (!rc && o->progress)
+	if (!rc && o->progress) {
 		rc = put_progress(w, o->progress);
+		w->of_keys |= rc != SQLITE_OK;
+	}
 	return rc;
 }
 
@@ -145,7 +147,9 @@ int apply_stream(struct writer *w, struct store_op *op)
 		op->r = -EEXIST;
 	}
 	sqlite3_reset(st);
-	return rc == SQLITE_ROW ? SQLITE_OK : rc == SQLITE_DONE ? put_progress(w, p) : rc;
+	rc = rc == SQLITE_ROW ? SQLITE_OK : rc == SQLITE_DONE ? put_progress(w, p) : rc;
+	w->of_keys |= rc != SQLITE_OK;
+	return rc;
 }
 
 /* Hourly; the generations change when 24 h of the clock have passed since they last did. */

@@ -25,6 +25,7 @@
 #include <unistd.h>
 
 #include "queue/idem.h"
+#include "queue/store_file.h"
 #include "queue/store_schema.h"
 
 #define DATABASE     "posthorn.db"
@@ -49,11 +50,16 @@ static int refuse(char *err, size_t n_err, int r, const char *fmt, ...)
 static int find_file(const char *path, char *file, size_t n_file, char *err, size_t n_err)
 {
 	struct stat st;
+	bool empty;
+	int r;
 
 	if (stat(path, &st) < 0)
 		return refuse(err, n_err, -errno, "%s: %s", path, strerror(errno));
 	if ((size_t)snprintf(file, n_file, S_ISDIR(st.st_mode) ? "%s/" DATABASE : "%s", path) >= n_file)
 		return refuse(err, n_err, -ENAMETOOLONG, "%s: the path is too long", path);
+	r = store_file_look(file, &empty, err, n_err);
+	if (r < 0)
+		return r;
 	if (stat(file, &st) < 0)
 		return refuse(err, n_err, -errno, "%s: %s", file, strerror(errno));
 	if (!S_ISREG(st.st_mode))
@@ -74,6 +80,13 @@ static int64_t ask(sqlite3 *db, const char *sql, int64_t otherwise)
 	return v;
 }
 
+/* It may be the last that has it open. */
+static void close_file(sqlite3 *db, const char *file)
+{
+	store_file_keep_log(db, file);
+	sqlite3_close(db);
+}
+
 /* And hold one snapshot of it. */
 static int open_file(const char *file, sqlite3 **ret_db, char *err, size_t n_err)
 {
@@ -87,11 +100,11 @@ static int open_file(const char *file, sqlite3 **ret_db, char *err, size_t n_err
 	}
 	if (rc != SQLITE_OK) {
 		refuse(err, n_err, -EIO, "%s: %s", file, sqlite3_errmsg(*ret_db));
-		sqlite3_close(*ret_db);
+		close_file(*ret_db, file);
 		return -EIO;
 	}
 	if (ask(*ret_db, "PRAGMA application_id", 0) != SCHEMA_APPLICATION_ID) {
-		sqlite3_close(*ret_db);
+		close_file(*ret_db, file);
 		return refuse(err, n_err, -EINVAL, "%s: a database, but not one of Posthorn", file);
 	}
 	return 0;
@@ -153,6 +166,19 @@ static const struct count counts[] = {
 		" (SELECT 1 FROM name WHERE kind = 1 AND name.id = client)", CARE_ERROR, "messages of a client without a name" },
 	{ "unknown_campaigns", "SELECT count(*) FROM message WHERE campaign <> 0 AND NOT EXISTS"
 		" (SELECT 1 FROM name WHERE kind = 2 AND name.id = campaign)", CARE_ERROR, "messages of a campaign without a name" },
+	/* What boot(), each_name() and its neighbours (store_sqlite_db.c) refuse. */
+	{ "damaged_rows", "SELECT (SELECT count(*) FROM meta WHERE typeof(v) <> 'integer'"
+		" OR (k = 'next_block' AND v NOT BETWEEN 1 AND 1 << 33) OR (k IN ('low_water', 'indexed_to') AND v NOT BETWEEN 0"
+		" AND ((SELECT v FROM meta WHERE k = 'node') << 49) + ((SELECT v FROM meta WHERE k = 'next_block') << 16)))"
+		" + (SELECT count(*) FROM name WHERE kind NOT BETWEEN 1 AND 5 OR typeof(text) <> 'text'"
+		" OR length(CAST(text AS BLOB)) NOT BETWEEN 1 AND 64)"
+		" + (SELECT count(*) FROM (SELECT id - lag(id, 1, 0) OVER (PARTITION BY kind ORDER BY id) AS gap FROM name)"
+		" WHERE gap NOT BETWEEN 1 AND 65536)"
+		" + (SELECT count(*) FROM lane WHERE id < 1 OR class NOT BETWEEN 0 AND 2 OR skip NOT BETWEEN 0 AND 255)"
+		" + (SELECT count(*) FROM cancel WHERE n < 1 OR typeof(tag) <> 'text' OR tag = '' OR upto_id < 0)"
+		" + (SELECT count(*) FROM quota WHERE kind NOT BETWEEN 0 AND 3 OR start > end OR n < 0)"
+		" + (SELECT count(*) FROM quota_recipient WHERE kind NOT BETWEEN 0 AND 3)", CARE_ERROR,
+		"marks, names, lanes, cancellations or quotas that cannot be: the gateway does not start with them" },
 	{ "unknown_lanes", "SELECT count(*) FROM backlog WHERE NOT EXISTS (SELECT 1 FROM lane WHERE lane.id = lane)",
 		CARE_ERROR, "messages that wait in a lane nobody knows: they are not found after a start" },
 };
@@ -249,6 +275,8 @@ int care_check(const char *path, bool quick, care_each_cb each, void *arg, char 
 	version = ask(c.db, "PRAGMA user_version", 0);
 	if (version > SCHEMA_VERSION)
 		find(&c, CARE_ERROR, "newer_schema", version, "made by a newer Posthorn: this one cannot read it");
+	else if (version < 1)
+		find(&c, CARE_ERROR, "corrupt", 1, "the schema has a number that no Posthorn gives");
 	else if (version < SCHEMA_VERSION)
 		find(&c, CARE_WARNING, "older_schema", version, "the next start of the gateway brings it forward");
 	if (!quick)
@@ -257,7 +285,7 @@ int care_check(const char *path, bool quick, care_each_cb each, void *arg, char 
 		check_rows(&c);
 	if (version == SCHEMA_VERSION && !quick)
 		care_keys(c.db, &IDEM_SHAPE, each, arg);
-	sqlite3_close(c.db);
+	close_file(c.db, file);
 	return 0;
 }
 
@@ -408,7 +436,7 @@ int care_backup(const char *path, const char *to, bool replace,
 	if (r == 0)
 		r = seal(&c);
 	sqlite3_close(c.to);
-	sqlite3_close(c.from);
+	close_file(c.from, file);
 	if (r == 0)
 		r = name_it(&c, to);
 	if (c.fd >= 0) {

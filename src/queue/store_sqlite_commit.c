@@ -339,6 +339,7 @@ static int apply_all(struct writer *w, struct batch *b, size_t from, size_t n)
 	w->m.n_wakes = w->wakes.n;
 	w->saved = w->m;
 	w->batch++;
+	w->of_keys = false;
 	rc = run(w->st[W_BEGIN]);
 	if (rc == SQLITE_OK && !b->first_stored)
 		rc = apply_some(w, b->ops, b->n_first);
@@ -371,17 +372,22 @@ static bool is_disk(int rc)
 	}
 }
 
-/* What can be left undone for long: it looks through old rows, and a damaged page there is nobody else's. */
+/* What can be left undone for long: it looks through old rows, or keeps what was learned, and a damaged page there is
+ * nobody else's. */
 static bool is_housekeeping(const struct store_op *op)
 {
-	return op->kind == OP_PURGE || op->kind == OP_LOOKUP || op->kind == OP_IDEM_ROTATE;
+	return op->kind == OP_PURGE || op->kind == OP_LOOKUP || op->kind == OP_IDEM_ROTATE ||
+		op->kind == OP_RECEIPT_FORM;
 }
 
-/* An operation that fails by itself. */
-static void note_refused(struct writer *w, struct batch *b, const struct store_op *op, int rc)
+/* An operation that fails by itself.  A damaged page of keys: whether this one came before cannot be told, so its
+ * messages must not be taken; of what becomes of others it says nothing. */
+static void note_refused(struct writer *w, struct batch *b, struct store_op *op, int rc, bool of_keys)
 {
-	bool aside = is_damage(rc) && is_housekeeping(op), told = store_damage(w->store) != DAMAGE_NONE;
+	bool aside = is_damage(rc) && (of_keys || is_housekeeping(op)), told = store_damage(w->store) != DAMAGE_NONE;
 
+	if (aside && of_keys)
+		op->r = -EUCLEAN; /* for good, which those who ask are told */
 	if (is_damage(rc))
 		damage_met(w->store, aside ? DAMAGE_READING : DAMAGE_WRITING, rc);
 	if (is_disk(rc) && !aside)
@@ -433,6 +439,7 @@ static int first_by_itself(struct writer *w, struct batch *b)
 
 static int bisect(struct writer *w, struct batch *b, size_t from, size_t n)
 {
+	bool of_keys;
 	int rc, rc2;
 
 	if (b->disk) {
@@ -453,6 +460,7 @@ static int bisect(struct writer *w, struct batch *b, size_t from, size_t n)
 		rc = without_work(w, b, from, n, rc);
 	if (rc == SQLITE_OK)
 		return rc;
+	of_keys = w->of_keys;
 	rc2 = first_by_itself(w, b);
 	if (rc2 != SQLITE_OK || !n) {
 		refuse(b->ops + from, n, rc2);
@@ -464,7 +472,7 @@ static int bisect(struct writer *w, struct batch *b, size_t from, size_t n)
 		return rc2 ? rc2 : rc;
 	}
 	refuse(b->ops + from, 1, rc);
-	note_refused(w, b, b->ops[from], rc);
+	note_refused(w, b, b->ops[from], rc, of_keys);
 	return rc;
 }
 

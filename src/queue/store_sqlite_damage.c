@@ -11,7 +11,6 @@
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
 #include "base/log.h"
@@ -25,7 +24,12 @@ const char *db_mend(int rc)
 {
 	switch (rc & 0xff) {
 	case SQLITE_CORRUPT:
-	case SQLITE_NOTADB: return "; `posthorn check` tells what is damaged, and a backup can be put back";
+	case SQLITE_NOTADB: return "; `posthorn check` tells what is damaged, and a backup can be put back in place of"
+		" the file and of its -wal and -shm";
+	/* Our own statements: the schema is not the one that its number says. */
+	case SQLITE_ERROR: return "; its tables are not as Posthorn made them: damaged, or changed by another program;"
+		" `posthorn check` tells what is damaged, and a backup can be put back in place of the file and of its -wal and"
+		" -shm";
 	case SQLITE_BUSY: return "; another program has it open: perhaps a shell, which must let it go";
 	case SQLITE_READONLY:
 	case SQLITE_PERM:
@@ -41,36 +45,6 @@ void store_says(const struct store *s, int r, const char *what, char *err, size_
 
 	snprintf(err, n_err, "%s: %s cannot be read: %s%s", s->path, what, damage ? "damaged" :
 		r == -ENOMEM ? "out of memory" : strerror(-r), damage ? db_mend(SQLITE_CORRUPT) : "");
-}
-
-/* ---- the file -------------------------------------------------------------------------------------------- */
-
-/* -1: there is none. */
-static int64_t octets_of(const char *path, const char *end)
-{
-	char file[4200];
-	struct stat st;
-
-	if (snprintf(file, sizeof file, "%s%s", path, end) >= (int)sizeof file || stat(file, &st) < 0)
-		return -1;
-	return st.st_size;
-}
-
-/* SQLite takes a file of no octet, or of one, for a database that is to be made, and removes the log beside it. */
-int damage_of_file(const struct store *s, bool *ret_empty, char *err, size_t n_err)
-{
-	int64_t octets = octets_of(s->path, "");
-
-	*ret_empty = octets == 0;
-	if (octets == 1) {
-		snprintf(err, n_err, "%s: one octet, which is no database; a backup can be put back", s->path);
-		return -EUCLEAN;
-	}
-	if (octets > 0 || octets_of(s->path, "-wal") <= 0)
-		return 0;
-	snprintf(err, n_err, "%s: %s, but there is %s-wal, the log of a database; put the file back, or a backup in place of"
-		" both", s->path, octets < 0 ? "is missing" : "empty", s->path);
-	return -EUCLEAN;
 }
 
 /* ---- the edges ------------------------------------------------------------------------------------------- */
@@ -113,7 +87,7 @@ static int look_at_edge(sqlite3 *db, sqlite3_stmt *tree, bool last, struct edge 
 
 	for (int i = 0; i < 5; i++)
 		if (!(name[i] = (const char *)sqlite3_column_text(tree, i)))
-			return SQLITE_NOMEM;
+			return sqlite3_column_type(tree, i) == SQLITE_NULL ? SQLITE_CORRUPT : SQLITE_NOMEM;
 	index = strcmp(name[0], "index") == 0;
 	sql = sqlite3_mprintf("SELECT \"%w\" FROM \"%w\"%s%w%s%s ORDER BY 1 %s LIMIT 1", name[3], name[2],
 		index ? " INDEXED BY \"" : "", index ? name[1] : "", index ? "\"" : "", name[4], last ? "DESC" : "ASC");
@@ -177,9 +151,8 @@ enum store_damage store_damage(const struct store *s)
 	return (enum store_damage)atomic_load_explicit(&s->damage, memory_order_relaxed);
 }
 
-void store_end_damaged(const struct store *s)
+void store_says_damaged(const struct store *s)
 {
 	log_error("recovery_failed", "file=%s why=%s%s", s->path,
 		"it is damaged, and what waits cannot all be read: nothing goes on without it", db_mend(SQLITE_CORRUPT));
-	_exit(EXIT_FAILURE);
 }

@@ -10,6 +10,7 @@
  * auto_vacuum and page_size can only be chosen while the file is empty; journal_mode stays in the file; all others
  * belong to the connection.
  */
+#include "queue/store_file.h"
 #include "queue/store_schema.h"
 #include "queue/store_sqlite.h"
 
@@ -26,6 +27,8 @@
 #include "src/queue/schema_sql.h"
 
 #define LONG_STEPS     1000000    /* of SQLite's machine: some ten milliseconds */
+#define NAME_GAP       65536      /* between the numbers of two names */
+#define LANE_MAX       (UINT32_MAX - 65536) /* some numbers are left to give */
 #define BUSY_MS        5000       /* only while another connection opens or recovers the WAL */
 
 int db_errno(int rc)
@@ -42,6 +45,12 @@ int db_errno(int rc)
 	case SQLITE_NOTADB: return -EUCLEAN;
 	default: return -EIO;
 	}
+}
+
+/* At start: our own statements do not fit, as the schema is not the one that its number says. */
+static int start_errno(int rc)
+{
+	return db_errno(rc == SQLITE_ERROR ? SQLITE_CORRUPT : rc);
 }
 
 const char *db_text(sqlite3 *db, int rc)
@@ -151,8 +160,10 @@ static int64_t ask(struct asking *a, const char *sql, int64_t otherwise)
 	if (a->rc != SQLITE_OK)
 		return otherwise;
 	rc = sqlite3_step(st);
-	if (rc == SQLITE_ROW && sqlite3_column_type(st, 0) != SQLITE_NULL)
+	if (rc == SQLITE_ROW && sqlite3_column_type(st, 0) == SQLITE_INTEGER)
 		v = column(st, 0);
+	else if (rc == SQLITE_ROW && sqlite3_column_type(st, 0) != SQLITE_NULL)
+		a->rc = SQLITE_CORRUPT; /* what is asked for is always a number */
 	else if (rc != SQLITE_ROW && rc != SQLITE_DONE)
 		a->rc = rc;
 	sqlite3_finalize(st);
@@ -313,11 +324,17 @@ static int check_schema(struct store *s, int64_t *ret_version, char *err, size_t
 
 	if (a.rc != SQLITE_OK) {
 		snprintf(err, n_err, "%s: %s%s", s->path, db_text(a.db, a.rc), db_mend(a.rc));
-		return db_errno(a.rc);
+		return start_errno(a.rc);
 	}
 	if (n_tables && application != SCHEMA_APPLICATION_ID) {
 		snprintf(err, n_err, "%s: a database, but not one of Posthorn", s->path);
 		return -EINVAL;
+	}
+	/* An empty one has the number 0. */
+	if (version < 0 || (version == 0) != (n_tables == 0)) {
+		snprintf(err, n_err, "%s: damaged: %d tables with the schema's number %d, which Posthorn does not give%s", s->path,
+			(int)n_tables, (int)version, db_mend(SQLITE_CORRUPT));
+		return -EUCLEAN;
 	}
 	if (version > SCHEMA_VERSION) {
 		snprintf(err, n_err, "%s: made by a newer Posthorn (schema %d, this one knows up to %d); start that one,"
@@ -341,20 +358,22 @@ static int bring_forward(struct store *s, int64_t version, char *err, size_t n_e
 	if (rc != SQLITE_OK)
 		snprintf(err, n_err, "%s: %s%s", s->path, db_text(db, rc), db_mend(rc));
 	if (rc != SQLITE_OK || version == SCHEMA_VERSION)
-		return db_errno(rc);
+		return start_errno(rc);
 	rc = migrate_all(db, version);
 	if (rc != SQLITE_OK)
 		snprintf(err, n_err, "%s: the schema cannot be brought to version %d: %s%s", s->path,
 			SCHEMA_VERSION, db_text(db, rc), db_mend(rc));
-	return db_errno(rc);
+	return start_errno(rc);
 }
 
+/* The log goes into the file when the gateway runs (store_sqlite_checkpoint.c): not by the first commit of a start that
+ * may be refused after it. */
 static int set_pragmas(struct store *s)
 {
 	char sql[400];
 
 	snprintf(sql, sizeof sql,
-		"PRAGMA synchronous = %s; PRAGMA journal_size_limit = 67108864;"
+		"PRAGMA synchronous = %s; PRAGMA journal_size_limit = 67108864; PRAGMA wal_autocheckpoint = 0;"
 		"PRAGMA cache_size = -8000; PRAGMA temp_store = MEMORY; PRAGMA mmap_size = 0; PRAGMA foreign_keys = OFF",
 		s->no_sync ? "OFF" : "FULL");
 	return sqlite3_exec(s->writer.db, sql, NULL, NULL, NULL);
@@ -383,6 +402,13 @@ static int set_shards(struct writer *w)
 		EVENT_INBOUND, w->shards, w->shards);
 	rc = sqlite3_exec(w->db, sql, NULL, NULL, NULL);
 	return rc ? rc : meta_set(w, "shards", w->shards);
+}
+
+/* Marks of another time would give ids twice, or leave messages behind. */
+static bool marks_hold(uint64_t block, const struct store_boot *b)
+{
+	return block >= 1 && block < UINT64_C(1) << (MSG_COUNTER_BITS - 16) && b->low_water <= b->next_id &&
+		b->indexed_to <= b->next_id;
 }
 
 /* Reserve the first block, and read the marks.  All in one transaction. */
@@ -424,7 +450,7 @@ static int boot(struct writer *w, struct store_boot *ret)
 	m->key_from = meta_get(&a, "idem_from", 0);
 	m->key_gen = meta_get(&a, "idem_gen", 0);
 	m->key_next = most(ask(&a, "SELECT max(n) + 1 FROM idem", 0), m->key_gen);
-	rc = a.rc;
+	rc = a.rc || marks_hold(block, ret) ? a.rc : SQLITE_CORRUPT;
 	if (!rc && !m->idem_at) {
 		m->idem_at = w->now;
 		rc = meta_set(w, "idem_at", m->idem_at);
@@ -449,7 +475,7 @@ static int check_node(struct store *s, char *err, size_t n_err)
 
 	if (a.rc != SQLITE_OK) {
 		snprintf(err, n_err, "%s: %s%s", s->path, db_text(a.db, a.rc), db_mend(a.rc));
-		return db_errno(a.rc);
+		return start_errno(a.rc);
 	}
 	/* Ids must rise: what is bisected by time, and low_water, would break under a smaller node. */
 	if (node == (int64_t)s->node)
@@ -465,7 +491,7 @@ int db_open_writer(struct store *s, struct store_boot *ret_boot, char *err, size
 	bool empty;
 	int r, rc;
 
-	r = damage_of_file(s, &empty, err, n_err);
+	r = store_file_look(s->path, &empty, err, n_err);
 	if (r)
 		return r;
 	rc = sqlite3_open_v2(s->path, &w->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, s->vfs);
@@ -507,12 +533,13 @@ int db_open_writer(struct store *s, struct store_boot *ret_boot, char *err, size
 
 failed:
 	snprintf(err, n_err, "%s: %s%s", s->path, db_text(w->db, rc), db_mend(rc));
-	return db_errno(rc);
+	return start_errno(rc);
 }
 
 /* ---- blocking look-ups at start -------------------------------------------------------------------------- */
 
-static int each_row(struct store *s, const char *sql, void (*each)(void *arg, sqlite3_stmt *st), void *arg)
+/* each() says what is wrong with its row: a start ends with that, as the row would be missing. */
+static int each_row(struct store *s, const char *sql, int (*each)(void *arg, sqlite3_stmt *st), void *arg)
 {
 	sqlite3_stmt *st = NULL;
 	sqlite3 *db = NULL;
@@ -521,17 +548,16 @@ static int each_row(struct store *s, const char *sql, void (*each)(void *arg, sq
 	rc = db_open_reader(s, &db);
 	if (rc == SQLITE_OK)
 		rc = sqlite3_prepare_v2(db, sql, -1, &st, NULL);
-	while (rc == SQLITE_OK && (rc = step_row(st)) == SQLITE_ROW) {
-		each(arg, st);
-		rc = SQLITE_OK;
-	}
+	while (rc == SQLITE_OK && (rc = step_row(st)) == SQLITE_ROW)
+		rc = each(arg, st);
 	sqlite3_finalize(st);
 	sqlite3_close(db);
-	return rc == SQLITE_DONE ? 0 : db_errno(rc);
+	return rc == SQLITE_DONE ? 0 : start_errno(rc);
 }
 
 struct each {
 	void *arg;
+	int64_t kind, id; /* of the name before */
 	void (*name)(void *arg, enum name_kind kind, uint32_t id, const char *text);
 	void (*lane)(void *arg, const struct store_lane *l);
 	void (*cancel)(void *arg, uint64_t n, uint32_t client, const char *tag, uint64_t upto_id);
@@ -541,14 +567,48 @@ struct each {
 	void (*recipient)(void *arg, const struct store_quota_recipient *v);
 };
 
-static void each_name(void *arg, sqlite3_stmt *st)
+static bool is_in(int64_t v, int64_t least, int64_t most)
 {
-	struct each *e = arg;
-
-	e->name(e->arg, column(st, 0), column(st, 1), (const char *)sqlite3_column_text(st, 2));
+	return v >= least && v <= most;
 }
 
-static void each_lane(void *arg, sqlite3_stmt *st)
+/* A word that the API took: NULL, for one, is none. */
+static bool is_word(sqlite3_stmt *st, int i)
+{
+	return sqlite3_column_type(st, i) == SQLITE_TEXT && is_in(sqlite3_column_bytes(st, i), 1, MSG_REF_MAX) &&
+		*(const char *)sqlite3_column_text(st, i);
+}
+
+/* Numbers count up, and are the places in a table: only want of memory ever left one out. */
+static bool is_next(const struct each *e, int64_t kind, int64_t id)
+{
+	int64_t before = kind == e->kind ? e->id : 0;
+
+	return is_in(kind, e->kind, NAME_ACCOUNT) && is_in(id, before + 1, before + NAME_GAP);
+}
+
+static int each_name(void *arg, sqlite3_stmt *st)
+{
+	struct each *e = arg;
+	int64_t kind = column(st, 0), id = column(st, 1);
+
+	if (!is_next(e, kind, id) || !is_word(st, 2))
+		return SQLITE_CORRUPT;
+	e->kind = kind;
+	e->id = id;
+	e->name(e->arg, kind, id, (const char *)sqlite3_column_text(st, 2));
+	return SQLITE_OK;
+}
+
+/* All that a lane is known by lies in its row. */
+static bool is_lane(sqlite3_stmt *st)
+{
+	return is_in(column(st, 0), 1, LANE_MAX) && is_in(column(st, 1), 0, CLASS_N - 1) &&
+		is_in(column(st, 2), 0, UINT32_MAX) && is_in(column(st, 3), 0, UINT32_MAX) &&
+		is_in(column(st, 4), 0, UINT32_MAX) && is_in(column(st, 5), 0, UINT8_MAX);
+}
+
+static int each_lane(void *arg, sqlite3_stmt *st)
 {
 	struct each *e = arg;
 	struct store_lane l = {
@@ -560,27 +620,36 @@ static void each_lane(void *arg, sqlite3_stmt *st)
 		.skip = column(st, 5),
 	};
 
+	if (!is_lane(st))
+		return SQLITE_CORRUPT;
 	e->lane(e->arg, &l);
+	return SQLITE_OK;
 }
 
-static void each_cancel(void *arg, sqlite3_stmt *st)
+static int each_cancel(void *arg, sqlite3_stmt *st)
 {
 	struct each *e = arg;
+	int64_t n = column(st, 0), client = column(st, 1), upto_id = column(st, 3);
 
-	e->cancel(e->arg, column(st, 0), column(st, 1), (const char *)sqlite3_column_text(st, 2), column(st, 3));
+	if (n < 1 || !is_in(client, 0, UINT32_MAX) || !is_word(st, 2) || upto_id < 0)
+		return SQLITE_CORRUPT;
+	e->cancel(e->arg, n, client, (const char *)sqlite3_column_text(st, 2), upto_id);
+	return SQLITE_OK;
 }
 
-static void each_ref(void *arg, sqlite3_stmt *st)
+/* Any number is as good as another: it only says where to go on. */
+static int each_ref(void *arg, sqlite3_stmt *st)
 {
 	struct each *e = arg;
 
 	e->ref(e->arg, column(st, 0));
+	return SQLITE_OK;
 }
 
 int store_names(struct store *s, void (*each)(void *arg, enum name_kind kind, uint32_t id, const char *text), void *arg)
 {
 	return each_row(s, "SELECT kind, id, text FROM name ORDER BY kind, id", each_name,
-		&(struct each){.arg = arg, .name = each});
+		&(struct each){.arg = arg, .kind = NAME_CLIENT, .name = each});
 }
 
 int store_lanes(struct store *s, void (*each)(void *arg, const struct store_lane *l), void *arg)
@@ -604,11 +673,14 @@ int store_refs(struct store *s, uint32_t most, void (*each)(void *arg, uint32_t 
 	return each_row(s, sql, each_ref, &(struct each){.arg = arg, .ref = each});
 }
 
-static void each_form(void *arg, sqlite3_stmt *st)
+/* One that there is not is passed over: it is learned anew. */
+static int each_form(void *arg, sqlite3_stmt *st)
 {
 	struct each *e = arg;
 
-	e->form(e->arg, column(st, 0), column(st, 1), column(st, 2));
+	if (is_in(column(st, 1), 0, UINT16_MAX) && is_in(column(st, 2), 0, UINT32_MAX))
+		e->form(e->arg, column(st, 0), column(st, 1), column(st, 2));
+	return SQLITE_OK;
 }
 
 int store_forms(struct store *s, void (*each)(void *arg, uint32_t link, unsigned form, uint32_t hits), void *arg)
@@ -616,23 +688,33 @@ int store_forms(struct store *s, void (*each)(void *arg, uint32_t link, unsigned
 	return each_row(s, "SELECT link, form, hits FROM receipt_form", each_form, &(struct each){.arg = arg, .form = each});
 }
 
-static void each_quota(void *arg, sqlite3_stmt *st)
+static bool is_account(int64_t account, int64_t kind)
+{
+	return is_in(account, 0, UINT32_MAX) && is_in(kind, 0, QUOTA_KINDS - 1);
+}
+
+static int each_quota(void *arg, sqlite3_stmt *st)
 {
 	const struct each *e = arg;
 	struct store_quota v = { .account = column(st, 0), .kind = column(st, 1), .start = column(st, 2),
 		.end = column(st, 3), .n = column(st, 4) };
 
-	if (v.kind < QUOTA_KINDS)
-		e->quota(e->arg, &v);
+	if (!is_account(column(st, 0), column(st, 1)) || v.start > v.end || column(st, 4) < 0)
+		return SQLITE_CORRUPT;
+	e->quota(e->arg, &v);
+	return SQLITE_OK;
 }
 
-static void each_recipient(void *arg, sqlite3_stmt *st)
+static int each_recipient(void *arg, sqlite3_stmt *st)
 {
 	const struct each *e = arg;
 	struct store_quota_recipient v = { .end = column(st, 0), .account = column(st, 1), .kind = column(st, 2),
 		.hash = column(st, 3) };
 
+	if (!is_account(column(st, 1), column(st, 2)))
+		return SQLITE_CORRUPT;
 	e->recipient(e->arg, &v);
+	return SQLITE_OK;
 }
 
 int store_quotas(struct store *s, int64_t now_ms, void (*each)(void *arg, const struct store_quota *v),

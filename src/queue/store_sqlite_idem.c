@@ -54,7 +54,7 @@ static int try_candidate(struct writer *w, struct store_idem *i, uint64_t n)
 	BIND(st, n);
 	rc = step_row(st);
 	if (rc == SQLITE_ROW && !sqlite3_column_blob(st, 1))
-		rc = SQLITE_NOMEM; /* not: another key */
+		rc = no_blob(st); /* not: another key */
 	else if (rc == SQLITE_ROW && column(st, 0) == i->client && is_blob(st, 1, i->khash, sizeof i->khash))
 		rc = take_answer(st, 2, i);
 	else if (rc == SQLITE_ROW || rc == SQLITE_DONE)
@@ -86,7 +86,7 @@ static int look_in_run(struct writer *w, const struct idem_run *r, uint64_t hash
 		const uint8_t *from = sqlite3_column_blob(st, 0), *end = from + sqlite3_column_bytes(st, 0);
 
 		if (!from)
-			rc2 = SQLITE_NOMEM;
+			rc2 = no_blob(st);
 		for (; !rc2 && end - from >= IDEM_ENTRY; from += IDEM_ENTRY) {
 			idem_entry_get(&w->keys.shape, r->level, part, from, &its, &offset);
 			if (its == hash)
@@ -196,6 +196,7 @@ int idem_take(struct writer *w, struct store_idem *i)
 	i->ret_answer = NULL;
 	i->ret_same_body = false;
 	rc = look(w, i, hash);
+	w->of_keys |= rc != SQLITE_OK && rc != SQLITE_ROW;
 	return rc ? rc : add(w, i, hash);
 }
 
@@ -229,16 +230,16 @@ static int open_segments(struct writer *w, uint64_t from)
 
 	BIND(st, (int64_t)from);
 	while (!rc2 && (rc = sqlite3_step(st)) == SQLITE_ROW) {
-		uint8_t khash[16] = {0};
-		const void *blob = sqlite3_column_blob(st, 2);
+		const uint8_t *khash = sqlite3_column_blob(st, 2);
 
-		if (blob && sqlite3_column_bytes(st, 2) == sizeof khash)
-			memcpy(khash, blob, sizeof khash);
-		if (!blob)
-			rc2 = SQLITE_NOMEM;
+		if (!khash)
+			rc2 = no_blob(st);
+		else if (sqlite3_column_bytes(st, 2) != 16 || (uint64_t)column(st, 0) < from)
+			rc2 = SQLITE_CORRUPT; /* unknown, its request would be taken again; and they come in order */
 		else
 			rc2 = remember(w, (uint64_t)column(st, 0),
 				idem_hash(&w->keys.shape, (uint32_t)column(st, 1), khash));
+		from = (uint64_t)column(st, 0) + 1;
 	}
 	sqlite3_reset(st);
 	return rc2 || rc == SQLITE_DONE ? rc2 : rc;

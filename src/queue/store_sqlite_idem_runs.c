@@ -82,7 +82,7 @@ static int collect_from_run(struct writer *w, unsigned level, uint64_t first, un
 		const uint8_t *from = sqlite3_column_blob(st, 1), *end = from + sqlite3_column_bytes(st, 1);
 
 		if (!from)
-			rc2 = SQLITE_NOMEM;
+			rc2 = no_blob(st);
 		for (; !rc2 && end - from >= IDEM_ENTRY; from += IDEM_ENTRY) {
 			idem_entry_get(shape(w), level, (uint64_t)column(st, 0) - row, from, &hash, &its);
 			rc2 = collect_entry(&w->keys, hash, offset + its);
@@ -532,6 +532,13 @@ static bool is_covered(const struct writer *w, const struct listed_run *r, const
 	return false;
 }
 
+/* Its level is a place in a table, and its keys begin where one of that size can. */
+static bool is_run(const struct writer *w, int64_t level, int64_t first, int64_t whole)
+{
+	return level >= 0 && level < IDEM_LEVELS && first >= 0 && (whole == 0 || whole == 1) &&
+		((uint64_t)first & (idem_run_size(shape(w), (unsigned)level) - 1)) == 0;
+}
+
 static int list_runs(struct writer *w, struct listed_run **ret, unsigned *ret_n)
 {
 	sqlite3_stmt *st = w->st[W_RUNS];
@@ -540,10 +547,10 @@ static int list_runs(struct writer *w, struct listed_run **ret, unsigned *ret_n)
 	int rc;
 
 	while ((rc = sqlite3_step(st)) == SQLITE_ROW) {
-		if (grow(&all, n, sizeof *all) < 0) {
-			rc = SQLITE_NOMEM;
+		rc = !is_run(w, column(st, 0), column(st, 1), column(st, 2)) ? SQLITE_CORRUPT :
+			grow(&all, n, sizeof *all) < 0 ? SQLITE_NOMEM : SQLITE_OK;
+		if (rc)
 			break;
-		}
 		all[n++] = (struct listed_run){(unsigned)column(st, 0), (uint64_t)column(st, 1), column(st, 2)};
 	}
 	sqlite3_reset(st);

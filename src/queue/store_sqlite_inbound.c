@@ -372,6 +372,18 @@ int read_inbound_due(struct reader *r, struct store_query *query)
 	return to_errno(rc);
 }
 
+bool is_list_of_parts(const char *s)
+{
+	while (*s >= '0' && *s <= '9') {
+		s += strspn(s, "0123456789");
+		if (!*s)
+			return true;
+		if (*s++ != ',')
+			return false;
+	}
+	return false;
+}
+
 static int inbound_add(struct reader *r, struct q_inbound *q, sqlite3_stmt *st)
 {
 	struct store_inbound *in;
@@ -394,7 +406,9 @@ static int inbound_add(struct reader *r, struct q_inbound *q, sqlite3_stmt *st)
 		.missing = column_dup(st, 11),
 	};
 	r->n_octets += sizeof *in + (size_t)(sqlite3_column_bytes(st, 6) + sqlite3_column_bytes(st, 7));
-	return in->from && in->to && in->text && in->raw_hex && in->missing ? SQLITE_OK : SQLITE_NOMEM;
+	if (!in->from || !in->to || !in->text || !in->raw_hex || !in->missing)
+		return SQLITE_NOMEM;
+	return !*in->missing || is_list_of_parts(in->missing) ? SQLITE_OK : SQLITE_CORRUPT;
 }
 
 int read_inbound(struct reader *r, struct store_query *query)

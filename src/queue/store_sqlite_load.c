@@ -14,6 +14,10 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "base/log.h"
+
+#define TEXTLESS_TOLD 10 /* by a line each */
+
 /* ---- growing arrays -------------------------------------------------------------------------------------- */
 
 /* Doubles at powers of two, so no capacity needs to be kept. */
@@ -352,6 +356,18 @@ int load_one(struct reader *r, uint64_t id, bool body, struct store_loaded *ret)
 	return rc ? rc : SQLITE_ROW;
 }
 
+/* Only what is final is ever scrubbed, and an empty text has a row: a page was lost, or is an old one.  The message is
+ * brought all the same, without its text, and whoever gets it must not send it; others of the same page are whole. */
+static void look_at_text(struct reader *r, const struct q_load *q, const struct store_loaded *l)
+{
+	if (q->no_body || l->final || !l->m || l->m->text)
+		return;
+	if (r->n_textless++ < TEXTLESS_TOLD)
+		log_error("text_lost", "msg=%llu why=%s", (unsigned long long)l->m->id,
+			"it waits and its text cannot be found: it is not sent");
+	damage_met(r->store, DAMAGE_READING, SQLITE_CORRUPT);
+}
+
 void free_loaded(struct store_loaded *rows, unsigned n)
 {
 	for (unsigned i = 0; i < n; i++) {
@@ -439,7 +455,11 @@ static int append(struct reader *r, struct q_load *q, struct page *p, uint64_t i
 	if (rc != SQLITE_ROW)
 		return rc == SQLITE_DONE ? SQLITE_OK : rc;
 	rc = page_seek(p, r, id);
-	return rc ? rc : load_rows(&p->c, id, q->settled, *ret);
+	if (!rc)
+		rc = load_rows(&p->c, id, q->settled, *ret);
+	if (!rc)
+		look_at_text(r, q, *ret);
+	return rc;
 }
 
 /* An error frees what was read so far; SQLITE_ROW and SQLITE_DONE are none. */
@@ -667,6 +687,8 @@ static int load_fresh(struct reader *r, struct q_load *q, struct row_cursors *c,
 	if (rc != SQLITE_ROW)
 		return rc;
 	rc = load_rows(c, id, q->settled, l);
+	if (!rc)
+		look_at_text(r, q, l);
 	if (!q->settled && bitmap_test(r->parts_due, id) && (l->bound_parts ? l->bound_parts : l->m->n_parts) == 1) {
 		message_free(l->m); /* its due row knows all of it */
 		free(l->sent);
@@ -728,7 +750,8 @@ static int add_inbound(struct reader *r, struct store_event *e)
 			all += n[i] = (sqlite3_column_text(st, i), sqlite3_column_bytes(st, i));
 		at = e->in_from = malloc(all);
 		for (int i = 0; at && i < 5; i++) {
-			memcpy(at, sqlite3_column_text(st, i), n[i]);
+			if (n[i]) /* NULL has no place to copy from */
+				memcpy(at, sqlite3_column_text(st, i), n[i]);
 			at[n[i]] = '\0';
 			at += n[i] + 1;
 		}
@@ -738,7 +761,7 @@ static int add_inbound(struct reader *r, struct store_event *e)
 			e->in_raw_hex = e->in_text + n[2] + 1;
 			e->in_missing = e->in_raw_hex + n[3] + 1;
 		}
-		rc = at ? rc : SQLITE_NOMEM;
+		rc = !at ? SQLITE_NOMEM : !n[4] || is_list_of_parts(e->in_missing) ? rc : SQLITE_CORRUPT;
 		e->link = column(st, 5);
 		e->in_dcs = column(st, 6);
 		e->in_esm_class = column(st, 7);

@@ -173,6 +173,7 @@ static int put_down(struct writer *w, enum rows_table t)
 		return SQLITE_OK;
 	w->rows.reading = t;
 	rc = run(w->st[tables[t].statement]);
+	w->of_keys |= rc != SQLITE_OK && t == ROWS_KEY;
 	w->rows.n[t] = 0;
 	return rc;
 }

@@ -267,7 +267,7 @@ void sweep_disk(struct queue *q)
 	q->disk_ms = uv_now(q->loop);
 	q->intake_stopped = too_little(free_octets, q->reserve_octets, q->intake_stopped) || last_error == -ENOSPC;
 	say_disk(q, free_octets);
-	q->damaged = store_damage(q->store) == DAMAGE_WRITING;
+	q->damaged = q->unreadable || store_damage(q->store) == DAMAGE_WRITING;
 	dispatch = q->damaged || too_little(free_octets, q->reserve_octets / 4, q->dispatch_stopped);
 	if (dispatch != q->dispatch_stopped)
 		dispatch_dirty(q);

@@ -157,6 +157,11 @@ static enum uncertain_policy policy_of(const struct outlet *o, enum msg_class cl
 	return o->on_uncertain_of[class] ? o->on_uncertain_of[class] - 1u : o->on_uncertain;
 }
 
+bool uncertain_resends(const struct outlet *o, enum msg_class class)
+{
+	return policy_of(o, class) == UNCERTAIN_RESEND;
+}
+
 void uncertain_settle(
 	struct queue *q, struct qmsg *qm, struct outlet *o, unsigned part, uint32_t code, const char *text)
 {

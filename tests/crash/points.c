@@ -346,16 +346,18 @@ APPLIED(quota)
 
 /* ---- a world in which they come about ---------------------------------------------------------------------- */
 
-struct queue *__real_queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, const struct conf *c,
-	struct names *names, const struct queue_events *events);
-struct queue *__wrap_queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, const struct conf *c,
-	struct names *names, const struct queue_events *events);
+int __real_queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, const struct conf *c,
+	struct names *names, const struct queue_events *events, struct queue **ret);
+int __wrap_queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, const struct conf *c,
+	struct names *names, const struct queue_events *events, struct queue **ret);
 
-struct queue *__wrap_queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, const struct conf *c,
-	struct names *names, const struct queue_events *events)
+int __wrap_queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, const struct conf *c,
+	struct names *names, const struct queue_events *events, struct queue **ret)
 {
-	the_queue = __real_queue_new(loop, s, boot, c, names, events);
-	return the_queue;
+	int r = __real_queue_new(loop, s, boot, c, names, events, ret);
+
+	the_queue = *ret;
+	return r;
 }
 
 struct sent *__real_sent_new(void (*spill)(void *arg, const struct sent_entry *e), void *arg);

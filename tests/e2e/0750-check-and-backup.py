@@ -2,6 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """0750: posthorn check and posthorn backup: what is wrong with a database, and a copy of it while it is in use."""
 import fcntl
+import hashlib
 import shutil
 import sqlite3
 
@@ -125,6 +126,47 @@ def _(w):
     new = api.send(text="new")["id"]
     api.wait_state(new, "delivered", "unconfirmed")
     equal(errors(findings(data_dir(gw))), [], "errors after it")
+
+
+def digest(path):
+    with open(path, "rb") as f:
+        return hashlib.sha256(f.read()).hexdigest()
+
+
+@case("after a kill, check and backup leave the file and its log as they are, and refuse an emptied file beside a log")
+def _(w):
+    gw = w.gateway()
+    api, folder, copy = gw.api(), data_dir(gw), w.path("copy.db")
+    ids = [api.send(send_at=LATER)["id"] for _ in range(20)]
+    gw.kill()
+    path, whole = os.path.join(folder, "posthorn.db"), w.path("whole.db")
+    before = digest(path), digest(path + "-wal")
+    equal(findings(folder)["messages"]["n"], 20, "messages")
+    posthorn("backup", "--data-dir", folder, copy)
+    equal((digest(path), digest(path + "-wal")), before, "the file and its log")
+    os.rename(path, whole)
+    for octets, says in ((b"", "empty, but there is"), (b"S", "one octet"), (None, "is missing, but there is")):
+        if octets is not None:
+            with open(path, "wb") as f:
+                f.write(octets)
+        for command in (["check"], ["backup", w.path("none.db")]):
+            _, err = posthorn(command[0], "--data-dir", folder, *command[1:], status=1)
+            check(f"{path}: {says}" in err and "backup" in err, f"{command} of {octets}: {err}")
+            equal(digest(path + "-wal"), before[1], f"the log after {command} of {octets}")
+        if octets is not None:
+            os.unlink(path)
+    os.rename(whole, path)
+    gw.restart()
+    equal([gw.api().get(f"/v1/messages/{i}").status for i in ids], [200] * 20, "what was accepted")
+
+
+@case("check of a database that was stopped leaves no log behind")
+def _(w):
+    gw = w.gateway()
+    gw.stop()
+    before = sorted(os.listdir(data_dir(gw)))
+    findings(data_dir(gw))
+    equal(sorted(os.listdir(data_dir(gw))), before, "files")
 
 
 @case("a copy that is made in one step says how large it is, too")

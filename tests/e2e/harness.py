@@ -588,10 +588,14 @@ class Gateway(Program):
         if wait_ready:
             self.wait_ready()
 
-    def wait_ready(self, seconds=20):
+    def wait_listening(self, seconds=20):
+        """Up, whatever /readyz says."""
         self.port = int(self.wait_line(r"event=listening .*port=(\d+) .*admin=no", seconds).group(1))
         self.admin_port = int(self.wait_line(r"event=listening .*port=(\d+) .*admin=yes", seconds).group(1))
         self.wait_line(r"event=ready\b", seconds)
+
+    def wait_ready(self, seconds=20):
+        self.wait_listening(seconds)
         wait_for(lambda: self.admin().get("/readyz").status == 200, seconds, "/readyz to say 200")
 
     def api(self, client="shop", key=None):

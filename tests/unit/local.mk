@@ -51,7 +51,7 @@ QUEUE_WORLD = tests/unit/queue_world.c tests/unit/queue_world.h
 QUEUE_WRAP = $(AM_LDFLAGS) -Wl,--wrap=clock_ms,--wrap=clock_mono_ms,--wrap=clock_mono_us \
 	-Wl,--wrap=store_stage,--wrap=store_read,--wrap=sent_new,--wrap=fresh_set,--wrap=lane_get,--wrap=store_disk
 tests_unit_queue_test_SOURCES = tests/unit/queue_test.c $(QUEUE_WORLD)
-tests_unit_queue_test_LDFLAGS = $(QUEUE_WRAP)
+tests_unit_queue_test_LDFLAGS = $(QUEUE_WRAP) -Wl,--wrap=calloc
 tests_unit_queue_test_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_queue_refs_test_SOURCES = tests/unit/queue_refs_test.c $(QUEUE_WORLD)
 tests_unit_queue_refs_test_LDFLAGS = $(QUEUE_WRAP)

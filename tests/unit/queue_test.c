@@ -7,8 +7,21 @@
  */
 #include "queue_world.h"
 
+#include <errno.h>
+#include <sqlite3.h>
 #include <stdio.h>
 #include <string.h>
+
+#include "queue/queue_impl.h"
+
+static _Thread_local unsigned none_at; /* which calloc() of this thread has no memory, from 1 on; 0: none */
+
+void *__real_calloc(size_t n, size_t size), *__wrap_calloc(size_t n, size_t size);
+
+void *__wrap_calloc(size_t n, size_t size)
+{
+	return none_at && !--none_at ? NULL : __real_calloc(n, size);
+}
 
 static void accepted_messages_are_delivered(void **state)
 {
@@ -164,6 +177,28 @@ static void a_tag_is_cancelled_whole(void **state)
 	RUN_UNTIL(w, w->final[STATE_DELIVERED] == 500);
 	RUN_UNTIL(w, world_waiting(w) == 0);
 	assert_int_equal(w->final[STATE_CANCELLED], 500);
+	world_down(w);
+	world_free(w);
+}
+
+/* Its messages would be sent: the start must end. */
+static void a_cancellation_that_a_start_has_no_memory_for_is_an_error(void **state)
+{
+	struct world *w = world_new(WORLD_LOOPBACK);
+	sqlite3 *db;
+
+	(void)state;
+	world_up(w, false);
+	assert_int_equal(sqlite3_open(w->db, &db), SQLITE_OK);
+	assert_int_equal(sqlite3_exec(db, "INSERT INTO cancel VALUES (1, 1, 'order-17', 5, 5)", NULL, NULL, NULL), SQLITE_OK);
+	sqlite3_close(db);
+	for (unsigned n = 1; n <= 2; n++) { /* what is remembered, and what works on it */
+		none_at = n;
+		assert_int_equal(cancel_load(w->queue), -ENOMEM);
+		assert_int_equal(none_at, 0);
+	}
+	assert_int_equal(cancel_load(w->queue), 0);
+	world_quiet(w);
 	world_down(w);
 	world_free(w);
 }
@@ -528,6 +563,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(ttl_ends_while_no_link_is_up),
 		cmocka_unit_test(a_waiting_message_is_cancelled),
 		cmocka_unit_test(a_tag_is_cancelled_whole),
+		cmocka_unit_test(a_cancellation_that_a_start_has_no_memory_for_is_an_error),
 		cmocka_unit_test(a_refusal_for_good_fails_over_to_the_next_link),
 		cmocka_unit_test(long_messages_are_final_when_every_part_is),
 		cmocka_unit_test(uncertain_attempts_follow_the_policy),

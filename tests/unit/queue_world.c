@@ -410,7 +410,7 @@ static uint32_t route_of(void *arg, const struct message *m)
 void world_up(struct world *w, bool start_links)
 {
 	struct store_conf sc = {.path = w->db, .shards = 4, .on_events = on_events, .arg = w};
-	struct queue_events ev = {on_final, w};
+	struct queue_events ev = {.on_final = on_final, .arg = w};
 	struct link_sinks sinks = {no_inbound, no_forget, w};
 	struct store_boot boot;
 	char err[256] = "";
@@ -426,8 +426,7 @@ void world_up(struct world *w, bool start_links)
 	assert_int_equal(store_open(&w->loop, &sc, &w->store, &boot, err, sizeof(err)), 0);
 	w->names = names_new();
 	assert_int_equal(names_load(w->names, w->store), 0);
-	w->queue = queue_new(&w->loop, w->store, &boot, w->conf, w->names, &ev);
-	assert_non_null(w->queue);
+	assert_int_equal(queue_new(&w->loop, w->store, &boot, w->conf, w->names, &ev, &w->queue), 0);
 	w->router = router_new(w->names);
 	for (size_t i = 0; i < w->conf->n_links; i++) {
 		w->link[i] =

@@ -340,6 +340,41 @@ static void the_scan_finds_only_what_waits_nowhere_else(void **state)
 	assert_int_equal(q.next_id, f->boot.next_id);
 }
 
+/* An empty text has a row, octets or characters; the one without a row was lost, and takes no other with it. */
+static void a_text_that_is_gone_is_damage_and_an_empty_one_is_not(void **state)
+{
+	struct fixture *f = *state;
+	uint64_t id = f->boot.next_id;
+	struct q_load page = {.lane = 1, .limit = 10}, fresh = {.from_id = id, .upto_id = id + 10, .limit = 10};
+	char text[80];
+
+	for (unsigned i = 0; i < 6; i++) {
+		struct message m = fixture_message(id + i);
+
+		m.n_text = i == 2 ? m.n_text : 0;
+		m.flags = i % 3 == 1 ? MSG_BINARY : 0;
+		accept_at(f, &m, i < 3 ? PLACE_BACKLOG : PLACE_MEMORY, 1, m.id);
+	}
+	assert_int_equal(ask(f, Q_BACKLOG, &page.q), 0);
+	for (unsigned i = 0; i < 3; i++)
+		assert_non_null(page.rows[i].m->text);
+	store_query_done(&page.q);
+	assert_int_equal(store_damage(f->store), DAMAGE_NONE);
+	snprintf(text, sizeof text, "DELETE FROM body WHERE id IN (%llu, %llu)", (unsigned long long)id + 1,
+		(unsigned long long)id + 4);
+	sql(f, text);
+	assert_int_equal(ask(f, Q_BACKLOG, &page.q), 0);
+	assert_int_equal(page.n_rows, 3);
+	assert_int_equal(store_damage(f->store), DAMAGE_READING);
+	assert_int_equal(ask(f, Q_FRESH, &fresh.q), 0);
+	for (unsigned i = 0; i < 3; i++) {
+		assert_int_equal(page.rows[i].m->text == NULL, i == 1);
+		assert_int_equal(fresh.rows[fresh.n_rows - 3 + i].m->text == NULL, i == 1);
+	}
+	store_query_done(&page.q);
+	store_query_done(&fresh.q);
+}
+
 /* ---- states that are read from rows ------------------------------------------------------------------------- */
 
 static uint8_t state_of(struct fixture *f, uint64_t id, uint8_t *ret_reason, int64_t *ret_next_try)
@@ -730,6 +765,7 @@ int main(void)
 		TEST(a_held_part_is_of_the_link_that_made_its_due_row),
 		TEST(leases_are_grouped_by_message),
 		TEST(the_scan_finds_only_what_waits_nowhere_else),
+		TEST(a_text_that_is_gone_is_damage_and_an_empty_one_is_not),
 		TEST(state_follows_from_rows),
 		TEST(a_message_tells_everything),
 		TEST(a_table_out_of_order_is_damage_and_no_answer),
