@@ -65,7 +65,7 @@
 	X(INTERNAL,            "internal",            500, "Something here is wrong; the log says what.") \
 	X(NOT_IMPLEMENTED,     "not_implemented",     501, "The server does not know this method or encoding.") \
 	X(USSD_REFUSED,        "ussd_refused",        502, "The network refused the USSD code, or ended the dialogue.") \
-	X(QUEUE_BUSY,          "queue_busy",          503, "More arrives than can be written; try again.") \
+	X(QUEUE_BUSY,          "queue_busy",          503, "More arrives than can be written, or lists are asked for than can be read; try again.") \
 	X(QUEUE_FULL,          "queue_full",          503, "As many messages wait as may wait in all.") \
 	X(ROOM_FULL,           "room_full",           503, "The room for large bodies, streams and answers is full, or the client has its share of it.") \
 	X(DISK_FULL,           "disk_full",           503, "The disk reserve is touched; nothing is accepted until there is room.") \

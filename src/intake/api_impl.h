@@ -39,7 +39,7 @@
 #define API_ANSWER_MAX	  ((size_t)8 << 20)  /* octets of one answer */
 #define API_SLICE_ROWS	  500		     /* rows checked in one turn of the loop */
 #define API_ARRAY_ROWS	  10000
-#define API_BUSY_MS	  30000 /* how long a full queue may hold a request */
+#define API_BUSY_MS	  30000 /* how long a full queue may hold a request, or others a list */
 #define API_POOL_CALLS	  256	/* finished calls kept for the next request */
 #define API_KEY_BUCKETS	  1024
 #define API_LIMIT_DEFAULT 100
@@ -51,7 +51,7 @@ struct api_listener {
 	const struct http_server *srv;
 };
 
-/* Waits for the queue to have room; tried again after 5 ms, then ever less often up to 20 ms. */
+/* Waits for the queue to have room; tried again after 5 ms, then ever less often up to 20 ms.  Or for a time. */
 struct api_waiter {
 	struct api_waiter *next;
 	bool queued;
@@ -96,8 +96,12 @@ struct api_list {
 	struct api_list *next;
 	struct api_call *c;
 	struct store_query *query;
-	unsigned rows; /* asked for */
+	void (*done)(struct store_query *q); /* the query's own, and its argument */
+	void *arg;
+	struct api_runner runner; /* what was read becomes an answer in a turn of the loop of its own */
+	unsigned rows;		  /* to find room for */
 	uint64_t turn;
+	int64_t since_ms;
 	bool waits, at_work;
 };
 
@@ -146,6 +150,7 @@ struct api {
 	struct api_list *lists; /* that wait, in order of turns */
 	unsigned n_lists;	/* at work */
 	uint64_t list_turn;	/* of the last that began */
+	struct api_waiter line; /* for the first of them to have waited too long */
 	struct api_call *pool;
 	unsigned n_pool, n_calls;
 	size_t listed_octets; /* of all previews; API_LISTED_TOTAL */
@@ -182,6 +187,7 @@ void api_stream_done(struct api_call *c, struct api_stream *s); /* the call may 
 struct auth_client *api_client(struct api_call *c); /* NULL: no longer configured */
 
 void api_wait(struct api *a, struct api_waiter *w);
+void api_wait_until(struct api *a, struct api_waiter *w, int64_t at_ms);
 void api_wait_reset(struct api_waiter *w);
 bool api_wait_over(const struct api_waiter *w); /* 30 s have passed */
 void api_unwait(struct api *a, struct api_waiter *w);
@@ -207,8 +213,8 @@ bool api_parse_id(const char *s, uint64_t *ret);
 
 /* ---- api_lists.c ---- */
 
-/* Read up to `rows` rows when it is this call's turn.  q->done() comes in any case, at once perhaps; the request is
- * gone by then if it was refused or its client has left.  It calls api_list_end() before it frees. */
+/* Read when it is this call's turn, if there is room for so many rows.  q->done() comes in any case, at once perhaps;
+ * the request is gone by then if it was refused or its client has left.  It calls api_list_end() before it frees. */
 void api_list_start(struct api_call *c, struct api_list *l, struct store_query *q, unsigned rows);
 void api_list_end(struct api_list *l);
 void api_list_abort(struct api_call *c); /* nobody waits for it */

@@ -50,9 +50,11 @@ static struct look *look_new(
 
 static void look_start(struct look *k)
 {
+	bool few = k->q.kind == Q_LIST && *k->list.ref; /* a reference is of one message, as clients use it */
+
 	api_hold(k->c);
 	if (k->limit)
-		api_list_start(k->c, &k->turn, &k->q, (unsigned)k->limit);
+		api_list_start(k->c, &k->turn, &k->q, few ? 1 : (unsigned)k->limit);
 	else
 		store_read(k->c->api->p.store, STORE_API, &k->q);
 }
@@ -748,7 +750,7 @@ static void on_inbound(struct store_query *q)
 		next = k->inbound.rows[i].n + 1; /* not 0: the first row fits (inbound.c) */
 		break;
 	}
-	put_page_end(&o, next, next == k->inbound.next);
+	put_page_end(&o, next, k->inbound.complete && next == k->inbound.next);
 	api_answer_out(k->c, 200, &o);
 	look_end(k);
 }
@@ -802,7 +804,7 @@ static void on_parked(struct store_query *q)
 		json_out_open(&o, '[');
 		for (unsigned i = 0; i < k->parked.n_rows; i++)
 			put_parked(&o, k->c, &k->parked.rows[i]);
-		put_page_end(&o, k->parked.next, true);
+		put_page_end(&o, k->parked.next, k->parked.complete);
 		api_answer_out(k->c, 200, &o);
 	}
 	look_end(k);

@@ -89,7 +89,7 @@ static int filters(struct api_call *c, struct q_totals *q)
 
 	if (!api_query_scope(c, &q->client) || !api_query_text(c, "campaign", campaign, sizeof(campaign)) ||
 		!api_query_text(c, "tag", q->tag, sizeof(q->tag)) || !api_query_time(c, "since", &since) ||
-		!api_query_time(c, "until", &until) || !api_query_u64(c, "after", 0, 1, UINT64_MAX >> 9, &q->after))
+		!api_query_time(c, "until", &until) || !api_query_u64(c, "after", 0, 1, UINT64_MAX, &q->after))
 		return -1;
 	q->first_day = day_of(since, 0);
 	q->last_day = day_of(until, LAST_DAY);
@@ -117,5 +117,5 @@ void api_totals(struct api_call *c, const uint8_t *body, size_t n)
 		return;
 	}
 	api_hold(c);
-	api_list_start(c, &t->turn, &t->q.q, API_LIMIT_MAX);
+	api_list_start(c, &t->turn, &t->q.q, 1); /* most are short */
 }

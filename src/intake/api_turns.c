@@ -48,6 +48,14 @@ static void on_timer(uv_timer_t *t)
 		uv_timer_stop(&a->timer);
 }
 
+void api_wait_until(struct api *a, struct api_waiter *w, int64_t at_ms)
+{
+	w->at_ms = at_ms;
+	append_waiter(a, w);
+	if (!uv_is_active((uv_handle_t *)&a->timer))
+		uv_timer_start(&a->timer, on_timer, WAIT_MIN_MS, WAIT_MIN_MS);
+}
+
 void api_wait(struct api *a, struct api_waiter *w)
 {
 	int64_t now_ms = clock_mono_ms();
@@ -58,10 +66,7 @@ void api_wait(struct api *a, struct api_waiter *w)
 	} else if (w->delay_ms < WAIT_MAX_MS) {
 		w->delay_ms += WAIT_MIN_MS;
 	}
-	w->at_ms = now_ms + w->delay_ms;
-	append_waiter(a, w);
-	if (!uv_is_active((uv_handle_t *)&a->timer))
-		uv_timer_start(&a->timer, on_timer, WAIT_MIN_MS, WAIT_MIN_MS);
+	api_wait_until(a, w, now_ms + w->delay_ms);
 }
 
 void api_wait_reset(struct api_waiter *w)

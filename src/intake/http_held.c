@@ -79,15 +79,22 @@ size_t http_request_most(const struct http_request *q)
 	return room != NULL ? http_room_most(room) : SIZE_MAX;
 }
 
+/* Whose room answers take: as long as some of a connection are not fetched, theirs whose the first of these was. */
+static uint32_t owner_of_answers(const struct http_conn *c, const struct http_request *q)
+{
+	return c->n_answers > 0 ? c->answers_owner : q->owner;
+}
+
 bool http_request_may_answer(struct http_request *q, size_t n)
 {
 	struct http_conn *c = http_work_of(q)->conn;
+	uint32_t owner = owner_of_answers(c, q);
 
 	if (c->srv->conf.room == NULL || q->method == HTTP_METHOD_HEAD)
 		return true;
-	if (!take(c, q->owner, n, http_room_take))
+	if (!take(c, owner, n, http_room_take))
 		return false;
-	give(c, q->owner, n);
+	give(c, owner, n);
 	return true;
 }
 
@@ -105,8 +112,7 @@ bool http_hold_answer(struct http_work *x, size_t n)
 
 	if (c->srv->conf.room == NULL || n <= HTTP_SMALL || x->q.method == HTTP_METHOD_HEAD)
 		return true;
-	if (c->n_answers == 0)
-		c->answers_owner = x->q.owner;
+	c->answers_owner = owner_of_answers(c, &x->q);
 	if (!take(c, c->answers_owner, n, may_refuse ? http_room_take : http_room_take_anyway))
 		return !may_refuse;
 	c->n_answers += n;

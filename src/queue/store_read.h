@@ -224,6 +224,7 @@ struct q_inbound {
 	struct store_inbound *rows;
 	unsigned n_rows;
 	uint64_t next;
+	bool complete;         /* as in q_list */
 };
 /* The parts of a set that is not joined yet, by number.  -ENOENT: there is none. */
 struct store_inbound_part {
@@ -285,6 +286,7 @@ struct q_parked {
 	struct store_parked *rows;
 	unsigned n_rows;
 	uint64_t next;
+	bool complete;
 };
 /* Ids of a client with a tag, from from_id up to upto_id (included), that are not final; rising, resumable. */
 struct q_tagged {

@@ -56,7 +56,7 @@
 #define QUICK_ROW_NS     UINT64_C(10000) /* to the next bulk row while codes come in: 100,000 a second */
 #define ID_BLOCK         65536
 #define PAGE_ROWS        50000 /* a read examines no more … */
-#define PAGE_OCTETS      ((size_t)8 << 20) /* … keeps no more … */
+#define PAGE_OCTETS      ((size_t)1 << 20) /* … keeps no more: the loop makes an answer of it in one go … */
 #define PAGE_US          50000 /* … and takes no longer */
 
 /* ---- statements ------------------------------------------------------------------------------------------ */
@@ -280,7 +280,7 @@
 	X(R_SETS_DUE, "SELECT n FROM inbound_set WHERE joined = 0 AND due <= ?1 ORDER BY due LIMIT ?2")                \
 	X(R_TOTAL_DAY, "SELECT day FROM total WHERE day BETWEEN ?1 AND ?2 ORDER BY day LIMIT 1")                       \
 	X(R_TOTAL, "SELECT client, campaign, tag, class, link, state, messages, parts, taken FROM total"               \
-		   " WHERE day = ?1")                                                                                  \
+		" WHERE day = ?1 AND (client, campaign) >= (?2, ?3) AND client <= ?4 ORDER BY client, campaign")        \
 	X(R_SUMS, "SELECT id, client, campaign, tag, created, bits FROM message WHERE id >= ?1 AND id < ?2 ORDER BY id") \
 	X(R_SUM, "SELECT coalesce((SELECT link FROM submit WHERE key BETWEEN ?1 AND ?2 LIMIT 1), 0),"                  \
 		 " (SELECT coalesce((SELECT max(state) FROM correction WHERE key = ?1), state) FROM final"             \

@@ -420,12 +420,14 @@ int read_inbound(struct reader *r, struct store_query *query)
 	q->rows = NULL;
 	q->n_rows = 0;
 	q->next = 0;
+	q->complete = true;
 	BIND(st, q->after ? q->after : INT64_MAX);
 	while (!rc2 && (rc = step_row(st)) == SQLITE_ROW) {
 		if (column(st, 1) < q->since)
 			break;
 		if (q->n_rows >= q->limit || page_over(r)) {
 			q->next = column(st, 0) + 1;
+			q->complete = q->n_rows >= q->limit;
 			break;
 		}
 		if ((!q->client || column(st, 3) == q->client) && (!*q->from || text_is(st, 4, q->from)) &&

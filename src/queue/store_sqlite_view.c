@@ -474,12 +474,14 @@ int read_parked(struct reader *r, struct store_query *query)
 	q->rows = NULL;
 	q->n_rows = 0;
 	q->next = 0;
+	q->complete = true;
 	BIND(st, q->after ? q->after : INT64_MAX);
 	while ((rc = step_row(st)) == SQLITE_ROW) {
 		struct store_parked *p;
 
 		if (q->n_rows >= q->limit || page_over(r)) {
 			q->next = column(st, 0) + 1;
+			q->complete = q->n_rows >= q->limit;
 			break;
 		}
 		if (q->link && column(st, 1) != q->link)

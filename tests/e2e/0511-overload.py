@@ -249,11 +249,11 @@ def _(w):
 class Unread:
     """A connection that asks for lists one behind the other and reads nothing."""
 
-    def __init__(self, gw, client, lists):
+    def __init__(self, gw, client, lists, limit=1000):
         self.s = socket.socket()
         self.s.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
         self.s.connect(("127.0.0.1", gw.port))
-        self.s.sendall(f"GET /v1/messages?limit=1000 HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {gw.keys[client]}\r\n\r\n"
+        self.s.sendall(f"GET /v1/messages?limit={limit} HTTP/1.1\r\nHost: a\r\nAuthorization: Bearer {gw.keys[client]}\r\n\r\n"
                        .encode() * lists)
 
 
@@ -265,6 +265,13 @@ def frozen(gw):
         yield
     finally:
         os.kill(gw.pid, signal.SIGCONT)
+
+
+def asked_since(gw, at):
+    """Whose lists were answered, in that order."""
+    with open(gw.log_path, encoding="utf-8") as f:
+        f.seek(at)
+        return re.findall("event=http_re[^ ]* path=v1/messages .*client=\"?([a-z0-9]+)", f.read())
 
 
 def lists_gateway(w):
@@ -291,9 +298,7 @@ def _(w):
     answer = http.client.HTTPResponse(other.s)
     answer.begin()
     equal(len(json.loads(answer.read())["messages"]), 20, "rows of another client")
-    with open(gw.log_path, encoding="utf-8") as f:
-        f.seek(log_at)
-        asked = re.findall("event=http_re[^ ]* path=v1/messages .*client=\"?([a-z]+)", f.read())
+    asked = asked_since(gw, log_at)
     check(asked.index("other") < 20, f"it waited for {asked.index('other')} lists of the first one")
     wait_for(lambda: main("requests_in_work") == 0 and main("no_room_total") > 20, 60, "lists to be refused")
     risen, held = resident_kb(gw, "VmHWM") - idle, main("held_octets")
@@ -309,21 +314,45 @@ def _(w):
     equal(len(gw.api().all_messages(limit=1000)), 1000, "rows of a list again")
 
 
-@case("a list of long messages ends at 8 MB of memory, and its cursor leads to the rest")
+@case("clients that ask for the next list as soon as they have one: who has four in line gets its turns beside them")
+def _(w):
+    gw = w.gateway({"http": {"max_per_address": 1000}})
+    others, lists = [f"c{i}" for i in range(12)], 30
+    for name in others:
+        gw.add_client(name)
+    gw.write_conf()
+    gw.reload()
+    for name in (*others, "shop"):
+        gw.api(name).post("/v1/messages", rows(1)).expect(202)
+    log_at = os.path.getsize(gw.log_path)
+    with frozen(gw):
+        some = [Unread(gw, name, lists, limit=1) for name in others] + [Unread(gw, "shop", 4, limit=1) for _ in range(4)]
+    asked = wait_for(lambda: [a for a in [asked_since(gw, log_at)] if len(a) == 12 * lists + 16], 30, "all of them to be answered")[0]
+    last = len(asked) - 1 - asked[::-1].index("shop")
+    print(f"# lists of shop are answers {[i for i, name in enumerate(asked) if name == 'shop']}", flush=True)
+    check(last < 12 * 20, f"of {len(asked)} lists the last of its 16 came as number {last}")
+    for u in some:
+        u.s.close()
+
+
+@case("a list of long messages ends at 1 MB of memory, and its cursor leads to the rest; 1,000 ordinary ones are one page")
 def _(w):
     gw = w.gateway(client={"max_parts": 64})
-    some = [dict(r, text="x" * 153 * 64) for r in rows(400)]
+    some = [dict(r, text="x" * 153 * 64) for r in rows(200)]
     for i in range(0, len(some), 50):
         gw.api().post("/v1/messages", some[i:i + 50]).expect(202)
+    for _ in range(2):
+        gw.api().post("/v1/messages", [dict(r, text="x" * 160) for r in rows(500)]).expect(202)
     pages, after = [], {}
     while after is not None:
         p = gw.api().get("/v1/messages", limit=1000, **after).expect(200).json
         pages.append([m["to"] for m in p["messages"]])
-        equal(p["complete"], p["next"] is None, "complete")
+        check(p["complete"] or p["next"], "a page that ended early has a cursor")
         after = {"after": p["next"]} if p["next"] else None
-    equal([to for p in pages for to in p], [r["to"] for r in reversed(some)], "all of them, the newest first")
     print(f"# pages of {[len(p) for p in pages]} rows", flush=True)
-    check(100 < len(pages[0]) < 350, f"pages of {[len(p) for p in pages]} rows")
+    equal(len(pages[0]), 1000, "ordinary messages on a page")
+    equal([to for p in pages[1:] for to in p], [r["to"] for r in reversed(some)], "all of them, the newest first")
+    check(10 < len(pages[1]) < 60, f"pages of {[len(p) for p in pages]} rows")
 
 
 @case("clients that ask for lists and are gone: what waits for its turn is not read")

@@ -111,7 +111,7 @@ UNIT_TESTS += tests/unit/smpp_fields
 tests_unit_smpp_fields_SOURCES = tests/unit/smpp_fields.c tests/unit/codec_hex.h
 tests_unit_smpp_fields_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 endif
-API_TESTS = tests/unit/api_message tests/unit/api_lines tests/unit/api_gate tests/unit/api_docs
+API_TESTS = tests/unit/api_message tests/unit/api_lines tests/unit/api_gate tests/unit/api_lists tests/unit/api_docs
 check_PROGRAMS += $(API_TESTS)
 UNIT_TESTS += $(API_TESTS)
 tests_unit_api_message_SOURCES = tests/unit/api_message.c
@@ -120,6 +120,10 @@ tests_unit_api_lines_SOURCES = tests/unit/api_lines.c
 tests_unit_api_lines_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_api_gate_SOURCES = tests/unit/api_gate.c
 tests_unit_api_gate_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
+tests_unit_api_lists_SOURCES = tests/unit/api_lists.c
+tests_unit_api_lists_LDFLAGS = $(AM_LDFLAGS) -Wl,--wrap=store_read,--wrap=http_request_is_left,--wrap=api_refuse \
+	-Wl,--wrap=http_request_may_answer,--wrap=http_request_most,--wrap=clock_mono_ms
+tests_unit_api_lists_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 tests_unit_api_docs_SOURCES = tests/unit/api_docs.c
 tests_unit_api_docs_LDADD = $(POSTHORN_LIBS) $(CMOCKA_LIBS)
 STORE_TESTS = tests/unit/store_together tests/unit/store_settle tests/unit/store_ops tests/unit/store_reads \

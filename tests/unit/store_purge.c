@@ -147,6 +147,40 @@ static void sums_are_read_a_page_at_a_time(void **state)
 	assert_int_equal(red, 30000);
 }
 
+/* More campaigns on one day than a page has room for, each of them of two links and two tags. */
+static void sums_of_one_day_are_read_a_page_at_a_time(void **state)
+{
+	struct fixture *f = *state;
+	static uint64_t messages[20001];
+	struct q_totals q = {.last_day = 65535};
+	unsigned pages = 0, of_four = 0;
+
+	sql(f, "INSERT INTO total WITH RECURSIVE n(i) AS (SELECT 0 UNION ALL SELECT i + 1 FROM n WHERE i < 79999)"
+	       " SELECT 19000, 3, 1 + i / 4, 't' || (i % 2), 2, 8 + i / 2 % 2, 4, 1, 1, 1 FROM n");
+	sql(f, "INSERT INTO total SELECT 19000, 4, campaign, tag, class, link, state, 1, 1, 1 FROM total"
+	       " WHERE campaign <= 10");
+	do {
+		assert_int_equal(ask(f, Q_TOTALS, &q.q), 0);
+		assert_in_range(q.n_rows, 1, 4096 + 8);
+		for (unsigned i = 0; i < q.n_rows; i++)
+			messages[q.rows[i].campaign] += q.rows[i].messages;
+		q.after = q.next;
+		store_query_done(&q.q);
+	} while (q.after && ++pages < 100);
+	assert_in_range(pages, 40000 / 4096, 60); /* two rows of a campaign */
+	for (unsigned i = 1; i <= 20000; i++)
+		assert_int_equal(messages[i], i <= 10 ? 8 : 4);
+	/* One client's are found at once, whatever others have. */
+	q = (struct q_totals){.last_day = 65535, .client = 4};
+	assert_int_equal(ask(f, Q_TOTALS, &q.q), 0);
+	assert_int_equal(q.n_rows, 20);
+	assert_int_equal(q.next, 0);
+	for (unsigned i = 0; i < q.n_rows; i++)
+		of_four += q.rows[i].messages;
+	assert_int_equal(of_four, 40);
+	store_query_done(&q.q);
+}
+
 /* Pages that the next messages will take are not given back, as that means to move others into their place. */
 static void what_little_is_free_is_kept(void **state)
 {
@@ -250,6 +284,7 @@ int main(void)
 		TEST(sums_outlive_their_rows),
 		TEST(a_day_has_room_for_so_many_tags),
 		TEST(sums_are_read_a_page_at_a_time),
+		TEST(sums_of_one_day_are_read_a_page_at_a_time),
 		TEST(what_little_is_free_is_kept),
 		TEST(under_a_steady_load_the_file_does_not_grow),
 		TEST(numbers_go_at_their_own_age),

@@ -731,6 +731,27 @@ static void a_table_out_of_order_is_damage_and_no_answer(void **state)
 	store_query_done(&q.q);
 }
 
+/* A page that ends by what it may look at says so; one that ends by its limit is what was asked for. */
+static void a_page_of_parked_receipts_tells_why_it_ended(void **state)
+{
+	struct fixture *f = *state;
+	struct q_parked q = {.limit = 5};
+
+	sql(f, "INSERT INTO receipt_parked (n, hash, link, smsc_id, recipient, state, stat, err, at) WITH RECURSIVE n(i) AS"
+	       " (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 60000) SELECT i, 1, 9, 'a', 1, 4, 'DELIVRD', '0', 1 FROM n");
+	assert_int_equal(ask(f, Q_PARKED, &q.q), 0);
+	assert_int_equal(q.n_rows, 5);
+	assert_true(q.next && q.complete);
+	store_query_done(&q.q);
+	q = (struct q_parked){.limit = 5, .link = 8};
+	assert_int_equal(ask(f, Q_PARKED, &q.q), 0);
+	assert_int_equal(q.n_rows, 0);
+	assert_true(q.next && !q.complete);
+	q.after = 5000;
+	assert_int_equal(ask(f, Q_PARKED, &q.q), 0);
+	assert_true(!q.next && q.complete);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -751,6 +772,7 @@ int main(void)
 		TEST(lists_and_tags_by_scan_and_by_index),
 		TEST(a_page_is_bounded),
 		TEST(inbound_and_parked_are_listed_newest_first),
+		TEST(a_page_of_parked_receipts_tells_why_it_ended),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
