@@ -288,7 +288,7 @@ static void tag_closed(struct store_op *op)
 		}
 	for (struct tag_cancel *t = q->tag_cancels; t; t = t->next)
 		if (t->n == j->op.n && !t->until_read)
-			t->until_read = q->reads_asked ? q->reads_asked : 1;
+			t->until_read = q->reads_asked;
 	if (q->reads_asked == q->reads_come)
 		cancel_pages_came(q);
 	if (j->done)

@@ -553,6 +553,7 @@ int queue_new(uv_loop_t *loop, struct store *s, const struct store_boot *boot, c
 	q->last_created_ms = boot->last_created;
 	q->id_end = boot->next_id + 65536;
 	q->recover_upto = boot->next_id;
+	q->reads_asked = q->reads_come = 1;
 	if (boot->written_ms && boot->written_ms <= clock_ms())
 		q->written_us = clock_mono_us() - (clock_ms() - boot->written_ms) * 1000;
 	q->stored_low = boot->low_water;

@@ -232,7 +232,7 @@ struct queue {
 	unsigned ask_walk_pages;     /* read in this second */
 	struct pool pool_lease, pool_submit, pool_attempt, pool_final, pool_receipt, pool_note, pool_due, pool_row;
 	struct blocked_id *blocked;
-	uint64_t reads_asked, reads_come; /* pages of lanes; they come in the order they were asked for */
+	uint64_t reads_asked, reads_come; /* pages of lanes, from 1 on; they come in the order they were asked for */
 	struct staged staged;        /* head of a ring, rising by seq */
 	struct store_op *failed;     /* refused by the disk: staged again each second */
 	unsigned n_firing;           /* due rows of pages fired, not committed */
@@ -290,7 +290,7 @@ struct queue {
 		uint64_t id, parts;
 		uint32_t link;
 	} *held_back; /* uncertain, and to be sent again when the scan has ended */
-	unsigned n_held_back;
+	unsigned n_held_back, n_delayed; /* n_delayed: pages of the scan that could not be read */
 	struct q_load recover_query;
 	/* sweep */
 	unsigned seconds;

@@ -13,6 +13,7 @@
 #include "queue/queue_impl.h"
 
 #define FRESH_PAGE 5000
+#define HOLD_DELAYS 30 /* seconds for which what is uncertain waits for a scan that cannot go on */
 #define ROOM_ROWS  64  /* for fewer no page is read … */
 #define FED_LANES  256 /* … but so many lanes of a link get something when memory is full … */
 #define FED_ROWS   16  /* … and no more than so much of each */
@@ -160,7 +161,8 @@ static struct qmsg *take_loaded(struct queue *q, struct store_loaded *x)
 		settle_rows_final(q, &sm, 0, x->m->class, STATE_EXPIRED, REASON_TTL, true);
 		return NULL;
 	}
-	/* Without its text (store_read.h) it stays where it is, and low water behind it, until its ttl ends. */
+	/* Without its text (store_read.h) it stays where it is, and low water behind it: it ends with its ttl, one that
+	 * no lane has a row of at the start after that. */
 	return x->m->text ? wake(q, x, todo) : NULL;
 }
 
@@ -530,10 +532,13 @@ static void recovery_failed(struct queue *q)
 		q->events.on_damaged(q->events.arg);
 }
 
-/* What was not read must not be passed by low water: again in a second. */
+/* What was not read must not be passed by low water: again in a second.  What is held back does not wait for ever, as
+ * this ends no process. */
 static void fresh_delayed(struct queue *q, uint64_t from, int r)
 {
 	log_error("recovery_delayed", "error=%s", strerror(-r));
+	if (++q->n_delayed == HOLD_DELAYS)
+		held_back_go(q);
 	q->fresh_again = from;
 	store_query_done(&q->recover_query.q);
 	dispatch_dirty(q);
@@ -609,6 +614,8 @@ static void held_back_go(struct queue *q)
 		lease_ends(q, qm, h->parts, h->link);
 		if (qm->out)
 			refused_decide(q, qm, qm->out);
+		if (qm->todo)
+			dispatch_requeue(q, qm);
 		dispatch_gone(q, qm);
 	}
 	free(q->held_back);

@@ -6,9 +6,11 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <pthread.h>
 #include <sqlite3.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,6 +63,81 @@ int store_file_look(const char *path, bool *ret_empty, char *err, size_t n_err)
 	else
 		return 0;
 	return -EUCLEAN;
+}
+
+/* ---- the VFS --------------------------------------------------------------------------------------------- */
+
+#define VFS_NAME    "posthorn"
+#define METHODS_MAX 4 /* SQLite's own VFS has one table of methods for each way to lock */
+
+/* The file stays that of SQLite's VFS; its methods are a copy of its own, with another xRead. */
+struct methods {
+	sqlite3_io_methods copy; /* first: a file points to it */
+	const sqlite3_io_methods *of;
+};
+
+static struct {
+	pthread_mutex_t mutex;
+	sqlite3_vfs vfs;
+	struct methods methods[METHODS_MAX];
+} own = { .mutex = PTHREAD_MUTEX_INITIALIZER };
+
+static int read_file(sqlite3_file *f, void *buf, int n, sqlite3_int64 at)
+{
+	int rc = ((const struct methods *)f->pMethods)->of->xRead(f, buf, n, at);
+
+	return rc == SQLITE_IOERR_CORRUPTFS ? SQLITE_IOERR_READ : rc;
+}
+
+/* `of` itself when there are more tables than expected: then all is as without this VFS. */
+static const sqlite3_io_methods *methods_of(const sqlite3_io_methods *of)
+{
+	const sqlite3_io_methods *ret = of;
+
+	pthread_mutex_lock(&own.mutex);
+	for (struct methods *m = own.methods; m < own.methods + METHODS_MAX && ret == of; m++) {
+		if (!m->of) {
+			m->copy = *of;
+			m->copy.xRead = read_file;
+			m->of = of;
+		}
+		if (m->of == of)
+			ret = &m->copy;
+	}
+	pthread_mutex_unlock(&own.mutex);
+	return ret;
+}
+
+static int open_with_methods(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *f, int flags, int *ret_flags)
+{
+	sqlite3_vfs *of = vfs->pAppData;
+	int rc = of->xOpen(of, name, f, flags, ret_flags);
+
+	if (f->pMethods)
+		f->pMethods = methods_of(f->pMethods);
+	return rc;
+}
+
+static void register_vfs(void)
+{
+	sqlite3_vfs *of = sqlite3_vfs_find(NULL);
+
+	if (!of)
+		return;
+	own.vfs = *of;
+	own.vfs.zName = VFS_NAME;
+	own.vfs.pAppData = of;
+	own.vfs.pNext = NULL;
+	own.vfs.xOpen = open_with_methods;
+	sqlite3_vfs_register(&own.vfs, 0);
+}
+
+const char *store_file_vfs(void)
+{
+	static pthread_once_t once = PTHREAD_ONCE_INIT;
+
+	pthread_once(&once, register_vfs);
+	return sqlite3_vfs_find(VFS_NAME) ? VFS_NAME : NULL;
 }
 
 void store_file_keep_log(struct sqlite3 *db, const char *path)

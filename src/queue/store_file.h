@@ -14,6 +14,10 @@
 
 struct sqlite3;
 
+/* Name of the VFS to open it with: as SQLite's own, but for a read that the disk refuses (EIO).  SQLite calls that a
+ * damaged file; here it is an error of the disk, which may be gone when it is read again.  NULL: SQLite's own. */
+const char *store_file_vfs(void);
+
 /* -EUCLEAN and a sentence when file and log cannot belong together, or the file is none.  *ret_empty: it is there, and
  * of no octet. */
 int store_file_look(const char *path, bool *ret_empty, char *err, size_t n_err);

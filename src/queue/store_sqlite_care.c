@@ -90,7 +90,7 @@ static void close_file(sqlite3 *db, const char *file)
 /* And hold one snapshot of it. */
 static int open_file(const char *file, sqlite3 **ret_db, char *err, size_t n_err)
 {
-	int rc = sqlite3_open_v2(file, ret_db, SQLITE_OPEN_READWRITE, NULL);
+	int rc = sqlite3_open_v2(file, ret_db, SQLITE_OPEN_READWRITE, store_file_vfs());
 
 	if (rc == SQLITE_OK) {
 		sqlite3_busy_timeout(*ret_db, BUSY_MS);
@@ -398,7 +398,7 @@ static int open_copy(struct copying *c)
 	forget_logs(c);
 	if (ftruncate(c->fd, 0) < 0 || fchmod(c->fd, 0600) < 0)
 		return refuse(c->err, c->n_err, -errno, "%s: %s", c->part, strerror(errno));
-	if (sqlite3_open_v2(c->part, &c->to, SQLITE_OPEN_READWRITE, NULL) != SQLITE_OK)
+	if (sqlite3_open_v2(c->part, &c->to, SQLITE_OPEN_READWRITE, store_file_vfs()) != SQLITE_OK)
 		return refuse(c->err, c->n_err, -EIO, "%s: %s", c->part, sqlite3_errmsg(c->to));
 	return 0;
 }

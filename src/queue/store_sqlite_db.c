@@ -53,6 +53,11 @@ static int start_errno(int rc)
 	return db_errno(rc == SQLITE_ERROR ? SQLITE_CORRUPT : rc);
 }
 
+static const char *vfs_of(const struct store *s)
+{
+	return s->vfs ? s->vfs : store_file_vfs();
+}
+
 const char *db_text(sqlite3 *db, int rc)
 {
 	return db && sqlite3_errcode(db) != SQLITE_OK ? sqlite3_errmsg(db) : sqlite3_errstr(rc);
@@ -212,7 +217,7 @@ int db_prepare_reader(struct reader *r)
 int db_open_reader(struct store *s, sqlite3 **ret_db)
 {
 	/* Read-only could not take part in the WAL's shared memory on every file system; query_only is as good. */
-	int rc = sqlite3_open_v2(s->path, ret_db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, s->vfs);
+	int rc = sqlite3_open_v2(s->path, ret_db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_NOMUTEX, vfs_of(s));
 
 	if (rc != SQLITE_OK)
 		return rc;
@@ -494,7 +499,8 @@ int db_open_writer(struct store *s, struct store_boot *ret_boot, char *err, size
 	r = store_file_look(s->path, &empty, err, n_err);
 	if (r)
 		return r;
-	rc = sqlite3_open_v2(s->path, &w->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX, s->vfs);
+	rc = sqlite3_open_v2(s->path, &w->db, SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+		vfs_of(s));
 	if (rc != SQLITE_OK)
 		goto failed;
 	sqlite3_busy_timeout(w->db, BUSY_MS);

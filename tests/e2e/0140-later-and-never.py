@@ -157,6 +157,17 @@ def _(w):
     equal(sink.wait_final(2), {one: "unconfirmed", tagged: "unconfirmed"}, "events")
 
 
+@case("cancel by tag of what is in flight says so, and it goes on")
+def _(w):
+    sim = w.smsc("--line", "on submit_sm 1 swallow")
+    gw = w.gateway(links=[smpp(sim, response_timeout=1)])
+    gw.wait_link()
+    i = gw.api().send(tag="sale")["id"]
+    wait_for(lambda: sim.stats["swallowed"] == 1, 5, "the submit")
+    equal(gw.api().delete("/v1/messages", tag="sale").expect(200).json["in_flight"], 1, "in flight")
+    gw.api().wait_state(i, "delivered", seconds=10)
+
+
 @case("cancel by tag stops a campaign of 3,000, counts, and leaves other tags alone")
 def _(w):
     port, sink, gw, api = down(w, over={"queue": {"lane_window": 500}})

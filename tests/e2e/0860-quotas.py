@@ -32,8 +32,8 @@ def _(w):
     wait_for(lambda: gw.link()["in_flight"] == 0, 10, "the last to be answered")
     check(sim.stats["accepted"] <= 50, f"{sim.stats['accepted']} were taken")
     equal(used(gw, "acme"), 50, "used")
-    one = gw.api().message(ids[-1])
-    equal((one["state"], one["reason"]), ("queued", "quota"), "the last one")
+    one = wait_for(lambda: [m for m in [gw.api().message(ids[-1])] if m["reason"] == "quota"], 10, "the last one to say why")[0]
+    equal(one["state"], "queued", "the last one")
     check(one["next_try"] == gw.link()["quota"]["used_up_until"], "it says until when")
     equal(gw.link()["state"], "up", "state")
     gw.restart()

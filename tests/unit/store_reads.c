@@ -4,7 +4,9 @@
  */
 #include "store_fixture.h"
 
+#include <errno.h>
 #include <fcntl.h>
+#include <stdatomic.h>
 
 static void accept_at(struct fixture *f, struct message *m, uint8_t place, uint32_t lane, uint64_t seq)
 {
@@ -731,6 +733,47 @@ static void a_table_out_of_order_is_damage_and_no_answer(void **state)
 	store_query_done(&q.q);
 }
 
+static atomic_int reads_to_fail;
+static ssize_t (*read_at)(int fd, void *buf, size_t n, off_t at);
+
+static ssize_t read_fails(int fd, void *buf, size_t n, off_t at)
+{
+	if (atomic_load(&reads_to_fail) && atomic_fetch_sub(&reads_to_fail, 1) > 0) {
+		errno = EIO;
+		return -1;
+	}
+	return read_at(fd, buf, n, at);
+}
+
+/* SQLite itself would call that a malformed file. */
+static void a_read_that_the_disk_refuses_is_no_damage(void **state)
+{
+	static const char *const calls[] = {"pread", "pread64"};
+	sqlite3_vfs *vfs = sqlite3_vfs_find("unix");
+	struct fixture *f = *state;
+	struct message m = fixture_message(f->boot.next_id);
+	struct q_message q = {.id = m.id};
+
+	assert_int_equal(accept_message(f, &m, 0), 0);
+	fixture_reopen(f); /* nothing of it is in memory */
+	for (size_t i = 0; i < 2; i++) {
+		sqlite3_syscall_ptr now = vfs->xGetSystemCall(vfs, calls[i]);
+
+		if (now)
+			read_at = (ssize_t (*)(int, void *, size_t, off_t))now;
+		vfs->xSetSystemCall(vfs, calls[i], (sqlite3_syscall_ptr)read_fails);
+	}
+	atomic_store(&reads_to_fail, 1);
+	assert_int_equal(ask(f, Q_MESSAGE, &q.q), -EIO);
+	assert_int_equal(atomic_load(&reads_to_fail), 0);
+	assert_int_equal(store_damage(f->store), DAMAGE_NONE);
+	assert_int_equal(ask(f, Q_MESSAGE, &q.q), 0);
+	assert_int_equal(q.ret.m->id, m.id);
+	store_query_done(&q.q);
+	for (size_t i = 0; i < 2; i++)
+		vfs->xSetSystemCall(vfs, calls[i], NULL);
+}
+
 /* A page that ends by what it may look at says so; one that ends by its limit is what was asked for. */
 static void a_page_of_parked_receipts_tells_why_it_ended(void **state)
 {
@@ -769,6 +812,7 @@ int main(void)
 		TEST(state_follows_from_rows),
 		TEST(a_message_tells_everything),
 		TEST(a_table_out_of_order_is_damage_and_no_answer),
+		TEST(a_read_that_the_disk_refuses_is_no_damage),
 		TEST(lists_and_tags_by_scan_and_by_index),
 		TEST(a_page_is_bounded),
 		TEST(inbound_and_parked_are_listed_newest_first),
