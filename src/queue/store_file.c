@@ -108,7 +108,7 @@ static const sqlite3_io_methods *methods_of(const sqlite3_io_methods *of)
 	return ret;
 }
 
-static int open_with_methods(sqlite3_vfs *vfs, sqlite3_filename name, sqlite3_file *f, int flags, int *ret_flags)
+static int open_with_methods(sqlite3_vfs *vfs, const char *name, sqlite3_file *f, int flags, int *ret_flags)
 {
 	sqlite3_vfs *of = vfs->pAppData;
 	int rc = of->xOpen(of, name, f, flags, ret_flags);

@@ -350,9 +350,10 @@ def _(w):
         check(p["complete"] or p["next"], "a page that ended early has a cursor")
         after = {"after": p["next"]} if p["next"] else None
     print(f"# pages of {[len(p) for p in pages]} rows", flush=True)
-    equal(len(pages[0]), 1000, "ordinary messages on a page")
-    equal([to for p in pages[1:] for to in p], [r["to"] for r in reversed(some)], "all of them, the newest first")
-    check(10 < len(pages[1]) < 60, f"pages of {[len(p) for p in pages]} rows")
+    # A page of a slow machine ends after 50 ms.
+    check(len(pages[0]) >= 300, f"{len(pages[0])} ordinary messages on a page")
+    equal([to for p in pages for to in p][1000:], [r["to"] for r in reversed(some)], "all of them, the newest first")
+    check(10 < len(pages[-2]) < 60, f"pages of {[len(p) for p in pages]} rows")
 
 
 @case("clients that ask for lists and are gone: what waits for its turn is not read")
