@@ -290,7 +290,7 @@ struct queue {
 		uint64_t id, parts;
 		uint32_t link;
 	} *held_back; /* uncertain, and to be sent again when the scan has ended */
-	unsigned n_held_back, n_delayed; /* n_delayed: pages of the scan that could not be read */
+	unsigned n_held_back, n_delayed; /* n_delayed: times that a page of the scan could not be read */
 	struct q_load recover_query;
 	/* sweep */
 	unsigned seconds;

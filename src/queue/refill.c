@@ -568,6 +568,7 @@ static void fresh_read(struct store_query *sq)
 			return;
 		}
 	}
+	q->n_delayed = 0;
 	store_query_done(sq);
 	dispatch_dirty(q);
 	if (more && !q->stopping)

@@ -442,6 +442,7 @@ struct writer {
 	unsigned shards;
 	int64_t now;             /* of this batch */
 	int64_t sync_us;         /* what the last COMMIT took */
+	int64_t aside_told;      /* a read of keys or old rows that the disk refused */
 	int64_t locked_us;       /* another program holds the write lock since then; 0: none does */
 	uint64_t batch;          /* a number for each try of a batch */
 	struct wakes wakes;

@@ -380,18 +380,27 @@ static bool is_housekeeping(const struct store_op *op)
 		op->kind == OP_RECEIPT_FORM;
 }
 
+#define ASIDE_MS 60000
+
 /* An operation that fails by itself.  A damaged page of keys: whether this one came before cannot be told, so its
  * messages must not be taken; of what becomes of others it says nothing. */
 static void note_refused(struct writer *w, struct batch *b, struct store_op *op, int rc, bool of_keys)
 {
-	bool aside = is_damage(rc) && (of_keys || is_housekeeping(op)), told = store_damage(w->store) != DAMAGE_NONE;
+	bool aside = (is_damage(rc) || rc == SQLITE_IOERR_READ) && (of_keys || is_housekeeping(op));
+	bool told = store_damage(w->store) != DAMAGE_NONE;
 
-	if (aside && of_keys)
+	if (aside && of_keys && is_damage(rc))
 		op->r = -EUCLEAN; /* for good, which those who ask are told */
 	if (is_damage(rc))
 		damage_met(w->store, aside ? DAMAGE_READING : DAMAGE_WRITING, rc);
 	if (is_disk(rc) && !aside)
 		b->disk = rc;
+	/* A page of these that the disk does not read may be asked for all the time. */
+	if (aside && !is_damage(rc)) {
+		if (w->now - w->aside_told < ASIDE_MS)
+			return;
+		w->aside_told = w->now;
+	}
 	/* A disk that stays full is told once, and damage too. */
 	if (is_damage(rc) ? !told : !b->disk || !atomic_load(&w->store->last_error))
 		log_error("store_refused", "operation=%d error=%s code=%d", op->kind, sqlite3_errstr(rc), rc);
